@@ -1,0 +1,1 @@
+"""The core of valle: contracts, registry, model, training and synthesis for codec language models."""

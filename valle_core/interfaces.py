@@ -1,0 +1,268 @@
+"""What each kind of plugin must be able to do: one small Protocol per kind.
+
+Letters are explained in `valle_core.types`. A factory's signature is given with its Protocol; options arrive
+built and validated. All objects live on the device and in the dtype they were built or moved to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.types import (
+    BackboneOutput,
+    CodecIdentity,
+    PackedMask,
+    Phonemes,
+    SequenceMask,
+    TaskInputs,
+    TaskSequence,
+    Utterance,
+)
+
+
+@runtime_checkable
+class Cache(Protocol):
+    """The decoding state of a batch: keys and values, or a recurrent state.
+
+    Attributes:
+        lengths: [B] positions consumed by each row.
+        nbytes: bytes held.
+    """
+
+    lengths: Int[Tensor, "B"]
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def select(self, rows: Int[Tensor, "R"]) -> None:
+        """Keep these rows in this order (repeats allowed); later calls see a batch of R."""
+        ...
+
+    def rewind(self, lengths: Int[Tensor, "B"]) -> None:
+        """Forget positions at and past `lengths` (≤ the present ones). Raises `UserError` if it cannot."""
+        ...
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Sequence model `x [B, T, D] → h [B, T, D]`, also a `torch.nn.Module`.
+
+    Factory: `(options, *, attention: AttentionKernel | None) → Backbone`; `attention` is given when the spec's
+    `needs` names it.
+
+    Attributes:
+        d_model: D.
+        n_layers: number of layers.
+        max_length: largest position + 1, or None for no bound. Longer input raises `UserError`.
+        mask_forms: the forms it takes: "causal", "full", "mixed", "packed", "prefix", "window", "tree".
+    """
+
+    d_model: int
+    n_layers: int
+    max_length: int | None
+    mask_forms: frozenset[str]
+
+    def __call__(
+        self,
+        x: Float[Tensor, "B T D"],
+        mask: SequenceMask | PackedMask,
+        positions: Int[Tensor, "B T"],
+        *,
+        condition: Float[Tensor, "B C"] | None = None,
+        cache: Cache | None = None,
+        layers: Sequence[int] | None = None,
+        keep: Sequence[int] = (),
+    ) -> BackboneOutput:
+        """Run the layers (all, or the ordered subset `layers`).
+
+        With a cache, x holds only new positions, `mask.query_start` equals `cache.lengths`, and the new valid
+        positions (mask.lengths − query_start per row) are appended to the cache. Padded positions never
+        influence valid ones. `condition` is used by backbones with adaptive norms and ignored by others.
+        """
+        ...
+
+    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """The final norm."""
+        ...
+
+    def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> Cache:
+        """An empty cache for rows of at most `max_length` positions."""
+        ...
+
+
+@runtime_checkable
+class AttentionKernel(Protocol):
+    """softmax(scale · q kᵀ + mask) v. Factory: `(options) → AttentionKernel`.
+
+    A kernel owes causal, full and lengths; the core splits mixed rows into groups for one that does not declare
+    "mixed". Grouped-query attention by shape: Hk divides H. `scale = None` means 1/√Dh. Queries at or past
+    `lengths` give zeros. The inputs are never written.
+    """
+
+    def __call__(
+        self,
+        q: Float[Tensor, "B H Tq Dh"],
+        k: Float[Tensor, "B Hk Tk Dh"],
+        v: Float[Tensor, "B Hk Tk Dh"],
+        mask: SequenceMask | PackedMask,
+        *,
+        scale: float | None = None,
+    ) -> Float[Tensor, "B H Tq Dh"]: ...
+
+
+@runtime_checkable
+class CodecStream(Protocol):
+    """Carries a decoder's state so that pieces joined equal the whole (1e-4)."""
+
+    def push(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
+        """Audio that is final after these frames (may be empty while the lookahead fills)."""
+        ...
+
+    def flush(self) -> Float[Tensor, "B N"]:
+        """What is left."""
+        ...
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Waveform ↔ codes. Factory: `(options, *, device: torch.device) → Codec`.
+
+    Attributes:
+        sample_rate: Hz of the waveforms it takes and gives.
+        hop: audio samples per frame.
+        frame_rate: frames per second, sample_rate / hop.
+        num_levels: Q.
+        codebook_size: V.
+        lookahead_frames: frames `CodecStream.push` holds back.
+        codebooks: [Q, V, d] vectors whose sum over levels is the quantised frame, or None.
+        identity: what datasets and checkpoints store and compare.
+    """
+
+    sample_rate: int
+    hop: int
+    frame_rate: float
+    num_levels: int
+    codebook_size: int
+    lookahead_frames: int
+    codebooks: Float[Tensor, "Q V d"] | None
+    identity: CodecIdentity
+
+    def encode(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
+    ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
+        """Codes and frames = ⌈lengths / hop⌉ of each row; padding never changes a row."""
+        ...
+
+    def decode(
+        self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
+    ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
+        """Waveform in [−1, 1] and frames · hop valid samples of each row, from the first L ≤ Q levels.
+
+        Raises `UserError` for codes outside 0 … V − 1.
+        """
+        ...
+
+    def stream(self, batch: int = 1) -> CodecStream:
+        """A fresh streaming decoder for `batch` rows."""
+        ...
+
+
+@runtime_checkable
+class SamplerView(Protocol):
+    """What a sampler sees beside the logits; made by the decoder, one row per row of logits.
+
+    Attributes:
+        history: [B, L] tokens chosen so far, right-padded with −1.
+        lengths: [B] valid entries of `history`.
+        stop: index of the stop token among the logits, or None.
+        state: this sampler's own tensors, each [B, …]; the decoder reorders and narrows them with the rows.
+    """
+
+    history: Int[Tensor, "B L"]
+    lengths: Int[Tensor, "B"]
+    stop: int | None
+    state: dict[str, Tensor]
+
+    def uniform(self, salt: int = 0) -> Float[Tensor, "B"]:
+        """One number in (0, 1) per row, a pure function of (the row's seed, its step, salt)."""
+        ...
+
+
+@runtime_checkable
+class Processor(Protocol):
+    """A sampler that reshapes logits. Must not write into its input."""
+
+    def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]: ...
+
+
+@runtime_checkable
+class Chooser(Protocol):
+    """A sampler that picks one token per row from (processed) logits; −inf is never picked."""
+
+    def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]: ...
+
+
+Sampler = Processor | Chooser
+"""A frozen dataclass whose fields are its options. Factory: `(options) → Sampler`, usually the class itself is
+the options class and the factory returns what it was given."""
+
+
+class Pool(Protocol):
+    """Where a task finds other audio while training."""
+
+    def other(self, speaker: str, exclude: str) -> Sequence[str]:
+        """Ids of the speaker's utterances except `exclude`, sorted."""
+        ...
+
+    def codes(self, id: str) -> Int[Tensor, "F Q"]:
+        """Codes of an utterance."""
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Builds sequences, the same way for training and synthesis. Factory: `(options) → Task`.
+
+    Attributes:
+        output: "codes", "symbols" or "length".
+    """
+
+    output: str
+
+    def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
+        """Inputs of one training example (`response` is whole), or None where the utterance does not allow it.
+
+        `rng` is seeded from (seed, epoch, utterance id).
+        """
+        ...
+
+    def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
+        """The sequence that asks for `level`. In training it carries the target and never shows it as input."""
+        ...
+
+    def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
+        """The result made from the model's answer (stitching for edits; the answer itself for most)."""
+        ...
+
+
+@runtime_checkable
+class Frontend(Protocol):
+    """Text → phonemes. Factory: `(options) → Frontend`."""
+
+    def phonemize(self, text: str, language: str) -> Phonemes:
+        """Raises `UserError` for an unknown language and for text without anything to say."""
+        ...
+
+    def symbols(self) -> Sequence[str]:
+        """Every symbol it may emit for its languages, if it knows; else empty (the dataset's are collected)."""
+        ...
+
+    def languages(self) -> Sequence[str]:
+        """Language tags it accepts."""
+        ...

@@ -1,0 +1,102 @@
+"""What a plugin says about itself before anything heavy is imported (standard library only)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+HOOK_PROJECT = "valle"
+"""Name under which pluggy finds hook specifications and implementations."""
+
+
+class UserError(ValueError):
+    """Something the user can mend: one line that names the offender, the reason and the mend.
+
+    The command line prints it as `error: …` and exits with code 2; a traceback appears only under `--debug`.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Requirement:
+    """A module the plugin needs at run time and how to get it.
+
+    Attributes:
+        module: importable name that is looked for (never imported), e.g. `"xformers"`.
+        hint: what to run when it is missing, e.g. `"pip install xformers"`.
+    """
+
+    module: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginSpec:
+    """One registry entry. Lives in a module that imports neither torch nor the plugin's own heavy parts.
+
+    Attributes:
+        kind: row of the table in `valle_core.registry.kinds`, e.g. `"arch"`.
+        name: what the user types, e.g. `--arch retnet`.
+        api: API number of the kind this plugin was written for.
+        summary: one line for `valle list-plugins`.
+        factory: `"module:attribute"` of the callable that builds the object; its signature is the kind's.
+        options: `"module:attribute"` of a frozen dataclass with the plugin's options (defaults everywhere).
+        devices: torch device types it runs on.
+        dtypes: torch dtype names it runs in.
+        capabilities: words of the kind's contract it declares, e.g. `{"mixed", "packed"}`; tests hold it to them.
+        requires: modules beyond the distribution's hard dependencies.
+        needs: other kinds whose object the factory receives, with the capabilities they must declare.
+        licence: of code, and of weights where that differs.
+        advisories: what a user should know when choosing it, one sentence each.
+        expected_failures: conformance check → reason it cannot hold.
+    """
+
+    kind: str
+    name: str
+    api: int
+    summary: str
+    factory: str
+    options: str
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16")
+    capabilities: frozenset[str] = frozenset()
+    requires: tuple[Requirement, ...] = ()
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
+    advisories: tuple[str, ...] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandSpec:
+    """An extra command of `valle`. Root help shows name and summary without importing the app.
+
+    Attributes:
+        name: word after `valle`, e.g. `"corpus"`.
+        api: API number of the command contract.
+        summary: one line for `valle --help`.
+        app: `"module:attribute"` of a `typer.Typer` (never a click group: Typer carries its own click).
+    """
+
+    name: str
+    api: int
+    summary: str
+    app: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HookSpec:
+    """A set of observers (see `valle_core.registry.hooks`), loaded when a run starts.
+
+    Attributes:
+        name: how it is named in messages and in `VALLE_DISABLE_PLUGINS`.
+        api: API number of the hook contract.
+        summary: one line.
+        plugin: `"module:attribute"` of an object or module with `valle` hook implementations.
+        critical: a failure stops the run instead of dropping the observer.
+    """
+
+    name: str
+    api: int
+    summary: str
+    plugin: str
+    critical: bool = False

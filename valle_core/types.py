@@ -1,0 +1,202 @@
+"""The data that passes between layers, and the legend of the letters used for shapes.
+
+B batch rows · T sequence positions · D model width · H query heads · Hk key/value heads · Dh head width ·
+F codec frames · Q codebook levels (level 0 is the first codebook) · V codes per level · N audio samples ·
+S segments of a packed sequence · C condition width
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceMask:
+    """Who sees whom, in a batch of right-padded rows.
+
+    With p = query_start[b] + i the position of query i in row b, it sees key j iff
+    j < lengths[b] and (j < prefix[b] or (j ≤ p and (window is None or p − j < window))).
+    `prefix = 0` is causal, `prefix = lengths` is full, between them lies prefix-LM. Queries at or past
+    `lengths` give zeros.
+
+    Attributes:
+        lengths: number of valid keys of each row (keys already cached included).
+        prefix: keys that every query of the row sees, 0 ≤ prefix ≤ lengths.
+        query_start: position of the first query; 0 without a cache, else the row's cached length.
+        window: width of a sliding window, or None.
+        tree: parents of draft tokens for speculative decoding, [B, Tq], or None.
+        form: the promise of the builder about all rows, so that no kernel must read the device to find out:
+            "causal" (every prefix is 0), "full" (every prefix is the row's length) or "mixed".
+        padded: False promises that every row fills all T positions, so kernels may skip the padding work.
+    """
+
+    lengths: Int[Tensor, "B"]
+    prefix: Int[Tensor, "B"]
+    query_start: Int[Tensor, "B"]
+    window: int | None = None
+    tree: Int[Tensor, "B Tq"] | None = None
+    form: Literal["causal", "full", "mixed"] = "mixed"
+    padded: bool = True
+
+    @classmethod
+    def causal(cls, lengths: Int[Tensor, "B"], *, query_start: Int[Tensor, "B"] | None = None) -> SequenceMask:
+        """Rows of which each position sees itself and what came before."""
+        zeros = lengths.new_zeros(lengths.shape)
+        return cls(
+            lengths=lengths,
+            prefix=zeros,
+            query_start=zeros if query_start is None else query_start,
+            form="causal",
+        )
+
+    @classmethod
+    def full(cls, lengths: Int[Tensor, "B"]) -> SequenceMask:
+        """Rows of which each position sees every valid position."""
+        return cls(lengths=lengths, prefix=lengths, query_start=lengths.new_zeros(lengths.shape), form="full")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackedMask:
+    """Segments laid end to end in one row `x [1, N, D]`; positions and recurrent state restart per segment.
+
+    Attributes:
+        offsets: [S + 1] cumulative segment starts, offsets[0] = 0 and offsets[S] = N.
+        prefix: [S] keys every query of the segment sees, as in `SequenceMask`.
+    """
+
+    offsets: Int[Tensor, "S_plus_1"]
+    prefix: Int[Tensor, "S"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneOutput:
+    """What a backbone returns.
+
+    Attributes:
+        h: [B, T, D] states after the selected layers, before the final norm (`Backbone.finish`).
+        kept: states after the layers named in `keep`, by layer index.
+        losses: extra scalars to add to the training loss, by name (a router's balance loss, …).
+    """
+
+    h: Float[Tensor, "B T D"]
+    kept: Mapping[int, Float[Tensor, "B T D"]] = field(default_factory=dict)
+    losses: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodecIdentity:
+    """What makes two code sequences comparable; stored in datasets and checkpoints, compared before mixing.
+
+    Attributes:
+        name: registry name of the codec.
+        sample_rate: Hz.
+        hop: audio samples per frame.
+        num_levels: Q.
+        codebook_size: V.
+        weights_hash: first 16 hex digits of the SHA-256 of the codec's tensors.
+    """
+
+    name: str
+    sample_rate: int
+    hop: int
+    num_levels: int
+    codebook_size: int
+    weights_hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phonemes:
+    """A text as a frontend sees it.
+
+    Attributes:
+        symbols: one string per phoneme or mark, a space between words as its own symbol `" "`.
+        words: half-open ranges of `symbols`, one per word.
+        language: tag that was used, e.g. `"en-us"`.
+    """
+
+    symbols: tuple[str, ...]
+    words: tuple[tuple[int, int], ...]
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Utterance:
+    """One recording as training sees it.
+
+    Attributes:
+        id: unique in its dataset.
+        speaker: speaker id.
+        language: index in the dataset's list of language tags.
+        symbols: [P] phoneme ids in the dataset's symbol map.
+        codes: [F, Q] codec codes.
+    """
+
+    id: str
+    speaker: str
+    language: int
+    symbols: Int[Tensor, "P"]
+    codes: Int[Tensor, "F Q"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskInputs:
+    """What a task composes a sequence from: drawn from a dataset in training, given by the user at synthesis.
+
+    Attributes:
+        text: [P] phoneme ids, possibly empty.
+        language: index in the model's list of language tags.
+        prompt: [F, Q] codes of the prompt, possibly of zero frames.
+        response: [F, L] codes of the first L levels of the answer, as far as they are known.
+        tone: index of the tone label, or None.
+    """
+
+    text: Int[Tensor, "P"]
+    language: int
+    prompt: Int[Tensor, "Fp Q"]
+    response: Int[Tensor, "F L"]
+    tone: int | None = None
+
+
+Role = Literal["text", "language", "level", "tone", "task", "prompt", "response"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """A run of positions that share one embedding rule; the model adds a learned separator after each.
+
+    Attributes:
+        role: decides the embedding tables.
+        tokens: text [P]; language, level, tone, task [1]; prompt [F, Q]; response [F, Q] (the codes known so far).
+    """
+
+    role: Role
+    tokens: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSequence:
+    """One row of a batch: what the model reads, and at which level it answers.
+
+    The last segment is the response. At level 0 it is read causally and its target is itself shifted by one
+    with a stop token; at levels ≥ 1 the row is bidirectional and the target is `target`, in place.
+
+    Attributes:
+        segments: in the order of the layout text · language · level · prompt · tone · response.
+        level: codebook level this row predicts.
+        causal: True for autoregressive rows.
+        language: index of the row's language (for per-language tables), as in `TaskInputs`.
+        target: [F] codes to predict, or None at synthesis.
+        output: what the answer is made of.
+    """
+
+    segments: tuple[Segment, ...]
+    level: int
+    causal: bool
+    language: int = 0
+    target: Int[Tensor, "F"] | None = None
+    output: Literal["codes", "symbols", "length"] = "codes"
