@@ -1,0 +1,1 @@
+"""The codec language model: embeddings, heads and the rows they read."""
