@@ -1,0 +1,1 @@
+"""espeak-ng for valle: phoneme frontend and synthetic corpus."""
