@@ -1,0 +1,85 @@
+"""The codec language model: one table in, a backbone, one head per level out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from valle_core.interfaces import Backbone
+from valle_core.model.embedding import TokenEmbedding
+from valle_core.model.heads import Heads
+from valle_core.model.options import ModelOptions
+from valle_core.plugin import UserError
+from valle_core.sequence.pack import PackRules, RowBatch
+from valle_core.sequence.vocabulary import Vocabulary
+
+
+class CodecLM(nn.Module):
+    """VALL-E (2301.02111) with both halves in one backbone: level 0 is answered causally, the others in place.
+
+    Attributes:
+        backbone: any `valle_core.interfaces.Backbone`.
+        vocabulary: ranges of the embedding table.
+        rules: how rows become table indices; training and synthesis pack with the same ones.
+        levels_trained: which of the two halves this model was made for ("both", "ar", "nar").
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        vocabulary: Vocabulary,
+        options: ModelOptions,
+        codebooks: Float[Tensor, "Q V d"] | None = None,
+    ) -> None:
+        super().__init__()
+        assert isinstance(backbone, nn.Module)
+        if options.parts != "ar" and vocabulary.num_levels > 1:
+            missing = {"full", "mixed" if options.parts == "both" else "full"} - backbone.mask_forms
+            if missing:
+                raise UserError(
+                    f"the backbone takes no {' or '.join(sorted(missing))} rows, which levels ≥ 1 need. "
+                    "Train level 0 alone with --model.parts ar, or choose another --arch"
+                )
+        self.backbone = backbone
+        self.vocabulary = vocabulary
+        self.parts = options.parts
+        self.rules = PackRules(
+            vocabulary=vocabulary,
+            sum_prompt=options.sum_levels in ("prompt", "both"),
+            sum_response=options.sum_levels in ("response", "both"),
+            sum_markers=options.markers == "sum",
+        )
+        if options.codebook_embeddings and codebooks is None:
+            raise UserError("model.codebook_embeddings: this codec publishes no codebook vectors; leave it off")
+        self.embedding = TokenEmbedding(
+            vocabulary, backbone.d_model, codebooks if options.codebook_embeddings else None
+        )
+        self.heads = Heads(
+            backbone.d_model,
+            vocabulary.num_levels,
+            vocabulary.codebook_size,
+            shared=options.heads == "shared",
+            tied=options.tie,
+        )
+
+    def embed(self, batch: RowBatch) -> Float[Tensor, "B T D"]:
+        """Summed table rows of every position; zeros where padded."""
+        B, T = batch.positions.shape
+        return self.embedding(batch.indices, batch.offsets).view(B, T, -1)
+
+    def condition(self, batch: RowBatch) -> Float[Tensor, "B D"]:
+        """The level's embedding, for backbones with adaptive norms."""
+        start = self.vocabulary.ranges()["level"].start
+        return self.embedding.table[batch.levels + start]
+
+    def forward(self, batch: RowBatch) -> tuple[dict[int, Float[Tensor, "K V"]], Mapping[str, Float[Tensor, ""]]]:
+        """Logits of every answered position by level, and the backbone's extra losses."""
+        out = self.backbone(self.embed(batch), batch.mask, batch.positions, condition=self.condition(batch))
+        flat = out.h.flatten(0, 1)  # [B · T, D]
+        logits = {
+            level: self.heads(self.backbone.finish(flat[answer.positions]), level, self.embedding)
+            for level, answer in batch.answers.items()
+        }
+        return logits, out.losses

@@ -1,0 +1,40 @@
+"""Options of the codec language model (not of its backbone)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelOptions:
+    """What surrounds the backbone, and which rows it is trained on.
+
+    Attributes:
+        parts: rows to train: level 0 (ar), levels ≥ 1 (nar), or both in one backbone.
+        levels: codebook levels to model; 0 takes all the codec has.
+        level_distribution: how a row's level is drawn: uniform, linear (decreasing with the level), normal
+            (half-normal around level 0), or list (level_weights).
+        level_weights: weight of each level from 0 on, for level_distribution list.
+        sum_levels: whether prompt and response frames are the sum of their levels' embeddings.
+        codebook_embeddings: embed codes by a projection of the codec's own codebook vectors.
+        tie: use the prompt embeddings as the heads' weights.
+        per_language_text: one phoneme table per language.
+        markers: language, level and tone as tokens of their own, or summed into every position.
+        heads: one output layer per level, or one shared by all.
+        token_error: chance, by level, that a visible response code is replaced by a neighbouring one in training.
+        token_rate: chance, by level, that a visible response code is replaced by the mask token in training.
+    """
+
+    parts: Literal["both", "ar", "nar"] = "both"
+    levels: int = 0
+    level_distribution: Literal["uniform", "linear", "normal", "list"] = "uniform"
+    level_weights: tuple[float, ...] = ()
+    sum_levels: Literal["none", "prompt", "response", "both"] = "both"
+    codebook_embeddings: bool = False
+    tie: bool = False
+    per_language_text: bool = False
+    markers: Literal["token", "sum"] = "token"
+    heads: Literal["per_level", "shared"] = "per_level"
+    token_error: tuple[float, ...] = ()
+    token_rate: tuple[float, ...] = ()

@@ -1,0 +1,193 @@
+"""Rows of tasks → one right-padded batch of table indices, positions, masks and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.sequence.vocabulary import Vocabulary, response_range
+from valle_core.types import Segment, SequenceMask, TaskSequence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackRules:
+    """How segments become table indices.
+
+    Attributes:
+        vocabulary: ranges of the table.
+        sum_prompt: a prompt frame is the sum of all its levels, else only the row's level.
+        sum_response: a response frame is the sum of all visible levels, else only the newest.
+        sum_markers: language, level and tone are added to every position instead of standing as tokens.
+    """
+
+    vocabulary: Vocabulary
+    sum_prompt: bool = True
+    sum_response: bool = True
+    sum_markers: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The positions of a batch that answer one level.
+
+    Attributes:
+        positions: [K] indices into the flattened [B · T] states.
+        targets: [K] codes (V = stop, level 0 only), or None at synthesis.
+    """
+
+    positions: Int[Tensor, "K"]
+    targets: Int[Tensor, "K"] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowBatch:
+    """A batch the model can run.
+
+    Attributes:
+        indices: [M] table rows of all positions, concatenated.
+        offsets: [B · T] where each position's indices start; a padded position has none.
+        mask: lengths and who sees whom.
+        positions: [B, T] position ids.
+        levels: [B] level each row answers.
+        answers: level → where it is answered.
+    """
+
+    indices: Int[Tensor, "M"]
+    offsets: Int[Tensor, "BT"]
+    mask: SequenceMask
+    positions: Int[Tensor, "B T"]
+    levels: Int[Tensor, "B"]
+    answers: dict[int, Answer] = field(default_factory=dict)
+
+    def to(self, device: torch.device) -> RowBatch:
+        """The same batch on `device`."""
+        mask = replace(
+            self.mask,
+            lengths=self.mask.lengths.to(device),
+            prefix=self.mask.prefix.to(device),
+            query_start=self.mask.query_start.to(device),
+        )
+        answers = {
+            level: Answer(positions=a.positions.to(device), targets=None if a.targets is None else a.targets.to(device))
+            for level, a in self.answers.items()
+        }
+        return RowBatch(
+            indices=self.indices.to(device),
+            offsets=self.offsets.to(device),
+            mask=mask,
+            positions=self.positions.to(device),
+            levels=self.levels.to(device),
+            answers=answers,
+        )
+
+
+def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
+    """Lay the rows out as one batch.
+
+    At level 0 the position before the response and each response position predict the next code, the last one
+    the stop token; at levels ≥ 1 each response position predicts its own code. A separator follows every segment
+    but the response, which is last. Without a target, level-0 rows are answered at their last position only.
+    """
+    vocabulary = rules.vocabulary
+    ranges = vocabulary.ranges()
+    indexed = [_index_row(row, rules, ranges) for row in rows]
+    lengths = torch.tensor([counts.numel() for _, counts in indexed])
+    B, T = len(rows), int(lengths.max())
+    counts = torch.zeros(B, T, dtype=torch.long)
+    for b, (_, row_counts) in enumerate(indexed):
+        counts[b, : row_counts.numel()] = row_counts
+    flat = counts.view(-1)
+    return RowBatch(
+        indices=torch.cat([indices for indices, _ in indexed]),
+        offsets=flat.cumsum(0) - flat,
+        mask=_mask(rows, lengths, T),
+        positions=torch.arange(T).expand(B, T),
+        levels=torch.tensor([row.level for row in rows]),
+        answers=_answers(rows, lengths, T, vocabulary.stop),
+    )
+
+
+def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask:
+    causal = torch.tensor([row.causal for row in rows])
+    form = "causal" if all(row.causal for row in rows) else "mixed" if any(row.causal for row in rows) else "full"
+    zeros = torch.zeros_like(lengths)
+    return SequenceMask(
+        lengths=lengths,
+        prefix=torch.where(causal, zeros, lengths),
+        query_start=zeros,
+        form=form,
+        padded=bool((lengths != T).any()),
+    )
+
+
+def _answers(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int) -> dict[int, Answer]:
+    positions: dict[int, list[Tensor]] = {}
+    targets: dict[int, list[Tensor]] = {}
+    for b, row in enumerate(rows):
+        end = b * T + int(lengths[b])
+        frames = row.segments[-1].tokens.shape[0]
+        if row.causal and row.target is None:
+            where = torch.arange(end - 1, end)
+        elif row.causal:
+            where = torch.arange(end - frames - 1, end)
+        else:
+            where = torch.arange(end - frames, end)
+        positions.setdefault(row.level, []).append(where)
+        if row.target is not None:
+            target = row.target
+            if row.causal:
+                target = torch.cat([target, target.new_full((1,), stop)])
+            targets.setdefault(row.level, []).append(target)
+    return {
+        level: Answer(positions=torch.cat(found), targets=torch.cat(targets[level]) if level in targets else None)
+        for level, found in sorted(positions.items())
+    }
+
+
+def _index_row(row: TaskSequence, rules: PackRules, ranges: dict[str, range]) -> tuple[Tensor, Tensor]:
+    """Indices of all positions, concatenated, and how many each position has."""
+    separator = torch.full((1, 1), ranges["separator"].start)
+    markers: list[int] = []
+    pieces: list[Tensor] = []  # each [positions, K]
+    for segment in row.segments:
+        if segment.role in ("language", "level", "tone"):
+            index = ranges[segment.role].start + int(segment.tokens[0])
+            if rules.sum_markers:
+                markers.append(index)
+                continue
+            piece = torch.tensor([[index]])
+        else:
+            piece = _index_segment(segment, row, rules, ranges)
+        pieces.append(piece)
+        if segment.role != "response":
+            pieces.append(separator)
+    if markers:
+        extra = torch.tensor(markers)
+        pieces = [torch.cat([p, extra.expand(p.shape[0], -1)], dim=1) for p in pieces]
+    counts = torch.cat([torch.full((p.shape[0],), p.shape[1]) for p in pieces])
+    return torch.cat([p.reshape(-1) for p in pieces]), counts
+
+
+def _index_segment(segment: Segment, row: TaskSequence, rules: PackRules, ranges: dict[str, range]) -> Tensor:
+    """[positions, K] table indices of a text, task, prompt or response segment."""
+    tokens, vocabulary = segment.tokens, rules.vocabulary
+    if segment.role == "text":
+        start = ranges["text"].start
+        if vocabulary.per_language_text:
+            start += row.language * vocabulary.symbols
+        return (tokens + start).unsqueeze(1)
+    if segment.role == "task":
+        return (tokens + ranges["task"].start).unsqueeze(1)
+    if segment.role == "prompt":
+        starts = torch.tensor([ranges[f"prompt:{level}"].start for level in range(vocabulary.num_levels)])
+        codes = tokens[:, : vocabulary.num_levels] + starts
+        return codes if rules.sum_prompt else codes[:, row.level : row.level + 1]
+    # A code of level j is read by the range that predicts level j + 1; level-0 rows read their own level.
+    answering = [0] if row.level == 0 else list(range(1, row.level + 1))
+    starts = torch.tensor([ranges[response_range(level)].start for level in answering])
+    codes = tokens + starts
+    return codes if rules.sum_response else codes[:, -1:]
