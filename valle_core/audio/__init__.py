@@ -1,0 +1,1 @@
+"""Audio files, resampling, windows over long audio and pictures of spectrograms."""

@@ -1,0 +1,100 @@
+"""Reading, checking, resampling and writing of audio files, always mono float32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from valle_core.files import replacing
+from valle_core.plugin import UserError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+"""Endings of the files that are looked for in a corpus."""
+
+_FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+
+
+def read(path: Path) -> tuple[Float[np.ndarray, "N"], int]:
+    """Samples in about [−1, 1], averaged over channels, and their rate in Hz.
+
+    Raises:
+        UserError: the file is missing, unreadable, empty, not audio, or holds values that are not finite.
+    """
+    import soundfile
+
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"audio '{path}' does not exist. Check the path")
+    if path.is_dir():
+        raise UserError(f"audio '{path}' is a folder. Name a file ({', '.join(SUFFIXES)})")
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
+        with path.open("rb") as file:
+            wav, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except PermissionError as error:
+        raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Mend its permissions") from error
+    except soundfile.LibsndfileError as error:
+        reason = str(error.error_string).rstrip(". ")
+        raise UserError(f"audio '{path}' is not readable as audio ({reason}). Convert it to wav or flac") from error
+    if len(wav) == 0:
+        raise UserError(f"audio '{path}' holds no samples. Record or copy it again")
+    mono = wav.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(mono).all():
+        raise UserError(f"audio '{path}' holds values that are not finite (NaN or infinity). Export it again")
+    return mono, int(rate)
+
+
+def resample(wav: Float[np.ndarray, "N"], rate: int, target: int) -> Float[np.ndarray, "M"]:
+    """The same sound at `target` Hz (soxr, high quality); unchanged where the rates agree."""
+    if rate == target:
+        return wav
+    import soxr
+
+    return soxr.resample(wav, rate, target, quality="HQ").astype(np.float32, copy=False)
+
+
+def load(
+    path: Path, sample_rate: int, *, min_seconds: float = 0.0, max_seconds: float | None = None
+) -> Float[np.ndarray, "N"]:
+    """Mono samples of a file at `sample_rate`, of a length within the bounds.
+
+    Raises:
+        UserError: as `read`, or the audio is shorter than `min_seconds` or longer than `max_seconds`.
+    """
+    wav, rate = read(path)
+    check_seconds(path, len(wav) / rate, min_seconds=min_seconds, max_seconds=max_seconds)
+    return resample(wav, rate, sample_rate)
+
+
+def check_seconds(path: Path, seconds: float, *, min_seconds: float, max_seconds: float | None) -> None:
+    """Raises `UserError` for a duration outside the bounds."""
+    if seconds < min_seconds:
+        raise UserError(f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording")
+    if max_seconds is not None and seconds > max_seconds:
+        raise UserError(f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces")
+
+
+def write(path: Path, wav: Float[np.ndarray, "N"], rate: int) -> None:
+    """Write mono audio as wav, flac or ogg by the ending; the file appears whole or not at all. Clips to [−1, 1].
+
+    Raises:
+        UserError: an unknown ending, values that are not finite, or a place that cannot be written to.
+    """
+    import soundfile
+
+    path = Path(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise UserError(f"cannot write audio as '{path.name}'. Choose one of {', '.join(_FORMATS)}")
+    wav = np.asarray(wav, dtype=np.float32)
+    if not np.isfinite(wav).all():
+        raise UserError(f"refusing to write '{path}': the audio holds values that are not finite")
+    kind, subtype = _FORMATS[path.suffix.lower()]
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        try:
+            soundfile.write(file, np.clip(wav, -1.0, 1.0), rate, format=kind, subtype=subtype)
+        except soundfile.LibsndfileError as error:
+            file.flush()  # a full disk shows here as the operating system's own error
+            raise UserError(f"cannot write '{path}': {error.error_string}") from error

@@ -1,0 +1,1 @@
+"""Codec codes: checks, identities and hashes."""

@@ -1,0 +1,1 @@
+"""Datasets of prepared utterances: storage, splits and batching."""

@@ -1,0 +1,1 @@
+"""Symbol maps: phonemes as numbers."""
