@@ -1,0 +1,34 @@
+"""The row of a task whose answer is codes: what it may see of the answer, and what it must say."""
+
+from __future__ import annotations
+
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.plugin import UserError
+from valle_core.sequence.layout import lay_out
+from valle_core.types import TaskInputs, TaskSequence
+
+
+def ask_for_codes(inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
+    """The row that asks for `level` of the answer.
+
+    In training `inputs.response` is whole: level 0 sees its own codes (the model shifts them), level l ≥ 1 the
+    levels below it, and the target is level l. At synthesis the response is what is known so far.
+
+    Raises:
+        UserError: the response lacks a level the row needs.
+    """
+    response, needed = inputs.response, max(level, 1)
+    if training and response.shape[1] <= level:
+        raise UserError(f"level {level} cannot be trained on codes of {response.shape[1]} levels. Use a lower level")
+    if not training and level == 0 and response.shape[0] == 0:
+        return lay_out(inputs, level, response=_nothing(response), target=None)
+    if response.shape[1] < needed:
+        raise UserError(f"level {level} needs {needed} levels of the response, got {response.shape[1]}")
+    target = response[:, level] if training else None
+    return lay_out(inputs, level, response=response[:, :needed], target=target)
+
+
+def _nothing(response: Int[Tensor, "0 L"]) -> Int[Tensor, "0 1"]:
+    return response.new_zeros(0, 1)

@@ -1,0 +1,44 @@
+"""Continuation: the start of an utterance is the prompt, the rest the answer (VALL-E, arXiv 2301.02111, §4.3)."""
+
+from __future__ import annotations
+
+from random import Random
+
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.interfaces import Pool
+from valle_core.types import TaskInputs, TaskSequence, Utterance
+from valle_tasks.answering import ask_for_codes
+from valle_tasks.options import ContinuationOptions
+
+
+class Continuation:
+    """Phonemes of the whole utterance + its own start → the rest.
+
+    At synthesis the text is the prompt's transcript followed by what to say.
+    """
+
+    output = "codes"
+
+    def __init__(self, options: ContinuationOptions) -> None:
+        self._options = options
+
+    def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
+        """The utterance cut after `seconds`, or None where less than `min_rest_seconds` would be left."""
+        cut = max(1, round(self._options.seconds * frame_rate))
+        rest = max(1, round(self._options.min_rest_seconds * frame_rate))
+        if utterance.codes.shape[0] < cut + rest:
+            return None
+        return TaskInputs(
+            text=utterance.symbols,
+            language=utterance.language,
+            prompt=utterance.codes[:cut],
+            response=utterance.codes[cut:],
+        )
+
+    def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
+        return ask_for_codes(inputs, level, training=training)
+
+    def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
+        return output

@@ -1,0 +1,52 @@
+"""Options of the tasks (standard library only, so that help panels are cheap)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextToSpeechOptions:
+    """How the prompt of `tts` is drawn in training.
+
+    Attributes:
+        min_seconds: shortest prompt wanted; shorter only where the speaker's other utterances have no more.
+        max_seconds: longest prompt.
+        max_utterances: most utterances joined to one prompt.
+    """
+
+    min_seconds: float = 3.0
+    max_seconds: float = 6.0
+    max_utterances: int = 3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_seconds <= self.max_seconds <= 60:
+            raise UserError(
+                f"tts's min_seconds is {self.min_seconds} and max_seconds {self.max_seconds}, "
+                "but must be 0 < min_seconds ≤ max_seconds ≤ 60"
+            )
+        if self.max_utterances < 1:
+            raise UserError(f"tts's max_utterances is {self.max_utterances}, but must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContinuationOptions:
+    """How `tts-c` cuts an utterance in two.
+
+    Attributes:
+        seconds: length of the start that becomes the prompt.
+        min_rest_seconds: least that must be left to answer; shorter utterances are left out.
+    """
+
+    seconds: float = 3.0
+    min_rest_seconds: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= 60:
+            raise UserError(f"tts-c's seconds is {self.seconds}, but must be greater than 0 and at most 60")
+        if not 0 < self.min_rest_seconds <= 60:
+            raise UserError(
+                f"tts-c's min_rest_seconds is {self.min_rest_seconds}, but must be greater than 0 and at most 60"
+            )
