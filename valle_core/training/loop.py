@@ -1,0 +1,204 @@
+"""The training run, to be read downwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors, save_checkpoint
+from valle_core.checkpoint.manifest import Manifest
+from valle_core.loss.token_loss import token_loss
+from valle_core.model.codec_lm import CodecLM
+from valle_core.plugin import UserError
+from valle_core.training.examples import Example, ExampleStream
+from valle_core.training.interrupt import StopRequest
+from valle_core.training.meter import Meter, append_line, cut_after
+from valle_core.training.optimizer import learning_rate, load_optimizer_tensors, make_optimizer, optimizer_tensors
+from valle_core.training.options import TrainOptions
+
+
+class Observer(Protocol):
+    """What may watch a run; `valle_core.registry.hooks` calls the plugins' hooks through it."""
+
+    def train_start(self, facts: dict[str, Any]) -> None: ...
+    def train_step_end(self, line: dict[str, Any]) -> None: ...
+    def checkpoint_saved(self, path: str, step: int) -> None: ...
+    def train_end(self, facts: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainResult:
+    """How a run ended.
+
+    Attributes:
+        step: optimizer steps taken in all.
+        reason: "steps", "minutes" or "interrupted".
+        last_line: the newest line of metrics.jsonl.
+        seconds: wall time of this process's part.
+    """
+
+    step: int
+    reason: str
+    last_line: dict[str, Any]
+    seconds: float
+
+
+def train(
+    model: CodecLM,
+    stream: ExampleStream,
+    options: TrainOptions,
+    run: RunFolder,
+    manifest: Manifest,
+    *,
+    resume: bool,
+    observer: Observer,
+    report: Callable[[dict[str, Any]], None],
+) -> TrainResult:
+    """Train until `options.steps` (or minutes, or Ctrl-C, which saves first).
+
+    Args:
+        model: on the CPU; moved to the device here.
+        stream: training batches.
+        options: see `TrainOptions`.
+        run: where checkpoints and metrics go.
+        manifest: what every checkpoint says; step and progress are filled in here.
+        resume: continue from the newest checkpoint of `run`.
+        observer: told of start, logged steps, checkpoints and the end.
+        report: called with every line of the metrics.
+    """
+    accelerator = make_accelerator(options)
+    model.to(accelerator.device).train()
+    optimizer = make_optimizer(model, options)
+    step = restore(model, optimizer, stream, run, accelerator) if resume else 0
+    if options.compile:
+        model.backbone.compile(dynamic=True)
+    model, optimizer = accelerator.prepare(model, optimizer)
+
+    meter, line, reason = Meter(), {}, "steps"
+    begun = time.perf_counter()
+    examples = iter(stream)
+    observer.train_start({"step": step, "steps": options.steps, "run": str(run.path)})
+    with StopRequest() as stop:
+        while step < options.steps and reason == "steps":
+            rate = learning_rate(options, step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            train_step(model, optimizer, accelerator, examples, meter, options)
+            step += 1
+            if stop.asked:
+                reason = "interrupted"
+            elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
+                reason = "minutes"
+            saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
+            if saving or step % options.log_every == 0:
+                line = meter.line(step, rate)
+                append_line(run.metrics, line)
+                report(line)
+                observer.train_step_end(line)
+            if saving:
+                path = save(accelerator, model, optimizer, stream, run, manifest, step, options.keep)
+                observer.checkpoint_saved(str(path), step)
+    result = TrainResult(step=step, reason=reason, last_line=line, seconds=time.perf_counter() - begun)
+    observer.train_end({"step": step, "reason": reason})
+    return result
+
+
+def train_step(
+    model: CodecLM,
+    optimizer: Any,
+    accelerator: Accelerator,
+    examples: Iterator[Example],
+    meter: Meter,
+    options: TrainOptions,
+) -> None:
+    """One optimizer step over `accumulate` batches; a step with a non-finite gradient is skipped and counted."""
+    for _ in range(options.accumulate):
+        example = next(examples)
+        batch = example.batch.to(accelerator.device)
+        with accelerator.autocast():
+            logits, extra = model(batch)
+        loss, figures = token_loss(logits, batch.answers)
+        for value in extra.values():
+            loss = loss + value
+        accelerator.backward(loss / options.accumulate)
+        meter.add(loss, figures, extra)
+        meter.seconds += example.seconds
+        meter.tokens += example.tokens
+    # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
+    norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
+    if isinstance(norm, Tensor):
+        meter.norms.append(norm.detach())
+    if torch.isfinite(torch.as_tensor(norm)) or accelerator.scaler is not None:
+        optimizer.step()  # with a scaler, accelerate itself skips overflowed steps
+    else:
+        meter.bad_steps += 1
+    optimizer.zero_grad(set_to_none=True)
+
+
+def make_accelerator(options: TrainOptions) -> Accelerator:
+    """Device and precision of the run. Raises `UserError` where the device cannot do it."""
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device '{device}' is not there; use --device cpu")
+    if options.precision == "fp16" and device == "cpu":
+        raise UserError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
+    precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
+    return Accelerator(cpu=device == "cpu", mixed_precision=precision)
+
+
+def save(
+    accelerator: Accelerator,
+    model: CodecLM,
+    optimizer: Any,
+    stream: ExampleStream,
+    run: RunFolder,
+    manifest: Manifest,
+    step: int,
+    keep: int,
+) -> Any:
+    """Everything an exact resume needs, in one atomic checkpoint."""
+    plain = accelerator.unwrap_model(model)
+    state = optimizer_tensors(plain, optimizer.optimizer)
+    random = {"cpu": torch.get_rng_state()}
+    if accelerator.device.type == "cuda":
+        random["cuda"] = torch.cuda.get_rng_state(accelerator.device)
+    progress: dict[str, Any] = {"stream": stream.state_dict()}
+    if accelerator.scaler is not None:
+        progress["scaler"] = accelerator.scaler.state_dict()
+    return save_checkpoint(
+        run,
+        replace(manifest, step=step, progress=progress),
+        {"model": plain.state_dict(), "optimizer": state, "random": random},
+        keep=keep,
+    )
+
+
+def restore(model: CodecLM, optimizer: Any, stream: ExampleStream, run: RunFolder, accelerator: Accelerator) -> int:
+    """Continue from the newest checkpoint of the run; returns its step."""
+    checkpoint = run.latest()
+    manifest = read_manifest(checkpoint)
+    try:
+        model.load_state_dict(read_tensors(checkpoint, "model"))
+    except RuntimeError as error:
+        raise UserError(
+            f"{checkpoint}: made by a model of another shape ({str(error).splitlines()[-1].strip()}); "
+            "resume with the options of the run (its config.yaml)"
+        ) from None
+    load_optimizer_tensors(model, optimizer, read_tensors(checkpoint, "optimizer"))
+    random = read_tensors(checkpoint, "random")
+    torch.set_rng_state(random["cpu"])
+    if "cuda" in random and accelerator.device.type == "cuda":
+        torch.cuda.set_rng_state(random["cuda"], accelerator.device)
+    if accelerator.scaler is not None and "scaler" in manifest.progress:
+        accelerator.scaler.load_state_dict(dict(manifest.progress["scaler"]))
+    stream.load_state_dict(manifest.progress["stream"])
+    cut_after(run.metrics, manifest.step)
+    return manifest.step

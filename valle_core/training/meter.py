@@ -1,0 +1,82 @@
+"""Running figures of a training run: averages between two log lines, written as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from valle_core.loss.token_loss import LevelFigures
+
+
+@dataclass(kw_only=True, slots=True)
+class Meter:
+    """Sums since the last line; nothing here reads the device before `line` does."""
+
+    started: float = field(default_factory=time.perf_counter)
+    losses: list[Tensor] = field(default_factory=list)
+    levels: dict[int, list[Tensor]] = field(default_factory=dict)
+    extra: dict[str, list[Tensor]] = field(default_factory=dict)
+    norms: list[Tensor] = field(default_factory=list)
+    seconds: float = 0.0
+    tokens: int = 0
+    bad_steps: int = 0
+
+    def add(self, loss: Tensor, figures: Mapping[int, LevelFigures], extra: Mapping[str, Tensor]) -> None:
+        """Take one batch's figures."""
+        self.losses.append(loss.detach())
+        for level, found in figures.items():
+            row = torch.stack([found.loss, found.correct.float(), torch.tensor(float(found.count)).to(found.loss)])
+            self.levels.setdefault(level, []).append(row)
+        for name, value in extra.items():
+            self.extra.setdefault(name, []).append(value.detach())
+
+    def line(self, step: int, lr: float) -> dict[str, Any]:
+        """The line for the steps since the last one; empties the meter."""
+        elapsed = time.perf_counter() - self.started
+        line: dict[str, Any] = {"step": step, "lr": lr, "loss": float(torch.stack(self.losses).mean())}
+        for level, rows in sorted(self.levels.items()):
+            loss, correct, count = torch.stack(rows).sum(0).tolist()
+            line[f"loss_{level}"], line[f"accuracy_{level}"] = loss / count, correct / count
+        for name, values in self.extra.items():
+            line[name] = float(torch.stack(values).mean())
+        if self.norms:
+            line["grad_norm"] = float(torch.stack(self.norms).mean())
+        line |= {
+            "bad_steps": self.bad_steps,
+            "tokens_per_second": self.tokens / elapsed,
+            "audio_seconds_per_second": self.seconds / elapsed,
+        }
+        self.started = time.perf_counter()
+        self.losses, self.levels, self.extra, self.norms = [], {}, {}, []
+        self.seconds, self.tokens = 0.0, 0
+        return line
+
+
+def append_line(path: Path, line: Mapping[str, Any]) -> None:
+    """Append one JSON line."""
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(line) + "\n")
+
+
+def cut_after(path: Path, step: int) -> None:
+    """Drop lines past `step` (and a torn last line), so that a resumed run writes each line once."""
+    if not path.exists():
+        return
+    kept = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(text)["step"] <= step:
+                kept.append(text)
+        except (json.JSONDecodeError, KeyError):
+            continue
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text("".join(text + "\n" for text in kept), encoding="utf-8")
+    os.replace(temporary, path)

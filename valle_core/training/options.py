@@ -1,0 +1,47 @@
+"""Options of the training loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainOptions:
+    """How long and how fast to learn.
+
+    Attributes:
+        steps: optimizer steps of the whole run.
+        minutes: stop after this many minutes of training even if steps are left; 0 is no limit.
+        lr: peak learning rate of AdamW.
+        warmup: steps of linear warm-up.
+        schedule: what follows the warm-up; cosine ends at a tenth of lr.
+        weight_decay: decoupled, on matrices only.
+        betas: AdamW's moments.
+        clip: gradient norm to clip to, after unscaling; 0 is off.
+        accumulate: batches per optimizer step.
+        precision: of the forward and backward pass; weights stay float32.
+        compile: run the backbone through torch.compile.
+        checkpoint_every: steps between checkpoints (the last step always saves).
+        keep: checkpoints to keep; 0 keeps all.
+        log_every: steps per line of metrics.jsonl.
+        seed: of weights, data order, level and task draws, dropout.
+        device: torch device; auto takes CUDA where it is.
+    """
+
+    steps: int = 10_000
+    minutes: float = 0.0
+    lr: float = 1e-3
+    warmup: int = 100
+    schedule: Literal["constant", "cosine"] = "cosine"
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+    accumulate: int = 1
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    checkpoint_every: int = 500
+    keep: int = 3
+    log_every: int = 10
+    seed: int = 0
+    device: str = "auto"
