@@ -1,0 +1,1 @@
+"""Backbone `llama`: Hugging Face's LLaMA over the same weights."""

@@ -1,0 +1,82 @@
+"""Keys and values of a decoding batch, in buffers allocated once."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.plugin import UserError
+
+
+class LlamaCache:
+    """Keys and values of every layer, right-padded, with one length per row.
+
+    One slot past the capacity takes what padded positions write, so that they never touch a valid one.
+
+    Attributes:
+        keys: [n_layers, B, Hk, capacity + 1, Dh], rotated.
+        values: as `keys`.
+        lengths: [B] positions consumed by each row.
+        extent: no row is longer than this; known without reading the device.
+        capacity: longest row it can hold.
+    """
+
+    keys: Float[Tensor, "layers B Hk S Dh"]
+    values: Float[Tensor, "layers B Hk S Dh"]
+    lengths: Int[Tensor, "B"]
+
+    def __init__(self, shape: tuple[int, int, int, int], capacity: int, dtype: torch.dtype, device: torch.device):
+        n_layers, batch, heads, width = shape
+        # Zeros, not empty: kernels multiply masked values by zero, and zero times an old NaN is NaN.
+        self.keys = torch.zeros(n_layers, batch, heads, capacity + 1, width, dtype=dtype, device=device)
+        self.values = torch.zeros_like(self.keys)
+        self.lengths = torch.zeros(batch, dtype=torch.long, device=device)
+        self.capacity = capacity
+        self.extent = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.values.nbytes + self.lengths.nbytes
+
+    def select(self, rows: Int[Tensor, "R"]) -> None:
+        self.keys = self.keys.index_select(1, rows)
+        self.values = self.values.index_select(1, rows)
+        self.lengths = self.lengths.index_select(0, rows)
+
+    def rewind(self, lengths: Int[Tensor, "B"]) -> None:
+        if lengths.shape != self.lengths.shape or bool((lengths > self.lengths).any()) or bool((lengths < 0).any()):
+            raise UserError(
+                f"cannot rewind the cache of arch 'llama' from {self.lengths.tolist()} to {lengths.tolist()}: "
+                "each length must lie between 0 and the present one"
+            )
+        self.lengths = lengths.to(self.lengths).clone()
+        self.extent = int(self.lengths.max()) if len(self.lengths) else 0
+
+    def reserve(self, lengths: Int[Tensor, "B"], new: int) -> None:
+        """Make sure rows of `lengths` (new positions included, at most `new` each) fit, and raise `extent`."""
+        extent = self.extent + new
+        if extent > self.capacity:
+            extent = int(lengths.max()) if len(lengths) else 0
+            if extent > self.capacity:
+                raise UserError(
+                    f"the cache of arch 'llama' holds {self.capacity} positions and a row needs {extent}; "
+                    "make it longer with new_cache(max_length=…)"
+                )
+        self.extent = extent
+
+    def slots(self, start: Int[Tensor, "B"], lengths: Int[Tensor, "B"], new: int) -> Int[Tensor, "B T"]:
+        """Where the positions start … start + new − 1 of each row are kept; padded ones share the spare slot."""
+        slots = start[:, None] + torch.arange(new, device=start.device)
+        return slots.masked_fill(slots >= lengths[:, None], self.capacity)
+
+    def append(
+        self, layer: int, slots: Int[Tensor, "B T"], k: Float[Tensor, "B Hk T Dh"], v: Float[Tensor, "B Hk T Dh"]
+    ) -> tuple[Float[Tensor, "B Hk S Dh"], Float[Tensor, "B Hk S Dh"]]:
+        """Write one layer's new keys and values; returns all of that layer's up to `extent`."""
+        keys, values = self.keys[layer], self.values[layer]
+        index = slots[:, None, :, None].expand(-1, keys.shape[1], -1, keys.shape[3])
+        with torch.no_grad():
+            keys.scatter_(2, index, k.to(keys.dtype))
+            values.scatter_(2, index, v.to(values.dtype))
+        return keys[:, :, : self.extent].to(k.dtype), values[:, :, : self.extent].to(v.dtype)

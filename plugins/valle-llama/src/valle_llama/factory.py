@@ -1,0 +1,26 @@
+"""Builds the backbone from its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from valle_core.interfaces import AttentionKernel
+from valle_core.plugin import UserError
+from valle_llama.backbone import LlamaBackbone
+from valle_llama.folder import load_weights, sizes_in
+from valle_llama.options import LlamaOptions, sizes_of
+
+
+def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaBackbone:
+    """A fresh backbone, or the one of `options.weights`. Raises `UserError` before any weight is made."""
+    if attention is None:
+        raise UserError("arch 'llama' needs an attention kernel: choose one with --attention, e.g. sdpa")
+    if not 0.0 <= options.dropout < 1.0:
+        raise UserError(f"arch 'llama': dropout = {options.dropout} must be at least 0 and below 1")
+    sizes = sizes_of(options) if options.weights is None else sizes_in(Path(options.weights), options)
+    backbone = LlamaBackbone(
+        sizes, attention, dropout=options.dropout, gradient_checkpointing=options.gradient_checkpointing
+    )
+    if options.weights is not None:
+        load_weights(backbone, Path(options.weights))
+    return backbone

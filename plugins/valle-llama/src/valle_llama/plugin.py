@@ -1,0 +1,17 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import PluginSpec
+
+SPEC = PluginSpec(
+    kind="arch",
+    name="llama",
+    api=1,
+    summary="LLaMA as in Hugging Face: RoPE, RMSNorm, SwiGLU, grouped-query attention; loads and saves HF weights",
+    factory="valle_llama.factory:build",
+    options="valle_llama.options:LlamaOptions",
+    devices=("cpu", "cuda", "mps"),
+    capabilities=frozenset({"causal", "full", "mixed", "packed", "prefix", "window"}),
+    needs={"attention": frozenset({"causal", "full"})},
+)
