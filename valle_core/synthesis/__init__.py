@@ -1,0 +1,1 @@
+"""Text and a prompt become codes, and codes become sound."""

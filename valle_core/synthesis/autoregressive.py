@@ -1,0 +1,167 @@
+"""Level 0: one token per step from a cache, rows leaving the batch as they stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.interfaces import Backbone, Cache
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.sampling.view import View
+from valle_core.types import SequenceMask
+
+CHECK_EVERY_ON_ACCELERATOR = 16
+"""Steps between two looks at who has stopped: looking makes a GPU wait. On the CPU every step looks."""
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """A backbone with a shorter way through one decoding step than the general forward."""
+
+    def step(self, x: Float[Tensor, "B 1 D"], cache: Cache) -> Float[Tensor, "B D"]:
+        """Finished state of the next position of each row; the same values as forward and finish."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompted:
+    """What decoding starts from.
+
+    Attributes:
+        x: [B, T, D] embedded prompt, right-padded.
+        mask: its mask (causal).
+        positions: [B, T].
+        condition: [B, C] for backbones with adaptive norms, or None.
+    """
+
+    x: Float[Tensor, "B T D"]
+    mask: SequenceMask
+    positions: Int[Tensor, "B T"]
+    condition: Float[Tensor, "B C"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """Tokens of each row without the stop token, and whether it ended by itself.
+
+    Attributes:
+        tokens: one [F] tensor per row.
+        stopped: False where a row ran into its bound.
+        steps: backbone calls after the prompt.
+    """
+
+    tokens: list[Int[Tensor, "F"]]
+    stopped: list[bool]
+    steps: int
+
+
+@torch.inference_mode()
+def decode(
+    backbone: Backbone,
+    prompted: Prompted,
+    embed: Callable[[Int[Tensor, "B"]], Float[Tensor, "B 1 D"]],
+    head: Callable[[Float[Tensor, "B D"]], Float[Tensor, "B V"]],
+    chain: SamplerChain,
+    view: View,
+    *,
+    bounds: list[int],
+    stop: int,
+) -> Decoded:
+    """Decode every row until it chooses `stop` or has `bounds[b]` tokens.
+
+    The first token is never the stop token: an answer has at least one frame.
+
+    Args:
+        backbone: the sequence model, in eval mode.
+        prompted: embedded rows.
+        embed: tokens → what the backbone reads next.
+        head: finished states → logits.
+        chain: samplers.
+        view: their histories and seeds, one row per row of the batch; narrowed with it.
+        bounds: most tokens of each row, ≥ 1.
+        stop: index of the stop token among the logits; −1 for none.
+    """
+    B, T, _ = prompted.x.shape
+    x, device = prompted.x, prompted.x.device
+    most = max(bounds)
+    cache = backbone.new_cache(B, T + most, x.dtype, device)
+    out = backbone(x, prompted.mask, prompted.positions, condition=prompted.condition, cache=cache)
+    h = backbone.finish(out.h[torch.arange(B, device=device), prompted.mask.lengths - 1])
+    stepper = _Stepper(backbone, cache, prompted)
+
+    said = torch.full((B, most), stop, dtype=torch.long, device=device)
+    bound = torch.tensor(bounds, device=device)
+    rows = torch.arange(B, device=device)
+    even = len(set(bounds)) == 1
+    every = 1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR
+    steps = 0
+    for i in range(most):
+        logits = head(h)
+        if i == 0 and stop >= 0:
+            logits = logits.index_fill(1, torch.tensor([stop], device=device), float("-inf"))
+        token = chain(logits, view)
+        said[rows, i] = token
+        if i + 1 == most:
+            break
+        if (i + 1) % every == 0:
+            ended = said[rows, i + 1 - every : i + 1].eq(stop).any(1) if every > 1 else token == stop
+            if not even:
+                ended = ended | (bound[rows] <= i + 1)
+            if bool(ended.any()):
+                staying = (~ended).nonzero().squeeze(1)
+                if staying.numel() == 0:
+                    break
+                rows, token = rows[staying], token[staying]
+                view.select(staying)
+                stepper.select(staying)
+        view.append(token)
+        # Between two looks a stopped row may go on; what it says then is cut off below.
+        h = stepper(embed(token.clamp(max=stop - 1) if every > 1 and stop >= 0 else token))
+        steps += 1
+    return _cut(said, bound, stop, steps)
+
+
+class _Stepper:
+    """One step of the backbone, by its own `step` where it has one."""
+
+    def __init__(self, backbone: Backbone, cache: Cache, prompted: Prompted) -> None:
+        self.backbone, self.cache, self.condition = backbone, cache, prompted.condition
+        self.lengths = prompted.mask.lengths
+        self.padded = prompted.mask.padded
+        self.fast = backbone.step if isinstance(backbone, Stepping) else None
+
+    def __call__(self, x: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B D"]:
+        if self.fast is not None:
+            return self.fast(x, self.cache)
+        start = self.lengths
+        self.lengths = start + 1
+        mask = SequenceMask(
+            lengths=self.lengths,
+            prefix=torch.zeros_like(start),
+            query_start=start,
+            form="causal",
+            padded=self.padded,
+        )
+        out = self.backbone(x, mask, start[:, None], condition=self.condition, cache=self.cache)
+        return self.backbone.finish(out.h[:, 0])
+
+    def select(self, rows: Int[Tensor, "R"]) -> None:
+        self.cache.select(rows)
+        self.lengths = self.lengths[rows]
+        if self.condition is not None:
+            self.condition = self.condition[rows]
+
+
+def _cut(said: Int[Tensor, "B L"], bound: Int[Tensor, "B"], stop: int, steps: int) -> Decoded:
+    """Cut each row at its first stop token or bound."""
+    index = torch.arange(said.shape[1], device=said.device)
+    past = said.eq(stop) if stop >= 0 else torch.zeros_like(said, dtype=torch.bool)
+    first = torch.where(past, index, said.shape[1]).min(1).values
+    counts = torch.minimum(first, bound).tolist()
+    stopped = (first < bound).tolist()
+    return Decoded(tokens=[row[:n] for row, n in zip(said, counts, strict=True)], stopped=stopped, steps=steps)
