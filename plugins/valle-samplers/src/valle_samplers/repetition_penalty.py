@@ -1,0 +1,47 @@
+"""Makes tokens chosen before less likely (CTRL, Keskar et al. 2019, arXiv 1909.05858, section 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valle_samplers.bounds import require
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from valle_core.interfaces import SamplerView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepetitionPenalty:
+    """Positive logits of tokens in the history are divided by the penalty, negative ones multiplied with it.
+
+    A token last chosen d ≥ 1 steps ago gets the factor penalty^((1 − decay)^(d − 1)), so with decay the most
+    recent token is held back most and old ones hardly.
+
+    Attributes:
+        penalty: 1 changes nothing, above 1 discourages, below 1 encourages repetition.
+        decay: 0 treats the whole history alike (as the paper does), 1 looks at the last token only.
+    """
+
+    penalty: float = 1.2
+    decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        require("repetition_penalty's penalty", self.penalty, low=0.0, high=1e3, above=True)
+        require("repetition_penalty's decay", self.decay, low=0.0, high=1.0)
+
+    def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
+        B, V = logits.shape
+        history = view.history
+        if history.shape[1] == 0:
+            return logits
+        index = history.masked_fill(history < 0, V)  # padding goes to a spare column
+        positions = (history >= 0).cumsum(dim=-1)  # 1 … length
+        distance = (view.lengths[:, None] - positions).clamp(min=0)  # d − 1
+        nearness = logits.new_tensor(1 - self.decay).pow(distance)  # 1 for the last token; 0⁰ = 1
+        exponent = logits.new_zeros(B, V + 1).scatter_reduce(1, index, nearness, reduce="amax")[:, :V]
+        factor = logits.new_tensor(self.penalty).pow(exponent)
+        return (logits * factor).where(logits < 0, logits / factor)

@@ -1,0 +1,1 @@
+"""Chains of samplers, what they see of the rows, and their randomness."""

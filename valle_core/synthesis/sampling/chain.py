@@ -1,0 +1,62 @@
+"""Processors in the order given, then one chooser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.interfaces import Chooser, Processor, Sampler, SamplerView
+from valle_core.plugin import UserError
+from valle_core.synthesis.sampling.view import View
+
+
+class Categorical:
+    """Ends a chain without a chooser: one draw per row from what the processors left."""
+
+    __slots__ = ()
+
+    def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]:
+        # Counts in units of 2⁻⁴⁰ make the cumulative sum exact in every order of summation, hence at every batch size.
+        counts = (logits.double().softmax(dim=-1) * 2.0**40).long().cumsum(dim=-1)  # [B, V]
+        target = (view.uniform()[:, None] * counts[:, -1:]).long()
+        return (counts <= target).sum(dim=-1)
+
+
+class SamplerChain:
+    """Logits become tokens. Without a chooser the last step draws from the distribution (`Categorical`).
+
+    Stateless: what lasts between steps lives in the `View`, so one chain serves many batches.
+    """
+
+    __slots__ = ("_chooser", "_processors")
+
+    def __init__(self, samplers: Sequence[Sampler]) -> None:
+        """
+        Raises:
+            UserError: a chooser stands anywhere but last, or something is no sampler.
+        """
+        processors: list[Processor] = []
+        chooser: Chooser | None = None
+        for sampler in samplers:
+            name = type(sampler).__name__
+            if chooser is not None:
+                first = type(chooser).__name__
+                raise UserError(f"sampler {first} picks the token, so {name} cannot follow it. Put {first} last")
+            if isinstance(sampler, Processor):
+                processors.append(sampler)
+            elif isinstance(sampler, Chooser):
+                chooser = sampler
+            else:
+                raise UserError(f"{name} is no sampler: it has neither process nor choose")
+        self._processors = tuple(processors)
+        self._chooser: Chooser = Categorical() if chooser is None else chooser
+
+    def __call__(self, logits: Float[Tensor, "B V"], view: View) -> Int[Tensor, "B"]:
+        """One token per row; −inf is never picked. The caller appends it to the view."""
+        for index, processor in enumerate(self._processors):
+            view.enter(index)
+            logits = processor.process(logits, view)
+        view.enter(len(self._processors))
+        return self._chooser.choose(logits, view)
