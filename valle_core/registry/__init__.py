@@ -1,0 +1,1 @@
+"""Finds plugins by name without importing what they do."""

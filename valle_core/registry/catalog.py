@@ -1,0 +1,101 @@
+"""What is known about each plugin: its spec, its status, why, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
+from valle_core.registry.kinds import Kind
+from valle_core.registry.loading import LoadError, is_importable, load_spec
+from valle_core.registry.scan import Found
+
+Status = Literal["ok", "unavailable", "incompatible", "broken", "disabled", "conflict", "not-installed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One line of `valle list-plugins`.
+
+    Attributes:
+        kind: row of the table.
+        name: what the user types.
+        distribution: who provides it.
+        version: of the distribution, "" when it is not installed.
+        status: `ok` can be selected; all others cannot, for the reason in `why`.
+        why: reason of the status; for `ok`, a warning or "".
+        mend: what to do about it, or "".
+        spec: what the plugin says about itself, where it could be read.
+    """
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    status: Status
+    why: str = ""
+    mend: str = ""
+    spec: PluginSpec | CommandSpec | HookSpec | None = None
+
+    @property
+    def owner(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution} {self.version}".strip()
+
+
+def examine(kind: Kind, found: Found) -> Entry:
+    """Import the spec of one entry point, guarded, and say whether it can be used."""
+    try:
+        spec = load_spec(found.value)
+    except LoadError as error:
+        return _entry(kind, found, "broken", str(error), f"pip install -U {found.distribution}, or uninstall it")
+    if complaint := _complaint(kind, found, spec):
+        return _entry(kind, found, "broken", complaint, f"tell the authors of {found.distribution}")
+    if spec.api != kind.api:
+        return _other_api(kind, found, spec)
+    return _with_requirements(kind, found, spec, why="", mend="")
+
+
+def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: object = None) -> Entry:
+    return Entry(
+        kind=kind,
+        name=found.name,
+        distribution=found.distribution,
+        version=found.version,
+        status=status,
+        why=why,
+        mend=mend,
+        spec=spec,  # type: ignore[arg-type]
+    )
+
+
+def _complaint(kind: Kind, found: Found, spec: object) -> str:
+    """What makes the object behind an entry point no spec of this kind, or ""."""
+    if not isinstance(spec, kind.spec):
+        return f"{found.value} is a {type(spec).__name__}, expected a {kind.spec.__name__}"
+    if getattr(spec, "kind", kind.name) != kind.name:
+        return f"{found.value} says kind '{spec.kind}' but is announced in the group {kind.group}"
+    if spec.name != found.name:
+        return f"{found.value} says name '{spec.name}' but is announced as '{found.name}'"
+    if not isinstance(spec.api, int):
+        return f"{found.value} says api {spec.api!r}, expected a number"
+    return ""
+
+
+def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec) -> Entry:
+    written = f"written for {kind.name} API {spec.api}, this valle-core has {kind.api}"
+    if spec.api > kind.api:
+        return _entry(kind, found, "incompatible", written, "pip install -U valle-core", spec)
+    upgrade = f"pip install -U {found.distribution}"
+    if spec.api == kind.api - 1 and spec.api >= 1:
+        return _with_requirements(kind, found, spec, why=f"{written}; works until the next", mend=upgrade)
+    return _entry(kind, found, "incompatible", written, upgrade, spec)
+
+
+def _with_requirements(kind: Kind, found: Found, spec, *, why: str, mend: str) -> Entry:
+    missing = [need for need in getattr(spec, "requires", ()) if not is_importable(need.module)]
+    if missing:
+        modules = ", ".join(need.module for need in missing)
+        hints = "; ".join(dict.fromkeys(need.hint for need in missing))
+        return _entry(kind, found, "unavailable", f"needs {modules}, which is not installed", hints, spec)
+    return _entry(kind, found, "ok", why, mend, spec)

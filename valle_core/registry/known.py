@@ -1,0 +1,35 @@
+"""First-party plugins by name, so that a missing one is answered with the command that installs it."""
+
+from __future__ import annotations
+
+KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
+    "valle-transformer": {"arch": ("transformer",)},
+    "valle-llama": {"arch": ("llama",)},
+    "valle-mixtral": {"arch": ("mixtral",)},
+    "valle-bitnet": {"arch": ("bitnet",)},
+    "valle-retnet": {"arch": ("retnet", "retnet-hf")},
+    "valle-mamba": {"arch": ("mamba", "mamba2")},
+    "valle-attention-sdpa": {"attention": ("eager", "math", "mem_efficient", "flash", "cudnn", "sdpa")},
+    "valle-attention-flex": {"attention": ("flex",)},
+    "valle-attention-xformers": {"attention": ("xformers",)},
+    "valle-attention-flash": {"attention": ("flash_attn",)},
+    "valle-attention-triton": {"attention": ("fused",)},
+    "valle-codec-tiny": {"codec": ("tiny", "mel-gl")},
+    "valle-encodec": {"codec": ("encodec",)},
+    "valle-vocos": {"codec": ("vocos",)},
+    "valle-dac": {"codec": ("dac",)},
+    "valle-espeak": {"frontend": ("espeak",), "command": ("corpus",)},
+    "valle-samplers": {
+        "sampler": ("greedy", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_aware")
+    },
+    "valle-tasks": {"task": ("tts", "tts-c")},
+}
+"""distribution → kind → names."""
+
+
+def distribution_of(kind: str, name: str) -> str | None:
+    """The first-party distribution that provides `name`, or None."""
+    for distribution, kinds in KNOWN.items():
+        if name in kinds.get(kind, ()):
+            return distribution
+    return None

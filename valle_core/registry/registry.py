@@ -1,0 +1,125 @@
+"""The registry: every plugin on this machine by kind and name, loaded no further than asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from valle_core.registry.catalog import Entry, examine
+from valle_core.registry.disabling import Disabling
+from valle_core.registry.kinds import ROWS, Kind, kind_named
+from valle_core.registry.known import KNOWN, distribution_of
+from valle_core.registry.scan import Found, Scan, normalise, scan
+from valle_core.registry.select import Selected, check_usable, refuse_conflict, refuse_unknown
+
+
+class Registry:
+    """Finds plugins; reads metadata when made, and imports a spec only when that plugin is asked for.
+
+    Attributes:
+        rows: the table of kinds it serves.
+        warnings: lines for the user, e.g. about unknown names in VALLE_DISABLE_PLUGINS.
+    """
+
+    def __init__(self, found: Scan, disabling: Disabling | None = None, rows: tuple[Kind, ...] = ROWS) -> None:
+        self.rows = rows
+        self._disabling = disabling or Disabling()
+        self._distributions = found.distributions
+        self._found: dict[str, list[Found]] = {row.name: [] for row in rows}
+        groups = {row.group: row.name for row in rows}
+        known = [entry for entry in found.found if entry.group in groups]
+        for entry in dict.fromkeys(known):
+            self._found[groups[entry.group]].append(entry)
+        self.warnings = tuple(self._disabling.unknown(known))
+        self._examined: dict[tuple[str, Found], Entry] = {}
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        path: Sequence[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        safe: bool = False,
+        rows: tuple[Kind, ...] = ROWS,
+    ) -> Registry:
+        """The registry of this machine: `sys.path`, the environment's wishes, the table of kinds."""
+        return cls(scan(path), Disabling.read(os.environ if environ is None else environ, safe=safe), rows)
+
+    def names(self, kind: str) -> list[str]:
+        """Names that are announced for a kind and not switched off, sorted; imports nothing."""
+        return sorted({found.name for found in self._on(kind)})
+
+    def entries(self, kind: str | None = None) -> list[Entry]:
+        """Every plugin of a kind (or of all), usable or not, known first-party ones that are missing included."""
+        rows = self.rows if kind is None else (kind_named(kind, self.rows),)
+        return [entry for row in rows for entry in sorted(self._listed(row), key=lambda e: (e.name, e.distribution))]
+
+    def select(self, kind: str, name: str) -> Selected:
+        """The plugin meant by `name` or `distribution:name`. Raises `UserError` with reason and mend."""
+        return check_usable(self.find(kind, name), name)
+
+    def find(self, kind: str, name: str) -> Entry:
+        """The entry meant by a name, whatever its status. Raises `UserError` for unknown and ambiguous names."""
+        row = kind_named(kind, self.rows)
+        owner, colon, bare = name.rpartition(":")
+        candidates = [found for found in self._found[kind] if found.name == bare]
+        if colon:
+            candidates = [found for found in candidates if normalise(found.distribution) == normalise(owner)]
+        enabled = [found for found in candidates if self._disabling.reason(found) is None]
+        if len(enabled) > 1:
+            raise refuse_conflict(kind, bare, [self._status(row, found) for found in enabled])
+        if enabled or candidates:
+            return self._status(row, (enabled or candidates)[0])
+        home = distribution_of(kind, bare)
+        if home and (not colon or normalise(owner) == home):
+            return self._missing(row, bare, home)
+        raise refuse_unknown(kind, name, self.names(kind))
+
+    def _on(self, kind: str) -> list[Found]:
+        kind_named(kind, self.rows)
+        return [found for found in self._found[kind] if self._disabling.reason(found) is None]
+
+    def _status(self, row: Kind, found: Found) -> Entry:
+        key = (row.name, found)
+        if key not in self._examined:
+            self._examined[key] = self._examine(row, found)
+        return self._examined[key]
+
+    def _examine(self, row: Kind, found: Found) -> Entry:
+        if off := self._disabling.reason(found):
+            return Entry(
+                kind=row,
+                name=found.name,
+                distribution=found.distribution,
+                version=found.version,
+                status="disabled",
+                why=off[0],
+                mend=off[1],
+            )
+        return examine(row, found)
+
+    def _listed(self, row: Kind) -> list[Entry]:
+        entries = [self._status(row, found) for found in self._found[row.name]]
+        on = self._on(row.name)
+        for position, entry in enumerate(entries):
+            rivals = [found for found in on if found.name == entry.name and found.distribution != entry.distribution]
+            if entry.status == "ok" and rivals:
+                others = ", ".join(f"{found.distribution} {found.version}" for found in rivals)
+                entries[position] = replace(
+                    entry,
+                    status="conflict",
+                    why=f"{others} provides it too",
+                    mend=f"choose one: --{row.name} {entry.distribution}:{entry.name}",
+                )
+        there = {found.name for found in self._found[row.name]}
+        for home, kinds in KNOWN.items():
+            entries += [self._missing(row, name, home) for name in kinds.get(row.name, ()) if name not in there]
+        return entries
+
+    def _missing(self, row: Kind, name: str, home: str) -> Entry:
+        if home in self._distributions:
+            why, mend = f"{home} is installed but does not announce it", f"pip install --force-reinstall {home}"
+        else:
+            why, mend = f"{home} is not installed", f"pip install {home}"
+        return Entry(kind=row, name=name, distribution=home, version="", status="not-installed", why=why, mend=mend)
