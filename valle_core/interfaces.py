@@ -35,7 +35,8 @@ class Cache(Protocol):
         nbytes: bytes held.
     """
 
-    lengths: Int[Tensor, "B"]
+    @property
+    def lengths(self) -> Int[Tensor, "B"]: ...
 
     @property
     def nbytes(self) -> int: ...
@@ -63,10 +64,17 @@ class Backbone(Protocol):
         mask_forms: the forms it takes: "causal", "full", "mixed", "packed", "prefix", "window", "tree".
     """
 
-    d_model: int
-    n_layers: int
-    max_length: int | None
-    mask_forms: frozenset[str]
+    @property
+    def d_model(self) -> int: ...
+
+    @property
+    def n_layers(self) -> int: ...
+
+    @property
+    def max_length(self) -> int | None: ...
+
+    @property
+    def mask_forms(self) -> frozenset[str]: ...
 
     def __call__(
         self,
@@ -144,14 +152,29 @@ class Codec(Protocol):
         identity: what datasets and checkpoints store and compare.
     """
 
-    sample_rate: int
-    hop: int
-    frame_rate: float
-    num_levels: int
-    codebook_size: int
-    lookahead_frames: int
-    codebooks: Float[Tensor, "Q V d"] | None
-    identity: CodecIdentity
+    @property
+    def sample_rate(self) -> int: ...
+
+    @property
+    def hop(self) -> int: ...
+
+    @property
+    def frame_rate(self) -> float: ...
+
+    @property
+    def num_levels(self) -> int: ...
+
+    @property
+    def codebook_size(self) -> int: ...
+
+    @property
+    def lookahead_frames(self) -> int: ...
+
+    @property
+    def codebooks(self) -> Float[Tensor, "Q V d"] | None: ...
+
+    @property
+    def identity(self) -> CodecIdentity: ...
 
     def encode(
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
@@ -184,10 +207,17 @@ class SamplerView(Protocol):
         state: this sampler's own tensors, each [B, …]; the decoder reorders and narrows them with the rows.
     """
 
-    history: Int[Tensor, "B L"]
-    lengths: Int[Tensor, "B"]
-    stop: int | None
-    state: dict[str, Tensor]
+    @property
+    def history(self) -> Int[Tensor, "B L"]: ...
+
+    @property
+    def lengths(self) -> Int[Tensor, "B"]: ...
+
+    @property
+    def stop(self) -> int | None: ...
+
+    @property
+    def state(self) -> dict[str, Tensor]: ...
 
     def uniform(self, salt: int = 0) -> Float[Tensor, "B"]:
         """One number in (0, 1) per row, a pure function of (the row's seed, its step, salt)."""
@@ -233,7 +263,8 @@ class Task(Protocol):
         output: "codes", "symbols" or "length".
     """
 
-    output: str
+    @property
+    def output(self) -> str: ...
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """Inputs of one training example (`response` is whole), or None where the utterance does not allow it.
