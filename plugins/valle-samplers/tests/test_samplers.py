@@ -151,6 +151,12 @@ def test_sample_inverts_the_cumulative_distribution() -> None:
     assert Sample().choose(logits, FakeView(numbers=(numbers,))).tolist() == [0, 0, 1, 1, 3, 3]
 
 
+def test_impossible_tokens_are_never_drawn_even_at_the_edges() -> None:
+    logits = torch.tensor([-math.inf, 0.0, -math.inf, 0.0, -math.inf]).expand(3, -1)
+    numbers = torch.tensor([2.0**-53, 0.5, 1 - 2.0**-53], dtype=torch.float64)
+    assert draw(logits, numbers).tolist() == [1, 3, 3]
+
+
 def test_draws_follow_the_distribution() -> None:
     probabilities = torch.tensor([0.45, 0.3, 0.2, 0.05])
     numbers = torch.rand(40_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
