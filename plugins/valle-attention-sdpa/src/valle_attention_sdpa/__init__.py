@@ -1,0 +1,1 @@
+"""Attention kernels: the eager reference and PyTorch's scaled dot product attention."""

@@ -1,0 +1,127 @@
+"""`sdpa` and its back ends: which of PyTorch's paths a structured mask needs."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+from valle_attention_sdpa.options import KernelOptions
+from valle_attention_sdpa.plan import Plan, Planner, gather_groups
+from valle_core.plugin import UserError
+from valle_core.types import PackedMask, SequenceMask
+
+HALVES = (torch.bfloat16, torch.float16)
+ANY = (torch.float32, *HALVES)
+
+
+def sdpa(options: KernelOptions) -> SdpaKernel:
+    """Factory of `sdpa`: PyTorch chooses."""
+    return SdpaKernel("sdpa", None, dtypes={})
+
+
+def math(options: KernelOptions) -> SdpaKernel:
+    """Factory of `math`."""
+    return SdpaKernel("math", SDPBackend.MATH, dtypes={})
+
+
+def mem_efficient(options: KernelOptions) -> SdpaKernel:
+    """Factory of `mem_efficient`."""
+    return SdpaKernel("mem_efficient", SDPBackend.EFFICIENT_ATTENTION, dtypes={"cuda": ANY}, grouped=False)
+
+
+def flash(options: KernelOptions) -> SdpaKernel:
+    """Factory of `flash`: on CUDA it takes no mask tensor, so ragged rows run in groups of equal length."""
+    return SdpaKernel("flash", SDPBackend.FLASH_ATTENTION, dtypes={"cpu": ANY, "cuda": HALVES}, maskless=("cuda",))
+
+
+def cudnn(options: KernelOptions) -> SdpaKernel:
+    """Factory of `cudnn`."""
+    return SdpaKernel("cudnn", SDPBackend.CUDNN_ATTENTION, dtypes={"cuda": HALVES})
+
+
+class SdpaKernel:
+    """Causal and full attention through `scaled_dot_product_attention`.
+
+    Right-padded causal rows need no mask at all: no valid query looks as far as the padding, and what padded
+    queries computed is cleared. Full rows and single decode steps need a key mask [B, 1, 1, Tk]. Only a chunk of
+    several queries over a cache needs [B, 1, Tq, Tk], with a small Tq.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        backend: SDPBackend | None,
+        *,
+        dtypes: dict[str, tuple[torch.dtype, ...]],
+        grouped: bool = True,
+        maskless: tuple[str, ...] = (),
+    ) -> None:
+        """`dtypes` lists the devices it is tied to (empty: any); `grouped`: the back end takes Hk < H by itself;
+        `maskless`: devices on which the back end takes no mask tensor."""
+        self.name = name
+        self.backend = backend
+        self.dtypes = dtypes
+        self.grouped = grouped
+        self.maskless = maskless
+        self._planner = Planner()
+
+    def __call__(
+        self,
+        q: Float[Tensor, "B H Tq Dh"],
+        k: Float[Tensor, "B Hk Tk Dh"],
+        v: Float[Tensor, "B Hk Tk Dh"],
+        mask: SequenceMask | PackedMask,
+        *,
+        scale: float | None = None,
+    ) -> Float[Tensor, "B H Tq Dh"]:
+        """See `AttentionKernel`. Raises `UserError` for masks it does not declare and devices it does not run on."""
+        if isinstance(mask, PackedMask) or mask.form == "mixed" or mask.window is not None or mask.tree is not None:
+            raise UserError(f"attention '{self.name}' takes causal and full rows only. Try: --attention eager")
+        if self.dtypes and q.dtype not in self.dtypes.get(q.device.type, ()):
+            raise UserError(self._refusal(q))
+        if q.device.type in self.maskless:
+            groups = self._planner.groups(mask, q.shape[2], k.shape[2])
+            if groups is not None:
+                return gather_groups(groups, q, k, v, lambda *parts: self._attend(*parts, scale))
+        plan = self._planner.plan(mask, q.shape[2], k.shape[2])
+        out = self._attend(q, k, v, plan, scale)
+        if plan.unused is None:
+            return out
+        return out.masked_fill(plan.unused, 0.0) if out.requires_grad else out.masked_fill_(plan.unused, 0.0)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float | None) -> Tensor:
+        B, H, Tq, Dh = q.shape
+        Hk = k.shape[1]
+        if H % Hk:
+            raise UserError(f"attention: {Hk} key heads do not divide {H} query heads; choose n_kv_heads accordingly")
+        if Hk != H and Tq == 1:  # one query per head: the heads of a group are queries of their key head
+            return self._call(q.reshape(B, Hk, H // Hk, Dh), k, v, plan, scale, gqa=False).reshape(B, H, 1, Dh)
+        if Hk != H and not self.grouped:
+            k, v = k.repeat_interleave(H // Hk, dim=1), v.repeat_interleave(H // Hk, dim=1)
+        return self._call(q, k, v, plan, scale, gqa=k.shape[1] != H)
+
+    def _call(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float | None, *, gqa: bool) -> Tensor:
+        with nullcontext() if self.backend is None else sdpa_kernel(self.backend):
+            try:
+                return scaled_dot_product_attention(
+                    q, k, v, attn_mask=plan.visible, is_causal=plan.causal, scale=scale, enable_gqa=gqa
+                )
+            except RuntimeError as error:
+                if "viable backend" in str(error) or "available kernel" in str(error):
+                    raise UserError(self._refusal(q)) from error
+                raise
+
+    def _refusal(self, q: Tensor) -> str:
+        """One line: who, where, why, and what else to choose."""
+        wants = "; ".join(
+            f"{device} with {', '.join(str(dtype).removeprefix('torch.') for dtype in dtypes)}"
+            for device, dtypes in self.dtypes.items()
+        )
+        found = f"{q.device.type} with {str(q.dtype).removeprefix('torch.')} and head width {q.shape[-1]}"
+        needs = f"needs {wants}, found {found}" if wants else f"PyTorch has no such back end for {found}"
+        return f"attention '{self.name}' cannot run here: {needs}. Try: --attention sdpa"
