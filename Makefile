@@ -1,0 +1,38 @@
+# Two commands do all: `make demo` and `make test`. Each sets up .venv first. TORCH_INDEX= picks another index for torch.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TORCH := $(if $(TORCH_INDEX),PIP_INDEX_URL=$(TORCH_INDEX),)
+PYPROJECTS := pyproject.toml cli/pyproject.toml $(wildcard plugins/*/pyproject.toml)
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-all check setup clean
+
+demo: .venv/.ready
+	$(BIN)/valle demo --out demo
+
+test: check
+	$(PYTEST) -n 2 --durations=10
+
+test-all: check
+	$(PYTEST) -n 2 --durations=25 -m "slow or not slow"
+
+check: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+setup: .venv/.ready
+
+# Entry points are read from installed metadata, so a changed pyproject.toml installs again.
+.venv/.ready: constraints.txt requirements.txt $(PYPROJECTS)
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(TORCH) $(PIP) torch
+	$(PIP) hatchling
+	$(PIP) --no-build-isolation --requirement requirements.txt
+	touch $@
+
+clean:
+	rm -rf .venv demo
