@@ -1,0 +1,32 @@
+"""The table of built-in commands. A new command is one row here and one file beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row.
+
+    Attributes:
+        name: words after `valle`, one or two, e.g. `"train"` or `"bench startup"`.
+        module: file in `valle_cli.commands`, imported only when the command runs.
+        summary: one line for `valle --help`.
+    """
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the mend"),
+    Command("bench startup", "bench_startup", "Measure how fast `--help` and `list-plugins` answer"),
+)
+
+GROUPS: dict[str, str] = {
+    "bench": "Measure the toolkit beside what it replaces",
+    "plugins": "Look after plugins",
+}
+"""First words of two-word commands."""

@@ -1,0 +1,25 @@
+"""Runs a command's Typer app so that its errors look like everyone else's."""
+
+from __future__ import annotations
+
+import typer
+from valle_core.plugin import UserError
+
+from valle_cli.compose import Composed
+
+
+def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
+    """Run `app` (a `typer.Typer`, or a `Composed` command) as `valle NAME` on `argv`; returns an exit code."""
+    if isinstance(app, Composed):
+        app, argv = app.build(argv, safe=safe)
+    if not isinstance(app, typer.Typer):
+        raise UserError(f"command '{name}' is broken: its app is a {type(app).__name__}, expected a typer.Typer")
+    try:
+        result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False)
+    except typer.Exit as error:
+        return error.exit_code
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except typer.TyperException as error:
+        raise UserError(" ".join(error.format_message().split())) from error
+    return result if isinstance(result, int) else None

@@ -1,0 +1,113 @@
+"""Entry point of `valle`: finds the command, runs it, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from valle_core.plugin import CommandSpec, UserError
+
+from valle_cli.commands.table import COMMANDS, GROUPS
+
+GLOBAL_FLAGS = ("--debug", "--safe")
+"""Accepted anywhere before a bare `--`; they belong to no command."""
+
+
+def entry() -> None:
+    """What the console script calls."""
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code: 0 done, 2 the user can mend it, 130 interrupted."""
+    words, flags = _take_global_flags(argv)
+    try:
+        return _dispatch(words, safe="--safe" in flags) or 0
+    except UserError as error:
+        if "--debug" in flags:
+            raise
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        if "--debug" in flags:
+            raise
+        return _complain("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away; nothing is left to tell
+        return 141
+    except Exception as error:
+        if "--debug" in flags:
+            raise
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1)
+
+
+def _complain(message: str, code: int) -> int:
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _take_global_flags(argv: Sequence[str]) -> tuple[list[str], set[str]]:
+    end = argv.index("--") if "--" in argv else len(argv)
+    flags = {word for word in argv[:end] if word in GLOBAL_FLAGS}
+    return [word for word in argv[:end] if word not in GLOBAL_FLAGS] + list(argv[end:]), flags
+
+
+def _dispatch(words: list[str], *, safe: bool) -> int | None:
+    if not words or words[0] in ("--help", "-h", "help"):
+        from valle_cli.help import root_help
+
+        return root_help(safe=safe)
+    if words[0] in ("--version", "-V"):
+        from valle_cli.help import version
+
+        return version()
+    if words[0] in GROUPS and (len(words) == 1 or words[1] in ("--help", "-h")):
+        from valle_cli.help import group_help
+
+        return group_help(words[0])
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        for command in COMMANDS:
+            if command.name == name:
+                module = importlib.import_module(f"valle_cli.commands.{command.module}")
+                return _invoke(module, name, words[length:], safe=safe)
+    return _plugin_command(words, safe=safe)
+
+
+def _invoke(module: object, name: str, argv: list[str], *, safe: bool) -> int | None:
+    if hasattr(module, "main"):
+        return module.main(argv, safe=safe)
+    from valle_cli.launch import launch
+
+    return launch(module.app, name, argv, safe=safe)  # type: ignore[attr-defined]
+
+
+def _plugin_command(words: list[str], *, safe: bool) -> int | None:
+    from valle_core.registry.registry import Registry
+
+    from valle_cli.help import refuse_unknown
+
+    registry = Registry.open(safe=safe)
+    if words[0].startswith("-"):
+        raise UserError(f"unknown option '{words[0]}'. See: valle --help")
+    try:
+        entry = registry.find("command", words[0])
+    except UserError as error:
+        if words[0] in registry.names("command"):  # two plugins provide it
+            raise
+        raise refuse_unknown(words, registry) from error
+    if entry.status == "not-installed":
+        raise UserError(f"command '{words[0]}' is not installed. Install it with: {entry.mend}")
+    if entry.status != "ok" or not isinstance(entry.spec, CommandSpec):
+        raise UserError(f"command '{words[0]}' ({entry.owner}) is {entry.status}: {entry.why}. Mend it with: {entry.mend}")
+    from valle_core.registry.loading import LoadError, load
+
+    from valle_cli.launch import launch
+
+    try:
+        app = load(entry.spec.app)
+    except LoadError as error:
+        raise UserError(f"command '{words[0]}' ({entry.owner}) is broken: {error}") from error
+    return launch(app, words[0], words[1:], safe=safe)
