@@ -41,6 +41,8 @@ class Selected:
             raise UserError(f"{who} is broken: its options {self.spec.options} are not a dataclass")
         if not options.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             raise UserError(f"{who} is broken: its options {self.spec.options} are not a frozen dataclass")
+        if "name" in {field.name for field in dataclasses.fields(options)}:
+            raise UserError(f"{who} is broken: an option cannot be called 'name', which picks the plugin in YAML")
         return options
 
 

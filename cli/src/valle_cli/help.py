@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 
+from valle_cli.commands.table import COMMANDS, GROUPS
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
-
-from valle_cli.commands.table import COMMANDS, GROUPS
 
 HEAD = """\
 Usage: valle [--debug] [--safe] COMMAND [ARGS]...

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import typer
-from valle_core.plugin import UserError
 
 from valle_cli.compose import Composed
+from valle_core.plugin import UserError
 
 
 def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:

@@ -6,9 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from valle_core.plugin import CommandSpec, UserError
-
 from valle_cli.commands.table import COMMANDS, GROUPS
+from valle_core.plugin import CommandSpec, UserError
 
 GLOBAL_FLAGS = ("--debug", "--safe")
 """Accepted anywhere before a bare `--`; they belong to no command."""
@@ -85,9 +84,8 @@ def _invoke(module: object, name: str, argv: list[str], *, safe: bool) -> int | 
 
 
 def _plugin_command(words: list[str], *, safe: bool) -> int | None:
-    from valle_core.registry.registry import Registry
-
     from valle_cli.help import refuse_unknown
+    from valle_core.registry.registry import Registry
 
     registry = Registry.open(safe=safe)
     if words[0].startswith("-"):
@@ -101,10 +99,10 @@ def _plugin_command(words: list[str], *, safe: bool) -> int | None:
     if entry.status == "not-installed":
         raise UserError(f"command '{words[0]}' is not installed. Install it with: {entry.mend}")
     if entry.status != "ok" or not isinstance(entry.spec, CommandSpec):
-        raise UserError(f"command '{words[0]}' ({entry.owner}) is {entry.status}: {entry.why}. Mend it with: {entry.mend}")
-    from valle_core.registry.loading import LoadError, load
-
+        who = f"command '{words[0]}' ({entry.owner})"
+        raise UserError(f"{who} is {entry.status}: {entry.why}. Mend it with: {entry.mend}")
     from valle_cli.launch import launch
+    from valle_core.registry.loading import LoadError, load
 
     try:
         app = load(entry.spec.app)

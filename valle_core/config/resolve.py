@@ -1,0 +1,201 @@
+"""Puts the layers together: which plugins are used, and every option's final value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from valle_core.config.layer import layers, nearest
+from valle_core.config.schema import Chooser, Layers, Part, Resolved, Schema, Section, Setting, Slot
+from valle_core.config.values import hints_of, is_many, validated
+from valle_core.plugin import UserError
+
+
+@dataclass
+class _Element:
+    """A plugin of a slot while the layers are read."""
+
+    name: str
+    origin: str
+    options: dict[str, Setting] = field(default_factory=dict)
+
+
+def resolve(
+    schema: Schema,
+    registry: Chooser,
+    *,
+    yaml_file: str | Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Iterable[tuple[str, Any]] = (),
+) -> Resolved:
+    """Everything a command is configured with; defaults < YAML < `sets` < `flags`.
+
+    Args:
+        schema: what can be configured.
+        registry: gives the plugin of a kind by name and its options dataclass.
+        yaml_file: `arch: {name: llama, d_model: 512}`; a chain is a list.
+        sets: `"arch.d_model=512"`.
+        flags: (`"arch.d_model"`, `"512"`) in the order typed: an option of a chain belongs to the last plugin named
+            before it.
+
+    A plugin named anew in a later layer starts from its defaults unless it is the one already selected; a chain named
+    anew in a later layer replaces the earlier one whole.
+
+    Raises:
+        UserError: naming where the value was written, its path, what was expected and what was found.
+    """
+    stack = layers(schema, yaml_file=yaml_file, sets=sets, flags=list(flags))
+    parts = {slot.name: _resolve_slot(slot, registry, stack) for slot in schema.slots}
+    sections = {section.name: _resolve_section(section, stack) for section in schema.sections}
+    return Resolved(parts=parts, sections=sections, schema=schema)
+
+
+def chosen(schema: Schema, stack: Layers) -> dict[str, tuple[str, ...]]:
+    """Slot → names of the plugins selected, without looking at any option."""
+    names: dict[str, tuple[str, ...]] = {slot.name: () for slot in schema.slots}
+    for layer in stack:
+        for slot in schema.slots:
+            picked = [setting.value for setting in layer if setting.path == (slot.name,)]
+            if picked:
+                kept = picked if slot.many else picked[-1:]
+                last_reset = max((at for at, name in enumerate(kept) if name is None), default=-1)
+                names[slot.name] = tuple(kept[last_reset + 1 :])
+    return names
+
+
+def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers) -> tuple[Part, ...]:
+    chain: list[_Element] = []
+    for layer in stack:
+        settings = [setting for setting in layer if setting.path[0] == slot.name]
+        chain = _extend(slot, registry, chain, settings) if slot.many else _replace(slot, registry, chain, settings)
+    return tuple(_build(slot, registry, element) for element in chain)
+
+
+def _replace(slot: Slot, registry: Chooser, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
+    """One layer of a slot that holds one plugin: the last selection counts, options go to it."""
+    picked = [setting for setting in settings if len(setting.path) == 1]
+    if picked and picked[-1].value is None:
+        chain = []
+    elif picked and [element.name for element in chain] != [picked[-1].value]:
+        chain = [_Element(picked[-1].value, picked[-1].origin)]
+    for setting in settings:
+        if len(setting.path) > 1:
+            if not chain:
+                raise UserError(f"{setting.origin}: {setting.key}: no {slot.kind} is selected that could have options")
+            _put(slot, registry, chain[0], setting)
+    return chain
+
+
+def _extend(slot: Slot, registry: Chooser, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
+    """One layer of a chain: naming a plugin starts a new chain, options belong to the plugin named last."""
+    renamed = any(len(setting.path) == 1 for setting in settings)
+    if not renamed:
+        for setting in settings:
+            _put(slot, registry, _owner(slot, registry, chain, setting), setting)
+        return chain
+    chain = []
+    for setting in settings:
+        if len(setting.path) == 1:
+            chain = [] if setting.value is None else [*chain, _Element(setting.value, setting.origin)]
+        elif not chain:
+            raise UserError(
+                f"{setting.origin}: {setting.key}: write it after the {slot.name} it belongs to, "
+                f"e.g. --{slot.name.replace('_', '-')} NAME {setting.origin} …"
+            )
+        else:
+            _put(slot, registry, chain[-1], setting)
+    return chain
+
+
+def _owner(slot: Slot, registry: Chooser, chain: list[_Element], setting: Setting) -> _Element:
+    """The one plugin of an earlier layer's chain that has this option."""
+    owners = [element for element in chain if setting.path[1] in _hints(slot, registry, element)]
+    if len(owners) == 1:
+        return owners[0]
+    names = " · ".join(element.name for element in chain) or "empty"
+    if owners:
+        raise UserError(f"{setting.origin}: {setting.key}: several of the chain ({names}) have it; name the chain anew")
+    words = [name for element in chain for name in _hints(slot, registry, element)]
+    raise UserError(
+        f"{setting.origin}: no {slot.kind} of the chain ({names}) has an option '{setting.path[1]}'."
+        f"{nearest(setting.path[1], words)}"
+    )
+
+
+def _hints(slot: Slot, registry: Chooser, element: _Element) -> dict[str, Any]:
+    return hints_of(_select(slot, registry, element).options_type())
+
+
+def _select(slot: Slot, registry: Chooser, element: _Element) -> Any:
+    try:
+        return registry.select(slot.kind, element.name)
+    except UserError as error:
+        if element.origin.startswith(("--", "default")):
+            raise
+        raise UserError(f"{element.origin}: {error}") from error
+
+
+def _put(slot: Slot, registry: Chooser, element: _Element, setting: Setting) -> None:
+    hints = _hints(slot, registry, element)
+    name = setting.path[1]
+    if name not in hints:
+        raise UserError(
+            f"{setting.origin}: {slot.kind} '{element.name}' has no option '{name}'.{nearest(name, hints)}"
+            f" Options: {', '.join(hints) or 'none'}"
+        )
+    element.options[name] = _joined(element.options.get(name), setting, hints[name])
+
+
+def _joined(before: Setting | None, setting: Setting, hint: Any) -> Setting:
+    """Repeating a list option on the command line collects its values; otherwise the last one counts."""
+    if not (setting.text and is_many(hint)) or str(setting.value)[:1] in "[{":
+        return setting
+    repeated = before is not None and before.origin == setting.origin and isinstance(before.value, list)
+    return dataclasses.replace(setting, value=[*(before.value if before and repeated else []), setting.value])
+
+
+def _build(slot: Slot, registry: Chooser, element: _Element) -> Part:
+    selected = _select(slot, registry, element)
+    options_type = selected.options_type()
+    return Part(selected.name, _instance(options_type, element.options, f"{slot.kind} '{element.name}'"))
+
+
+def _resolve_section(section: Section, stack: Layers) -> Any:
+    hints = hints_of(section.options_type)
+    options: dict[str, Setting] = {}
+    for layer in stack:
+        for setting in layer:
+            if section.flat and setting.path[0] in hints and len(setting.path) == 1:
+                name = setting.path[0]
+            elif not section.flat and setting.path[0] == section.name:
+                name = setting.path[1]
+            else:
+                continue
+            if name not in hints:
+                raise UserError(
+                    f"{setting.origin}: unknown key '{setting.key}'.{nearest(name, hints)} Keys: {', '.join(hints)}"
+                )
+            options[name] = _joined(options.get(name), setting, hints[name])
+    return _instance(section.options_type, options, section.name)
+
+
+def _instance(options_type: type, options: dict[str, Setting], who: str) -> Any:
+    hints = hints_of(options_type)
+    values = {name: validated(setting, hints[name], setting.key) for name, setting in options.items()}
+    missing = [
+        item.name
+        for item in dataclasses.fields(options_type)
+        if item.name not in values
+        and item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UserError(f"{who} needs a value for {', '.join(missing)}")
+    try:
+        return options_type(**values)
+    except ValueError as error:
+        origins = ", ".join(dict.fromkeys(setting.origin for setting in options.values()))
+        raise UserError(f"{origins + ': ' if origins else ''}{who}: {error}") from error

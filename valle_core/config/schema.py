@@ -1,0 +1,150 @@
+"""What a command can be configured with, and what comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where a plugin of a kind is used.
+
+    Attributes:
+        name: key in YAML and flag, e.g. `"nar_sampler"` for `--nar-sampler`.
+        kind: kind of the plugins that fit.
+        default: as YAML would have it: a name, `{name: …, option: …}`, for a chain a sequence of those, or None.
+        many: holds a chain instead of one plugin.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Options that belong to the core, not to a plugin.
+
+    Attributes:
+        name: key in YAML and first word of its flags.
+        options_type: frozen dataclass with defaults.
+        flat: its options stand at the top level: `--steps`, `steps: 100`.
+        help: title of its help panel.
+    """
+
+    name: str
+    options_type: type
+    flat: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All slots and sections of a command. Raises `ValueError` when two of them claim one top-level key."""
+
+    slots: tuple[Slot, ...] = ()
+    sections: tuple[Section, ...] = ()
+
+    def __post_init__(self) -> None:
+        keys = self.keys()
+        if twice := {key for key in keys if keys.count(key) > 1}:
+            raise ValueError(f"top-level keys claimed twice: {', '.join(sorted(twice))}")
+
+    def keys(self) -> list[str]:
+        """The top-level keys of its YAML."""
+        names = [slot.name for slot in self.slots]
+        for section in self.sections:
+            names += self.flat_fields(section) if section.flat else [section.name]
+        return names
+
+    def slot(self, key: str) -> Slot | None:
+        """The slot of this name, if any."""
+        return next((slot for slot in self.slots if slot.name == key), None)
+
+    def section(self, key: str) -> Section | None:
+        """The section that owns a top-level key: by its own name, or by a field's when it is flat."""
+        for section in self.sections:
+            if key in self.flat_fields(section) if section.flat else key == section.name:
+                return section
+        return None
+
+    @staticmethod
+    def flat_fields(section: Section) -> list[str]:
+        """Names of a section's options."""
+        return [field.name for field in dataclasses.fields(section.options_type)]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A selected plugin and its options.
+
+    Attributes:
+        name: as selected, `"llama"` or `"valle-llama:llama"`.
+        options: instance of the plugin's options dataclass.
+    """
+
+    name: str
+    options: Any
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The outcome: everything a command needs to know.
+
+    Attributes:
+        parts: slot → its plugins, one for a plain slot, any number for a chain.
+        sections: section → instance of its dataclass.
+        schema: what it was resolved against.
+    """
+
+    parts: dict[str, tuple[Part, ...]]
+    sections: dict[str, Any]
+    schema: Schema = field(default_factory=Schema, repr=False, compare=False)
+
+    def part(self, slot: str) -> Part:
+        """The one plugin of a slot. Raises `ValueError` when the slot is empty or a chain of several."""
+        (part,) = self.parts[slot]
+        return part
+
+
+class Choice(Protocol):
+    """What the registry gives for a name."""
+
+    name: str
+
+    def options_type(self) -> type: ...
+
+
+class Chooser(Protocol):
+    """The registry, as far as configuration is concerned."""
+
+    def select(self, kind: str, name: str) -> Choice: ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One assignment of one layer.
+
+    Attributes:
+        path: `("arch",)` selects a plugin (None empties the slot), `("arch", "d_model")` and `("steps",)` set options.
+        value: what was written.
+        origin: where, e.g. `"run.yaml:7"` or `"--arch.d-model"`.
+        text: the value is text from the command line, to be read as the option's type.
+    """
+
+    path: tuple[str, ...]
+    value: Any
+    origin: str
+    text: bool = False
+
+    @property
+    def key(self) -> str:
+        """The path as written in messages and in `--set`."""
+        return ".".join(self.path)
+
+
+Layers = list[list[Setting]]
+"""Settings by precedence, weakest layer first; order inside a layer is the order written."""
