@@ -1,0 +1,1 @@
+"""The built-in codecs of valle: `tiny` (neural) and `mel-gl` (the baseline), with their trainer."""

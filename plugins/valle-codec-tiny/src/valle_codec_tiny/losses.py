@@ -1,0 +1,101 @@
+"""What a reconstruction is judged by: spectra at several resolutions, mel bands, loudness, band envelopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from valle_codec_tiny.features import SAMPLE_RATE, mel_matrix
+
+RESOLUTIONS = ((1024, 256), (512, 128), (256, 64))
+"""Window and hop of each spectrum, samples."""
+BARKS = 42
+SEGMENT = 48
+"""Frames of the 512/128 spectrum in a segment of the envelope correlation: 384 ms as in STOI."""
+
+
+def power(wav: Float[Tensor, "B N"], window: int, hop: int) -> Float[Tensor, "B T bins"]:
+    """|STFT|², scaled so that a full-scale sine gives about one."""
+    shape = torch.hann_window(window, device=wav.device)
+    spectrum = torch.view_as_real(torch.fft.rfft(wav.unfold(1, window, hop) * (shape * (2 / shape.sum()))))
+    return spectrum.square().sum(-1)
+
+
+def bark_matrix(bins: int) -> Float[Tensor, "bins barks"]:
+    """Sums of power over half-Bark-wide bands (Traunmüller's formula)."""
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+    bark = 26.81 * hertz / (1960 + hertz) - 0.53
+    band = ((bark - bark[2]) / (bark[-1] - bark[2]) * BARKS).floor().clamp(-1, BARKS - 1).long()
+    return nn.functional.one_hot(band + 1, BARKS + 1)[:, 1:].float()
+
+
+def third_octaves(bins: int) -> Float[Tensor, "bins bands"]:
+    """STOI's 15 third-octave bands from 150 Hz (Taal et al. 2011)."""
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)[:, None]
+    centres = 150 * 2 ** (torch.arange(15) / 3)
+    return ((hertz >= centres * 2 ** (-1 / 6)) & (hertz < centres * 2 ** (1 / 6))).float()
+
+
+class ReconstructionLoss(nn.Module):
+    """A weighted sum whose parts are also returned by name."""
+
+    def __init__(self, *, loudness: float, envelope: float) -> None:
+        super().__init__()
+        self.loudness, self.envelope = loudness, envelope
+        self.register_buffer("mel", mel_matrix(RESOLUTIONS[0][0] // 2 + 1, 80))
+        self.register_buffer("bark", bark_matrix(RESOLUTIONS[1][0] // 2 + 1))
+        self.register_buffer("octaves", third_octaves(RESOLUTIONS[1][0] // 2 + 1))
+
+    def forward(
+        self, wav: Float[Tensor, "B N"], target: Float[Tensor, "B N"]
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        parts = {name: wav.new_zeros(()) for name in ("log", "compressed")}
+        for index, (window, hop) in enumerate(RESOLUTIONS):
+            x = power(wav, window, hop)
+            with torch.no_grad():
+                y = power(target, window, hop)
+            parts["log"] = parts["log"] + _apart(_log, x, y) / (2 * len(RESOLUTIONS))
+            parts["compressed"] = parts["compressed"] + _apart(_compress, x, y) / len(RESOLUTIONS)
+            if index == 0:
+                parts["mel"] = _apart(_log, x @ self.mel, y @ self.mel) / 2
+            if index == 1:
+                parts["loudness"] = loudness_distance(x @ self.bark, y @ self.bark)
+                parts["envelope"] = envelope_distance(x @ self.octaves, y @ self.octaves)
+        total = parts["log"] + 20 * parts["compressed"] + 2 * parts["mel"]
+        return total + self.loudness * parts["loudness"] + self.envelope * parts["envelope"], parts
+
+
+def _log(x: Tensor) -> Tensor:
+    return (x + 1e-10).log()
+
+
+def _compress(x: Tensor) -> Tensor:
+    """Amplitude^0.5, about the ear's compression."""
+    return (x + 1e-10).sqrt().sqrt()
+
+
+def _apart(view: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
+    with torch.no_grad():
+        aim = view(y)
+    return (view(x) - aim).abs().mean()
+
+
+def loudness_distance(x: Float[Tensor, "B T barks"], y: Float[Tensor, "B T barks"]) -> Float[Tensor, ""]:
+    """Root mean square over Bark bands, mean over frames, of the difference of loudness ∝ power^¼ (Zwicker: 0.23)."""
+    return ((_compress(x) - _compress(y)).square().mean(-1) + 1e-8).sqrt().mean()
+
+
+def envelope_distance(x: Float[Tensor, "B T bands"], y: Float[Tensor, "B T bands"]) -> Float[Tensor, ""]:
+    """1 − mean correlation of the bands' envelopes over 384 ms, where the target is not silent (as in STOI)."""
+
+    def segments(power: Tensor) -> Tensor:
+        pieces = (power + 1e-9).sqrt().unfold(1, SEGMENT, 8)  # [B, S, bands, SEGMENT]
+        return pieces - pieces.mean(-1, keepdim=True)
+
+    x, y = segments(x), segments(y)
+    norm = (x.square().sum(-1) * y.square().sum(-1) + 1e-12).sqrt()
+    audible = (y.square().mean(-1) > 1e-7).float()
+    return ((1 - (x * y).sum(-1) / norm) * audible).sum() / audible.sum().clamp(min=1)

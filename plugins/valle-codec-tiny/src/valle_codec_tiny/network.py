@@ -1,0 +1,142 @@
+"""The network of the codec `tiny`: features → ConvNeXt → residual codes → ConvNeXt → magnitude, phase → ISTFT."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from valle_codec_tiny.features import HOP, WIDTH
+from valle_codec_tiny.layers import Block, Stem
+from valle_codec_tiny.quantizer import ResidualQuantizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkSize:
+    """Widths and depths; stored with the weights.
+
+    Attributes:
+        encoder: channels, and `encoder_blocks` of them.
+        latent: width of the quantized vectors.
+        coarse: channels of the decoder at 50 Hz, with `coarse_blocks`.
+        fine: channels of the decoder after it is split in time by `split`, with `fine_blocks`.
+    """
+
+    encoder: int = 192
+    encoder_blocks: int = 3
+    latent: int = 32
+    levels: int = 8
+    codes: int = 256
+    coarse: int = 256
+    coarse_blocks: int = 3
+    fine: int = 192
+    fine_blocks: int = 4
+    split: int = 2
+    stem_right: int = 3
+    block_right: int = 1
+
+
+class Encoder(nn.Module):
+    """Features → latent frames."""
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.stem = Stem(WIDTH, size.encoder, 3)
+        scale = 1 / size.encoder_blocks
+        self.blocks = nn.ModuleList(Block(size.encoder, 3, scale) for _ in range(size.encoder_blocks))
+        self.norm = nn.LayerNorm(size.encoder, eps=1e-6)
+        self.out = nn.Linear(size.encoder, size.latent)
+
+    def forward(self, x: Float[Tensor, "B F I"], inside: Tensor | None) -> Float[Tensor, "B F d"]:
+        x = self.stem(x, inside)
+        for block in self.blocks:
+            x = block(x, inside)
+        return self.out(self.norm(x))
+
+
+class Decoder(nn.Module):
+    """Latent frames → frames of `split` half-spectra each."""
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.split = size.split
+        self.stem = Stem(size.latent, size.coarse, size.stem_right)
+        total = size.coarse_blocks + size.fine_blocks
+        self.coarse = nn.ModuleList(
+            Block(size.coarse, size.block_right, 1 / total) for _ in range(size.coarse_blocks)
+        )
+        self.widen = nn.Linear(size.coarse, size.fine * size.split)
+        self.fine = nn.ModuleList(Block(size.fine, size.block_right, 1 / total) for _ in range(size.fine_blocks))
+        self.norm = nn.LayerNorm(size.fine, eps=1e-6)
+        self.hop = HOP // size.split
+        self.out = nn.Linear(size.fine, 2 * (2 * self.hop + 1))
+
+    def forward(self, x: Float[Tensor, "B F d"], inside: Tensor | None) -> Float[Tensor, "B T S"]:
+        x = self.stem(x, inside)
+        for block in self.coarse:
+            x = block(x, inside)
+        B, T, _ = x.shape
+        x = self.widen(x).reshape(B, T * self.split, -1)
+        inside = None if inside is None else inside.repeat_interleave(self.split, dim=1)
+        for block in self.fine:
+            x = block(x, inside)
+        return self.out(self.norm(x))
+
+
+def windows(spectra: Float[Tensor, "B T S"], hop: int) -> Float[Tensor, "B T W"]:
+    """Log-magnitudes and phases → windowed pieces of sound, W = 4 · hop samples each."""
+    magnitude, phase = spectra.float().chunk(2, dim=-1)
+    magnitude = magnitude.clamp(max=6.0).exp()
+    spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
+    return torch.fft.irfft(spectrum, n=4 * hop) * torch.hann_window(4 * hop, device=spectra.device)
+
+
+def overlap_add(pieces: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop"]:
+    """Sum of pieces, each shifted by a quarter of its width."""
+    B, T, W = pieces.shape
+    parts = pieces.reshape(B, T, 4, W // 4)
+    return sum((F.pad(parts[:, :, i], (0, 0, i, 3 - i)) for i in range(4)), start=torch.zeros((), device=pieces.device))
+
+
+def synthesis(spectra: Float[Tensor, "B T S"], hop: int, inside: Tensor | None) -> Float[Tensor, "B N"]:
+    """Inverse STFT with N = T · hop samples, window t centred on sample (t + ½) · hop."""
+    pieces = windows(spectra, hop)
+    weight = torch.hann_window(4 * hop, device=spectra.device).square().expand_as(pieces)
+    if inside is not None:
+        pieces, weight = pieces * inside, weight * inside
+    total, norm = overlap_add(pieces).flatten(1), overlap_add(weight[: 1 if inside is None else None]).flatten(1)
+    end = (spectra.shape[1] * hop) + 3 * hop // 2
+    return (total / norm.clamp(min=1e-3))[:, 3 * hop // 2 : end]
+
+
+class TinyNetwork(nn.Module):
+    """Encoder, quantizer and decoder."""
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.size = size
+        self.encoder = Encoder(size)
+        self.quantizer = ResidualQuantizer(size.levels, size.codes, size.latent)
+        self.decoder = Decoder(size)
+
+    def decode(self, codes: Int[Tensor, "B F L"], inside: Tensor | None = None) -> Float[Tensor, "B N"]:
+        """Codes of the first L levels → waveform of F · HOP samples."""
+        spectra = self.decoder(self.quantizer.lookup(codes), inside)
+        wide = None if inside is None else inside.repeat_interleave(self.size.split, dim=1)
+        return synthesis(spectra, self.decoder.hop, wide)
+
+    @property
+    def lookahead_samples(self) -> int:
+        """How much sound after a sample must be known (as codes) before it is final."""
+        coarse = self.size.stem_right + self.size.coarse_blocks * self.size.block_right
+        fine = self.size.fine_blocks * self.size.block_right
+        return coarse * HOP + fine * self.decoder.hop + 3 * self.decoder.hop // 2
+
+    @property
+    def lookahead_frames(self) -> int:
+        """The same in whole frames."""
+        return math.ceil(self.lookahead_samples / HOP)

@@ -1,0 +1,73 @@
+"""Speech for training and evaluating the codecs: a folder `{group}/{speaker}/*.wav`, held in memory."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from valle_core.plugin import UserError
+
+from valle_codec_tiny.features import SAMPLE_RATE
+
+
+def read_wav(path: Path) -> np.ndarray:
+    """[N] int16 of a mono 16-bit file at `SAMPLE_RATE`."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+            frames = file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise UserError(f"cannot read '{path}': {error}. Give 16-bit mono wav files at {SAMPLE_RATE} Hz") from error
+    if form != (SAMPLE_RATE, 1, 2):
+        raise UserError(
+            f"'{path}' has {form[0]} Hz, {form[1]} channels, {8 * form[2]} bit. Give {SAMPLE_RATE} Hz mono 16-bit "
+            f"(valle corpus --sample-rate {SAMPLE_RATE})"
+        )
+    return np.frombuffer(frames, dtype="<i2")
+
+
+def find_group(corpus: Path, group: str) -> list[Path]:
+    """The group's files in a fixed order."""
+    files = sorted((corpus / group).glob("*/*.wav"))
+    if not files:
+        raise UserError(f"no {group}/SPEAKER/*.wav under '{corpus}'. Make one with: valle corpus --out {corpus}")
+    return files
+
+
+class Crops:
+    """Random pieces of the training group with random loudness, a pure function of the generator."""
+
+    def __init__(self, corpus: Path, samples: int) -> None:
+        pieces = [read_wav(path) for path in find_group(corpus, "train")]
+        pieces = [piece for piece in pieces if len(piece) > samples]
+        if not pieces:
+            raise UserError(f"no file under '{corpus}/train' is longer than {samples / SAMPLE_RATE:.1f} s")
+        self.samples = samples
+        self.audio = torch.from_numpy(np.concatenate(pieces))
+        lengths = torch.tensor([len(piece) for piece in pieces])
+        self.starts = lengths.cumsum(0) - lengths
+        self.room = lengths - samples
+        self.chances = lengths.double() / lengths.sum()
+
+    @property
+    def minutes(self) -> float:
+        return len(self.audio) / SAMPLE_RATE / 60
+
+    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "B N"]:
+        """`count` crops, −12 … +3 dB."""
+        which = torch.multinomial(self.chances, count, replacement=True, generator=generator)
+        place = (torch.rand(count, generator=generator) * self.room[which]).long() + self.starts[which]
+        gain = 10 ** ((torch.rand(count, generator=generator) * 15 - 12) / 20) / 32768
+        crops = torch.stack([self.audio[start : start + self.samples] for start in place.tolist()])
+        return (crops.float() * gain[:, None]).clamp(-1, 1)
+
+
+def held_out(corpus: Path, count: int) -> list[Float[Tensor, "N"]]:
+    """`count` held-out utterances spread evenly over the speakers (all of them for 0)."""
+    files = sorted(find_group(corpus, "held-out"), key=lambda path: (path.name, path.parent.name))
+    return [torch.from_numpy(read_wav(path).astype(np.float32) / 32768) for path in files[: count or None]]
