@@ -1,0 +1,81 @@
+"""Every kernel that runs on a CPU against the suite, in every dtype it declares."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_attention_sdpa import eager, plugin, sdpa
+from valle_attention_sdpa.options import KernelOptions
+
+from valle_core.plugin import UserError
+from valle_core.testing import attention
+from valle_core.types import SequenceMask
+
+KERNELS = {
+    "eager": (eager.build, plugin.EAGER),
+    "sdpa": (sdpa.sdpa, plugin.SDPA),
+    "math": (sdpa.math, plugin.MATH),
+    "flash": (sdpa.flash, plugin.FLASH),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
+def test_the_kernel_passes_the_suite(check, name, dtype):
+    build, spec = KERNELS[name]
+    check(build(KernelOptions()), spec.capabilities, dtype=dtype)
+
+
+@pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
+def test_a_back_end_without_mask_tensors_passes_the_suite(check):
+    """What `flash` does on CUDA, with a back end that runs here."""
+    backend = sdpa.SDPBackend.MATH
+    check(sdpa.SdpaKernel("flash", backend, dtypes={}, maskless=("cpu",)), plugin.FLASH.capabilities)
+
+
+@pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
+def test_a_back_end_without_grouped_heads_passes_the_suite(check):
+    """What `mem_efficient` does on CUDA, with a back end that runs here."""
+    backend = sdpa.SDPBackend.MATH
+    check(sdpa.SdpaKernel("mem_efficient", backend, dtypes={}, grouped=False), plugin.MEM_EFFICIENT.capabilities)
+
+
+@pytest.mark.parametrize("name", ["mem_efficient", "cudnn"])
+def test_a_kernel_for_cuda_is_refused_on_a_cpu(name):
+    q = torch.zeros(1, 2, 3, 8)
+    with pytest.raises(UserError, match=f"attention '{name}' cannot run here: needs cuda .* found cpu .* Try: --atten"):
+        getattr(sdpa, name)(KernelOptions())(q, q, q, SequenceMask.causal(torch.tensor([3])))
+    assert getattr(plugin, name.upper()).devices == ("cuda",)
+
+
+def test_a_back_end_pytorch_refuses_is_a_user_error():
+    """The device list is not the last word: PyTorch itself may refuse a shape or dtype."""
+    kernel = sdpa.SdpaKernel("cudnn", sdpa.SDPBackend.CUDNN_ATTENTION, dtypes={})
+    q = torch.zeros(1, 2, 3, 8)
+    with pytest.raises(UserError, match="attention 'cudnn' cannot run here"):
+        kernel(q, q, q, SequenceMask.causal(torch.tensor([3])))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_heads_that_do_not_divide_are_refused(name):
+    q, k = torch.zeros(1, 4, 3, 8), torch.zeros(1, 3, 3, 8)
+    with pytest.raises(UserError, match="3 key heads do not divide 4 query heads"):
+        KERNELS[name][0](KernelOptions())(q, k, k, SequenceMask.causal(torch.tensor([3])))
+
+
+def test_causal_rows_get_no_mask_tensor():
+    plan = sdpa.Planner().plan(SequenceMask.causal(torch.tensor([5, 2])), 5, 5)
+    assert plan.visible is None
+    assert plan.causal
+
+
+def test_a_step_gets_one_line_of_keys_for_each_row():
+    plan = sdpa.Planner().plan(SequenceMask.causal(torch.tensor([5, 2]), query_start=torch.tensor([4, 1])), 1, 5)
+    assert plan.visible is not None
+    assert plan.visible.shape == (2, 1, 1, 5)
+
+
+def test_layers_of_one_forward_share_a_plan():
+    planner, mask = sdpa.Planner(), SequenceMask.full(torch.tensor([5, 2]))
+    assert planner.plan(mask, 5, 5) is planner.plan(mask, 5, 5)
