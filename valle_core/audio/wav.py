@@ -16,11 +16,24 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 
-def read(path: Path) -> tuple[Float[np.ndarray, "N"], int]:
+class TooShort(UserError):
+    """The audio lasts less than asked for."""
+
+
+class TooLong(UserError):
+    """The audio lasts more than asked for."""
+
+
+def read(
+    path: Path, *, min_seconds: float = 0.0, max_seconds: float | None = None
+) -> tuple[Float[np.ndarray, "N"], int]:
     """Samples in about [−1, 1], averaged over channels, and their rate in Hz.
 
+    Audio longer than `max_seconds` is refused by its header, before its samples are read.
+
     Raises:
-        UserError: the file is missing, unreadable, empty, not audio, or holds values that are not finite.
+        UserError: the file is missing, unreadable, empty, not audio, or holds values that are not finite;
+            `TooShort` or `TooLong` where its duration is outside the bounds.
     """
     import soundfile
 
@@ -32,8 +45,10 @@ def read(path: Path) -> tuple[Float[np.ndarray, "N"], int]:
     try:
         if path.stat().st_size == 0:
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
-        with path.open("rb") as file:
-            wav, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:
+            rate = file.samplerate
+            _check_longest(path, file.frames / rate, max_seconds)
+            wav = file.read(dtype="float32", always_2d=True)
     except PermissionError as error:
         raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Mend its permissions") from error
     except soundfile.LibsndfileError as error:
@@ -41,6 +56,10 @@ def read(path: Path) -> tuple[Float[np.ndarray, "N"], int]:
         raise UserError(f"audio '{path}' is not readable as audio ({reason}). Convert it to wav or flac") from error
     if len(wav) == 0:
         raise UserError(f"audio '{path}' holds no samples. Record or copy it again")
+    seconds = len(wav) / rate
+    if seconds < min_seconds:
+        raise TooShort(f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording")
+    _check_longest(path, seconds, max_seconds)
     mono = wav.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise UserError(f"audio '{path}' holds values that are not finite (NaN or infinity). Export it again")
@@ -62,19 +81,15 @@ def load(
     """Mono samples of a file at `sample_rate`, of a length within the bounds.
 
     Raises:
-        UserError: as `read`, or the audio is shorter than `min_seconds` or longer than `max_seconds`.
+        UserError: as `read`.
     """
-    wav, rate = read(path)
-    check_seconds(path, len(wav) / rate, min_seconds=min_seconds, max_seconds=max_seconds)
+    wav, rate = read(path, min_seconds=min_seconds, max_seconds=max_seconds)
     return resample(wav, rate, sample_rate)
 
 
-def check_seconds(path: Path, seconds: float, *, min_seconds: float, max_seconds: float | None) -> None:
-    """Raises `UserError` for a duration outside the bounds."""
-    if seconds < min_seconds:
-        raise UserError(f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording")
+def _check_longest(path: Path, seconds: float, max_seconds: float | None) -> None:
     if max_seconds is not None and seconds > max_seconds:
-        raise UserError(f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces")
+        raise TooLong(f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces")
 
 
 def write(path: Path, wav: Float[np.ndarray, "N"], rate: int) -> None:

@@ -1,0 +1,37 @@
+"""What a tensor of codes must look like before it is stored, modelled or decoded."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.plugin import UserError
+
+
+def check_codes(codes: Tensor, *, num_levels: int, codebook_size: int, what: str) -> None:
+    """Raises `UserError` unless `codes` is an integer tensor [F, Q] or [B, F, Q] with values in 0 … V − 1.
+
+    `what` names the codes in the message, e.g. `"utterance 'a/b/1'"`.
+    """
+    if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
+        raise UserError(f"codes of {what} should be integers, found {codes.dtype}")
+    if codes.ndim not in (2, 3) or codes.shape[-1] != num_levels:
+        raise UserError(f"codes of {what} should be [frames, {num_levels}], found {list(codes.shape)}")
+    if codes.numel() == 0:
+        return
+    low, high = int(codes.min()), int(codes.max())
+    if low < 0 or high >= codebook_size:
+        raise UserError(f"codes of {what} should lie in 0 … {codebook_size - 1}, found {low} … {high}")
+
+
+def storage_dtype(codebook_size: int) -> torch.dtype:
+    """The smallest integer type that holds every code."""
+    if codebook_size <= 1 << 8:
+        return torch.uint8
+    return torch.int16 if codebook_size <= 1 << 15 else torch.int32
+
+
+def to_storage(codes: Int[Tensor, "F Q"], codebook_size: int) -> Int[Tensor, "F Q"]:
+    """Codes in their storage type, on the CPU."""
+    return codes.detach().cpu().to(storage_dtype(codebook_size)).contiguous()

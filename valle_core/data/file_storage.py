@@ -1,0 +1,62 @@
+"""Storage `files`: one safetensors file per utterance under `utterances/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from valle_core.data.record import (
+    Location,
+    Record,
+    phonemes_from_bytes,
+    phonemes_to_bytes,
+    words_from_tensor,
+    words_to_tensor,
+)
+from valle_core.files import replacing
+from valle_core.plugin import UserError
+
+
+def write_files(folder: Path, records: Sequence[Record]) -> list[str]:
+    """Write each record; their paths relative to `folder`."""
+    locations = []
+    for record in records:
+        location = f"utterances/{record.id}.safetensors"
+        tensors = {
+            "codes": record.codes,
+            "phonemes": phonemes_to_bytes(record.phonemes),
+            "words": words_to_tensor(record.words),
+        }
+        with replacing(folder / location) as temporary:
+            temporary.write_bytes(save(tensors))
+        locations.append(location)
+    return locations
+
+
+class FileStore:
+    """Reads one file per utterance."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, id: str, location: Location) -> Record:
+        """See `Store.read`."""
+        path = self._folder / str(location)
+        try:
+            tensors = load(path.read_bytes())
+            codes, phonemes, words = tensors["codes"], tensors["phonemes"], tensors["words"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise UserError(f"'{path}' is missing or damaged ({error}). Run `valle prepare` again") from error
+        return Record(
+            id=id,
+            codes=codes,
+            phonemes=phonemes_from_bytes(phonemes, str(path)),
+            words=words_from_tensor(words),
+        )
+
+    def read_all(self, items: Sequence[tuple[str, Location]]) -> Iterator[Record]:
+        """See `Store.read_all`: in the order given."""
+        return (self.read(id, location) for id, location in items)

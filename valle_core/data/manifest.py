@@ -1,0 +1,137 @@
+"""`dataset.json`: what a dataset is, written last, so that its presence means complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valle_core.codes import identity
+from valle_core.data.record import Row
+from valle_core.data.storage import StorageName
+from valle_core.files import write_json, write_text
+from valle_core.plugin import UserError
+from valle_core.text.symbols import SymbolMap
+from valle_core.types import CodecIdentity
+
+FORMAT_VERSION = 1
+MANIFEST, INDEX = "dataset.json", "index.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """The facts of a dataset.
+
+    Attributes:
+        storage: how records lie on disk.
+        codec: whose codes they are.
+        symbols: numbering of the phonemes.
+        languages: tags; `Utterance.language` is an index in it.
+        frontend: name of what made the phonemes.
+        held_out: ids that training never sees, sorted.
+        utterances: rows of the index.
+        seconds: of audio in all.
+        speakers: how many.
+        index_hash: SHA-256 of `index.jsonl`, so that a half-replaced pair is noticed.
+        complete: False while a changed corpus is being prepared again.
+    """
+
+    storage: StorageName
+    codec: CodecIdentity
+    symbols: SymbolMap
+    languages: tuple[str, ...]
+    frontend: str
+    held_out: tuple[str, ...]
+    utterances: int
+    seconds: float
+    speakers: int
+    index_hash: str
+    complete: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "complete": self.complete,
+            "storage": self.storage,
+            "codec": identity.to_dict(self.codec),
+            "frontend": self.frontend,
+            "languages": list(self.languages),
+            "utterances": self.utterances,
+            "speakers": self.speakers,
+            "seconds": self.seconds,
+            "index_hash": self.index_hash,
+            "symbols": self.symbols.to_json(),
+            "held_out": list(self.held_out),
+        }
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace `dataset.json`."""
+    write_json(folder / MANIFEST, manifest.to_json())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises `UserError` where there is no complete dataset of a format this version reads."""
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise UserError(f"dataset '{folder}' is not a folder. Make one with: valle prepare")
+    if not path.exists():
+        if (folder / "prepare.json").exists():
+            raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
+        raise UserError(f"'{folder}' is no dataset (it has no {MANIFEST}). Make one with: valle prepare")
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UserError(f"'{path}' cannot be read ({error}). Run the same `valle prepare` again") from error
+    version = stored.get("format_version") if isinstance(stored, Mapping) else None
+    if version != FORMAT_VERSION:
+        mend = "Update valle" if isinstance(version, int) and version > FORMAT_VERSION else "Prepare it again"
+        raise UserError(f"'{path}' has format_version {version!r}, this valle reads {FORMAT_VERSION}. {mend}")
+    try:
+        return Manifest(
+            storage=_storage(stored["storage"], path),
+            codec=identity.from_dict(stored["codec"], str(path)),
+            symbols=SymbolMap.from_json(stored["symbols"], str(path)),
+            languages=tuple(stored["languages"]),
+            frontend=stored["frontend"],
+            held_out=tuple(stored["held_out"]),
+            utterances=stored["utterances"],
+            seconds=stored["seconds"],
+            speakers=stored["speakers"],
+            index_hash=stored["index_hash"],
+            complete=stored["complete"],
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(f"'{path}' is not as valle writes it ({error!r}). Prepare the dataset again") from error
+
+
+def _storage(name: Any, path: Path) -> StorageName:
+    if name not in ("files", "shards"):
+        raise UserError(f"'{path}' names storage {name!r}; known are files and shards. Update valle")
+    return name
+
+
+def write_index(folder: Path, rows: Sequence[Row]) -> str:
+    """Replace `index.jsonl` by these rows; its hash."""
+    text = "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
+    write_text(folder / INDEX, text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_index(folder: Path, *, index_hash: str | None = None) -> list[Row]:
+    """The rows in stored order; with `index_hash`, `UserError` unless the file is the one that was hashed."""
+    path = folder / INDEX
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}). Run the same `valle prepare` again") from error
+    if index_hash is not None and hashlib.sha256(content).hexdigest() != index_hash:
+        raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
+    try:
+        return [Row.from_json(json.loads(line)) for line in content.splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"'{path}' is damaged ({error!r}). Run the same `valle prepare` again") from error

@@ -1,0 +1,57 @@
+"""How a dataset is split and batched, as plain options (imports nothing heavy)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchOptions:
+    """Batches bounded by seconds of audio.
+
+    Attributes:
+        seconds: of audio in a batch, padding included, per process.
+        buckets: groups of like duration from which batches are made; more of them pad less and shuffle less.
+        min_seconds: utterances shorter than this are left out, and counted.
+        max_seconds: utterances longer than this are left out, and counted; None means `seconds`.
+        order: `random`; `interleaved` (speakers take turns); `by-speaker` (each batch holds one speaker).
+        seed: of the order, together with the epoch.
+    """
+
+    seconds: float = 60.0
+    buckets: int = 8
+    min_seconds: float = 0.0
+    max_seconds: float | None = None
+    order: Literal["random", "interleaved", "by-speaker"] = "random"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0:
+            raise UserError(f"batch seconds must be above 0, found {self.seconds}")
+        if self.buckets < 1:
+            raise UserError(f"batch buckets must be at least 1, found {self.buckets}")
+        if self.order not in ("random", "interleaved", "by-speaker"):
+            raise UserError(f"batch order '{self.order}' is unknown. Choose random, interleaved or by-speaker")
+        if self.max_seconds is not None and self.max_seconds < self.min_seconds:
+            raise UserError(f"max_seconds {self.max_seconds} is below min_seconds {self.min_seconds}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitOptions:
+    """What training never sees.
+
+    Attributes:
+        fraction: of each speaker's utterances that is held out: at least one of every speaker who has three or
+            more, so that two remain (an utterance and a prompt); 0 holds out none.
+        groups: first folders of ids that are held out as a whole, e.g. `held-out/anna/0001`.
+    """
+
+    fraction: float = 0.02
+    groups: tuple[str, ...] = ("held-out",)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction < 1:
+            raise UserError(f"held-out fraction must be in [0, 1), found {self.fraction}")

@@ -1,0 +1,77 @@
+"""From loaded recordings to records: phonemes by the frontend, codes by the codec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.codes.checks import check_codes, to_storage
+from valle_core.data.record import Record
+from valle_core.interfaces import Codec, Frontend
+from valle_core.plugin import UserError
+from valle_core.preparation.loading import Loaded
+from valle_core.preparation.recordings import Rejection
+from valle_core.types import Phonemes
+
+
+class Phonemizer:
+    """A frontend that is asked once per (text, language)."""
+
+    def __init__(self, frontend: Frontend, *, capacity: int = 100_000) -> None:
+        self._frontend = frontend
+        self._capacity = capacity
+        self._known: dict[tuple[str, str], Phonemes | str] = {}
+
+    def __call__(self, loaded: Loaded) -> Phonemes | Rejection:
+        """The phonemes of a transcript, or why the frontend refused it."""
+        key = (loaded.text, loaded.language)
+        if key not in self._known:
+            if len(self._known) >= self._capacity:
+                self._known.clear()
+            try:
+                self._known[key] = self._frontend.phonemize(*key)
+            except UserError as error:
+                self._known[key] = str(error)
+        found = self._known[key]
+        if isinstance(found, str):
+            return Rejection(id=loaded.recording.id, reason="no-phonemes", detail=found)
+        return found
+
+
+def encode_all(
+    codec: Codec, wavs: Sequence[np.ndarray], *, batch_seconds: float, device: torch.device
+) -> list[Int[Tensor, "F Q"]]:
+    """Codes of each recording. The batches are a pure function of the lengths, so repeating gives equal codes."""
+    codes: list[Tensor] = [torch.empty(0)] * len(wavs)
+    for rows in batches_by_length([len(wav) for wav in wavs], int(batch_seconds * codec.sample_rate)):
+        lengths = torch.tensor([len(wavs[row]) for row in rows])
+        batch = torch.zeros(len(rows), int(lengths.max()))
+        for place, row in enumerate(rows):
+            batch[place, : len(wavs[row])] = torch.from_numpy(wavs[row])
+        with torch.inference_mode():
+            encoded, frames = codec.encode(batch.to(device), lengths.to(device))
+        for place, row in enumerate(rows):
+            codes[row] = encoded[place, : int(frames[place])].cpu().clone()
+    return codes
+
+
+def batches_by_length(lengths: Sequence[int], bound: int) -> Iterator[list[int]]:
+    """Indices in rising length, in runs of at most `bound` samples with padding (a longer one goes alone)."""
+    run: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (lengths[index], index)):
+        if run and (len(run) + 1) * lengths[index] > bound:
+            yield run
+            run = []
+        run.append(index)
+    if run:
+        yield run
+
+
+def make_record(codec: Codec, id: str, codes: Int[Tensor, "F Q"], phonemes: Phonemes) -> Record:
+    """The record to store; raises `UserError` where the codec broke its promise."""
+    check_codes(codes, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what=f"utterance '{id}'")
+    return Record(id=id, codes=to_storage(codes, codec.codebook_size), phonemes=phonemes.symbols, words=phonemes.words)

@@ -1,0 +1,52 @@
+"""What `valle prepare` is asked to do, as plain options (imports nothing heavy)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from valle_core.data.options import SplitOptions
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrepareOptions:
+    """From a folder of recordings to a dataset.
+
+    Attributes:
+        source: `{group}/{speaker}/*.wav` (or flac, mp3, ogg) with `.txt` beside, `{speaker}/*`, or LJSpeech.
+        out: the dataset's folder.
+        language: tag of all transcripts; None reads it from the `.json` beside each recording.
+        storage: `files` (one per utterance) or `shards` (for sequential reading).
+        shard_size: utterances of a shard.
+        min_seconds: shorter recordings are left out, and reported.
+        max_seconds: longer recordings are left out, and reported.
+        batch_seconds: of audio encoded at once, padding included.
+        jobs: threads that read and resample.
+        split: what is held out.
+    """
+
+    source: Path
+    out: Path
+    language: str | None = None
+    storage: Literal["files", "shards"] = "files"
+    shard_size: int = 512
+    min_seconds: float = 0.3
+    max_seconds: float = 30.0
+    batch_seconds: float = 60.0
+    jobs: int = 2
+    split: SplitOptions = field(default_factory=SplitOptions)
+
+    def __post_init__(self) -> None:
+        if self.storage not in ("files", "shards"):
+            raise UserError(f"storage '{self.storage}' is unknown. Choose files or shards")
+        for name in ("shard_size", "jobs"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if not 0 <= self.min_seconds < self.max_seconds:
+            raise UserError(
+                f"min_seconds must lie in [0, max_seconds), found {self.min_seconds} and {self.max_seconds}"
+            )
+        if self.batch_seconds <= 0:
+            raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
