@@ -9,7 +9,6 @@ is the latest one, so there is no pointer that could go stale.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -155,8 +154,10 @@ def _drop_leftovers(run: RunFolder) -> None:
 
 def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
-    with contextlib.closing(os.fdopen(descriptor, "rb", closefd=True)) as handle:
-        os.fsync(handle.fileno())
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,126 @@
+"""Decoding with a cache says what the full forward says, at every batch size, and stops where it must."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from valle_core.synthesis.autoregressive import Prompted, decode
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.sampling.randomness import row_seeds
+from valle_core.synthesis.sampling.view import View
+from valle_core.testing.fake_backbone import FakeBackbone
+from valle_core.types import SequenceMask
+
+V = 12
+STOP = V
+
+
+class Greedy:
+    def choose(self, logits, view):
+        return logits.argmax(-1)
+
+
+GREEDY = (Greedy(),)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    torch.manual_seed(4)
+    backbone = FakeBackbone(d_model=24, n_layers=3).eval()
+    table = torch.randn(V, 24)
+    head = torch.nn.Linear(24, V + 1)
+    with torch.no_grad():
+        head.weight *= 3
+        head.bias[STOP] += 2.5  # some rows stop, some do not
+    return backbone, table, head
+
+
+def run(parts, prompts, bounds, seeds=None, samplers=GREEDY):
+    backbone, table, head = parts
+    lengths = torch.tensor([p.shape[0] for p in prompts])
+    x = torch.nn.utils.rnn.pad_sequence(prompts, batch_first=True)
+    mask = SequenceMask.causal(lengths)
+    prompted = Prompted(x=x, mask=mask, positions=torch.arange(x.shape[1]).expand(len(prompts), -1))
+    view = View(seeds=row_seeds(0, seeds or range(len(prompts)), device="cpu"), capacity=max(bounds), stop=STOP)
+    return decode(
+        backbone,
+        prompted,
+        embed=lambda tokens: table[tokens][:, None],
+        head=head,
+        chain=SamplerChain(samplers),
+        view=view,
+        bounds=bounds,
+        stop=STOP,
+    )
+
+
+def prompt(length: int, seed: int) -> torch.Tensor:
+    return torch.randn(length, 24, generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def by_full_forward(parts, start, bound):
+    backbone, table, head = parts
+    x, tokens = start, []
+    for i in range(bound):
+        mask = SequenceMask.causal(torch.tensor([x.shape[0]]))
+        h = backbone.finish(backbone(x[None], mask, torch.arange(x.shape[0])[None]).h)
+        logits = head(h[:, -1])
+        if i == 0:
+            logits[:, STOP] = float("-inf")
+        token = int(logits.argmax())
+        if token == STOP:
+            return tokens, True
+        tokens.append(token)
+        x = torch.cat([x, table[token][None]])
+    return tokens, False
+
+
+def test_cached_greedy_decoding_equals_the_full_forward(parts):
+    prompts = [prompt(length, seed) for seed, length in enumerate((5, 3, 9, 1, 4, 7))]
+    bounds = [30, 30, 4, 30, 17, 30]
+    found = run(parts, prompts, bounds)
+    expected = [by_full_forward(parts, p, n) for p, n in zip(prompts, bounds, strict=True)]
+    assert [t.tolist() for t in found.tokens] == [tokens for tokens, _ in expected]
+    assert found.stopped == [stopped for _, stopped in expected]
+    assert any(found.stopped), "the test needs a row that stops by itself"
+    assert not all(found.stopped), "and one that does not"
+
+
+def test_sampled_rows_are_equal_alone_and_in_a_batch(parts):
+    prompts = [prompt(length, seed) for seed, length in enumerate((5, 3, 9, 2))]
+    together = run(parts, prompts, [20] * 4, samplers=())
+    for b in range(4):
+        alone = run(parts, prompts[b : b + 1], [20], seeds=[b], samplers=())
+        assert alone.tokens[0].tolist() == together.tokens[b].tolist()
+
+
+def test_finished_rows_leave_the_batch(parts):
+    seen = []
+
+    class Watch(Greedy):
+        def choose(self, logits, view):
+            seen.append(logits.shape[0])
+            return logits.argmax(-1)
+
+    found = run(parts, [prompt(3, 0), prompt(3, 1)], [2, 6], samplers=(Watch(),))
+    if len(found.tokens[1]) > 3:
+        assert seen[:3] == [2, 2, 1]
+    assert found.steps == len(seen) - 1
+
+
+def test_a_row_never_runs_past_its_bound_and_says_so(parts):
+    found = run(parts, [prompt(4, 9)], [1])
+    assert len(found.tokens[0]) == 1
+    assert found.stopped == [False]
+
+
+def test_an_answer_has_at_least_one_token(parts):
+    class StopAtOnce:
+        def choose(self, logits, view):
+            return torch.where(logits[:, STOP].isinf(), 3, STOP)
+
+    found = run(parts, [prompt(4, 9)], [10], samplers=(StopAtOnce(),))
+    assert found.tokens[0].tolist() == [3]
+    assert found.stopped == [True]
