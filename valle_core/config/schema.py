@@ -104,6 +104,12 @@ class Resolved:
     sections: dict[str, Any]
     schema: Schema = field(default_factory=Schema, repr=False, compare=False)
 
+    def choices(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Slot → (kind, names), as the registry's preflight takes it."""
+        return {
+            slot.name: (slot.kind, tuple(part.name for part in self.parts[slot.name])) for slot in self.schema.slots
+        }
+
     def part(self, slot: str) -> Part:
         """The one plugin of a slot. Raises `ValueError` when the slot is empty or a chain of several."""
         (part,) = self.parts[slot]

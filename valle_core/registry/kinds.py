@@ -18,7 +18,10 @@ class Kind:
         api: API number of the contract; a plugin one number older still works, with a warning.
         suite: `"module"` of the conformance suite.
         spec: class of the object an entry point of the group names.
-        placed: objects live on the run's device in the run's dtype, so preflight compares both.
+        on_device: objects live on the run's device, so preflight compares it with the declared devices.
+        in_dtype: objects compute in the run's dtype, so preflight compares that too.
+        owed: capabilities every plugin of the kind has without declaring them.
+        usual: name to suggest first when another cannot run.
     """
 
     name: str
@@ -27,7 +30,10 @@ class Kind:
     api: int
     suite: str
     spec: type = PluginSpec
-    placed: bool = False
+    on_device: bool = False
+    in_dtype: bool = False
+    owed: frozenset[str] = frozenset()
+    usual: str = ""
 
 
 KINDS: tuple[Kind, ...] = (
@@ -37,7 +43,10 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Backbone",
         api=1,
         suite="valle_core.testing.arch",
-        placed=True,
+        on_device=True,
+        in_dtype=True,
+        owed=frozenset({"causal", "full", "mixed", "packed"}),
+        usual="llama",
     ),
     Kind(
         name="attention",
@@ -45,7 +54,10 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:AttentionKernel",
         api=1,
         suite="valle_core.testing.attention",
-        placed=True,
+        on_device=True,
+        in_dtype=True,
+        owed=frozenset({"causal", "full", "lengths"}),
+        usual="sdpa",
     ),
     Kind(
         name="codec",
@@ -53,6 +65,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Codec",
         api=1,
         suite="valle_core.testing.codec",
+        on_device=True,
+        usual="tiny",
     ),
     Kind(
         name="sampler",
@@ -60,6 +74,7 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Sampler",
         api=1,
         suite="valle_core.testing.sampler",
+        on_device=True,
     ),
     Kind(
         name="task",
@@ -67,6 +82,7 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Task",
         api=1,
         suite="valle_core.testing.task",
+        usual="tts",
     ),
     Kind(
         name="frontend",
@@ -74,6 +90,7 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Frontend",
         api=1,
         suite="valle_core.testing.frontend",
+        usual="espeak",
     ),
 )
 

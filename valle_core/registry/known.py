@@ -9,18 +9,27 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-bitnet": {"arch": ("bitnet",)},
     "valle-retnet": {"arch": ("retnet", "retnet-hf")},
     "valle-mamba": {"arch": ("mamba", "mamba2")},
-    "valle-attention-sdpa": {"attention": ("eager", "math", "mem_efficient", "flash", "cudnn", "sdpa")},
+    "valle-attention-sdpa": {"attention": ("eager", "default", "math", "mem_efficient", "flash", "cudnn", "sdpa")},
     "valle-attention-flex": {"attention": ("flex",)},
     "valle-attention-xformers": {"attention": ("xformers",)},
     "valle-attention-flash": {"attention": ("flash_attn",)},
     "valle-attention-triton": {"attention": ("fused",)},
-    "valle-codec-tiny": {"codec": ("tiny", "mel-gl")},
+    "valle-codec-tiny": {"codec": ("tiny", "mel-gl"), "command": ("train-codec",)},
     "valle-encodec": {"codec": ("encodec",)},
     "valle-vocos": {"codec": ("vocos",)},
     "valle-dac": {"codec": ("dac",)},
     "valle-espeak": {"frontend": ("espeak",), "command": ("corpus",)},
     "valle-samplers": {
-        "sampler": ("greedy", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_aware")
+        "sampler": (
+            "greedy",
+            "sample",
+            "temperature",
+            "top_k",
+            "top_p",
+            "min_p",
+            "repetition_penalty",
+            "repetition_aware",
+        )
     },
     "valle-tasks": {"task": ("tts", "tts-c")},
 }

@@ -1,0 +1,183 @@
+"""Observers of a run: pluggy's specifications with our own guarded calls, so that none can hurt the run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pluggy
+
+from valle_core.plugin import HOOK_PROJECT, HookSpec, UserError
+from valle_core.registry.loading import LoadError, load, one_line
+from valle_core.registry.registry import Registry
+
+hookspec = pluggy.HookspecMarker(HOOK_PROJECT)
+hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
+"""Decorator of a plugin's hook implementations."""
+
+
+@runtime_checkable
+class BenchCase(Protocol):
+    """One row a plugin adds to a benchmark.
+
+    Attributes:
+        bench: word after `valle bench`, e.g. `"attention"`.
+        name: of the row.
+    """
+
+    bench: str
+    name: str
+
+
+class Specifications:
+    """What can be observed. Implementations name the arguments they want, in any number."""
+
+    @hookspec
+    def train_start(self, facts: Mapping[str, Any]) -> None:
+        """A training run is about to take its first step; `facts` is the resolved configuration and the sizes."""
+
+    @hookspec
+    def train_step_end(self, step: int, metrics: Mapping[str, float]) -> None:
+        """An optimizer step is done."""
+
+    @hookspec
+    def checkpoint_saved(self, step: int, path: Path) -> None:
+        """A checkpoint stands complete at `path`."""
+
+    @hookspec
+    def train_end(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Training is over after `step` steps."""
+
+    @hookspec
+    def bench_cases(self) -> Sequence[BenchCase]:  # type: ignore[empty-body]
+        """Rows to add to the benchmarks."""
+
+    @hookspec
+    def doctor_checks(self) -> Sequence[tuple[str, Callable[[], str]]]:  # type: ignore[empty-body]
+        """(name, check) pairs; a check returns "" or one line that names a problem and its mend."""
+
+    @hookspec
+    def after_audio(self, wav: Any, sample_rate: int, facts: Mapping[str, Any]) -> Any:
+        """All audio passes here once before it leaves: `wav [N]` → a replacement, or None to leave it as it is."""
+
+
+class Observers:
+    """The hooks of one run.
+
+    A call that raises is reported once and its plugin dropped; a critical plugin's failure stops the run.
+
+    Attributes:
+        names: plugins that are still listening, in the order of loading.
+    """
+
+    def __init__(self, report: Callable[[str], None] | None = None) -> None:
+        self._manager = pluggy.PluginManager(HOOK_PROJECT)
+        self._manager.add_hookspecs(Specifications)
+        self._critical: set[str] = set()
+        self._report = report or _to_stderr
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self._manager.list_name_plugin()]
+
+    def add(self, name: str, plugin: object, *, critical: bool = False) -> None:
+        """Register an object or module with `hookimpl` functions.
+
+        Raises:
+            UserError: a critical plugin is not valid; another is reported and left out.
+        """
+        try:
+            self._manager.register(plugin, name=name)
+            self._check(plugin)
+        except Exception as error:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            self._fail(name, critical, f"cannot be used: {one_line(error)}", error)
+            return
+        if critical:
+            self._critical.add(name)
+
+    def call(self, hook: str, **facts: Any) -> list[Any]:
+        """Tell every plugin; returns what they returned, without None. Arguments must not be changed."""
+        results = [self._guarded(hook, implementation, facts) for implementation in self._implementations(hook)]
+        return [result for result in results if result is not None]
+
+    def chain(self, hook: str, value: str, **facts: Any) -> Any:
+        """Each plugin's result replaces the argument called `value` for the next; returns the last."""
+        for implementation in self._implementations(hook):
+            result = self._guarded(hook, implementation, facts)
+            if result is not None:
+                facts[value] = result
+        return facts[value]
+
+    def after_audio(self, wav: Any, sample_rate: int, facts: Mapping[str, Any]) -> Any:
+        """The single exit of all audio: what the chain of plugins makes of `wav [N]`."""
+        return self.chain("after_audio", "wav", wav=wav, sample_rate=sample_rate, facts=facts)
+
+    def _implementations(self, hook: str) -> list[Any]:
+        return list(reversed(getattr(self._manager.hook, hook).get_hookimpls()))
+
+    def _guarded(self, hook: str, implementation: Any, facts: Mapping[str, Any]) -> Any:
+        name = implementation.plugin_name
+        if not self._manager.has_plugin(name):  # dropped while this very call was under way
+            return None
+        try:
+            return implementation.function(*(facts[argument] for argument in implementation.argnames))
+        except (Exception, SystemExit) as error:
+            critical = name in self._critical
+            self._manager.unregister(name=name)
+            self._fail(name, critical, f"failed in {hook}: {one_line(error)}", error)
+            return None
+
+    def _fail(self, name: str, critical: bool, what: str, error: BaseException) -> None:
+        if critical:
+            raise UserError(f"hook '{name}' {what}. It is critical, so the run stops") from error
+        self._report(f"hook '{name}' {what}. It is left out from here on")
+
+    def _check(self, plugin: object) -> None:
+        """Refuse misspelt hook names and wrappers, which our loop does not run."""
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise ValueError(f"{one_line(error)}; hooks: {', '.join(_hook_names())}") from error
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin and (implementation.wrapper or implementation.hookwrapper):
+                    raise ValueError(f"{caller.name} is a wrapper, which is not supported")
+
+
+def _hook_names() -> list[str]:
+    return [name for name in vars(Specifications) if not name.startswith("_")]
+
+
+def open_observers(registry: Registry, report: Callable[[str], None] | None = None) -> Observers:
+    """The hooks of all usable plugins, loaded; what cannot be loaded is reported and left out.
+
+    Raises:
+        UserError: a plugin that calls itself critical cannot be loaded.
+    """
+    observers = Observers(report)
+    for entry in registry.entries("hook"):
+        spec = entry.spec
+        if entry.status == "disabled":
+            continue
+        if not isinstance(spec, HookSpec) or entry.status not in ("ok", "conflict"):
+            (report or _to_stderr)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
+            continue
+        try:
+            plugin = load(spec.plugin)
+        except LoadError as error:
+            observers._fail(entry.name, spec.critical, f"({entry.owner}) cannot be loaded: {error}", error)
+            continue
+        observers.add(_unique(entry.name, observers.names, entry.distribution), plugin, critical=spec.critical)
+    return observers
+
+
+def _unique(name: str, taken: Iterable[str], distribution: str) -> str:
+    return f"{distribution}:{name}" if name in taken else name
+
+
+def _to_stderr(message: str) -> None:
+    sys.stderr.write(f"warning: {message}\n")
