@@ -18,12 +18,10 @@ from valle_core.types import CodecIdentity
 def make_manifest(step: int) -> Manifest:
     return Manifest(
         step=step,
-        config={"arch": {"name": "llama", "d_model": 8}},
         codec=CodecIdentity(
             name="fake", sample_rate=16000, hop=320, num_levels=4, codebook_size=32, weights_hash="0" * 16
         ),
-        codec_config={"name": "fake"},
-        frontend_config={"name": "fake"},
+        frontend="fake",
         symbols=("<pad>", "ə"),
         languages=("en-us",),
         tasks=("tts",),
@@ -33,7 +31,9 @@ def make_manifest(step: int) -> Manifest:
 
 
 def save(run: RunFolder, step: int, keep: int = 0):
-    return save_checkpoint(run, make_manifest(step), {"model": {"w": torch.full((3,), float(step))}}, keep=keep)
+    return save_checkpoint(
+        run, make_manifest(step), "arch: llama\n", {"model": {"w": torch.full((3,), float(step))}}, keep=keep
+    )
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):
@@ -56,7 +56,7 @@ def test_only_the_newest_are_kept_and_the_newest_is_the_latest(tmp_path):
 def test_saving_the_same_step_again_replaces_it(tmp_path):
     run = RunFolder(tmp_path)
     save(run, 1)
-    save_checkpoint(run, make_manifest(1), {"model": {"w": torch.zeros(1)}}, keep=0)
+    save_checkpoint(run, make_manifest(1), "", {"model": {"w": torch.zeros(1)}}, keep=0)
     assert read_tensors(run.latest(), "model")["w"].tolist() == [0]
     assert [entry.name for entry in run.checkpoints.iterdir()] == ["step-00000001"]
 

@@ -1,7 +1,7 @@
 """A run's folder: checkpoints appear whole or not at all, and survive kill -9 at any moment.
 
     RUN/config.yaml · RUN/metrics.jsonl · RUN/loss.png
-    RUN/checkpoints/step-00000100/{manifest.json, model.safetensors, optimizer.safetensors}
+    RUN/checkpoints/step-00000100/{manifest.json, model.yaml, model.safetensors, …}
 
 A checkpoint is written under a temporary name, flushed to the disk and then renamed; the newest complete folder
 is the latest one, so there is no pointer that could go stale.
@@ -75,6 +75,7 @@ def find_checkpoint(path: Path) -> Path:
 def save_checkpoint(
     run: RunFolder,
     manifest: Manifest,
+    model_config: str,
     tensors: Mapping[str, Mapping[str, Tensor]],
     *,
     keep: int,
@@ -84,6 +85,7 @@ def save_checkpoint(
     Args:
         run: the run.
         manifest: its `step` names the folder.
+        model_config: YAML of the model's parts and options (`valle_core.assemble.model`).
         tensors: file stem → tensors by name; "model" is required.
         keep: how many checkpoints to leave.
 
@@ -101,8 +103,9 @@ def save_checkpoint(
                 {name: t.detach().contiguous().cpu() for name, t in found.items()}, writing / f"{stem}.safetensors"
             )
             _flush(writing / f"{stem}.safetensors")
-        (writing / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
-        _flush(writing / "manifest.json")
+        for name, text in (("model.yaml", model_config), ("manifest.json", manifest.to_json())):
+            (writing / name).write_text(text, encoding="utf-8")
+            _flush(writing / name)
         if final.exists():  # the same step saved again: the old one leaves only when the new one is whole
             aside = run.checkpoints / f".old-{manifest.step:08d}-{os.getpid()}"
             os.replace(final, aside)

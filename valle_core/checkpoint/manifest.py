@@ -30,10 +30,8 @@ class Manifest:
 
     Attributes:
         step: optimizer steps taken.
-        config: the resolved configuration of the run, as it would stand in YAML.
         codec: identity of the codec whose codes the model speaks.
-        codec_config: name and options to build that codec again.
-        frontend_config: name and options of the text frontend.
+        frontend: name of the frontend that made the phonemes.
         symbols: the symbol map, index = position.
         languages: language tags, index = position.
         tasks: names of the tasks it was trained on.
@@ -43,10 +41,8 @@ class Manifest:
     """
 
     step: int
-    config: Mapping[str, Any]
     codec: CodecIdentity
-    codec_config: Mapping[str, Any]
-    frontend_config: Mapping[str, Any]
+    frontend: str
     symbols: tuple[str, ...]
     languages: tuple[str, ...]
     tasks: tuple[str, ...]

@@ -5,31 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors, save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
 from valle_core.training.examples import Example, ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.meter import Meter, append_line, cut_after
 from valle_core.training.optimizer import learning_rate, load_optimizer_tensors, make_optimizer, optimizer_tensors
 from valle_core.training.options import TrainOptions
-
-
-class Observer(Protocol):
-    """What may watch a run; `valle_core.registry.hooks` calls the plugins' hooks through it."""
-
-    def train_start(self, facts: dict[str, Any]) -> None: ...
-    def train_step_end(self, line: dict[str, Any]) -> None: ...
-    def checkpoint_saved(self, path: str, step: int) -> None: ...
-    def train_end(self, facts: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +48,9 @@ def train(
     run: RunFolder,
     manifest: Manifest,
     *,
+    model_config: str,
     resume: bool,
-    observer: Observer,
+    observers: Observers,
     report: Callable[[dict[str, Any]], None],
 ) -> TrainResult:
     """Train until `options.steps` (or minutes, or Ctrl-C, which saves first).
@@ -68,8 +61,9 @@ def train(
         options: see `TrainOptions`.
         run: where checkpoints and metrics go.
         manifest: what every checkpoint says; step and progress are filled in here.
+        model_config: YAML kept with each checkpoint.
         resume: continue from the newest checkpoint of `run`.
-        observer: told of start, logged steps, checkpoints and the end.
+        observers: told of start, logged steps, checkpoints and the end.
         report: called with every line of the metrics.
     """
     accelerator = make_accelerator(options)
@@ -77,13 +71,14 @@ def train(
     optimizer = make_optimizer(model, options)
     step = restore(model, optimizer, stream, run, accelerator) if resume else 0
     if options.compile:
+        assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)
     model, optimizer = accelerator.prepare(model, optimizer)
 
     meter, line, reason = Meter(), {}, "steps"
     begun = time.perf_counter()
     examples = iter(stream)
-    observer.train_start({"step": step, "steps": options.steps, "run": str(run.path)})
+    observers.call("train_start", facts={"step": step, "steps": options.steps, "run": str(run.path)})
     with StopRequest() as stop:
         while step < options.steps and reason == "steps":
             rate = learning_rate(options, step)
@@ -100,12 +95,15 @@ def train(
                 line = meter.line(step, rate)
                 append_line(run.metrics, line)
                 report(line)
-                observer.train_step_end(line)
+                observers.call("train_step_end", step=step, metrics=line)
             if saving:
-                path = save(accelerator, model, optimizer, stream, run, manifest, step, options.keep)
-                observer.checkpoint_saved(str(path), step)
+                state = replace(manifest, step=step, progress=progress(stream, accelerator))
+                path = save_checkpoint(
+                    run, state, model_config, tensors(model, optimizer, accelerator), keep=options.keep
+                )
+                observers.call("checkpoint_saved", step=step, path=path)
     result = TrainResult(step=step, reason=reason, last_line=line, seconds=time.perf_counter() - begun)
-    observer.train_end({"step": step, "reason": reason})
+    observers.call("train_end", step=step, metrics=line)
     return result
 
 
@@ -154,31 +152,25 @@ def make_accelerator(options: TrainOptions) -> Accelerator:
     return Accelerator(cpu=device == "cpu", mixed_precision=precision)
 
 
-def save(
-    accelerator: Accelerator,
-    model: CodecLM,
-    optimizer: Any,
-    stream: ExampleStream,
-    run: RunFolder,
-    manifest: Manifest,
-    step: int,
-    keep: int,
-) -> Any:
-    """Everything an exact resume needs, in one atomic checkpoint."""
+def progress(stream: ExampleStream, accelerator: Accelerator) -> dict[str, Any]:
+    """Where data and loss scaling stand."""
+    state: dict[str, Any] = {"stream": stream.state_dict()}
+    if accelerator.scaler is not None:
+        state["scaler"] = accelerator.scaler.state_dict()
+    return state
+
+
+def tensors(model: CodecLM, optimizer: Any, accelerator: Accelerator) -> dict[str, dict[str, Tensor]]:
+    """Everything an exact resume needs: weights, optimizer state, random states."""
     plain = accelerator.unwrap_model(model)
-    state = optimizer_tensors(plain, optimizer.optimizer)
     random = {"cpu": torch.get_rng_state()}
     if accelerator.device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(accelerator.device)
-    progress: dict[str, Any] = {"stream": stream.state_dict()}
-    if accelerator.scaler is not None:
-        progress["scaler"] = accelerator.scaler.state_dict()
-    return save_checkpoint(
-        run,
-        replace(manifest, step=step, progress=progress),
-        {"model": plain.state_dict(), "optimizer": state, "random": random},
-        keep=keep,
-    )
+    return {
+        "model": plain.state_dict(),
+        "optimizer": optimizer_tensors(plain, optimizer.optimizer),
+        "random": random,
+    }
 
 
 def restore(model: CodecLM, optimizer: Any, stream: ExampleStream, run: RunFolder, accelerator: Accelerator) -> int:

@@ -1,0 +1,99 @@
+"""From names and options to a codec language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from valle_core.assemble.part import build
+from valle_core.config.schema import Resolved, Schema, Section, Slot
+from valle_core.interfaces import Codec
+from valle_core.model.codec_lm import CodecLM
+from valle_core.model.options import ModelOptions
+from valle_core.model.rows import MixedRows
+from valle_core.plugin import UserError
+from valle_core.registry.select import Selected
+from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.types import CodecIdentity
+
+MODEL_SCHEMA = Schema(
+    slots=(Slot("arch", "arch", "llama"), Slot("attention", "attention", "sdpa")),
+    sections=(Section("model", ModelOptions, help="Codec language model"),),
+)
+"""What a checkpoint must know to build its model again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelFacts:
+    """Sizes that come from the data, not from the user.
+
+    Attributes:
+        codec: whose codes are modelled.
+        symbols: size of the symbol map.
+        languages: how many language tags.
+    """
+
+    codec: CodecIdentity
+    symbols: int
+    languages: int
+
+
+def build_model(
+    resolved: Resolved,
+    selected: Mapping[str, tuple[Selected, ...]],
+    facts: ModelFacts,
+    *,
+    codebooks: Float[Tensor, "Q V d"] | None = None,
+) -> CodecLM:
+    """A model with fresh weights.
+
+    Args:
+        resolved: a configuration that has the slots and sections of `MODEL_SCHEMA`.
+        selected: the plugins of its slots, from the preflight.
+        facts: sizes.
+        codebooks: the codec's, needed only for `codebook_embeddings`.
+
+    Raises:
+        UserError: impossible sizes, before any weight is made.
+    """
+    options: ModelOptions = resolved.sections["model"]
+    levels = options.levels or facts.codec.num_levels
+    if not 1 <= levels <= facts.codec.num_levels:
+        raise UserError(
+            f"model.levels: codec '{facts.codec.name}' has {facts.codec.num_levels} levels, got {options.levels}; "
+            f"choose 1 to {facts.codec.num_levels}, or 0 for all"
+        )
+    attention = None
+    if resolved.parts["attention"]:
+        (chosen,) = selected["attention"]
+        kernel = build(chosen, resolved.part("attention").options)
+        attention = MixedRows(kernel, chosen.spec.capabilities)
+    (arch,) = selected["arch"]
+    takes = {"attention": attention} if "attention" in arch.spec.needs else {"attention": None}
+    backbone = build(arch, resolved.part("arch").options, **takes)
+    vocabulary = Vocabulary(
+        symbols=facts.symbols,
+        languages=facts.languages,
+        num_levels=levels,
+        codebook_size=facts.codec.codebook_size,
+        per_language_text=options.per_language_text,
+    )
+    return CodecLM(backbone, vocabulary, options, codebooks)
+
+
+def model_part(resolved: Resolved) -> Resolved:
+    """The part of a larger configuration that `MODEL_SCHEMA` describes."""
+    return Resolved(
+        parts={slot.name: resolved.parts[slot.name] for slot in MODEL_SCHEMA.slots},
+        sections={section.name: resolved.sections[section.name] for section in MODEL_SCHEMA.sections},
+        schema=MODEL_SCHEMA,
+    )
+
+
+def build_codec(selected: Selected, options: Any, *, device: Any) -> Codec:
+    """A codec on its device."""
+    return build(selected, options, device=device)

@@ -1,0 +1,81 @@
+"""A checkpoint back to a model: same plugins, same sizes, same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from valle_core.assemble.model import MODEL_SCHEMA, ModelFacts, build_model
+from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors
+from valle_core.checkpoint.manifest import Manifest
+from valle_core.config.resolve import resolve
+from valle_core.model.codec_lm import CodecLM
+from valle_core.plugin import UserError
+from valle_core.registry.preflight import preflight
+from valle_core.registry.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedModel:
+    """A model in eval mode and what its checkpoint says.
+
+    Attributes:
+        path: the checkpoint folder.
+        manifest: codec identity, symbol map, languages, plugins …
+        model: on its device.
+    """
+
+    path: Path
+    manifest: Manifest
+    model: CodecLM
+
+
+def load_model(
+    path: Path,
+    registry: Registry,
+    *,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    overrides: Iterable[tuple[str, Any]] = (),
+) -> LoadedModel:
+    """The model of a run folder (its newest checkpoint) or of a checkpoint folder.
+
+    Args:
+        path: run or checkpoint folder.
+        registry: where its plugins are looked up.
+        device, dtype: where and in what the model computes.
+        overrides: changed settings that do not change weights, e.g. `("attention", "eager")`.
+
+    Raises:
+        UserError: no run, damaged files, a missing plugin (named with its distribution), or weights of another shape.
+    """
+    checkpoint = find_checkpoint(path)
+    manifest = read_manifest(checkpoint)
+    require_plugins(manifest, registry, str(path))
+    resolved = resolve(MODEL_SCHEMA, registry, yaml_file=checkpoint / "model.yaml", flags=overrides)
+    selected = preflight(registry, resolved.choices(), device=device.type, dtype=str(dtype).removeprefix("torch."))
+    tensors = read_tensors(checkpoint, "model")
+    facts = ModelFacts(codec=manifest.codec, symbols=len(manifest.symbols), languages=len(manifest.languages))
+    model = build_model(resolved, selected, facts, codebooks=tensors.get("embedding.codebooks"))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise UserError(
+            f"{checkpoint}: its weights do not fit its model.yaml ({detail}); use another checkpoint"
+        ) from None
+    return LoadedModel(path=checkpoint, manifest=manifest, model=model.to(device, dtype).eval())
+
+
+def require_plugins(manifest: Manifest, registry: Registry, where: str) -> None:
+    """Raises `UserError` naming distribution, version and install line of the first plugin that is missing."""
+    for plugin in manifest.plugins:
+        if plugin.name.rpartition(":")[2] not in registry.names(plugin.kind):
+            raise UserError(
+                f"{where} was made with {plugin.kind} '{plugin.name}' of {plugin.distribution} {plugin.version}, "
+                f"which is not installed. Install it with: pip install {plugin.distribution}=={plugin.version}"
+            )

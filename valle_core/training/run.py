@@ -1,0 +1,141 @@
+"""A training run from its configuration: check everything, build the parts, train, draw the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from valle_core.assemble.model import ModelFacts, build_codec, build_model, model_part
+from valle_core.assemble.part import build
+from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.manifest import Manifest, PluginIdentity
+from valle_core.codes.identity import require_same
+from valle_core.config.save import save, to_yaml
+from valle_core.config.schema import Resolved
+from valle_core.data.batching import Batches
+from valle_core.data.dataset import Dataset, open_dataset
+from valle_core.model.levels import level_weights
+from valle_core.model.options import ModelOptions
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.registry.preflight import preflight
+from valle_core.registry.registry import Registry
+from valle_core.registry.select import Selected
+from valle_core.training.config import RunOptions
+from valle_core.training.examples import ExampleStream
+from valle_core.training.loop import TrainResult, train
+from valle_core.training.options import TrainOptions
+
+
+def run_training(
+    resolved: Resolved,
+    registry: Registry,
+    observers: Observers,
+    *,
+    report: Callable[[dict[str, Any]], None] = lambda line: None,
+) -> TrainResult:
+    """Train as configured (`TRAIN_SCHEMA`). The loss curve is the caller's to draw, from the run's metrics.
+
+    Raises:
+        UserError: anything wrong with configuration, data, plugins or disk, before the first step where possible.
+    """
+    run_options: RunOptions = resolved.sections["run"]
+    options: TrainOptions = resolved.sections["train"]
+    run = _open_run(run_options)
+    if not run_options.data:
+        raise UserError("no dataset given; make one with `valle prepare` and name it with --data")
+    device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
+    selected = preflight(registry, resolved.choices(), device=device.split(":")[0])
+    dataset = open_dataset(Path(run_options.data), part="train")
+    codebooks = _check_codec(resolved, selected, dataset)
+    torch.manual_seed(options.seed)
+    facts = ModelFacts(codec=dataset.codec, symbols=len(dataset.symbols), languages=len(dataset.languages))
+    model = build_model(resolved, selected, facts, codebooks=codebooks)
+    model_options: ModelOptions = resolved.sections["model"]
+    stream = ExampleStream(
+        source=dataset,
+        batches=Batches(dataset, resolved.sections["batching"]),
+        tasks=[
+            (build(chosen, part.options), 1.0)
+            for chosen, part in zip(selected["task"], resolved.parts["task"], strict=True)
+        ],
+        level_weights=level_weights(model_options, model.vocabulary.num_levels),
+        rules=model.rules,
+        frame_rate=dataset.frame_rate,
+        seed=options.seed,
+        token_error=model_options.token_error,
+        token_rate=model_options.token_rate,
+    )
+    _write_config(run, resolved)
+    return train(
+        model,
+        stream,
+        options,
+        run,
+        _manifest(dataset, resolved, selected),
+        model_config=to_yaml(model_part(resolved)),
+        resume=run_options.resume,
+        observers=observers,
+        report=report,
+    )
+
+
+def _open_run(options: RunOptions) -> RunFolder:
+    if not options.out:
+        raise UserError("no folder given for the run; name one with --out")
+    run = RunFolder(Path(options.out))
+    if options.resume:
+        run.latest()
+    elif run.steps():
+        raise UserError(f"{run.path} already holds a run; continue it with --resume or choose another --out")
+    return run
+
+
+def _write_config(run: RunFolder, resolved: Resolved) -> None:
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        if not resolved.sections["run"].resume:
+            run.metrics.unlink(missing_ok=True)  # of a run that never reached a checkpoint
+        save(resolved, run.config)
+    except OSError as error:
+        raise UserError(f"cannot write to {run.path}: {error.strerror}; choose another --out") from error
+
+
+def _check_codec(
+    resolved: Resolved, selected: dict[str, tuple[Selected, ...]], dataset: Dataset
+) -> torch.Tensor | None:
+    """The codec's codebooks where the model wants them; refuses a codec that is not the dataset's."""
+    if not resolved.parts["codec"]:
+        if resolved.sections["model"].codebook_embeddings:
+            raise UserError(f"model.codebook_embeddings needs the codec itself: add --codec {dataset.codec.name}")
+        return None
+    (chosen,) = selected["codec"]
+    codec = build_codec(chosen, resolved.part("codec").options, device=torch.device("cpu"))
+    require_same(dataset.codec, codec.identity, f"dataset '{dataset.path}'")
+    return codec.codebooks
+
+
+def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Selected, ...]]) -> Manifest:
+    plugins = tuple(
+        PluginIdentity(
+            kind=plugin.kind,
+            name=plugin.name,
+            distribution=plugin.entry.distribution,
+            version=plugin.entry.version,
+            api=plugin.spec.api,
+        )
+        for slot in ("arch", "attention", "task")
+        for plugin in selected.get(slot, ())
+    )
+    return Manifest(
+        step=0,
+        codec=dataset.codec,
+        frontend=dataset.manifest.frontend,
+        symbols=tuple(dataset.symbols.symbols),
+        languages=tuple(dataset.languages),
+        tasks=tuple(part.name for part in resolved.parts["task"]),
+        plugins=plugins,
+    )
