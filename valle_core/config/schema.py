@@ -119,7 +119,8 @@ class Resolved:
 class Choice(Protocol):
     """What the registry gives for a name."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def options_type(self) -> type: ...
 
