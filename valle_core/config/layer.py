@@ -34,10 +34,10 @@ def flag_of(key: str) -> str:
     return "--" + key.replace("_", "-")
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """` Did you mean 'x'?` or nothing."""
+def nearest(word: str, words: Iterable[str], prefix: str = "") -> str:
+    """` Did you mean 'x'?` with the nearest of `words` (written behind `prefix`), or nothing."""
     near = difflib.get_close_matches(word, list(words), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    return f" Did you mean '{prefix}{near[0]}'?" if near else ""
 
 
 def _path(key: str) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import typer
 
 from valle_cli.compose import Composed
+from valle_core.config.layer import nearest
 from valle_core.plugin import UserError
 
 
@@ -15,11 +18,22 @@ def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None
     if not isinstance(app, typer.Typer):
         raise UserError(f"command '{name}' is broken: its app is a {type(app).__name__}, expected a typer.Typer")
     try:
-        result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False)
+        with warnings.catch_warnings():
+            # Two plugins of one chain may share an option's name; each shows it in its own panel.
+            warnings.filterwarnings("ignore", message="The parameter .* is used more than once")
+            result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False)
     except typer.Exit as error:
         return error.exit_code
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except typer.TyperException as error:
-        raise UserError(" ".join(error.format_message().split())) from error
+        raise UserError(_plain(error)) from error
     return result if isinstance(result, int) else None
+
+
+def _plain(error: typer.TyperException) -> str:
+    """Typer's complaint in one line, with the nearest name when an option is unknown."""
+    if option := getattr(error, "option_name", None):
+        if possible := getattr(error, "possibilities", None):
+            return f"there is no option {option}.{nearest(option, possible)} See --help"
+    return " ".join(error.format_message().split())

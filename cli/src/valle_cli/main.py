@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -21,27 +22,26 @@ def entry() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0 done, 2 the user can mend it, 130 interrupted."""
     words, flags = _take_global_flags(argv)
+    debug = "--debug" in flags
     try:
         return _dispatch(words, safe="--safe" in flags) or 0
     except UserError as error:
-        if "--debug" in flags:
-            raise
-        return _complain(str(error), 2)
+        return _complain(str(error), 2, debug=debug)
     except KeyboardInterrupt:
-        if "--debug" in flags:
-            raise
-        return _complain("interrupted", 130)
+        return _complain("interrupted", 130, debug=debug)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away; nothing is left to tell
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 the reader of our output went away; nothing is left to tell
         return 141
     except Exception as error:
-        if "--debug" in flags:
-            raise
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1)
+        return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1, debug=debug)
 
 
-def _complain(message: str, code: int) -> int:
+def _complain(message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
     for line in message.splitlines():
         print(f"error: {line}", file=sys.stderr)  # noqa: T201
     return code

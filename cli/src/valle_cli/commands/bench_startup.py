@@ -1,1 +1,78 @@
-"""stub"""
+"""`valle bench startup`: how long the commands that must feel instant take, beside a bare interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from valle_cli.compose import epilog
+from valle_cli.machine import describe
+from valle_core.plugin import UserError
+
+LIMIT_MS = 150.0
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog=epilog(["valle bench startup", "valle bench startup --runs 30 --json"]))
+def startup(
+    *,
+    runs: Annotated[int, typer.Option(min=1, help="how often each command runs; the best time counts")] = 15,
+    force: Annotated[bool, typer.Option("--force", help="measure although others use the machine")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Measure the wall time of `valle --help` and `valle list-plugins` beside `python -c pass`, in one run."""
+    machine = describe(force=force)
+    times = measure(commands(), runs)
+    bare = min(times["python -c pass"])
+    rows = [
+        {
+            "command": name,
+            "best_ms": round(min(values) * 1000, 1),
+            "median_ms": round(sorted(values)[len(values) // 2] * 1000, 1),
+            "ratio_to_bare": round(min(values) / bare, 2),
+            "within_limit": min(values) * 1000 < LIMIT_MS,
+        }
+        for name, values in times.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps({"machine": machine, "runs": runs, "limit_ms": LIMIT_MS, "rows": rows}, indent=1))
+        return
+    typer.echo(f"{'command':<28}{'best':>9}{'median':>9}{'x bare':>8}  under {LIMIT_MS:.0f} ms")
+    for row in rows:
+        verdict = "yes" if row["within_limit"] else "NO"
+        best, median = f"{row['best_ms']:.1f} ms", f"{row['median_ms']:.1f} ms"
+        typer.echo(f"{row['command']:<28}{best:>9}{median:>9}{row['ratio_to_bare']:>8.2f}  {verdict}")
+    typer.echo(f"best of {runs}; {machine['cores']} cores, {machine['cores_in_use_by_others']} in use by others")
+
+
+def commands() -> dict[str, list[str]]:
+    """What is measured, by the name it is reported under."""
+    script = Path(sysconfig.get_path("scripts")) / "valle"
+    if not script.exists():
+        raise UserError(f"there is no {script}. Install the command line with: pip install valle")
+    return {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "valle --help": [str(script), "--help"],
+        "valle list-plugins": [str(script), "list-plugins"],
+        "valle list-plugins --json": [str(script), "list-plugins", "--json"],
+    }
+
+
+def measure(named: dict[str, list[str]], runs: int) -> dict[str, list[float]]:
+    """Seconds of each run; the commands take turns, so that a slow moment hits all of them."""
+    times: dict[str, list[float]] = {name: [] for name in named}
+    for _ in range(runs):
+        for name, command in named.items():
+            start = time.perf_counter()
+            done = subprocess.run(command, capture_output=True, text=True)
+            times[name].append(time.perf_counter() - start)
+            if done.returncode != 0:
+                raise UserError(f"`{name}` failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+    return times

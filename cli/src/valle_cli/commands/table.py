@@ -22,6 +22,7 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the mend"),
+    Command("plugins info", "plugins_info", "Show all that one plugin says about itself"),
     Command("bench startup", "bench_startup", "Measure how fast `--help` and `list-plugins` answer"),
 )
 

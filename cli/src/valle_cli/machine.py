@@ -1,0 +1,52 @@
+"""What stands beside every measured number: the machine and how busy others keep it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+from valle_core.plugin import UserError
+
+BUSY = 0.3
+"""Cores in use by others above which a measurement is refused."""
+
+
+def cores_in_use(seconds: float = 0.5) -> float:
+    """Cores that other processes keep busy while this one sleeps; the one-minute load where /proc is missing."""
+    before = _ticks()
+    if before is None:
+        return os.getloadavg()[0]
+    time.sleep(seconds)
+    after = _ticks() or before
+    busy, total = after[0] - before[0], after[1] - before[1]
+    return (os.cpu_count() or 1) * busy / total if total > 0 else 0.0
+
+
+def _ticks() -> tuple[int, int] | None:
+    """(busy, all) clock ticks of all cores since start."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except (OSError, IndexError):
+        return None
+    numbers = [int(word) for word in first.split()[1:9]]
+    idle = numbers[3] + numbers[4]
+    return sum(numbers) - idle, sum(numbers)
+
+
+def describe(*, force: bool) -> dict[str, object]:
+    """The machine and its load. Raises `UserError` when others keep more than `BUSY` of a core and not `force`."""
+    load = cores_in_use()
+    if load > BUSY and not force:
+        raise UserError(
+            f"other processes keep {load:.2f} of a core busy (limit {BUSY}), so times would be wrong. "
+            "Wait for them, or give --force to measure anyway"
+        )
+    return {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "cores_in_use_by_others": round(load, 2),
+        "forced": force and load > BUSY,
+    }
