@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors, save_checkpoint
@@ -148,6 +149,8 @@ def make_accelerator(options: TrainOptions) -> Accelerator:
         raise UserError(f"device '{device}' is not there; use --device cpu")
     if options.precision == "fp16" and device == "cpu":
         raise UserError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
+    # Accelerate keeps device and precision per process; a second run in one process may want others.
+    AcceleratorState._reset_state(reset_partial_state=True)
     precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
     return Accelerator(cpu=device == "cpu", mixed_precision=precision)
 
