@@ -1,0 +1,190 @@
+"""Batches are bounded, complete, disjoint between ranks, and go on exactly where they stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+from valle_core.data.batch_plan import bucket_bounds, deal, plan_epoch
+from valle_core.data.batching import Batches
+from valle_core.data.options import BatchOptions
+from valle_core.plugin import UserError
+
+ORDERS = ("random", "interleaved", "by-speaker")
+
+
+class Listed:
+    """A dataset that is only its durations."""
+
+    def __init__(self, count: int = 300, speakers: int = 7, seed: int = 0) -> None:
+        rng = Random(seed)
+        self.rows = {
+            f"s{index % speakers}/{index:04d}": SimpleNamespace(
+                speaker=f"s{index % speakers}", seconds=round(rng.uniform(0.5, 9.5), 2)
+            )
+            for index in range(count)
+        }
+        self.ids = tuple(sorted(self.rows))
+
+    def row(self, id: str) -> SimpleNamespace:
+        return self.rows[id]
+
+    def padded(self, batch: tuple[str, ...]) -> float:
+        return len(batch) * max(self.rows[id].seconds for id in batch)
+
+
+def epoch_of_ranks(dataset, options, world, epochs=1):
+    ranks = [Batches(dataset, options, rank=rank, world=world) for rank in range(world)]
+    return [[list(rank) for rank in ranks] for _ in range(epochs)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("seconds", [10.0, 40.0])
+def test_every_batch_stays_within_the_seconds_and_every_utterance_comes_once(order, seconds):
+    dataset = Listed()
+    batches = list(Batches(dataset, BatchOptions(seconds=seconds, order=order)))
+    assert sorted(id for batch in batches for id in batch) == list(dataset.ids)
+    assert max(dataset.padded(batch) for batch in batches) <= seconds + 1e-6
+    fill = sum(dataset.padded(batch) for batch in batches) / (seconds * len(batches))
+    assert fill > 0.5
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("world", [2, 3, 8])
+def test_ranks_are_disjoint_equally_long_and_together_complete(order, world):
+    dataset = Listed()
+    for ranks in epoch_of_ranks(dataset, BatchOptions(seconds=40.0, order=order), world, epochs=2):
+        assert len({len(batches) for batches in ranks}) == 1
+        read = [id for batches in ranks for batch in batches for id in batch]
+        assert sorted(read) == list(dataset.ids)
+        assert all(dataset.padded(batch) <= 40.0 + 1e-6 for batches in ranks for batch in batches)
+
+
+def test_the_launcher_s_environment_does_not_change_the_parts(monkeypatch):
+    dataset, options = Listed(), BatchOptions(seconds=40.0)
+    plain = list(Batches(dataset, options, rank=1, world=2))
+    monkeypatch.setitem(os.environ, "WORLD_SIZE", "4")
+    monkeypatch.setitem(os.environ, "RANK", "3")
+    assert list(Batches(dataset, options, rank=1, world=2)) == plain
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("stop", [0, 1, 7, 20])
+def test_a_resumed_run_reads_what_an_uninterrupted_one_reads(order, stop):
+    dataset, options = Listed(), BatchOptions(seconds=30.0, order=order, seed=3)
+    whole = Batches(dataset, options, rank=1, world=2)
+    expected = [list(whole) for _ in range(3)]
+    first = Batches(dataset, options, rank=1, world=2)
+    list(first)
+    for _, _batch in zip(range(stop), first, strict=False):
+        pass
+    state = json.loads(json.dumps(first.state_dict()))
+    resumed = Batches(dataset, options, rank=1, world=2)
+    resumed.load_state_dict(state)
+    assert [list(resumed) for _ in range(2)] == [expected[1][stop:], expected[2]]
+
+
+def test_a_state_taken_after_the_last_batch_goes_on_with_the_next_epoch():
+    dataset, options = Listed(40), BatchOptions(seconds=30.0)
+    whole = Batches(dataset, options)
+    _, second = list(whole), list(whole)
+    first = Batches(dataset, options)
+    state = {**first.state_dict(), "batch": len(first)}
+    resumed = Batches(dataset, options)
+    resumed.load_state_dict(state)
+    assert list(resumed) == []
+    assert list(resumed) == second
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    dataset = Listed()
+    runs = [Batches(dataset, BatchOptions(seconds=30.0, seed=seed)) for seed in (0, 0, 1)]
+    epochs = [[list(run), list(run)] for run in runs]
+    assert epochs[0] == epochs[1]
+    assert epochs[0][0] != epochs[0][1]
+    assert epochs[0] != epochs[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"world": 2}, "2 processes"), ({"fingerprint": "0" * 16}, "not those"), ({"batch": 10_000}, "outside")],
+)
+def test_a_state_of_another_run_is_refused(change, reason):
+    batches = Batches(Listed(), BatchOptions())
+    with pytest.raises(UserError, match=reason):
+        batches.load_state_dict({**batches.state_dict(), **change})
+
+
+def test_other_options_are_another_run():
+    state = Batches(Listed(), BatchOptions(seconds=30.0)).state_dict()
+    with pytest.raises(UserError, match="not those"):
+        Batches(Listed(), BatchOptions(seconds=31.0)).load_state_dict(state)
+
+
+def test_filters_count_what_they_leave_out(caplog):
+    dataset = Listed()
+    short = sum(row.seconds < 2 for row in dataset.rows.values())
+    long = sum(row.seconds > 6 for row in dataset.rows.values())
+    batches = Batches(dataset, BatchOptions(seconds=30.0, min_seconds=2.0, max_seconds=6.0))
+    assert batches.left_out == {"shorter than 2 s": short, "longer than 6 s": long}
+    assert f"{short} shorter than 2 s" in caplog.text
+    assert sum(len(batch) for batch in batches) == 300 - short - long
+
+
+def test_an_utterance_longer_than_a_batch_is_counted_not_lost(caplog):
+    batches = Batches(Listed(), BatchOptions(seconds=5.0, max_seconds=8.0))
+    assert set(batches.left_out) == {"longer than 8 s", "longer than a batch of 5 s"}
+    assert "longer than a batch of 5 s" in caplog.text
+
+
+def test_a_filter_that_leaves_nothing_is_refused_with_its_counts():
+    with pytest.raises(UserError, match=r"0 of 300 utterances are in batches \(300 shorter than 60 s\)"):
+        Batches(Listed(), BatchOptions(seconds=90.0, min_seconds=60.0))
+
+
+def test_too_many_processes_are_refused_and_a_remainder_is_counted():
+    with pytest.raises(UserError, match="3 utterances cannot feed 4 processes"):
+        Batches(Listed(3), BatchOptions(), world=4)
+    ranks = [Batches(Listed(5), BatchOptions(seconds=10.0), rank=rank, world=2) for rank in range(2)]
+    read = [id for rank in ranks for batch in rank for id in batch]
+    assert len(read) == len(set(read)) == 4
+    assert ranks[0].left_over == 1
+
+
+def test_interleaved_batches_mix_speakers_and_by_speaker_batches_do_not():
+    dataset = Listed()
+
+    def speakers(order):
+        batches = list(Batches(dataset, BatchOptions(seconds=30.0, order=order)))
+        return [len({id.split("/")[0] for id in batch}) / len(batch) for batch in batches if len(batch) > 2]
+
+    assert all(share <= 0.5 for share in speakers("by-speaker"))
+    interleaved = speakers("interleaved")
+    assert sum(interleaved) / len(interleaved) > 0.8
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_a_handful_of_equal_utterances_is_batched(count):
+    items = [(str(index), "s", 2.0) for index in range(count)]
+    for order in ORDERS:
+        batches = plan_epoch(items, BatchOptions(seconds=4.0, order=order), seed=0, epoch=0)
+        assert sorted(id for batch in batches for id in batch) == sorted(id for id, _, _ in items)
+        assert max(len(batch) for batch in batches) <= 2
+
+
+def test_bucket_bounds_rise_and_end_at_the_longest():
+    seconds = [Random(0).uniform(1, 10) for _ in range(100)]
+    bounds = bucket_bounds(seconds, 5)
+    assert bounds == sorted(set(bounds))
+    assert len(bounds) <= 5
+    assert bounds[-1] == max(seconds)
+
+
+def test_dealing_halves_batches_rather_than_repeat_utterances():
+    steps = deal([("a", "b", "c", "d"), ("e",), ("f", "g")], 4)
+    assert [len(step) for step in steps] == [4]
+    assert sorted(id for batch in steps[0] for id in batch) == list("abcdefg")
