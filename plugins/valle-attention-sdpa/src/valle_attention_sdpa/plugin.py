@@ -5,7 +5,8 @@ from __future__ import annotations
 from valle_core.plugin import PluginSpec
 
 ATTENTION_API = 1
-EVERY_MASK = frozenset({"mixed", "prefix", "packed", "window", "tree"})
+UNIFORM = frozenset({"causal", "full"})
+EVERY_MASK = UNIFORM | frozenset({"mixed", "prefix", "packed", "window", "tree"})
 OPTIONS = "valle_attention_sdpa.options:KernelOptions"
 
 
@@ -38,6 +39,7 @@ def _sdpa(
         options=OPTIONS,
         devices=devices,
         dtypes=dtypes,
+        capabilities=UNIFORM,
         advisories=advisories,
     )
 

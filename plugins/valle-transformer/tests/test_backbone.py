@@ -1,0 +1,179 @@
+"""The transformer against the suite of backbones, and what only it does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_transformer.factory import build
+from valle_transformer.options import TransformerOptions
+
+from valle_core.plugin import UserError
+from valle_core.testing import arch
+from valle_core.testing.arch_batch import batch, close, finished, ready
+from valle_core.types import PackedMask, SequenceMask
+
+EVERYTHING = frozenset({"mixed", "prefix", "packed", "window", "tree"})
+
+
+class Dense:
+    """Attention by a dense mask made from the rule itself."""
+
+    capabilities = EVERYTHING
+
+    def __call__(self, q, k, v, mask, *, scale=None):
+        seen = visible(mask, q.shape[2], k.shape[2])[:, None]
+        scores = (q @ k.mT) * (q.shape[-1] ** -0.5 if scale is None else scale)
+        weights = scores.masked_fill(~seen, -1e30).softmax(-1)
+        return (weights @ v).masked_fill(~seen.any(-1, keepdim=True), 0.0)
+
+
+def visible(mask, Tq, Tk):
+    j = torch.arange(Tk)
+    if isinstance(mask, PackedMask):
+        segment = torch.searchsorted(mask.offsets, j, right=True) - 1
+        inside = j < mask.offsets[segment] + mask.prefix[segment]
+        return ((segment[:, None] == segment) & (inside | (j <= j[:, None])))[None]
+    p = (mask.query_start[:, None] + torch.arange(Tq))[..., None]
+    lengths = mask.lengths[:, None, None]
+    return (j < lengths) & (p < lengths) & ((j < mask.prefix[:, None, None]) | (j <= p))
+
+
+def small(**changes):
+    options = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24} | changes
+    return build(TransformerOptions(**options), attention=Dense())
+
+
+@pytest.mark.parametrize("adaptive", [False, True], ids=["plain", "adaptive"])
+@pytest.mark.parametrize("check", arch.CHECKS + arch.POSITION_CHECKS, ids=lambda check: check.__name__)
+def test_the_backbone_passes_the_suite(check, adaptive):
+    check(lambda: small(adaptive_norm=adaptive))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_heads": 5}, r"arch.n_heads is 5, which does not divide arch.d_model 32. Try: --arch.n-heads 4"),
+        ({"n_layers": 0}, r"arch.n_layers is 0, needs to be at least 1"),
+        ({"d_model": 33, "n_heads": 3}, r"needs? an even width"),
+        ({"max_length": 0}, r"arch.max_length is 0"),
+        ({"dropout": 1.0}, r"arch.dropout is 1.0"),
+    ],
+)
+def test_impossible_sizes_are_refused_before_weights_are_made(changes, message, monkeypatch):
+    monkeypatch.setattr(torch.nn, "Linear", lambda *_: pytest.fail("a weight was made"))
+    with pytest.raises(UserError, match=message):
+        small(**changes)
+
+
+def test_gradient_checkpointing_gives_the_same_gradients():
+    gradients = []
+    for twice in (False, True):
+        backbone = ready(lambda twice=twice: small(gradient_checkpointing=twice, dropout=0.2), training=True)
+        torch.manual_seed(1)
+        finished(backbone, batch(backbone, [9, 5], [0, 5])).square().sum().backward()
+        gradients.append([parameter.grad for parameter in backbone.parameters()])
+    for plain, again in zip(*gradients, strict=True):
+        close(again, plain, "gradient", tolerance=1e-6)
+
+
+def test_gradient_checkpointing_runs_each_layer_again():
+    backbone = ready(lambda: small(gradient_checkpointing=True), training=True)
+    runs = []
+    for layer in backbone.layers:
+        layer.up.register_forward_hook(lambda *_: runs.append(1))
+    finished(backbone, batch(backbone, [9])).sum().backward()
+    assert len(runs) == 2 * backbone.n_layers
+
+
+def test_the_condition_moves_an_adaptive_backbone_only():
+    for adaptive in (False, True):
+        backbone = ready(lambda adaptive=adaptive: small(adaptive_norm=adaptive))
+        for name, parameter in backbone.named_parameters():
+            if "modulation" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+        rows = batch(backbone, [6, 4])
+        first = backbone(rows.x, rows.mask, rows.positions, condition=rows.condition).h
+        second = backbone(rows.x, rows.mask, rows.positions, condition=-rows.condition).h
+        assert torch.equal(first, second) != adaptive
+
+
+def test_packed_segments_may_have_conditions_of_their_own():
+    backbone = ready(lambda: small(adaptive_norm=True))
+    for name, parameter in backbone.named_parameters():
+        if "modulation" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    rows = batch(backbone, [6, 6])
+    apart = backbone(rows.x, SequenceMask.causal(rows.lengths), rows.positions, condition=rows.condition).h
+    mask = PackedMask(offsets=torch.tensor([0, 6, 12]), prefix=torch.tensor([0, 0]))
+    x, positions = rows.x.view(1, 12, -1), rows.positions.reshape(1, 12)
+    close(backbone(x, mask, positions, condition=rows.condition).h.view_as(apart), apart, "packed with conditions")
+
+
+def test_an_adaptive_backbone_without_a_condition_is_refused():
+    backbone = ready(lambda: small(adaptive_norm=True))
+    rows = batch(backbone, [6])
+    with pytest.raises(UserError, match="adaptive_norm is on and the model gives no condition"):
+        backbone(rows.x, rows.mask, rows.positions)
+
+
+def test_a_cache_with_packed_segments_is_refused():
+    backbone = ready(small)
+    rows, cache = batch(backbone, [6]), backbone.new_cache(1, 6, torch.float32, torch.device("cpu"))
+    with pytest.raises(UserError, match="no cache with packed segments"):
+        backbone(
+            rows.x, PackedMask(offsets=torch.tensor([0, 6]), prefix=torch.tensor([0])), rows.positions, cache=cache
+        )
+
+
+def test_a_layer_that_does_not_exist_is_refused():
+    backbone = ready(small)
+    rows = batch(backbone, [6])
+    with pytest.raises(UserError, match="there is no layer 3, choose among 0 … 2"):
+        backbone(rows.x, rows.mask, rows.positions, layers=(0, 3))
+
+
+def test_fresh_states_neither_vanish_nor_explode():
+    """The stream keeps its scale through many layers, which is what the scaled initialisation is for."""
+    backbone = ready(lambda: small(d_model=64, n_layers=12))
+    rows = batch(backbone, [24])
+    with torch.no_grad():
+        out = backbone(rows.x, rows.mask, rows.positions, keep=(0,))
+    assert 0.5 < (out.h.std() / out.kept[0].std()).item() < 2.0
+
+
+def test_steps_of_a_cache_never_read_the_device(monkeypatch):
+    """Neither uniform nor ragged steps ask for a value, so a GPU never waits."""
+    backbone = ready(small)
+    rows = batch(backbone, [6, 6])
+    for padded in (True, False):
+        cache = backbone.new_cache(2, 12, torch.float32, torch.device("cpu"))
+        with monkeypatch.context() as patch, torch.no_grad():
+            for name in ("item", "tolist", "__bool__", "__int__"):
+                patch.setattr(torch.Tensor, name, lambda *_: pytest.fail("the device was read"))
+            for a in range(3):
+                start = torch.full((2,), a)
+                mask = SequenceMask(
+                    lengths=start + 1,
+                    prefix=torch.zeros_like(start),
+                    query_start=start,
+                    form="causal",
+                    padded=padded,
+                )
+                backbone(rows.x[:, a : a + 1], mask, start[:, None], cache=cache)
+
+
+@pytest.mark.slow
+def test_the_compiled_backbone_gives_the_same_states_and_gradients():
+    backbone = ready(lambda: small(dropout=0.0), training=True)
+    compiled = torch.compile(backbone)
+    for mask in (SequenceMask.causal(torch.tensor([9, 5])), SequenceMask.full(torch.tensor([9, 5]))):
+        rows = batch(backbone, [9, 5])
+        gradients = []
+        for run in (backbone, compiled):
+            backbone.zero_grad()
+            h = backbone.finish(run(rows.x, mask, rows.positions).h)
+            h.square().sum().backward()
+            gradients.append((h.detach(), [p.grad.clone() for p in backbone.parameters()]))
+        close(gradients[1][0], gradients[0][0], "compiled states")
+        for plain, fast in zip(gradients[0][1], gradients[1][1], strict=True):
+            close(fast, plain, "compiled gradient", tolerance=1e-3)
