@@ -43,8 +43,16 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed writers left below `folder`."""
+    for stale in folder.rglob(".*.tmp"):
+        stale.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` in UTF-8."""
+    """Replace `path` by `text` in UTF-8; a file that says so already is left alone."""
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -23,7 +23,7 @@ from valle_core.data.manifest import (
 from valle_core.data.record import Row
 from valle_core.data.split import held_out_ids
 from valle_core.data.storage import write_part
-from valle_core.files import write_json
+from valle_core.files import sweep, write_json
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import Phonemizer, encode_all, make_record
@@ -67,7 +67,8 @@ def prepare(
         _reopen(options.out)
     todo = [recording for recording in recordings if recording.id not in journal.outcomes]
     kept = sum(outcome.row is not None for outcome in journal.outcomes.values())
-    if todo:
+    if todo or journal.pending:
+        sweep(options.out)
         _work(todo, journal, options, codec=codec, frontend=frontend, device=device, progress=progress)
     rejected = [outcome.rejection for outcome in journal.outcomes.values() if outcome.rejection] + misplaced
     rows = [outcome.row for _, outcome in sorted(journal.outcomes.items()) if outcome.row]
@@ -113,7 +114,7 @@ def _claim(options: PrepareOptions, codec: Codec, frontend_name: str) -> None:
     wanted = _settings(options, codec, frontend_name)
     path = options.out / _SETTINGS
     if not path.exists():
-        if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
+        if options.out.exists() and not _is_empty(options.out):
             raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
         write_json(path, wanted)
         return
@@ -131,6 +132,11 @@ def _claim(options: PrepareOptions, codec: Codec, frontend_name: str) -> None:
                 f"dataset '{options.out}' was prepared with {name} {found.get(name)!r}, asked for {value!r}. "
                 f"Use the same, or choose another --out"
             )
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a killed writer left."""
+    return folder.is_dir() and all(path.name.startswith(".") and path.suffix == ".tmp" for path in folder.iterdir())
 
 
 def _forget_stale(journal: Journal, recordings: Sequence[Recording]) -> tuple[int, bool]:
