@@ -15,10 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from valle_core.plugin import UserError
-
 from valle_codec_tiny.network import NetworkSize, TinyNetwork
 from valle_codec_tiny.schedule import Progress
+from valle_core.plugin import UserError
 
 FORMAT_VERSION = 1
 
@@ -108,6 +107,17 @@ def export(network: TinyNetwork, path: Path, facts: Mapping[str, Any]) -> None:
     skip = ("quantizer.counts", "quantizer.sums")
     tensors = {n: t.detach().to(torch.float16) for n, t in network.state_dict().items() if n not in skip}
     write(path, tensors, {"codec": "tiny", "size": asdict(network.size), **facts})
+
+
+def export_run(folder: Path) -> Path:
+    """Export the last checkpoint of a run to `folder/tiny.safetensors`."""
+    tensors, facts = read(folder / "last.safetensors")
+    network = TinyNetwork(NetworkSize(**facts["size"]))
+    prefix = "network."
+    network.load_state_dict({n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)})
+    path = folder / "tiny.safetensors"
+    export(network, path, {"options": facts["options"], "progress": facts["progress"]})
+    return path
 
 
 def load_network(path: Path) -> tuple[TinyNetwork, str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -42,9 +42,9 @@ def third_octaves(bins: int) -> Float[Tensor, "bins bands"]:
 class ReconstructionLoss(nn.Module):
     """A weighted sum whose parts are also returned by name."""
 
-    def __init__(self, *, loudness: float, envelope: float) -> None:
+    def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
-        self.loudness, self.envelope = loudness, envelope
+        self.weights = dict(weights)
         self.register_buffer("mel", mel_matrix(RESOLUTIONS[0][0] // 2 + 1, 80))
         self.register_buffer("bark", bark_matrix(RESOLUTIONS[1][0] // 2 + 1))
         self.register_buffer("octaves", third_octaves(RESOLUTIONS[1][0] // 2 + 1))
@@ -64,8 +64,7 @@ class ReconstructionLoss(nn.Module):
             if index == 1:
                 parts["loudness"] = loudness_distance(x @ self.bark, y @ self.bark)
                 parts["envelope"] = envelope_distance(x @ self.octaves, y @ self.octaves)
-        total = parts["log"] + 20 * parts["compressed"] + 2 * parts["mel"]
-        return total + self.loudness * parts["loudness"] + self.envelope * parts["envelope"], parts
+        return sum((self.weights[name] * part for name, part in parts.items()), start=wav.new_zeros(())), parts
 
 
 def _log(x: Tensor) -> Tensor:

@@ -66,9 +66,7 @@ class Decoder(nn.Module):
         self.split = size.split
         self.stem = Stem(size.latent, size.coarse, size.stem_right)
         total = size.coarse_blocks + size.fine_blocks
-        self.coarse = nn.ModuleList(
-            Block(size.coarse, size.block_right, 1 / total) for _ in range(size.coarse_blocks)
-        )
+        self.coarse = nn.ModuleList(Block(size.coarse, size.block_right, 1 / total) for _ in range(size.coarse_blocks))
         self.widen = nn.Linear(size.coarse, size.fine * size.split)
         self.fine = nn.ModuleList(Block(size.fine, size.block_right, 1 / total) for _ in range(size.fine_blocks))
         self.norm = nn.LayerNorm(size.fine, eps=1e-6)

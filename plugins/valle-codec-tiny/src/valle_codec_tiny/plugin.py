@@ -36,5 +36,5 @@ TRAIN = CommandSpec(
     name="train-codec",
     api=1,
     summary="Train the built-in codecs on a folder of speech",
-    app="valle_codec_tiny.train:app",
+    app="valle_codec_tiny.commands:app",
 )

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from valle_core.plugin import UserError
-
 from valle_codec_tiny.features import SAMPLE_RATE
+from valle_core.plugin import UserError
 
 LEVELS = (1, 2, 4, 8)
 

@@ -107,9 +107,7 @@ class ResidualQuantizer(nn.Module):
         torch.div(self.sums, self.counts[..., None], out=self.books)
 
 
-def kmeans(
-    x: Float[Tensor, "M d"], size: int, generator: torch.Generator, rounds: int
-) -> Float[Tensor, "V d"]:
+def kmeans(x: Float[Tensor, "M d"], size: int, generator: torch.Generator, rounds: int) -> Float[Tensor, "V d"]:
     """Lloyd's algorithm from random vectors; an empty cluster restarts on a random vector."""
     book = x[torch.randperm(len(x), generator=generator)[:size]].clone()
     if len(book) < size:

@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from valle_core.plugin import UserError
-
 from valle_codec_tiny.features import SAMPLE_RATE
+from valle_core.plugin import UserError
 
 
 def read_wav(path: Path) -> np.ndarray:

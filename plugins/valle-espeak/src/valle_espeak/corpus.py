@@ -16,7 +16,6 @@ import numpy as np
 import soxr
 
 from valle_core.plugin import UserError
-
 from valle_espeak.sentences import draw_sentence
 from valle_espeak.synthesis import SAMPLE_RATE, Span, Voice, synthesize
 from valle_espeak.voices import draw_speakers

@@ -38,8 +38,20 @@ ENGLISH = MappingProxyType(
             "yes, {np} {vi} {when}.",
             "no, they {vt} {np} {where}.",
         ),
-        "np": ("the {noun}", "the {adj} {noun}", "a {adj} {noun}", "my {noun}", "their {adj} {noun}", "every {noun}",
-               "{name}", "this {noun}", "our {noun}", "your {adj} {noun}", "the {nouns}", "both {nouns}"),
+        "np": (
+            "the {noun}",
+            "the {adj} {noun}",
+            "a {adj} {noun}",
+            "my {noun}",
+            "their {adj} {noun}",
+            "every {noun}",
+            "{name}",
+            "this {noun}",
+            "our {noun}",
+            "your {adj} {noun}",
+            "the {nouns}",
+            "both {nouns}",
+        ),
         "name": _words(
             "Charles|Judith|Ruth|Theo|Yvonne|Zachary|Sean|Beatrice|George|Hugh|Joyce|Keith|Laura|Maurice|Noah|Olivia|"
             "Paula|Quentin|Rachel|Sophie|Thomas|Ursula|Vivian|Walter|Xavier|Doctor Young|Captain Shaw|Aunt Faye|"

@@ -12,8 +12,13 @@ def _words(text: str) -> tuple[str, ...]:
 FRENCH = MappingProxyType(
     {
         "sentence": (
-            "{np} {vt} {np}.", "{np} {vt} {np} {where}.", "{when}, {np} {vi} {where}.", "{name} {vt} {np} {when}.",
-            "est-ce que {name} {vt} {np}?", "pourquoi {name} {vi} {where}?", "{np} {vi}, mais {np} {vt} {np}.",
+            "{np} {vt} {np}.",
+            "{np} {vt} {np} {where}.",
+            "{when}, {np} {vi} {where}.",
+            "{name} {vt} {np} {when}.",
+            "est-ce que {name} {vt} {np}?",
+            "pourquoi {name} {vi} {where}?",
+            "{np} {vi}, mais {np} {vt} {np}.",
             "{name} dit que {np} {vi} {when}.",
         ),
         "np": _words(
@@ -40,8 +45,13 @@ FRENCH = MappingProxyType(
 GERMAN = MappingProxyType(
     {
         "sentence": (
-            "{np} {vt} {acc}.", "{np} {vt} {acc} {where}.", "{when} {vi} {np} {where}.", "{name} {vt} {acc}.",
-            "warum {vt} {name} {acc}?", "{np} {vi} {where}, und {name} {vt} {acc}.", "wo {vi} {name} {when}?",
+            "{np} {vt} {acc}.",
+            "{np} {vt} {acc} {where}.",
+            "{when} {vi} {np} {where}.",
+            "{name} {vt} {acc}.",
+            "warum {vt} {name} {acc}?",
+            "{np} {vi} {where}, und {name} {vt} {acc}.",
+            "wo {vi} {name} {when}?",
             "{name} sagt, {np} {vi} {when}.",
         ),
         "np": _words(
@@ -72,8 +82,13 @@ GERMAN = MappingProxyType(
 SPANISH = MappingProxyType(
     {
         "sentence": (
-            "{np} {vt} {np}.", "{np} {vt} {np} {where}.", "{when}, {np} {vi} {where}.", "{name} {vt} {np} {when}.",
-            "¿por qué {vt} {name} {np}?", "¿dónde {vi} {name}?", "{np} {vi}, pero {np} {vt} {np}.",
+            "{np} {vt} {np}.",
+            "{np} {vt} {np} {where}.",
+            "{when}, {np} {vi} {where}.",
+            "{name} {vt} {np} {when}.",
+            "¿por qué {vt} {name} {np}?",
+            "¿dónde {vi} {name}?",
+            "{np} {vi}, pero {np} {vt} {np}.",
             "{name} dice que {np} {vi} {when}.",
         ),
         "np": _words(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from random import Random
 
 from valle_core.plugin import UserError
-
 from valle_espeak.grammar_en import ENGLISH
 from valle_espeak.grammar_more import FRENCH, GERMAN, SPANISH
 from valle_espeak.voices import is_held_out

@@ -88,9 +88,7 @@ class _Event(ctypes.Structure):
     )
 
 
-_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
 class _FreshLibrary:
@@ -157,9 +155,7 @@ def synthesize(text: str, voice: Voice) -> Speech:
         for parameter, value in ((_RATE, voice.rate), (_PITCH, voice.pitch), (_RANGE, voice.range)):
             library.espeak_SetParameter(parameter, value, 0)
         encoded = text.encode() + b"\0"
-        library.espeak_Synth(
-            encoded, ctypes.c_size_t(len(encoded)), 0, 1, 0, _CHARS_UTF8 | _ENDPAUSE, None, None
-        )
+        library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 1, 0, _CHARS_UTF8 | _ENDPAUSE, None, None)
         library.espeak_Synchronize()
     if not pieces:
         raise UserError(f"espeak-ng says nothing for {text!r}. Give a text with words")

@@ -16,13 +16,15 @@ ACCENTS = {
 }
 """espeak-ng voice tags per language of the built-in sentences."""
 
-VARIANTS = tuple(
-    "Alex,Alicia,Andrea,Andy,Annie,AnxiousAndy,Denis,Diogo,Gene,Gene2,Henrique,Hugo,Jacky,Lee,Marco,Mario,Michael,"
-    "Mike,Mr serious,Nguyen,Reed,RicishayMax,RicishayMax2,RicishayMax3,Storm,Tweaky,adam,anika,announcer,antonio,"
-    "aunty,belinda,benjamin,boris,caleb,david,ed,edward,edward2,f1,f2,f3,f4,f5,fast,grandma,grandpa,gustave,ian,iven,"
-    "iven2,iven3,iven4,john,kaukovalta,klatt,klatt2,klatt3,klatt4,klatt5,klatt6,linda,m1,m2,m3,m4,m5,m6,m7,m8,marcelo,"
-    "max,michel,miguel,mike2,norbert,pablo,paul,pedro,quincy,rob,robert,sandro,shelby,steph,steph2,steph3,travis,"
-    "victor,zac".split(",")
+VARIANTS = (
+    *("Alex", "Alicia", "Andrea", "Andy", "Annie", "AnxiousAndy", "Denis", "Diogo", "Gene", "Gene2", "Henrique"),
+    *("Hugo", "Jacky", "Lee", "Marco", "Mario", "Michael", "Mike", "Mr serious", "Nguyen", "Reed", "RicishayMax"),
+    *("RicishayMax2", "RicishayMax3", "Storm", "Tweaky", "adam", "anika", "announcer", "antonio", "aunty", "belinda"),
+    *("benjamin", "boris", "caleb", "david", "ed", "edward", "edward2", "f1", "f2", "f3", "f4", "f5", "fast"),
+    *("grandma", "grandpa", "gustave", "ian", "iven", "iven2", "iven3", "iven4", "john", "kaukovalta", "klatt"),
+    *("klatt2", "klatt3", "klatt4", "klatt5", "klatt6", "linda", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8"),
+    *("marcelo", "max", "michel", "miguel", "mike2", "norbert", "pablo", "paul", "pedro", "quincy", "rob", "robert"),
+    *("sandro", "shelby", "steph", "steph2", "steph3", "travis", "victor", "zac"),
 )
 """Voice variants fit for training: espeak-ng's without the whispers, croak, demonic and the robots."""
 

@@ -1,0 +1,107 @@
+"""The codec `tiny`: 16 kHz speech ↔ 50 frames/s of 8 × 8 bits, with the weights in the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from valle_codec_tiny.checkpoint import load_network, tensors_hash
+from valle_codec_tiny.checks import check_codes, check_wav
+from valle_codec_tiny.features import HOP, SAMPLE_RATE, features, frames_of
+from valle_codec_tiny.network import NetworkSize, TinyNetwork
+from valle_codec_tiny.streaming import TinyStream
+from valle_core.plugin import UserError
+from valle_core.types import CodecIdentity
+
+SHIPPED = Path(__file__).parent / "weights" / "tiny.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TinyOptions:
+    """Options of the codec `tiny`.
+
+    Attributes:
+        weights: a file made by `valle train-codec`; empty for the weights in the package; `random` for untrained
+            ones (tests only).
+    """
+
+    weights: str = ""
+
+
+class TinyCodec:
+    """A `valle_core.interfaces.Codec`. Trained on synthetic speech; human speech is unmeasured."""
+
+    sample_rate = SAMPLE_RATE
+    hop = HOP
+    frame_rate = SAMPLE_RATE / HOP
+
+    def __init__(self, network: TinyNetwork, weights_hash: str, device: torch.device) -> None:
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.device = device
+        self.num_levels = network.size.levels
+        self.codebook_size = network.size.codes
+        self.lookahead_frames = network.lookahead_frames
+        self.codebooks: Float[Tensor, "Q V d"] = network.quantizer.books.detach()
+        self.identity = CodecIdentity(
+            name="tiny",
+            sample_rate=SAMPLE_RATE,
+            hop=HOP,
+            num_levels=self.num_levels,
+            codebook_size=self.codebook_size,
+            weights_hash=weights_hash,
+        )
+
+    @torch.inference_mode()
+    def encode(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
+    ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
+        """Codes of each row at its own length, row by row: batching never changes a code, not by a rounding either."""
+        wav = check_wav(wav, lengths).to(self.device)
+        frames = frames_of(lengths.to(self.device))
+        codes = torch.zeros(len(wav), int(frames.max()) if len(wav) else 0, self.num_levels, dtype=torch.long)
+        codes = codes.to(self.device)
+        for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
+            if count:
+                padded = F.pad(wav[row : row + 1, :length], (0, count * HOP - length))
+                codes[row, :count] = self.network.quantizer.encode(self.network.encoder(features(padded), None)[0])
+        return codes, frames
+
+    @torch.inference_mode()
+    def decode(
+        self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
+    ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
+        """Waveforms, zero past each row's end."""
+        codes = check_codes(codes, self.num_levels, self.codebook_size).to(self.device)
+        frames = frames.to(self.device)
+        B, count, _ = codes.shape
+        if B == 0 or count == 0:
+            return torch.zeros(B, 0, device=self.device), frames * HOP
+        inside = torch.arange(count, device=self.device) < frames[:, None]
+        mask = None if bool(inside.all()) else inside[..., None].float()
+        wav = self.network.decode(codes, mask).clamp(-1, 1)
+        return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
+
+    def stream(self, batch: int = 1) -> TinyStream:
+        """A fresh streaming decoder."""
+        return TinyStream(self.network, batch)
+
+
+def build(options: TinyOptions, *, device: torch.device) -> TinyCodec:
+    """Factory of the registry entry `tiny`."""
+    if options.weights == "random":
+        generator = torch.Generator().manual_seed(0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = TinyNetwork(NetworkSize())
+        network.quantizer.books.copy_(torch.randn(network.quantizer.books.shape, generator=generator))
+        return TinyCodec(network, tensors_hash(network.state_dict()), device)
+    path = Path(options.weights).expanduser() if options.weights else SHIPPED
+    if path.is_dir():
+        raise UserError(f"codec weights '{path}' is a folder. Give the .safetensors file in it")
+    network, weights_hash, _ = load_network(path)
+    return TinyCodec(network, weights_hash, device)
