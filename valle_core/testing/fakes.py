@@ -103,8 +103,8 @@ class FakeCodec:
         L = codes.shape[-1]
         if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= _CODES):
             raise UserError(f"codes of codec 'fake' must lie in 0 … {_CODES - 1}, found {int(codes.max())}")
-        quantised = sum((self.codebooks[q][codes[..., q]] for q in range(L)), torch.zeros(2, device=codes.device))
-        quantised = quantised.double() + self._centre(L, codes.device)
+        quantised = torch.stack([self.codebooks[q][codes[..., q]].double() for q in range(L)]).sum(0)
+        quantised = quantised + self._centre(L, codes.device)
         loudness = torch.where(codes[..., 0] > 0, 10 ** (quantised[..., 0] / 20), 0.0)
         hertz = 2 ** quantised[..., 1]
         turns = (hertz / self.sample_rate).repeat_interleave(self.hop, dim=1).cumsum(1) + phase
