@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ from valle_core.types import PackedMask, SequenceMask
 class Dense:
     """A kernel that takes what it is told to take and notes the masks it was given."""
 
-    def __init__(self, capabilities=frozenset()):
+    def __init__(self, capabilities: Iterable[str]):
         self.capabilities = frozenset(capabilities)
         self.masks = []
 
@@ -48,7 +50,7 @@ def test_the_wrapper_passes_the_suite_whatever_the_kernel_takes(check, native):
 
 
 def inputs(B, T):
-    return [torch.randn(B, 2, T, 8) for _ in range(3)]
+    return torch.randn(B, 2, T, 8), torch.randn(B, 2, T, 8), torch.randn(B, 2, T, 8)
 
 
 def mixed(lengths, prefix):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,6 +21,7 @@ from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 
 Rows = slice | Tensor
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,15 +100,15 @@ class MixedRows:
             step = self._remember(mask, (0, 1), lambda: _step(mask))
             return self.kernel(q, k, v, step, scale=scale)
         if torch.compiler.is_compiling():
-            return self._run(_prefix_group(mask, slice(0, B), Tq, Tk), q, k, v, scale)
+            return self._run(_prefix_group(mask, slice(0, B), Tq, Tk), q, k, v, scale=scale)
         groups = self._remember(mask, (1, Tq), lambda: _groups(mask, Tq))
         if "mixed" in self.native and all(group.inner is None for group in groups):
             return self.kernel(q, k, v, mask, scale=scale)
-        return _join(groups, q, k, v, lambda group, *parts: self._run(group, *parts, scale))
+        return _join(groups, q, k, v, partial(self._run, scale=scale))
 
-    def _run(self, group: Group, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
+    def _run(self, group: Group, q: Tensor, k: Tensor, v: Tensor, *, scale: float | None) -> Tensor:
         out = self.kernel(q, k, v, group.mask, scale=scale)
-        if group.inner is None:
+        if group.inner is None or group.inside is None:
             return out
         return torch.where(group.inside, self.kernel(q, k, v, group.inner, scale=scale), out)
 
@@ -121,7 +124,7 @@ class MixedRows:
         out = self(padded(q), padded(k), padded(v), plan.mask, scale=scale)
         return out.transpose(0, 1).flatten(1, 2).index_select(1, plan.back)[None]
 
-    def _remember(self, mask: SequenceMask | PackedMask, shape: tuple[int, ...], make: Callable):
+    def _remember(self, mask: SequenceMask | PackedMask, shape: tuple[int, ...], make: Callable[[], Made]) -> Made:
         """The plan of the last mask: every layer of a backbone brings the same one."""
         tensors = (
             (mask.offsets, mask.prefix)
@@ -135,7 +138,7 @@ class MixedRows:
         last = self._last
         if last is None or last[0] is not mask or last[1] != stamp:
             last = self._last = (mask, stamp, make())
-        return last[2]
+        return cast(Made, last[2])
 
 
 def _join(groups: list[Group], q: Tensor, k: Tensor, v: Tensor, run: Callable[..., Tensor]) -> Tensor:

@@ -20,6 +20,7 @@ from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 
+Inputs = tuple[Tensor, Tensor, Tensor]
 HEADS, WIDTH = 4, 16
 TOLERANCE = {torch.float32: (2e-5, 1e-4), torch.float16: (4e-3, 2e-2), torch.bfloat16: (3e-2, 1e-1)}
 """Largest difference of outputs and of gradients of order one, by dtype."""
@@ -112,12 +113,13 @@ def cases(device: torch.device | str = "cpu") -> tuple[Case, ...]:
 
 def equals_the_rule(kernel: AttentionKernel, capabilities: frozenset[str], **where: Any) -> None:
     """Outputs and gradients, one key head per query head and grouped, with and without a scale."""
-    for case, (q, k, v) in _declared(capabilities, **where):
+    for case, (q, k, v) in _declared(capabilities, (HEADS, HEADS // 2, 1), **where):
+        seen = visible(case)
         for scale in (None, 0.7):
-            inputs = [x.detach().requires_grad_() for x in (q, k, v)]
-            found = kernel(*inputs, case.mask, scale=scale)
-            exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
-            wanted = _by_the_rule(*exact, visible(case), scale=scale)
+            inputs = q, k, v = _each((q, k, v), lambda x: x.detach().requires_grad_())
+            found = kernel(q, k, v, case.mask, scale=scale)
+            exact = _each(inputs, lambda x: x.detach().double().requires_grad_())
+            wanted = _by_the_rule(*exact, seen, scale=scale)
             out, grad = TOLERANCE[q.dtype]
             _close(found, wanted, out, f"{case.name}: output")
             weights = torch.linspace(-1, 1, found.numel(), device=found.device).view_as(found)
@@ -152,7 +154,12 @@ def keeps_rows_apart(kernel: AttentionKernel, capabilities: frozenset[str], **wh
     """NaN in row 0 reaches no other row."""
     for case, (q, k, v) in _declared(capabilities, **where):
         if isinstance(case.mask, SequenceMask):
-            q, k, v = (x.index_fill(0, torch.tensor([0], device=x.device), torch.nan) for x in (q, k, v))
+            first = torch.tensor([0], device=q.device)
+            q, k, v = (
+                q.index_fill(0, first, torch.nan),
+                k.index_fill(0, first, torch.nan),
+                v.index_fill(0, first, torch.nan),
+            )
             assert kernel(q, k, v, case.mask)[1:].isfinite().all(), f"{case.name}: NaN of one row reached another"
 
 
@@ -170,9 +177,7 @@ def takes_any_layout(kernel: AttentionKernel, capabilities: frozenset[str], **wh
     """Heads cut out of a fused projection and keys cut out of a longer buffer."""
     for case, (q, k, v) in _declared(capabilities, **where):
         out, _ = TOLERANCE[q.dtype]
-        spread = [
-            torch.cat([x, x], dim=2).transpose(1, 2).contiguous().transpose(1, 2)[:, :, : x.shape[2]] for x in (q, k, v)
-        ]
+        spread = _each((q, k, v), _spread)
         _close(kernel(*spread, case.mask), kernel(q, k, v, case.mask), out, f"{case.name}: with other strides")
 
 
@@ -258,18 +263,33 @@ def _by_the_rule(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, *, scale: float 
     return torch.where(some, weights @ v, 0.0)
 
 
-def _inputs(case: Case, key_heads: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"):
+def _inputs(
+    case: Case, key_heads: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Inputs:
     rows = 1 if isinstance(case.mask, PackedMask) else case.mask.lengths.shape[0]
     random = torch.Generator().manual_seed(case.queries * 31 + case.keys)
     sizes = ((HEADS, case.queries), (key_heads, case.keys), (key_heads, case.keys))
-    return tuple(torch.randn(rows, h, t, WIDTH, generator=random).to(device, dtype) for h, t in sizes)
+    q, k, v = (torch.randn(rows, h, t, WIDTH, generator=random).to(device, dtype) for h, t in sizes)
+    return q, k, v
 
 
-def _declared(capabilities: frozenset[str], **where: Any) -> Iterator[tuple[Case, tuple[Tensor, Tensor, Tensor]]]:
+def _declared(
+    capabilities: frozenset[str], key_heads: tuple[int, ...] = (HEADS // 2,), **where: Any
+) -> Iterator[tuple[Case, Inputs]]:
     for case in cases(where.get("device", "cpu")):
         if case.needs <= capabilities:
-            for key_heads in (HEADS, HEADS // 2, 1):
-                yield case, _inputs(case, key_heads, **where)
+            for Hk in key_heads:
+                yield case, _inputs(case, Hk, **where)
+
+
+def _each(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
+    q, k, v = inputs
+    return change(q), change(k), change(v)
+
+
+def _spread(x: Float[Tensor, "B H T Dh"]) -> Float[Tensor, "B H T Dh"]:
+    """The same values, heads interleaved with positions, in a buffer twice as long."""
+    return torch.cat([x, x], dim=2).transpose(1, 2).contiguous().transpose(1, 2)[:, :, : x.shape[2]]
 
 
 def _tensors(mask: SequenceMask | PackedMask) -> list[Tensor]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn.attention.bias import causal_lower_right
 
 from valle_core.types import SequenceMask
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +45,7 @@ class Planner:
     """Remembers the plan of the last mask: every layer of a backbone brings the same one."""
 
     def __init__(self) -> None:
-        self._last: tuple[SequenceMask, tuple[int, ...], Plan | list[Group] | None] | None = None
+        self._last: tuple[SequenceMask, tuple[int, ...], object] | None = None
 
     def plan(self, mask: SequenceMask, Tq: int, Tk: int) -> Plan:
         """The plan of a causal or full mask."""
@@ -52,7 +55,7 @@ class Planner:
         """Groups of equal rows, or None where `plan` needs no mask tensor. Reads lengths from the device."""
         return self._remember(mask, (1, Tq, Tk), lambda: _groups(mask, Tq, Tk))
 
-    def _remember(self, mask: SequenceMask, shape: tuple[int, ...], make: Callable):
+    def _remember(self, mask: SequenceMask, shape: tuple[int, ...], make: Callable[[], Made]) -> Made:
         tensors = (mask.lengths, mask.query_start)
         # Inference tensors carry no version, so nothing would show that they were written to since.
         if torch.compiler.is_compiling() or any(t.is_inference() for t in tensors):
@@ -61,7 +64,7 @@ class Planner:
         last = self._last
         if last is None or last[0] is not mask or last[1] != stamp:
             last = self._last = (mask, stamp, make())
-        return last[2]
+        return cast(Made, last[2])
 
 
 def starts_at_zero(mask: SequenceMask) -> bool:

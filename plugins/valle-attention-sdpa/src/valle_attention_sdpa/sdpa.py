@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -87,14 +88,14 @@ class SdpaKernel:
         if q.device.type in self.maskless:
             groups = self._planner.groups(mask, q.shape[2], k.shape[2])
             if groups is not None:
-                return gather_groups(groups, q, k, v, lambda *parts: self._attend(*parts, scale))
+                return gather_groups(groups, q, k, v, partial(self._attend, scale=scale))
         plan = self._planner.plan(mask, q.shape[2], k.shape[2])
-        out = self._attend(q, k, v, plan, scale)
+        out = self._attend(q, k, v, plan, scale=scale)
         if plan.unused is None:
             return out
         return out.masked_fill(plan.unused, 0.0) if out.requires_grad else out.masked_fill_(plan.unused, 0.0)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float | None) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, *, scale: float | None) -> Tensor:
         B, H, Tq, Dh = q.shape
         Hk = k.shape[1]
         if H % Hk:
