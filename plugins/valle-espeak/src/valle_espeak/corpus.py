@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 
 from valle_core.plugin import UserError
-from valle_espeak.sentences import draw_sentence
+from valle_espeak.sentences import GRAMMARS, draw_sentence
 from valle_espeak.synthesis import SAMPLE_RATE, Span, Voice, synthesize
 from valle_espeak.voices import draw_speakers
 
@@ -129,10 +129,13 @@ def write_corpus(
     """Write the corpus under `folder/{train,held-out}/{speaker}/`; seconds of audio per group.
 
     Raises:
-        UserError: the folder holds something else, or the plan is empty.
+        UserError: the folder holds something else, the plan is empty, or a language has no sentences.
     """
     if plan.voices < 1 or plan.utterances < 1:
         raise UserError("a corpus needs at least one voice and one utterance. Raise --voices and --utterances")
+    unknown = [language for language in plan.languages if language not in GRAMMARS]
+    if unknown or not plan.languages:
+        raise UserError(f"no built-in sentences for language {unknown}. Choose from: {', '.join(GRAMMARS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"'{folder}' is not an empty folder. Choose another --out")
     folder.mkdir(parents=True, exist_ok=True)

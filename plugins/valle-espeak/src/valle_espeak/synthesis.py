@@ -95,7 +95,8 @@ class _FreshLibrary:
     """A copy of the library that no earlier utterance has touched.
 
     espeak-ng keeps state between utterances, so that a text repeated in one process is not bit-identical; a
-    library loaded from a file of its own starts from the same state each time (a copy takes about 5 ms).
+    library loaded from a file of its own starts from the same state each time (a copy takes about 5 ms). Some
+    variants (Reed, caleb, sandro) also draw noise from the C library's `rand`, which is seeded alike each time.
     """
 
     def __enter__(self) -> Any:
@@ -110,6 +111,7 @@ class _FreshLibrary:
         finally:
             if sys.platform != "win32":
                 os.unlink(path)
+        (ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)).srand(1)
         return self._library
 
     def __exit__(self, *error: object) -> None:
