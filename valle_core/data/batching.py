@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from valle_core.data.batch_plan import Batch, deal, plan_epoch
@@ -49,6 +49,7 @@ class Batches:
         self.left_over = 0
         self._steps: list[list[Batch]] = []
         self._planned = -1
+        self._identity = _fingerprint(self._items, options)
 
     def report(self) -> str:
         """One line about what the filters kept."""
@@ -74,7 +75,7 @@ class Batches:
             "epoch": self.epoch,
             "batch": self.batch,
             "world": self._world,
-            "fingerprint": self._fingerprint(),
+            "fingerprint": self._identity,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -89,7 +90,7 @@ class Batches:
                 f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many, "
                 f"or start a new epoch"
             )
-        if state["fingerprint"] != self._fingerprint():
+        if state["fingerprint"] != self._identity:
             raise UserError(
                 "the dataset or the batch options are not those of the interrupted run. Give the same, "
                 "or start a new epoch"
@@ -118,11 +119,13 @@ class Batches:
             self._planned = self.epoch
         return self._steps
 
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(repr(self._options).encode())
-        for item in self._items:
-            digest.update(repr(item).encode())
-        return digest.hexdigest()[:16]
+
+def _fingerprint(items: Sequence[tuple[str, str, float]], options: BatchOptions) -> str:
+    """Equal for equal utterances and options."""
+    digest = hashlib.sha256(repr(options).encode())
+    for item in items:
+        digest.update(repr(item).encode())
+    return digest.hexdigest()[:16]
 
 
 def _filter(dataset: Dataset, options: BatchOptions) -> tuple[list[tuple[str, str, float]], Counter[str]]:
