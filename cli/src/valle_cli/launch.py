@@ -33,7 +33,7 @@ def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None
 
 def _plain(error: typer.TyperException) -> str:
     """Typer's complaint in one line, with the nearest name when an option is unknown."""
-    if option := getattr(error, "option_name", None):
-        if possible := getattr(error, "possibilities", None):
-            return f"there is no option {option}.{nearest(option, possible)} See --help"
+    option, possible = getattr(error, "option_name", None), getattr(error, "possibilities", None)
+    if option and possible:
+        return f"there is no option {option}.{nearest(option, possible)} See --help"
     return " ".join(error.format_message().split())

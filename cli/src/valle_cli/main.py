@@ -24,13 +24,18 @@ def run(argv: Sequence[str]) -> int:
     words, flags = _take_global_flags(argv)
     debug = "--debug" in flags
     try:
-        return _dispatch(words, safe="--safe" in flags) or 0
+        code = _dispatch(words, safe="--safe" in flags) or 0
+        sys.stdout.flush()
+        return code
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
     except UserError as error:
         return _complain(str(error), 2, debug=debug)
     except KeyboardInterrupt:
         return _complain("interrupted", 130, debug=debug)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 the reader of our output went away; nothing is left to tell
+        # The reader of our output went away; what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

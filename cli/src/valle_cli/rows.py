@@ -106,10 +106,8 @@ def _item(hint: Any) -> Any:
 
 
 def _default(field: dataclasses.Field, hint: Any) -> str | None:
-    if field.default_factory is not dataclasses.MISSING:
-        value = field.default_factory()
-    else:
-        value = field.default
+    made = field.default_factory
+    value = field.default if made is dataclasses.MISSING else made()
     if value is dataclasses.MISSING:
         return None
     if value is None:

@@ -1,0 +1,158 @@
+"""Observers are told what happens and cannot hurt the run."""
+
+from __future__ import annotations
+
+import pytest
+
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers, hookimpl, open_observers
+from valle_core.registry.registry import Registry
+
+
+class Listener:
+    def __init__(self, *, fails: bool = False):
+        self.heard = []
+        self.fails = fails
+
+    @hookimpl
+    def train_step_end(self, step):
+        self.heard.append(step)
+        if self.fails:
+            raise RuntimeError("boom")
+
+
+class Doubler:
+    @hookimpl
+    def after_audio(self, wav):
+        return [2 * sample for sample in wav]
+
+
+class Adder:
+    @hookimpl
+    def after_audio(self, wav, sample_rate):
+        return [sample + sample_rate for sample in wav]
+
+
+class Silent:
+    @hookimpl
+    def after_audio(self, facts):
+        return None
+
+
+class Misspelt:
+    @hookimpl
+    def train_stpe_end(self, step): ...
+
+
+class Wrapper:
+    @hookimpl(wrapper=True)
+    def train_step_end(self):
+        yield
+
+
+@pytest.fixture
+def reports():
+    return []
+
+
+def test_every_plugin_is_told_with_the_arguments_it_names(reports):
+    observers, first, second = Observers(reports.append), Listener(), Listener()
+    observers.add("a", first)
+    observers.add("b", second)
+    observers.call("train_step_end", step=3, metrics={})
+    assert first.heard == second.heard == [3]
+
+
+def test_a_failing_plugin_is_reported_once_and_dropped_while_others_go_on(reports):
+    observers, bad, good = Observers(reports.append), Listener(fails=True), Listener()
+    observers.add("bad", bad)
+    observers.add("good", good)
+    for step in (1, 2):
+        observers.call("train_step_end", step=step, metrics={})
+    assert (bad.heard, good.heard) == ([1], [1, 2])
+    assert reports == ["hook 'bad' failed in train_step_end: RuntimeError: boom. It is left out from here on"]
+    assert observers.names == ["good"]
+
+
+def test_a_critical_plugin_stops_the_run_with_its_name(reports):
+    observers = Observers(reports.append)
+    observers.add("guard", Listener(fails=True), critical=True)
+    with pytest.raises(UserError, match=r"hook 'guard' failed in train_step_end: RuntimeError: boom. It is critical"):
+        observers.call("train_step_end", step=1, metrics={})
+
+
+def test_after_audio_is_a_chain_in_which_each_result_feeds_the_next(reports):
+    observers = Observers(reports.append)
+    for name, plugin in (("adder", Adder()), ("silent", Silent()), ("doubler", Doubler())):
+        observers.add(name, plugin)
+    # pluggy calls the plugin registered last first: doubled, then increased.
+    assert observers.after_audio([1, 2], 10, {}) == [12, 14]
+
+
+def test_audio_passes_unchanged_without_plugins(reports):
+    assert Observers(reports.append).after_audio([1], 10, {}) == [1]
+
+
+def test_results_are_collected_without_none(reports):
+    class Bench:
+        @hookimpl
+        def bench_cases(self):
+            return ["case"]
+
+    observers = Observers(reports.append)
+    observers.add("a", Bench())
+    observers.add("b", Listener())
+    assert observers.call("bench_cases") == [["case"]]
+
+
+def test_a_misspelt_hook_name_is_reported_and_the_plugin_left_out(reports):
+    observers = Observers(reports.append)
+    observers.add("typo", Misspelt())
+    assert observers.names == []
+    assert "train_stpe_end" in reports[0]
+    observers.add("good", Listener())
+    assert observers.names == ["good"]
+
+
+def test_a_wrapper_is_refused(reports):
+    observers = Observers(reports.append)
+    observers.add("wrap", Wrapper())
+    assert "wrapper" in reports[0]
+    assert observers.names == []
+
+
+HOOKS = """
+from valle_core.plugin import HookSpec
+from valle_core.registry.hooks import hookimpl
+def spec(name, critical=False):
+    return HookSpec(name=name, api=1, summary='', plugin='acme_' + name + ':plugin', critical=critical)
+FINE, GONE, VITAL = spec('fine'), spec('gone'), spec('vital', True)
+"""
+FINE = """
+from valle_core.registry.hooks import hookimpl
+class Plugin:
+    @hookimpl
+    def doctor_checks(self):
+        return [('fine', lambda: '')]
+plugin = Plugin()
+"""
+
+
+def test_installed_hooks_are_loaded_and_those_that_cannot_be_are_left_out(site, reports):
+    site.add("acme", {"valle.hooks": {"fine": "acme_h:FINE", "gone": "acme_h:GONE"}}, acme_h=HOOKS, acme_fine=FINE)
+    observers = open_observers(Registry.open(environ={}), reports.append)
+    assert "fine" in observers.names
+    assert any("hook 'gone' (acme 1.0) cannot be loaded" in line for line in reports)
+
+
+def test_a_critical_hook_that_cannot_be_loaded_stops_the_run(site, reports):
+    site.add("acme", {"valle.hooks": {"vital": "acme_h:VITAL"}}, acme_h=HOOKS)
+    with pytest.raises(UserError, match="hook 'vital'"):
+        open_observers(Registry.open(environ={}), reports.append)
+
+
+def test_disabled_hooks_stay_silent(site, reports):
+    site.add("acme", {"valle.hooks": {"vital": "acme_h:VITAL"}}, acme_h=HOOKS)
+    registry = Registry.open(environ={"VALLE_DISABLE_PLUGINS": "vital"})
+    assert "vital" not in open_observers(registry, reports.append).names
+    assert reports == []

@@ -1,0 +1,124 @@
+"""From names to plugins, and what a user reads when that fails."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from valle_core.plugin import UserError
+from valle_core.registry.kinds import KINDS, ROWS, Kind
+from valle_core.registry.known import KNOWN
+from valle_core.registry.registry import Registry
+from valle_core.registry.scan import Scan, scan
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = """
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Options:
+    width: int = 3
+"""
+
+
+def test_a_known_plugin_that_is_missing_says_what_to_install():
+    registry = Registry(Scan((), frozenset()))
+    with pytest.raises(UserError) as caught:
+        registry.select("arch", "mamba")
+    assert str(caught.value) == "arch 'mamba' is not installed. Install it with: pip install valle-mamba"
+
+
+def test_missing_known_plugins_are_listed_with_their_mend():
+    entries = {entry.name: entry for entry in Registry(Scan((), frozenset())).entries("arch")}
+    assert entries["retnet-hf"].status == "not-installed"
+    assert entries["retnet-hf"].mend == "pip install valle-retnet"
+
+
+def test_stale_metadata_of_a_known_distribution_is_told_apart():
+    registry = Registry(Scan((), frozenset({"valle-retnet"})))
+    entry = registry.find("arch", "retnet")
+    assert entry.status == "not-installed"
+    assert "does not announce it" in entry.why
+
+
+def test_two_plugins_of_one_name_are_a_conflict_that_distribution_and_name_resolve(site):
+    site.plugin("valle-retnet", "retnet", version="0.1.0")
+    site.plugin("acme-retnet", "retnet", version="2.0")
+    registry = Registry(scan([str(site.folder)]))
+    with pytest.raises(UserError) as caught:
+        registry.select("arch", "retnet")
+    message = str(caught.value)
+    assert message.startswith("two plugins provide arch 'retnet': ")
+    assert "valle-retnet 0.1.0" in message
+    assert "acme-retnet 2.0" in message
+    assert message.endswith(":retnet")
+    assert registry.select("arch", "acme-retnet:retnet").entry.version == "2.0"
+    assert registry.select("arch", "valle_retnet:retnet").entry.version == "0.1.0"
+    listed = [entry for entry in registry.entries("arch") if entry.name == "retnet"]
+    assert [entry.status for entry in listed] == ["conflict", "conflict"]
+    assert listed[0].mend == "choose one: --arch acme-retnet:retnet"
+
+
+def test_a_selection_made_by_distribution_and_name_keeps_that_name(site):
+    site.plugin("acme", "x")
+    assert Registry(scan([str(site.folder)])).select("arch", "acme:x").name == "acme:x"
+
+
+def test_an_unknown_name_gets_the_nearest_and_the_list(site):
+    site.plugin("acme", "performer")
+    with pytest.raises(UserError, match=r"no arch 'preformer'. Did you mean 'performer'\? There are: performer"):
+        Registry(scan([str(site.folder)])).select("arch", "preformer")
+
+
+def test_an_unknown_distribution_before_the_colon_is_refused(site):
+    site.plugin("acme", "x")
+    with pytest.raises(UserError, match=r"there is no arch 'other:x'"):
+        Registry(scan([str(site.folder)])).select("arch", "other:x")
+
+
+def test_an_unknown_kind_names_the_kinds():
+    with pytest.raises(UserError, match=r"no kind 'arhc'. Kinds: arch, attention"):
+        Registry(Scan((), frozenset())).entries("arhc")
+
+
+def test_a_new_kind_is_one_row(site):
+    row = Kind(name="metric", group="valle.metric", interface="builtins:object", api=1, suite="")
+    site.plugin("acme", "wer", kind="metric", after=OPTIONS)
+    registry = Registry(scan([str(site.folder)]), rows=(*ROWS, row))
+    assert registry.select("metric", "wer").options_type()().width == 3
+    assert "metric" in {entry.kind.name for entry in registry.entries()}
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        ("", "cannot be loaded"),
+        ("class Options: pass", "are not a dataclass"),
+        (OPTIONS.replace("(frozen=True)", ""), "are not a frozen dataclass"),
+        (OPTIONS.replace("width: int = 3", "name: str = ''"), "cannot be called 'name'"),
+    ],
+)
+def test_options_that_are_no_frozen_dataclass_are_refused(site, after, why):
+    site.plugin("acme", "x", after=after)
+    with pytest.raises(UserError, match=why):
+        Registry(scan([str(site.folder)])).select("arch", "x").options_type()
+
+
+def test_the_table_of_kinds_is_consistent():
+    assert len({row.name for row in ROWS}) == len({row.group for row in ROWS}) == len(ROWS)
+    assert [row.name for row in KINDS] == ["arch", "attention", "codec", "sampler", "task", "frontend"]
+    assert replace(KINDS[0]).group == "valle.arch"
+
+
+def test_every_first_party_plugin_of_the_tree_is_in_the_table_of_known_ones():
+    kind_of = {row.group: row.name for row in ROWS}
+    for file in ROOT.glob("plugins/*/pyproject.toml"):
+        project = tomllib.loads(file.read_text())["project"]
+        for group, names in project.get("entry-points", {}).items():
+            if group == "valle.hooks" or not group.startswith("valle."):
+                continue
+            listed = KNOWN.get(project["name"], {}).get(kind_of[group], ())
+            missing = set(names) - set(listed)
+            assert not missing, f"add {sorted(missing)} of {project['name']} to valle_core/registry/known.py"
