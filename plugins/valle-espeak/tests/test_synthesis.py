@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +12,10 @@ from valle_core.plugin import UserError
 TEXT = "The judge saw two boys. Was it good?"
 
 
-@pytest.mark.parametrize("variant", ["f3", "Reed", "caleb"])
-def test_the_same_text_gives_the_same_samples_however_often_and_whatever_was_said_between(variant):
+@pytest.mark.parametrize("variant", ["f3", "Reed", "m7"])
+def test_the_same_text_gives_the_same_samples_at_any_second_and_after_any_other(variant):
     first = synthesize(TEXT, Voice(variant=variant))
+    time.sleep(1.05)  # espeak-ng seeds its noise by the second
     synthesize("Something else altogether, and louder!", Voice(variant="m2", rate=220))
     again = synthesize(TEXT, Voice(variant=variant))
     assert np.array_equal(first.audio, again.audio)

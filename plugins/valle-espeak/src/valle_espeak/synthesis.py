@@ -95,8 +95,9 @@ class _FreshLibrary:
     """A copy of the library that no earlier utterance has touched.
 
     espeak-ng keeps state between utterances, so that a text repeated in one process is not bit-identical; a
-    library loaded from a file of its own starts from the same state each time (a copy takes about 5 ms). Some
-    variants (Reed, caleb, sandro) also draw noise from the C library's `rand`, which is seeded alike each time.
+    library loaded from a file of its own starts from the same state each time (a copy takes about 5 ms). Breath
+    noise comes from espeak-ng's own generator, seeded by the clock at initialisation, and in Klatt voices from the C
+    library's `rand`; both are seeded anew for each utterance.
     """
 
     def __enter__(self) -> Any:
@@ -150,6 +151,7 @@ def synthesize(text: str, voice: Voice) -> Speech:
         flags = _PHONEME_EVENTS | _PHONEME_IPA | _DONT_EXIT
         if library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(_data_folder()), flags) != SAMPLE_RATE:
             raise UserError(f"espeak-ng does not start with the data in '{_data_folder()}'. Reinstall espeakng-loader")
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         library.espeak_SetSynthCallback(callback)
         name = f"{voice.language}+{voice.variant}" if voice.variant else voice.language
         if library.espeak_SetVoiceByName(name.encode()) != 0:
