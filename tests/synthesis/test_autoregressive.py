@@ -46,7 +46,7 @@ def run(parts, prompts, bounds, seeds=None, samplers=GREEDY):
     return decode(
         backbone,
         prompted,
-        embed=lambda tokens: table[tokens][:, None],
+        embed=lambda tokens, rows: table[tokens][:, None],
         head=head,
         chain=SamplerChain(samplers),
         view=view,

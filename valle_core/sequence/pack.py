@@ -12,6 +12,9 @@ from torch import Tensor
 from valle_core.sequence.vocabulary import Vocabulary, response_range
 from valle_core.types import Segment, SequenceMask, TaskSequence
 
+MARKERS = ("language", "level", "tone")
+"""Roles that are one token, or a vector summed into every position of the row."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackRules:
@@ -111,6 +114,14 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
     )
 
 
+def marker_indices(row: TaskSequence, rules: PackRules) -> list[int]:
+    """Table rows that stand in every position of `row`: language, level and tone where markers are summed."""
+    ranges = rules.vocabulary.ranges()
+    if not rules.sum_markers:
+        return []
+    return [ranges[s.role].start + int(s.tokens[0]) for s in row.segments if s.role in MARKERS]
+
+
 def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask:
     causal = torch.tensor([row.causal for row in rows])
     form = "causal" if all(row.causal for row in rows) else "mixed" if any(row.causal for row in rows) else "full"
@@ -151,15 +162,13 @@ def _answers(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int) -
 def _index_row(row: TaskSequence, rules: PackRules, ranges: dict[str, range]) -> tuple[Tensor, Tensor]:
     """Indices of all positions, concatenated, and how many each position has."""
     separator = torch.full((1, 1), ranges["separator"].start)
-    markers: list[int] = []
+    markers = marker_indices(row, rules)
     pieces: list[Tensor] = []  # each [positions, K]
     for segment in row.segments:
-        if segment.role in ("language", "level", "tone"):
-            index = ranges[segment.role].start + int(segment.tokens[0])
+        if segment.role in MARKERS:
             if rules.sum_markers:
-                markers.append(index)
                 continue
-            piece = torch.tensor([[index]])
+            piece = torch.tensor([[ranges[segment.role].start + int(segment.tokens[0])]])
         else:
             piece = _index_segment(segment, row, rules, ranges)
         pieces.append(piece)

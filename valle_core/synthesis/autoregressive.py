@@ -64,7 +64,7 @@ class Decoded:
 def decode(
     backbone: Backbone,
     prompted: Prompted,
-    embed: Callable[[Int[Tensor, "B"]], Float[Tensor, "B 1 D"]],
+    embed: Callable[[Int[Tensor, "B"], Int[Tensor, "B"]], Float[Tensor, "B 1 D"]],
     head: Callable[[Float[Tensor, "B D"]], Float[Tensor, "B V"]],
     chain: SamplerChain,
     view: View,
@@ -79,7 +79,7 @@ def decode(
     Args:
         backbone: the sequence model, in eval mode.
         prompted: embedded rows.
-        embed: tokens → what the backbone reads next.
+        embed: (tokens, the rows of the first batch they belong to) → what the backbone reads next.
         head: finished states → logits.
         chain: samplers.
         view: their histories and seeds, one row per row of the batch; narrowed with it.
@@ -121,7 +121,7 @@ def decode(
                 stepper.select(staying)
         view.append(token)
         # Between two looks a stopped row may go on; what it says then is cut off below.
-        h = stepper(embed(token.clamp(max=stop - 1) if every > 1 and stop >= 0 else token))
+        h = stepper(embed(token.clamp(max=stop - 1) if every > 1 and stop >= 0 else token, rows))
         steps += 1
     return _cut(said, bound, stop, steps)
 

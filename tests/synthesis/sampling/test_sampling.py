@@ -159,13 +159,13 @@ def test_each_sampler_of_a_chain_has_its_own_state() -> None:
 
 def test_frames_of_a_level_draw_alike_in_every_batch_and_differently_at_every_frame_and_level() -> None:
     seeds = row_seeds(0, range(3), device="cpu")
-    many = View.for_frames(seeds=seeds, frames=5, level=2).uniform().view(3, 5)
-    longer = View.for_frames(seeds=seeds[1:2], frames=8, level=2).uniform()
+    many = View.for_frames(seeds=seeds, frames=[5, 5, 5], level=2).uniform().view(3, 5)
+    longer = View.for_frames(seeds=seeds[1:2], frames=[8], level=2).uniform()
     assert torch.equal(many[1], longer[:5])
     assert many.unique().numel() == 15
-    other = View.for_frames(seeds=seeds, frames=5, level=3).uniform().view(3, 5)
+    other = View.for_frames(seeds=seeds, frames=[5, 5, 5], level=3).uniform().view(3, 5)
     assert not (many == other).any()
-    assert View.for_frames(seeds=seeds, frames=5, level=2).history.shape == (15, 0)
+    assert View.for_frames(seeds=seeds, frames=[5, 5, 5], level=2).history.shape == (15, 0)
 
 
 def test_a_full_view_says_so() -> None:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from valle_core.checkpoint.load import load_model
+from valle_core.config.resolve import resolve
+from valle_core.data.dataset import Dataset, open_dataset
+from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.prepare import prepare
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.run import run_training
+
+
+@dataclass
+class Tones:
+    """A model that has learnt to sing letters as tones, and what it learnt from."""
+
+    wav: Path
+    run: Path
+    dataset: Dataset
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory) -> Tones:
+    folder = tmp_path_factory.mktemp("tones")
+    tone_corpus(folder / "wav", speakers=2, utterances=8, letters=5, seed=1)
+    options = PrepareOptions(source=folder / "wav", out=folder / "data")
+    prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    settings = {
+        "data": str(folder / "data"), "out": str(folder / "run"), "device": "cpu", "arch": "transformer",
+        "arch.d_model": "64", "arch.n_layers": "2", "arch.n_heads": "2", "arch.dropout": "0.0",
+        "steps": "300", "lr": "3e-3", "warmup": "20", "checkpoint_every": "300", "batching.seconds": "12",
+        "model.level_distribution": "list", "model.level_weights": "[0.7, 0.1, 0.1, 0.1]",
+    }  # fmt: skip
+    registry = Registry.open()
+    run_training(resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, Observers())
+    return Tones(wav=folder / "wav", run=folder / "run", dataset=open_dataset(folder / "data", part="train"))
+
+
+@pytest.fixture(scope="session")
+def tone_model(tones):
+    return load_model(tones.run, Registry.open(), device=torch.device("cpu"))

@@ -1,0 +1,119 @@
+"""From a run folder and plugin names to a synthesizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from valle_core.assemble.model import build_codec
+from valle_core.assemble.part import build
+from valle_core.checkpoint.load import LoadedModel, load_model
+from valle_core.checkpoint.manifest import Manifest
+from valle_core.codes.identity import require_same
+from valle_core.config.resolve import resolve
+from valle_core.config.schema import Resolved, Schema, Slot
+from valle_core.interfaces import Codec, Frontend
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.registry.preflight import preflight
+from valle_core.registry.registry import Registry
+from valle_core.synthesis.options import SynthesisOptions
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.synthesizer import Synthesizer, Voice
+from valle_core.text.symbols import SymbolMap
+
+
+def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observers) -> Synthesizer:
+    """Everything `SYNTHESIS_SCHEMA` describes, loaded and checked to fit together.
+
+    Raises:
+        UserError: no run, a missing plugin, another codec than the model's, halves that do not belong together.
+    """
+    options: SynthesisOptions = resolved.sections["synthesis"]
+    if not options.model:
+        raise UserError("no model given; name the folder of a run with --model")
+    device = _device(options.device)
+    selected = preflight(registry, resolved.choices(), device=device.type, dtype=options.dtype)
+    dtype: torch.dtype = getattr(torch, options.dtype)
+    overrides = [("attention", part.name) for part in resolved.parts["attention"]]
+    ar = load_model(Path(options.model), registry, device=device, dtype=dtype, overrides=overrides)
+    nar = ar
+    if options.nar_model:
+        nar = load_model(Path(options.nar_model), registry, device=device, dtype=dtype, overrides=overrides)
+    _check_halves(ar, nar)
+    (task,) = selected["task"]
+    return Synthesizer(
+        Voice(
+            ar=ar.model,
+            nar=nar.model,
+            symbols=SymbolMap(ar.manifest.symbols),
+            languages=ar.manifest.languages,
+            codec=open_codec(resolved, registry, ar.manifest, device),
+            frontend=open_frontend(resolved, registry, ar.manifest),
+            task=build(task, resolved.part("task").options),
+            chain=SamplerChain(
+                [
+                    build(chosen, part.options)
+                    for chosen, part in zip(selected["sampler"], resolved.parts["sampler"], strict=True)
+                ]
+            ),
+            nar_chain=SamplerChain(
+                [
+                    build(chosen, part.options)
+                    for chosen, part in zip(selected["nar_sampler"], resolved.parts["nar_sampler"], strict=True)
+                ]
+            ),
+            observers=observers,
+            max_prompt_seconds=options.max_prompt_seconds,
+        )
+    )
+
+
+def open_codec(resolved: Resolved, registry: Registry, manifest: Manifest, device: torch.device) -> Codec:
+    """The codec named in `resolved`, else the model's; refused unless its identity is the model's."""
+    wanted = _slot("codec", resolved, registry, manifest.codec.name)
+    (selected,) = preflight(registry, wanted.choices(), device=device.type)["codec"]
+    codec = build_codec(selected, wanted.part("codec").options, device=device)
+    require_same(manifest.codec, codec.identity, "the model")
+    return codec
+
+
+def open_frontend(resolved: Resolved, registry: Registry, manifest: Manifest) -> Frontend:
+    """The frontend named in `resolved`, else the one the model's data was made with."""
+    wanted = _slot("frontend", resolved, registry, manifest.frontend)
+    (selected,) = preflight(registry, wanted.choices())["frontend"]
+    return build(selected, wanted.part("frontend").options)
+
+
+def _slot(name: str, resolved: Resolved, registry: Registry, default: str) -> Resolved:
+    """The slot as it was resolved, or the default plugin with its default options."""
+    schema = Schema(slots=(Slot(name, name, default),))
+    if resolved.parts.get(name):
+        return Resolved(parts={name: resolved.parts[name]}, sections={}, schema=schema)
+    return resolve(schema, registry)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"device '{name}' is unknown; use cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device '{name}' is not there; use --device cpu")
+    return device
+
+
+def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:
+    if ar.model.parts == "nar":
+        raise UserError(f"{ar.path} holds levels ≥ 1 only; give it as --nar-model and a level-0 run as --model")
+    if nar.model.parts == "ar" and nar.model.vocabulary.num_levels > 1:
+        raise UserError(f"{nar.path} holds level 0 only; add a run with the other levels: --nar-model RUN")
+    if nar is ar:
+        return
+    require_same(ar.manifest.codec, nar.manifest.codec, f"{nar.path}")
+    for name in ("symbols", "languages"):
+        if getattr(ar.manifest, name) != getattr(nar.manifest, name):
+            raise UserError(f"{ar.path} and {nar.path} have different {name}; join halves trained on the same dataset")

@@ -1,0 +1,41 @@
+"""What `valle synth` can be configured with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from valle_core.config.schema import Schema, Section, Slot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SynthesisOptions:
+    """Where the models are and how they run.
+
+    Attributes:
+        model: run or checkpoint folder; its level 0 is used, and its other levels unless nar_model is given.
+        nar_model: run or checkpoint folder for levels ≥ 1, when they were trained apart.
+        device: torch device; auto takes CUDA where it is.
+        dtype: of weights and activations.
+        max_prompt_seconds: longest voice prompt that is accepted.
+    """
+
+    model: str = ""
+    nar_model: str = ""
+    device: str = "auto"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    max_prompt_seconds: float = 30.0
+
+
+SYNTHESIS_SCHEMA = Schema(
+    slots=(
+        Slot("task", "task", "tts"),
+        Slot("sampler", "sampler", ({"name": "top_p", "p": 0.9}, "sample"), many=True),
+        Slot("nar_sampler", "sampler", ("greedy",), many=True),
+        Slot("attention", "attention", None),
+        Slot("codec", "codec", None),
+        Slot("frontend", "frontend", None),
+    ),
+    sections=(Section("synthesis", SynthesisOptions, flat=True, help="Synthesis"),),
+)
+"""Codec and frontend are the model's unless named, and must be the same; attention is the one it was trained with."""

@@ -1,0 +1,92 @@
+"""What is asked of a synthesizer, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One text to say.
+
+    Attributes:
+        text: in the language's orthography.
+        prompt: audio file of the voice, or its codes [F, Q]; None lets the model choose a voice.
+        language: tag, or None for the model's first.
+        prompt_text: what the prompt says, for tasks that continue it.
+        seed: of every draw for this request; equal seeds give equal speech in every batch.
+        max_seconds: bound of the answer.
+    """
+
+    text: str
+    prompt: Path | Int[Tensor, "F Q"] | None = None
+    language: str | None = None
+    prompt_text: str = ""
+    seed: int = 0
+    max_seconds: float = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speech:
+    """One answer.
+
+    Attributes:
+        wav: [N] in [−1, 1], after the `after_audio` hooks.
+        sample_rate: Hz.
+        codes: [F, Q] it was decoded from.
+        symbols: phonemes that were said.
+        stopped: False when the answer ran into its bound instead of ending by itself.
+        unknown: phonemes the model has never seen, with counts (they were read as one unknown symbol).
+    """
+
+    wav: Float[Tensor, "N"]
+    sample_rate: int
+    codes: Int[Tensor, "F Q"]
+    symbols: tuple[str, ...]
+    stopped: bool
+    unknown: dict[str, int]
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.wav.shape[-1] / self.sample_rate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Where the time of one call went.
+
+    Attributes:
+        prompt: reading, resampling and encoding prompts, phonemizing, s.
+        autoregressive: level 0, s.
+        nonautoregressive: the other levels, s.
+        codec: decoding to audio, s.
+        tokens: level-0 tokens of all rows.
+        audio_seconds: of all answers.
+    """
+
+    prompt: float
+    autoregressive: float
+    nonautoregressive: float
+    codec: float
+    tokens: int
+    audio_seconds: float
+
+    @property
+    def total(self) -> float:
+        """Wall time in s."""
+        return self.prompt + self.autoregressive + self.nonautoregressive + self.codec
+
+    @property
+    def real_time_factor(self) -> float:
+        """Wall time per second of audio; below 1 is faster than real time."""
+        return self.total / max(self.audio_seconds, 1e-9)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Level-0 tokens per second of autoregressive decoding, prompt pass included."""
+        return self.tokens / max(self.autoregressive, 1e-9)

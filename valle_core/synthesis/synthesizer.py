@@ -1,0 +1,221 @@
+"""Text and a voice in, speech out: one definition of the rows with training, one exit for all audio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from valle_core.codes.checks import check_codes
+from valle_core.interfaces import Codec, Frontend, Task
+from valle_core.model.codec_lm import CodecLM
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.sequence.pack import marker_indices, pack
+from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
+from valle_core.synthesis.nonautoregressive import fill_levels
+from valle_core.synthesis.prompt import encode_prompt
+from valle_core.synthesis.request import Request, Speech, Timing
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.sampling.randomness import row_seeds
+from valle_core.synthesis.sampling.view import View
+from valle_core.text.symbols import SymbolMap, language_index
+from valle_core.types import TaskInputs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voice:
+    """Everything that speaks; built by `valle_core.synthesis.open.open_synthesizer`.
+
+    Attributes:
+        ar: model that answers level 0.
+        nar: model that answers the other levels; may be the same object.
+        symbols: both models' symbol map.
+        languages: both models' language tags.
+        codec: both models' codec.
+        frontend: text → phonemes.
+        task: composes the rows.
+        chain: samplers of level 0.
+        nar_chain: samplers of the other levels.
+        observers: the `after_audio` hooks.
+        max_prompt_seconds: longest prompt accepted.
+    """
+
+    ar: CodecLM
+    nar: CodecLM
+    symbols: SymbolMap
+    languages: tuple[str, ...]
+    codec: Codec
+    frontend: Frontend
+    task: Task
+    chain: SamplerChain
+    nar_chain: SamplerChain
+    observers: Observers
+    max_prompt_seconds: float = 30.0
+
+
+class Synthesizer:
+    """Speaks batches of requests. Reusable; holds no state between calls but the time of the last one."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.timing: Timing | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the speech."""
+        return self.voice.codec.sample_rate
+
+    @torch.inference_mode()
+    def __call__(self, requests: Sequence[Request]) -> list[Speech]:
+        """Speech for each request, in order.
+
+        A request gives the same codes alone and in any batch.
+
+        Raises:
+            UserError: a text, language or prompt that cannot be used; nothing is spoken then.
+        """
+        if not requests:
+            raise UserError("no text given; pass at least one request")
+        clock = [time.perf_counter()]
+        prepared = [self._prepare(request) for request in requests]
+        inputs = [found for found, _, _ in prepared]
+        clock.append(time.perf_counter())
+        seeds = torch.cat([row_seeds(request.seed, [0], device=self._device) for request in requests])
+        level0 = self._level0(inputs, seeds, [self._bound(request) for request in requests])
+        clock.append(time.perf_counter())
+        codes = self._other_levels(inputs, level0, seeds)
+        clock.append(time.perf_counter())
+        wavs = self._decode([self.voice.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)])
+        clock.append(time.perf_counter())
+        speeches = [
+            Speech(
+                wav=self._leave(wav, request),
+                sample_rate=self.sample_rate,
+                codes=found,
+                symbols=symbols,
+                stopped=stopped,
+                unknown=unknown,
+            )
+            for request, wav, found, stopped, (_, symbols, unknown) in zip(
+                requests, wavs, codes, level0.stopped, prepared, strict=True
+            )
+        ]
+        spans = [after - before for before, after in pairwise(clock)]
+        self.timing = Timing(
+            prompt=spans[0],
+            autoregressive=spans[1],
+            nonautoregressive=spans[2],
+            codec=spans[3],
+            tokens=sum(row.shape[0] for row in level0.tokens),
+            audio_seconds=sum(wav.shape[0] for wav in wavs) / self.sample_rate,
+        )
+        return speeches
+
+    @property
+    def _device(self) -> torch.device:
+        return self.voice.ar.heads.bias.device
+
+    def _prepare(self, request: Request) -> tuple[TaskInputs, tuple[str, ...], dict[str, int]]:
+        voice = self.voice
+        language = request.language or voice.languages[0]
+        index = language_index(voice.languages, language)
+        text = f"{request.prompt_text} {request.text}".strip()
+        if not request.text.strip():
+            raise UserError("the text is empty; give words to say")
+        symbols = voice.frontend.phonemize(text, language).symbols
+        unknown = dict(voice.symbols.unknown(symbols))
+        if sum(unknown.values()) == len(symbols):
+            raise UserError(f"the model knows none of the phonemes of '{text}' ({', '.join(unknown)})")
+        levels = voice.codec.num_levels
+        nothing = torch.zeros(0, levels, dtype=torch.long)
+        inputs = TaskInputs(
+            text=torch.tensor(voice.symbols.indices(symbols), dtype=torch.long),
+            language=index,
+            prompt=nothing if request.prompt is None else self._prompt(request.prompt),
+            response=nothing,
+        )
+        return inputs, symbols, unknown
+
+    def _prompt(self, prompt: Path | Tensor) -> Int[Tensor, "F Q"]:
+        voice = self.voice
+        if isinstance(prompt, Tensor):
+            codec = voice.codec
+            check_codes(prompt, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what="the prompt")
+            return prompt.cpu()
+        return encode_prompt(prompt, voice.codec, max_seconds=voice.max_prompt_seconds)
+
+    def _bound(self, request: Request) -> int:
+        if not 0 < request.max_seconds <= 3600:
+            raise UserError(f"max_duration must be above 0 and at most 3600 s, got {request.max_seconds:g}")
+        return max(1, round(request.max_seconds * self.voice.codec.frame_rate))
+
+    def _level0(self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], bounds: list[int]) -> Decoded:
+        model = self.voice.ar
+        rows = [self.voice.task.compose(found, 0, training=False) for found in inputs]
+        batch = pack(rows, model.rules).to(self._device)
+        longest = model.backbone.max_length
+        if longest is not None:
+            room = [longest - int(length) for length in batch.mask.lengths]
+            if min(room) < 1:
+                raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
+            bounds = [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
+        table = model.embedding.level0_rows()
+        if model.rules.sum_markers:
+            marker_rows = torch.tensor([marker_indices(row, model.rules) for row in rows], device=self._device)
+            markers = model.embedding.table[marker_rows].sum(1)  # [B, D]
+
+            def embed(tokens: Tensor, rows: Tensor) -> Tensor:
+                return (table[tokens] + markers[rows])[:, None]
+        else:
+
+            def embed(tokens: Tensor, rows: Tensor) -> Tensor:
+                return table[tokens][:, None]
+
+        weight, bias = model.heads.matrix(0, model.embedding)
+
+        def head(h: Tensor) -> Tensor:
+            return torch.nn.functional.linear(h, weight, bias)
+
+        return decode(
+            model.backbone,
+            Prompted(
+                x=model.embed(batch),
+                mask=batch.mask,
+                positions=batch.positions,
+                condition=model.condition(batch),
+            ),
+            embed,
+            head,
+            self.voice.chain,
+            View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop),
+            bounds=bounds,
+            stop=model.vocabulary.stop,
+        )
+
+    def _other_levels(
+        self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]
+    ) -> list[Int[Tensor, "F Q"]]:
+        def choose(level: int, logits: Float[Tensor, "N V"], frames: list[int]) -> Tensor:
+            view = View.for_frames(seeds=seeds, frames=frames, level=level)
+            return self.voice.nar_chain(logits, view)
+
+        return fill_levels(self.voice.nar, self.voice.task, inputs, level0.tokens, choose)
+
+    def _decode(self, codes: list[Int[Tensor, "F Q"]]) -> list[Float[Tensor, "N"]]:
+        frames = torch.tensor([row.shape[0] for row in codes], device=self._device)
+        padded = pad_sequence(codes, batch_first=True).to(self._device)
+        wav, lengths = self.voice.codec.decode(padded, frames)
+        return [row[:n].float().cpu() for row, n in zip(wav, lengths.tolist(), strict=True)]
+
+    def _leave(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:
+        """The only way out for audio."""
+        facts = {"text": request.text, "language": request.language or self.voice.languages[0]}
+        return self.voice.observers.after_audio(wav, self.sample_rate, facts)
