@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import yaml
 
 from valle_core.config.schema import Part, Resolved
+from valle_core.files import write_text
 
 
 def to_plain(resolved: Resolved) -> dict[str, Any]:
@@ -32,14 +32,8 @@ def to_yaml(resolved: Resolved) -> str:
 
 
 def save(resolved: Resolved, path: str | Path) -> None:
-    """Write `to_yaml` to a temporary name and rename it, so that no half-written file is ever seen."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "w", encoding="utf-8") as stream:
-        stream.write(to_yaml(resolved))
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
+    """Replace `path` by `to_yaml(resolved)` at once, so that no half-written file is ever seen."""
+    write_text(Path(path), to_yaml(resolved))
 
 
 def _part(part: Part) -> dict[str, Any]:
