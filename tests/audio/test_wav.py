@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -70,6 +72,28 @@ def test_a_truncated_flac_is_refused_or_read_short(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"a\.flac"):
         read(path)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2_000_000])
+def test_a_sample_rate_that_no_recorder_has_is_refused(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", tone(), rate)
+    with pytest.raises(UserError, match=f"sample rate of {rate} Hz"):
+        read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_damaged_headers_give_one_line_and_take_no_memory(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone(), 16_000)
+    good = path.read_bytes()
+    rng = Random(0)
+    for _ in range(150):
+        damaged = bytearray(good)
+        for _ in range(rng.choice((1, 3, 20))):
+            damaged[rng.randrange(min(len(good), 120))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            assert len(read(path)[0]) <= 10 * 8_000
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -13,6 +13,7 @@ from valle_core.plugin import UserError
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 """Endings of the files that are looked for in a corpus."""
 
+_BLOCK = 1 << 20
 _FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 
@@ -47,20 +48,24 @@ def read(
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
         with path.open("rb") as opened, soundfile.SoundFile(opened) as file:
             rate = file.samplerate
+            if not 1000 <= rate <= 768_000:
+                raise UserError(f"audio '{path}' claims a sample rate of {rate} Hz. Export it again")
             _check_longest(path, file.frames / rate, max_seconds)
-            wav = file.read(dtype="float32", always_2d=True)
+            blocks = []  # a damaged header may promise terabytes, so memory follows what is really there
+            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                blocks.append(block.mean(axis=1, dtype=np.float32))
     except PermissionError as error:
         raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Mend its permissions") from error
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(". ")
         raise UserError(f"audio '{path}' is not readable as audio ({reason}). Convert it to wav or flac") from error
-    if len(wav) == 0:
+    if not blocks:
         raise UserError(f"audio '{path}' holds no samples. Record or copy it again")
-    seconds = len(wav) / rate
+    mono = np.concatenate(blocks)
+    seconds = len(mono) / rate
     if seconds < min_seconds:
         raise TooShort(f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording")
     _check_longest(path, seconds, max_seconds)
-    mono = wav.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise UserError(f"audio '{path}' holds values that are not finite (NaN or infinity). Export it again")
     return mono, int(rate)
