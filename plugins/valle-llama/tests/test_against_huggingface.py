@@ -6,7 +6,6 @@ import json
 
 import pytest
 import torch
-from torch.nn import functional as F
 from valle_llama.factory import build
 from valle_llama.folder import save_folder
 from valle_llama.options import LlamaOptions
@@ -15,17 +14,6 @@ from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 
 transformers = pytest.importorskip("transformers")
-
-
-class DenseKernel:
-    """The mask's definition, spelled out."""
-
-    def __call__(self, q, k, v, mask, *, scale=None):
-        p = mask.query_start[:, None, None] + torch.arange(q.shape[2])[:, None]  # [B, Tq, 1]
-        j = torch.arange(k.shape[2])
-        sees = (j < mask.lengths[:, None, None]) & ((j < mask.prefix[:, None, None]) | (j <= p))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=sees[:, None], scale=scale, enable_gqa=True)
-        return out.masked_fill(~(p < mask.lengths[:, None, None])[:, None], 0.0)
 
 
 def reference(**changes):
@@ -65,11 +53,11 @@ def ours(backbone, x, lengths):
 )
 @pytest.mark.parametrize("shards", [False, True])
 @torch.no_grad()
-def test_a_saved_llama_gives_its_hidden_states(tmp_path, changes, shards):
+def test_a_saved_llama_gives_its_hidden_states(kernel, tmp_path, changes, shards):
     model = reference(**changes)
     model.save_pretrained(tmp_path, **({"max_shard_size": "20KB"} if shards else {}))
     assert (tmp_path / "model.safetensors.index.json").exists() == shards
-    backbone = build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel()).eval()
+    backbone = build(LlamaOptions(weights=str(tmp_path)), attention=kernel).eval()
     x, lengths = torch.randn(3, 9, 32), torch.tensor([9, 4, 1])
     theirs, mine = states(model, x, lengths), ours(backbone, x, lengths)
     for row, length in enumerate(lengths):
@@ -79,19 +67,19 @@ def test_a_saved_llama_gives_its_hidden_states(tmp_path, changes, shards):
 
 
 @torch.no_grad()
-def test_a_causal_language_model_s_folder_loads_as_well(tmp_path):
+def test_a_causal_language_model_s_folder_loads_as_well(kernel, tmp_path):
     model = transformers.LlamaForCausalLM(reference().config).eval()
     model.save_pretrained(tmp_path)
-    backbone = build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel()).eval()
+    backbone = build(LlamaOptions(weights=str(tmp_path)), attention=kernel).eval()
     x, lengths = torch.randn(2, 5, 32), torch.tensor([5, 5])
     torch.testing.assert_close(ours(backbone, x, lengths), states(model.model, x, lengths), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_our_weights_load_into_hugging_face(tmp_path):
+def test_our_weights_load_into_hugging_face(kernel, tmp_path):
     torch.manual_seed(5)
     options = LlamaOptions(d_model=24, n_layers=2, n_heads=4, n_kv_heads=2, rope_theta=300.0)
-    backbone = build(options, attention=DenseKernel()).eval()
+    backbone = build(options, attention=kernel).eval()
     for parameter in backbone.parameters():
         parameter.add_(torch.randn_like(parameter) * 0.2)
     table = torch.randn(7, 24)
@@ -105,23 +93,23 @@ def test_our_weights_load_into_hugging_face(tmp_path):
     torch.testing.assert_close(mine[1, :3], theirs[1, :3], atol=1e-5, rtol=0)
 
 
-def test_what_is_saved_is_loaded_bit_for_bit(tmp_path):
-    backbone = build(LlamaOptions(d_model=16, n_layers=1, n_heads=2), attention=DenseKernel())
+def test_what_is_saved_is_loaded_bit_for_bit(kernel, tmp_path):
+    backbone = build(LlamaOptions(d_model=16, n_layers=1, n_heads=2), attention=kernel)
     save_folder(backbone, backbone.sizes, tmp_path)
-    again = build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel())
+    again = build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
     assert again.sizes == backbone.sizes
     for name, tensor in backbone.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_fresh_weights_have_hugging_face_s_names_shapes_and_spread():
+def test_fresh_weights_have_hugging_face_s_names_shapes_and_spread(kernel):
     model = transformers.LlamaModel(
         transformers.LlamaConfig(
             vocab_size=3, hidden_size=64, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4
         )
     )
-    backbone = build(LlamaOptions(d_model=64, n_layers=2), attention=DenseKernel())
+    backbone = build(LlamaOptions(d_model=64, n_layers=2), attention=kernel)
     theirs = {name: tensor for name, tensor in model.state_dict().items() if "embed" not in name}
     mine = backbone.state_dict()
     assert {name: t.shape for name, t in mine.items()} == {name: t.shape for name, t in theirs.items()}
@@ -141,30 +129,30 @@ def test_fresh_weights_have_hugging_face_s_names_shapes_and_spread():
         ({"num_hidden_layers": 4}, "'layers.3.input_layernorm.weight' is missing"),
     ],
 )
-def test_a_folder_that_is_no_plain_llama_is_refused(tmp_path, change, words):
+def test_a_folder_that_is_no_plain_llama_is_refused(kernel, tmp_path, change, words):
     reference().save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text()) | change
     (tmp_path / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
     with pytest.raises(UserError, match=words):
-        build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel())
+        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
 
 
-def test_missing_pickled_and_broken_weights_are_refused(tmp_path):
+def test_missing_pickled_and_broken_weights_are_refused(kernel, tmp_path):
     with pytest.raises(UserError, match="no such folder"):
-        build(LlamaOptions(weights=str(tmp_path / "none")), attention=DenseKernel())
+        build(LlamaOptions(weights=str(tmp_path / "none")), attention=kernel)
     with pytest.raises(UserError, match=r"no config\.json"):
-        build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel())
+        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
     reference().save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be read"):
-        build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel())
+        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
     file.rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="pickled weights are not read"):
-        build(LlamaOptions(weights=str(tmp_path)), attention=DenseKernel())
+        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
 
 
-def test_an_option_that_contradicts_the_folder_is_refused(tmp_path):
+def test_an_option_that_contradicts_the_folder_is_refused(kernel, tmp_path):
     reference().save_pretrained(tmp_path)
     with pytest.raises(UserError, match="n_layers = 3 and the options ask for 5"):
-        build(LlamaOptions(weights=str(tmp_path), n_layers=5), attention=DenseKernel())
+        build(LlamaOptions(weights=str(tmp_path), n_layers=5), attention=kernel)

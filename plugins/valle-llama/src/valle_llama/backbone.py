@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
@@ -14,8 +15,12 @@ from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_llama.cache import LlamaCache
+from valle_llama.decoding import Decoding, StepPath, one_new_position
 from valle_llama.layers import Layer, rotary_frequencies, rotation
 from valle_llama.options import LlamaSizes
+
+if TYPE_CHECKING:
+    from valle_llama.fused_step import FusedStep
 
 INITIAL_STD = 0.02
 """Standard deviation of fresh matrices, Hugging Face's `initializer_range`."""
@@ -37,9 +42,11 @@ class LlamaBackbone(nn.Module):
         *,
         dropout: float = 0.0,
         gradient_checkpointing: bool = False,
+        decode_step: StepPath = "auto",
     ):
         super().__init__()
         self.sizes = sizes
+        self._decoding = Decoding(decode_step, sizes)
         self.d_model = sizes.d_model
         self.n_layers = sizes.n_layers
         self.max_length = sizes.max_length
@@ -62,6 +69,10 @@ class LlamaBackbone(nn.Module):
         keep: Sequence[int] = (),
     ) -> BackboneOutput:
         T = x.shape[1]
+        if cache is not None and T == 1 and layers is None and not keep and one_new_position(mask, cache):
+            fused = self._decoding.fused(self.layers, self.norm, x, cache)
+            if fused is not None:
+                return BackboneOutput(h=self._advance(fused, x, cache, positions[:, 0], finish=False))
         slots = self._open(cache, mask, T)
         self._check_length(T if cache is None else cache.extent)
         if isinstance(mask, SequenceMask) and mask.padded:
@@ -80,7 +91,30 @@ class LlamaBackbone(nn.Module):
                 kept[index] = x
         if cache is not None and isinstance(mask, SequenceMask):
             cache.lengths = mask.lengths.clone()
+            cache.fused = None  # made anew by the next step, from the modules as they then are
         return BackboneOutput(h=x, kept=kept)
+
+    def step(self, x: Float[Tensor, "B 1 D"], cache: LlamaCache) -> Float[Tensor, "B D"]:
+        """Append one position to every row and return its finished state: forward, then finish, in one go.
+
+        Rotary positions are the rows' lengths.
+        """
+        fused = self._decoding.fused(self.layers, self.norm, x, cache)
+        if fused is not None:
+            return self._advance(fused, x, cache, None, finish=True)[:, 0]
+        mask = _next(cache)
+        start = mask.query_start
+        return self.finish(self(x, mask, start[:, None], cache=cache).h[:, 0])
+
+    def _advance(
+        self, fused: FusedStep, x: Tensor, cache: LlamaCache, positions: Tensor | None, *, finish: bool
+    ) -> Tensor:
+        mask = _next(cache)
+        cache.reserve(mask, 1)
+        self._check_length(cache.extent)
+        h = fused(x, cache, positions, finish=finish)
+        cache.lengths = mask.lengths
+        return h
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.norm(h)
@@ -95,7 +129,7 @@ class LlamaBackbone(nn.Module):
             return None
         if isinstance(mask, PackedMask):
             raise UserError("arch 'llama' decodes rows, not packed segments: give a cache only with a SequenceMask")
-        cache.reserve(mask.lengths, new)
+        cache.reserve(mask, new)
         return cache.slots(mask.query_start, mask.lengths, new)
 
     def _check_length(self, length: int) -> None:
@@ -104,6 +138,14 @@ class LlamaBackbone(nn.Module):
                 f"arch 'llama' was built for at most {self.max_length} positions and got {length}; "
                 "shorten the input or raise max_length"
             )
+
+
+def _next(cache: LlamaCache) -> SequenceMask:
+    """The mask of one new position in every row; a row alone fills all keys."""
+    start = cache.lengths
+    return SequenceMask(
+        lengths=start + 1, prefix=torch.zeros_like(start), query_start=start, form="causal", padded=len(start) > 1
+    )
 
 
 def _padding(mask: SequenceMask, T: int) -> Tensor:

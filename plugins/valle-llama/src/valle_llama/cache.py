@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.types import SequenceMask
+
+if TYPE_CHECKING:
+    from valle_llama.fused_step import FusedStep
 
 
 class LlamaCache:
@@ -20,6 +26,7 @@ class LlamaCache:
         lengths: [B] positions consumed by each row.
         extent: no row is longer than this; known without reading the device.
         capacity: longest row it can hold.
+        fused: the compiled step made for this cache, if any (see `valle_llama.decoding`).
     """
 
     keys: Float[Tensor, "layers B Hk S Dh"]
@@ -34,6 +41,8 @@ class LlamaCache:
         self.lengths = torch.zeros(batch, dtype=torch.long, device=device)
         self.capacity = capacity
         self.extent = 0
+        self._exact = True
+        self.fused: FusedStep | None = None
 
     @property
     def nbytes(self) -> int:
@@ -43,6 +52,7 @@ class LlamaCache:
         self.keys = self.keys.index_select(1, rows)
         self.values = self.values.index_select(1, rows)
         self.lengths = self.lengths.index_select(0, rows)
+        self._measure()
 
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
         if lengths.shape != self.lengths.shape or bool((lengths > self.lengths).any()) or bool((lengths < 0).any()):
@@ -51,19 +61,30 @@ class LlamaCache:
                 "each length must lie between 0 and the present one"
             )
         self.lengths = lengths.to(self.lengths).clone()
-        self.extent = int(self.lengths.max()) if len(self.lengths) else 0
+        self._measure()
 
-    def reserve(self, lengths: Int[Tensor, "B"], new: int) -> None:
-        """Make sure rows of `lengths` (new positions included, at most `new` each) fit, and raise `extent`."""
-        extent = self.extent + new
+    def reserve(self, mask: SequenceMask, new: int) -> None:
+        """Make sure the rows fit with at most `new` positions more each, and raise `extent`.
+
+        Without padding the extent is exact, as the promise to the kernels asks. With padding it may be too large
+        on a device that would have to be waited for.
+        """
+        if mask.padded and self.lengths.device.type != "cpu" and self.extent + new <= self.capacity:
+            self.extent, self._exact = self.extent + new, False
+            return
+        if self._exact and not mask.padded:
+            extent = self.extent + new
+        else:
+            extent = int(mask.lengths.max()) if len(mask.lengths) else 0
         if extent > self.capacity:
-            extent = int(lengths.max()) if len(lengths) else 0
-            if extent > self.capacity:
-                raise UserError(
-                    f"the cache of arch 'llama' holds {self.capacity} positions and a row needs {extent}; "
-                    "make it longer with new_cache(max_length=…)"
-                )
-        self.extent = extent
+            raise UserError(
+                f"the cache of arch 'llama' holds {self.capacity} positions and a row needs {extent}; "
+                "make it longer with new_cache(max_length=…)"
+            )
+        self.extent, self._exact = extent, True
+
+    def _measure(self) -> None:
+        self.extent, self._exact = int(self.lengths.max()) if len(self.lengths) else 0, True
 
     def slots(self, start: Int[Tensor, "B"], lengths: Int[Tensor, "B"], new: int) -> Int[Tensor, "B T"]:
         """Where the positions start … start + new − 1 of each row are kept; padded ones share the spare slot."""

@@ -19,7 +19,11 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
         raise UserError(f"arch 'llama': dropout = {options.dropout} must be at least 0 and below 1")
     sizes = sizes_of(options) if options.weights is None else sizes_in(Path(options.weights), options)
     backbone = LlamaBackbone(
-        sizes, attention, dropout=options.dropout, gradient_checkpointing=options.gradient_checkpointing
+        sizes,
+        attention,
+        dropout=options.dropout,
+        gradient_checkpointing=options.gradient_checkpointing,
+        decode_step=options.decode_step,
     )
     if options.weights is not None:
         load_weights(backbone, Path(options.weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from valle_core.plugin import UserError
 
@@ -22,6 +23,8 @@ class LlamaOptions:
         dropout: dropout of what each sub-layer adds to the residual stream.
         max_length: longest sequence it accepts; no bound when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
+        decode_step: how a cached step of one position runs on a CPU in float32: "fused" is one compiled function over
+            the same weights (needs numba), "layers" the general path, "auto" the first where it can run.
         weights: folder written by `LlamaModel.save_pretrained` (safetensors) to start from; it also gives the sizes.
     """
 
@@ -35,6 +38,7 @@ class LlamaOptions:
     dropout: float = 0.0
     max_length: int | None = None
     gradient_checkpointing: bool = False
+    decode_step: Literal["auto", "fused", "layers"] = "auto"
     weights: str | None = None
 
 

@@ -1,0 +1,289 @@
+"""One decoding step of all LLaMA layers as a single compiled function (numba), shared out among a few threads.
+
+Everything is float32 and is read where torch keeps it: the function gets addresses, never copies. The threads are
+OpenMP's own (those torch uses), so each phase ends in a barrier of the same team.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
+
+# Slots of the job's int64 header, which the layers' addresses follow.
+(
+    BATCH, LAYERS, WIDTH, HEADS, KV_HEADS, HEAD_WIDTH, FFN, CAPACITY, THREADS, FINISH,
+    X, H, LENGTHS, ROTATIONS, TURNS, KEYS, VALUES, SCRATCH, NORM, EPSILON, BARRIER, RANK, HEADER,
+) = range(23)  # fmt: skip
+# Addresses of one layer, in this order.
+NORM_1, QUERY, KEY, VALUE, OUT, NORM_2, GATE, UP, DOWN, PER_LAYER = range(10)
+
+FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+"""Rounding may differ in order, but a NaN or an infinity stays one."""
+
+
+@intrinsic
+def _floats(typingctx, address):
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.float32)(types.int64), codegen
+
+
+@intrinsic
+def _integers(typingctx, address):
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(types.int64), codegen
+
+
+@intrinsic
+def _call(typingctx, address):
+    """Call the C function `int f(void)` (for a void one the result means nothing)."""
+
+    def codegen(context, builder, signature, args):
+        kind = ir.FunctionType(ir.IntType(32), [])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), [])
+
+    return types.int32(types.int64), codegen
+
+
+@intrinsic
+def _power_of_two(typingctx, exponent):
+    """2^exponent by writing the bits of a float32."""
+
+    def codegen(context, builder, signature, args):
+        biased = builder.add(args[0], ir.Constant(ir.IntType(32), 127))
+        return builder.bitcast(builder.shl(biased, ir.Constant(ir.IntType(32), 23)), ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
+@njit(fastmath=FAST, inline="always")
+def _exp(x):
+    """e^x to 2 ulp in plain arithmetic, so that loops over it become vector code (libm's does not)."""
+    x = min(max(x, np.float32(-87.0)), np.float32(88.0))
+    n = math.floor(x * np.float32(1.4426950408889634) + np.float32(0.5))
+    r = (x - n * np.float32(0.693359375)) + n * np.float32(2.12194440e-4)  # ln 2 in two parts
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    return (p * r * r + r + np.float32(1.0)) * _power_of_two(np.int32(n))
+
+
+@njit(fastmath=FAST)
+def _matvec(weight, x, batch, n_in, y, y_row, first, last):
+    """y[b, first … last − 1] = weight[first … last − 1] · x[b]; y's rows lie y_row apart. Four rows at a time."""
+    row = first
+    while row + 4 <= last:
+        a = weight[row * n_in : (row + 1) * n_in]
+        b = weight[(row + 1) * n_in : (row + 2) * n_in]
+        c = weight[(row + 2) * n_in : (row + 3) * n_in]
+        d = weight[(row + 3) * n_in : (row + 4) * n_in]
+        for i in range(batch):
+            v = x[i * n_in : (i + 1) * n_in]
+            s = np.float32(0.0)
+            t = np.float32(0.0)
+            u = np.float32(0.0)
+            w = np.float32(0.0)
+            for j in range(n_in):
+                s += a[j] * v[j]
+                t += b[j] * v[j]
+                u += c[j] * v[j]
+                w += d[j] * v[j]
+            y[i * y_row + row] = s
+            y[i * y_row + row + 1] = t
+            y[i * y_row + row + 2] = u
+            y[i * y_row + row + 3] = w
+        row += 4
+    while row < last:
+        for i in range(batch):
+            s = np.float32(0.0)
+            for j in range(n_in):
+                s += weight[row * n_in + j] * x[i * n_in + j]
+            y[i * y_row + row] = s
+        row += 1
+
+
+@njit(fastmath=FAST)
+def _rms_norm(x, weight, epsilon, batch, width, y):
+    for i in range(batch):
+        total = np.float32(0.0)
+        for j in range(width):
+            total += x[i * width + j] * x[i * width + j]
+        scale = np.float32(1.0) / np.float32(math.sqrt(total / np.float32(width) + epsilon))
+        for j in range(width):
+            y[i * width + j] = x[i * width + j] * scale * weight[j]
+
+
+@njit(fastmath=FAST)
+def _rotate(x, rotation, half, y):
+    """`rotation` holds the position's cosines, then its sines."""
+    for j in range(half):
+        cos, sin = rotation[j], rotation[half + j]
+        a, b = x[j], x[half + j]
+        y[j] = a * cos - b * sin
+        y[half + j] = b * cos + a * sin
+
+
+@njit(fastmath=FAST)
+def _attend(q, keys, values, count, width, scores, out):
+    """out = softmax(q · keysᵀ / √width) · values over the first `count` positions."""
+    scale = np.float32(1.0 / math.sqrt(width))
+    largest = np.float32(-np.inf)
+    for p in range(count):
+        s = np.float32(0.0)
+        for j in range(width):
+            s += q[j] * keys[p * width + j]
+        s *= scale
+        scores[p] = s
+        largest = max(largest, s)
+    total = np.float32(0.0)
+    for p in range(count):
+        scores[p] = _exp(scores[p] - largest)
+        total += scores[p]
+    for j in range(width):
+        out[j] = np.float32(0.0)
+    p = 0
+    while p + 4 <= count:
+        s, t, u, w = scores[p], scores[p + 1], scores[p + 2], scores[p + 3]
+        base = p * width
+        for j in range(width):
+            out[j] += (
+                s * values[base + j]
+                + t * values[base + width + j]
+                + u * values[base + 2 * width + j]
+                + w * values[base + 3 * width + j]
+            )
+        p += 4
+    while p < count:
+        for j in range(width):
+            out[j] += scores[p] * values[p * width + j]
+        p += 1
+    inverse = np.float32(1.0) / total
+    for j in range(width):
+        out[j] *= inverse
+
+
+@njit
+def _share(n, rank, threads):
+    """This thread's half-open range of n rows, cut at multiples of four."""
+    blocks = (n + 3) // 4
+    return min(n, blocks * rank // threads * 4), min(n, blocks * (rank + 1) // threads * 4)
+
+
+@njit
+def _wait(job):
+    if job[THREADS] > 1:
+        _call(job[BARRIER])
+
+
+@njit(fastmath=FAST)
+def _attention_heads(job, layer, qkv, mixed, mine, rank):
+    """Rotate, append to the cache and attend, for this thread's share of (row, head)."""
+    heads, kv_heads, width, capacity = job[HEADS], job[KV_HEADS], job[HEAD_WIDTH], job[CAPACITY]
+    group = heads // kv_heads
+    lengths = carray(_integers(job[LENGTHS]), (job[BATCH],))
+    turns = carray(_integers(job[TURNS]), (job[BATCH],))
+    row = (heads + 2 * kv_heads) * width
+    q = mine[:width]
+    scores = mine[width:]
+    pairs = job[BATCH] * kv_heads
+    for pair in range(pairs * rank // job[THREADS], pairs * (rank + 1) // job[THREADS]):
+        b, kv = pair // kv_heads, pair % kv_heads
+        place = ((layer * job[BATCH] + b) * kv_heads + kv) * capacity * width * 4
+        length = lengths[b]
+        keys = carray(_floats(job[KEYS] + place), ((length + 1) * width,))
+        values = carray(_floats(job[VALUES] + place), ((length + 1) * width,))
+        rotation = carray(_floats(job[ROTATIONS] + turns[b] * width * 4), (width,))
+        _rotate(qkv[b * row + (heads + kv) * width :], rotation, width // 2, keys[length * width :])
+        fresh = b * row + (heads + kv_heads + kv) * width
+        for j in range(width):
+            values[length * width + j] = qkv[fresh + j]
+        for head in range(kv * group, (kv + 1) * group):
+            _rotate(qkv[b * row + head * width :], rotation, width // 2, q)
+            _attend(q, keys, values, length + 1, width, scores, mixed[(b * heads + head) * width :])
+
+
+def _step(header):
+    job = carray(header, (HEADER,))
+    batch, width, ffn, threads = job[BATCH], job[WIDTH], job[FFN], job[THREADS]
+    layers = carray(header, (HEADER + job[LAYERS] * PER_LAYER,))[HEADER:]
+    rank = _call(job[RANK]) if threads > 1 else 0
+    queries, keys = job[HEADS] * job[HEAD_WIDTH], job[KV_HEADS] * job[HEAD_WIDTH]
+    row = queries + 2 * keys
+    epsilon = carray(_floats(job[EPSILON]), (1,))[0]
+
+    # Scratch shared by the team, then one private part per thread.
+    shared = batch * (row + queries + width + 2 * ffn)
+    private = batch * max(width, ffn) + job[HEAD_WIDTH] + job[CAPACITY]
+    scratch = carray(_floats(job[SCRATCH]), (shared + threads * private,))
+    qkv = scratch[: batch * row]
+    mixed = scratch[batch * row : batch * (row + queries)]
+    added = scratch[batch * (row + queries) : batch * (row + queries + width)]
+    gate = scratch[batch * (row + queries + width) : batch * (row + queries + width + ffn)]
+    up = scratch[batch * (row + queries + width + ffn) : shared]
+    mine = scratch[shared + rank * private : shared + (rank + 1) * private]
+    normed = mine[: batch * max(width, ffn)]
+    heads_scratch = mine[batch * max(width, ffn) :]
+    x = carray(_floats(job[X]), (batch * width,))
+    h = carray(_floats(job[H]), (batch * width,))
+
+    w0, w1 = _share(width, rank, threads)
+    q0, q1 = _share(queries, rank, threads)
+    k0, k1 = _share(keys, rank, threads)
+    f0, f1 = _share(ffn, rank, threads)
+    for i in range(batch):
+        for j in range(w0, w1):
+            h[i * width + j] = x[i * width + j]
+    _wait(job)
+    for layer in range(job[LAYERS]):
+        at = layers[layer * PER_LAYER : (layer + 1) * PER_LAYER]
+        _rms_norm(h, carray(_floats(at[NORM_1]), (width,)), epsilon, batch, width, normed)
+        _matvec(carray(_floats(at[QUERY]), (queries * width,)), normed, batch, width, qkv, row, q0, q1)
+        _matvec(carray(_floats(at[KEY]), (keys * width,)), normed, batch, width, qkv[queries:], row, k0, k1)
+        _matvec(carray(_floats(at[VALUE]), (keys * width,)), normed, batch, width, qkv[queries + keys :], row, k0, k1)
+        _wait(job)
+        _attention_heads(job, layer, qkv, mixed, heads_scratch, rank)
+        _wait(job)
+        _matvec(carray(_floats(at[OUT]), (width * queries,)), mixed, batch, queries, added, width, w0, w1)
+        for i in range(batch):
+            for j in range(w0, w1):
+                h[i * width + j] += added[i * width + j]
+        _wait(job)
+        _rms_norm(h, carray(_floats(at[NORM_2]), (width,)), epsilon, batch, width, normed)
+        _matvec(carray(_floats(at[GATE]), (ffn * width,)), normed, batch, width, gate, ffn, f0, f1)
+        _matvec(carray(_floats(at[UP]), (ffn * width,)), normed, batch, width, up, ffn, f0, f1)
+        for i in range(batch):
+            for j in range(f0, f1):
+                g = gate[i * ffn + j]
+                gate[i * ffn + j] = g / (np.float32(1.0) + _exp(-g)) * up[i * ffn + j]
+        _wait(job)
+        _matvec(carray(_floats(at[DOWN]), (width * ffn,)), gate, batch, ffn, added, width, w0, w1)
+        for i in range(batch):
+            for j in range(w0, w1):
+                h[i * width + j] += added[i * width + j]
+        _wait(job)
+    if job[FINISH] and rank == 0:
+        _rms_norm(h, carray(_floats(job[NORM]), (width,)), epsilon, batch, width, h)
+
+
+@cache
+def compiled():
+    """The step as a C function `void step(int64_t *header)`; every thread of the team calls it with the same job.
+
+    The first call on a machine compiles for some seconds; numba keeps the result on disk.
+    """
+    signature = types.void(types.CPointer(types.int64))
+    try:
+        return cfunc(signature, cache=True)(_step)
+    except RuntimeError:  # nowhere to keep it
+        return cfunc(signature)(_step)

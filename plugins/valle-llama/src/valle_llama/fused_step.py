@@ -1,0 +1,140 @@
+"""Hands one decoding step of a `LlamaBackbone` to the compiled kernel, over torch's own memory and threads."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from valle_llama import fused_kernel as kernel
+from valle_llama.cache import LlamaCache
+from valle_llama.layers import Layer, rotary_frequencies
+from valle_llama.options import LlamaSizes
+
+BYTES_PER_THREAD = 8_000_000
+"""Weights a thread must have to read for its share of the five barriers of a layer (about 1 µs each) to be small."""
+
+
+class FusedStep:
+    """The compiled step of one backbone over one cache. Float32 on the CPU, one new position per row.
+
+    Weights are read in place: in-place updates are seen by the next step; `fits` tells when they moved.
+    """
+
+    def __init__(self, layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, cache: LlamaCache):
+        self._sizes = sizes
+        self._weights = [*(weight for layer in layers for weight in _in_order(layer)), *norm.parameters()]
+        self._addresses = [weight.data_ptr() for weight in self._weights]
+        self._team = _Team(sum(weight.nbytes for weight in self._weights))
+        self._rotations = _rotations(sizes, torch.arange(cache.capacity + 1))
+        self._epsilon = np.array([sizes.norm_eps], dtype=np.float32)
+        self._job = self._header(len(layers), cache)
+        self._scratch = np.zeros(0, dtype=np.float32)
+
+    def fits(self) -> bool:
+        """Whether the weights are still where they were."""
+        return [weight.data_ptr() for weight in self._weights] == self._addresses
+
+    def __call__(
+        self, x: Float[Tensor, "B 1 D"], cache: LlamaCache, positions: Int[Tensor, "B"] | None, *, finish: bool
+    ) -> Float[Tensor, "B 1 D"]:
+        """Append one position to every row; returns the states after the last layer, normed when `finish`.
+
+        `positions` are the rotary positions, the rows' lengths when not given.
+        """
+        x = x.contiguous()
+        h = torch.empty_like(x)
+        B = len(x)
+        if positions is None:
+            by, turns = self._rotations, cache.lengths
+        else:
+            by, turns = _rotations(self._sizes, positions), torch.arange(B)
+        job = self._job
+        if job[kernel.BATCH] != B or not len(self._scratch):
+            self._resize(B)
+        job[kernel.FINISH] = finish
+        job[kernel.X], job[kernel.H] = x.data_ptr(), h.data_ptr()
+        job[kernel.LENGTHS] = cache.lengths.data_ptr()
+        job[kernel.ROTATIONS], job[kernel.TURNS] = by.data_ptr(), turns.data_ptr()
+        job[kernel.KEYS], job[kernel.VALUES] = cache.keys.data_ptr(), cache.values.data_ptr()
+        self._team.run(job)
+        return h
+
+    def _header(self, n_layers: int, cache: LlamaCache) -> np.ndarray:
+        sizes, team = self._sizes, self._team
+        job = np.zeros(kernel.HEADER + n_layers * kernel.PER_LAYER, dtype=np.int64)
+        job[kernel.HEADER :] = self._addresses[:-1]
+        job[kernel.NORM] = self._addresses[-1]
+        job[kernel.LAYERS], job[kernel.WIDTH], job[kernel.FFN] = n_layers, sizes.d_model, sizes.ffn_dim
+        job[kernel.HEADS], job[kernel.KV_HEADS] = sizes.n_heads, sizes.n_kv_heads
+        job[kernel.HEAD_WIDTH], job[kernel.CAPACITY] = sizes.head_dim, cache.keys.shape[3]
+        job[kernel.THREADS], job[kernel.BARRIER], job[kernel.RANK] = team.size, team.barrier, team.rank
+        job[kernel.EPSILON] = self._epsilon.ctypes.data
+        return job
+
+    def _resize(self, batch: int) -> None:
+        sizes, job = self._sizes, self._job
+        heads = sizes.n_heads + 2 * sizes.n_kv_heads
+        row = (heads + sizes.n_heads) * sizes.head_dim
+        shared = batch * (row + sizes.d_model + 2 * sizes.ffn_dim)
+        private = batch * max(sizes.d_model, sizes.ffn_dim) + sizes.head_dim + int(job[kernel.CAPACITY])
+        self._scratch = np.zeros(shared + self._team.size * private, dtype=np.float32)
+        job[kernel.BATCH], job[kernel.SCRATCH] = batch, self._scratch.ctypes.data
+
+
+class _Team:
+    """The threads of the OpenMP runtime that torch has loaded, or just this one."""
+
+    def __init__(self, nbytes: int):
+        self.size, self.barrier, self.rank = 1, 0, 0
+        self._start: Callable | None = None
+        self._step = kernel.compiled().address
+        self._alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._step)
+        most = min(torch.get_num_threads(), nbytes // BYTES_PER_THREAD)
+        if most > 1:
+            self._find_openmp(most)
+
+    def run(self, job: np.ndarray) -> None:
+        if self._start is None:
+            self._alone(job.ctypes.data)
+        else:
+            self._start(self._step, job.ctypes.data, self.size, 0)
+
+    def _find_openmp(self, size: int) -> None:
+        if "OpenMP" not in torch.__config__.parallel_info():
+            return
+        try:
+            library = ctypes.CDLL("libgomp.so.1")  # torch's copy: it is loaded already under this name
+            start, barrier, rank = library.GOMP_parallel, library.GOMP_barrier, library.omp_get_thread_num
+        except (OSError, AttributeError):
+            return
+        start.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+        start.restype = None
+        self._start, self.size = start, size
+        self.barrier = ctypes.cast(barrier, ctypes.c_void_p).value or 0
+        self.rank = ctypes.cast(rank, ctypes.c_void_p).value or 0
+
+
+def _in_order(layer: Layer) -> list[Tensor]:
+    attention, feed_forward = layer.self_attn, layer.mlp
+    return [
+        layer.input_layernorm.weight,
+        attention.q_proj.weight,
+        attention.k_proj.weight,
+        attention.v_proj.weight,
+        attention.o_proj.weight,
+        layer.post_attention_layernorm.weight,
+        feed_forward.gate_proj.weight,
+        feed_forward.up_proj.weight,
+        feed_forward.down_proj.weight,
+    ]
+
+
+def _rotations(sizes: LlamaSizes, positions: Int[Tensor, "R"]) -> Float[Tensor, "R Dh"]:
+    """Each position's cosines, then its sines."""
+    angles = positions[:, None].float() * rotary_frequencies(sizes)
+    return torch.cat((angles.cos(), angles.sin()), dim=-1)

@@ -1,0 +1,110 @@
+"""The suite of backbones, and what the suite does not ask."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_llama.factory import build
+from valle_llama.options import LlamaOptions
+from valle_llama.plugin import SPEC
+
+from valle_core.interfaces import Backbone, Cache
+from valle_core.plugin import UserError
+from valle_core.testing import arch
+from valle_core.types import PackedMask, SequenceMask
+
+OPTIONS = {"d_model": 32, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "ffn_dim": 48}
+
+
+def small(kernel, **changes):
+    return build(LlamaOptions(**OPTIONS | changes), attention=kernel)
+
+
+@pytest.mark.parametrize("decode_step", ["fused", "layers"])
+@pytest.mark.parametrize("check", arch.CHECKS + arch.POSITION_CHECKS, ids=lambda check: check.__name__)
+def test_it_passes_the_suite(kernel, check, decode_step):
+    check(lambda: small(kernel, dropout=0.3, max_length=24, decode_step=decode_step))
+
+
+def test_it_satisfies_the_protocols_and_its_spec(kernel):
+    model = small(kernel)
+    assert isinstance(model, Backbone)
+    assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
+    assert model.mask_forms == SPEC.capabilities
+
+
+@torch.no_grad()
+def test_nan_in_the_padding_stays_there(kernel):
+    model, x = small(kernel).eval(), torch.randn(2, 6, 32)
+    mask = SequenceMask(lengths=torch.tensor([4, 6]), prefix=torch.tensor([4, 0]), query_start=torch.zeros(2).long())
+    positions = torch.arange(6).expand(2, -1)
+    clean = model(x, mask, positions).h
+    x[0, 4:] = float("nan")
+    torch.testing.assert_close(model(x, mask, positions).h[0, :4], clean[0, :4])
+
+
+@torch.no_grad()
+def test_a_window_is_handed_to_the_kernel_on_every_path(kernel):
+    model, x = small(kernel).eval(), torch.randn(1, 6, 32)
+    window = SequenceMask(lengths=torch.tensor([6]), prefix=torch.zeros(1).long(), query_start=torch.zeros(1).long(),
+                          window=2, form="causal")  # fmt: skip
+    want = model(x, window, torch.arange(6)[None]).h
+    cache = model.new_cache(1, 6, torch.float32, torch.device("cpu"))
+    for i in range(6):
+        start = torch.tensor([i])
+        mask = SequenceMask(lengths=start + 1, prefix=window.prefix, query_start=start, window=2, form="causal")
+        torch.testing.assert_close(model(x[:, i : i + 1], mask, start[None], cache=cache).h, want[:, i : i + 1])
+
+
+def test_packed_rows_have_no_cache(kernel):
+    model = small(kernel)
+    cache = model.new_cache(1, 9, torch.float32, torch.device("cpu"))
+    mask = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
+    with pytest.raises(UserError, match="not packed segments"):
+        model(torch.randn(1, 9, 32), mask, torch.arange(9)[None], cache=cache)
+
+
+def test_gradient_checkpointing_changes_no_gradient(kernel):
+    grads = []
+    for checkpointing in (False, True):
+        torch.manual_seed(2)
+        model = small(kernel, gradient_checkpointing=checkpointing, dropout=0.3).train()
+        x, lengths = torch.randn(2, 5, 32), torch.tensor([5, 3])
+        model(x, SequenceMask.causal(lengths), torch.arange(5).expand(2, -1)).h.square().sum().backward()
+        grads.append([parameter.grad for name, parameter in model.named_parameters() if name != "norm.weight"])
+    for plain, recomputed in zip(*grads, strict=True):
+        torch.testing.assert_close(plain, recomputed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n_heads": 5}, "n_heads = 5 must divide d_model = 32"),
+        ({"n_kv_heads": 3}, "n_kv_heads = 3 must divide n_heads = 4"),
+        ({"n_heads": 32, "n_kv_heads": None}, "odd width 1"),
+        ({"n_layers": 0}, "n_layers = 0"),
+        ({"ffn_dim": -1}, "ffn_dim = -1"),
+        ({"dropout": 1.0}, "dropout = 1.0"),
+        ({"rope_theta": 0.0}, "rope_theta"),
+        ({"max_length": 0}, "max_length = 0"),
+    ],
+)
+def test_impossible_sizes_are_refused_by_name(kernel, changes, words):
+    with pytest.raises(UserError, match=words):
+        small(kernel, **changes)
+
+
+def test_without_a_kernel_it_says_what_to_choose():
+    with pytest.raises(UserError, match="--attention"):
+        build(LlamaOptions(), attention=None)
+
+
+def test_the_cache_says_what_it_holds(kernel):
+    cache = small(kernel).new_cache(2, 7, torch.float16, torch.device("cpu"))
+    assert cache.nbytes == 2 * 3 * 2 * 2 * 8 * 8 * 2 + 2 * 8
+
+
+def test_rewinding_forward_is_refused(kernel):
+    cache = small(kernel).new_cache(2, 4, torch.float32, torch.device("cpu"))
+    with pytest.raises(UserError, match="cannot rewind"):
+        cache.rewind(torch.tensor([1, 0]))
