@@ -10,7 +10,7 @@ import pytest
     [
         ("a: 1\nsteps: 3", "run.yaml:1: unknown key 'a'. Keys: arch, sampler"),
         ("steps: 1\nstesp: 3", "run.yaml:2: unknown key 'stesp'. Did you mean 'steps'?"),
-        ("arch:\n  name: net\n  d_modl: 3", "run.yaml:3: arch 'net' has no option 'd_modl'. Did you mean 'd_model'? Options: d"),
+        ("arch:\n  name: net\n  d_modl: 3", "run.yaml:3: arch 'net' has no option 'd_modl'. Did you mean 'd_model'? "),
         ("model:\n  widht: 3", "run.yaml:2: unknown key 'model.widht'. Did you mean 'width'? Keys: sum"),
         ("\n\nsteps: abc", "run.yaml:3: steps: expected an integer, got 'abc'"),
         ("steps: 1.5", "run.yaml:1: steps: expected an integer, got 1.5"),

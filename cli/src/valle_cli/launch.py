@@ -10,6 +10,9 @@ from valle_cli.compose import Composed
 from valle_core.config.layer import nearest
 from valle_core.plugin import UserError
 
+INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
 
 def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
     """Run `app` (a `typer.Typer`, or a `Composed` command) as `valle NAME` on `argv`; returns an exit code."""
@@ -28,6 +31,8 @@ def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None
         raise KeyboardInterrupt from error
     except typer.TyperException as error:
         raise UserError(_plain(error)) from error
+    if result == INTERRUPTED:
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else None
 
 

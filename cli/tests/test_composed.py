@@ -1,0 +1,207 @@
+"""A command whose options come from the plugins on its own command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import pytest
+import typer
+from valle_cli.compose import Composed, Setup
+from valle_cli.launch import launch
+from valle_cli.main import run
+from valle_cli.rows import attribute_texts
+
+from valle_core.config.schema import Schema, Section, Slot
+
+PLUGINS = """
+from dataclasses import dataclass, field
+from valle_core.plugin import PluginSpec
+def spec(name, options, kind="arch", **more):
+    return PluginSpec(kind=kind, name=name, api=1, summary="", factory="acme_nets:none", options="acme_nets:" + options,
+                      **more)
+BIG, SMALL = spec("big", "Big", advisories=("Big is slow.",)), spec("small", "Small")
+KEEP, TRIM = spec("keep", "Keep", "sampler"), spec("trim", "Trim", "sampler")
+@dataclass(frozen=True, kw_only=True)
+class Big:
+    '''Options.
+
+    Attributes:
+        hidden_size: width of [B, T, D],
+            in numbers.
+        tied: share the tables.
+    '''
+    hidden_size: int = 512
+    tied: bool = True
+@dataclass(frozen=True, kw_only=True)
+class Small:
+    depth: int = field(default=2, metadata={"help": "how deep it is"})
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    p: float = 0.9
+    k: int = 5
+@dataclass(frozen=True, kw_only=True)
+class Trim:
+    p: float = 0.1
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """Numbers of a run.
+
+    Attributes:
+        steps: optimizer steps.
+    """
+
+    steps: int = 10
+    mode: Literal["fast", "slow"] = "fast"
+    levels: tuple[int, ...] = (0,)
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    sum_embeddings: bool = False
+
+
+SCHEMA = Schema(
+    (Slot("arch", "arch", "big"), Slot("sampler", "sampler", ("keep",), many=True)),
+    (Section("training", Training, flat=True, help="The run"), Section("model", Model)),
+)
+
+
+@pytest.fixture
+def command(install, capsys, monkeypatch):
+    """`command("--steps 3")` → (exit code, what the function received, stdout, stderr)."""
+    names = {"big": "BIG", "small": "SMALL"}
+    samplers = {"keep": "KEEP", "trim": "TRIM"}
+    install(
+        "acme",
+        {
+            "valle.arch": {name: f"acme_nets:{spec}" for name, spec in names.items()},
+            "valle.sampler": {name: f"acme_nets:{spec}" for name, spec in samplers.items()},
+        },
+        acme_nets=PLUGINS,
+    )
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def command(line: str):
+        received: list = []
+
+        def train(
+            setup: Setup,
+            text: Annotated[str, typer.Argument(help="what to say")] = "",
+            *,
+            out: Annotated[str, typer.Option(help="file to write")] = "a.wav",
+        ) -> None:
+            """Train [something]."""
+            received.append((setup.resolved, text, out))
+
+        app = Composed(SCHEMA, train, examples=["valle train --arch big"])
+        monkeypatch.setattr("valle_cli.main._dispatch", lambda words, safe: launch(app, "train", words, safe=safe))
+        code = run(line.split())
+        captured = capsys.readouterr()
+        return code, received[0] if received else None, captured.out, captured.err
+
+    return command
+
+
+def test_help_has_a_panel_for_each_selected_plugin_with_help_and_default(command):
+    _, received, out, _ = command("--arch small --sampler keep --sampler trim --help")
+    assert received is None
+    for text in (
+        "arch small (acme 1.0)", "--arch.depth", "how deep it is [default: 2]", "sampler keep (acme 1.0)",
+        "sampler trim (acme 1.0)", "--sampler.p", "The run", "--steps", "optimizer steps. [default: 10]", "fast|slow",
+        "--no-quiet", "--no-model.sum-embeddings", "Train [something].", "valle train --arch big", "what to say",
+    ):  # fmt: skip
+        assert text in out, text
+    assert out.count("--sampler.p") == 2
+    assert "hidden-size" not in out
+
+
+def test_help_reads_texts_from_the_docstring_and_keeps_brackets(command):
+    out = command("--help")[2]
+    assert "width of [B, T, D], in numbers. [default: 512]" in " ".join(out.replace("│", " ").split())
+
+
+def test_help_follows_the_plugin_named_in_the_file(command, tmp_path):
+    (tmp_path / "run.yaml").write_text("arch: {name: small, depth: 9}")
+    assert "--arch.depth" in command(f"--config {tmp_path}/run.yaml --help")[2]
+    assert "--arch.depth" in command("--set arch=small --help")[2]
+
+
+def test_options_of_plugins_sections_and_the_command_itself_arrive(command):
+    line = (
+        "hello --arch.hidden-size 3 --no-arch.tied --steps=4 --levels 1 --levels 2 --model.sum-embeddings --out b.wav"
+    )
+    code, (resolved, text, out), _, _ = command(line)
+    assert (code, text, out) == (0, "hello", "b.wav")
+    big = resolved.part("arch").options
+    assert (big.hidden_size, big.tied) == (3, False)
+    training = resolved.sections["training"]
+    assert (training.steps, training.levels) == (4, (1, 2))
+    assert resolved.sections["model"].sum_embeddings
+
+
+def test_flags_beat_set_and_set_beats_the_file(command, tmp_path):
+    (tmp_path / "run.yaml").write_text("steps: 1\nmode: slow\narch: {hidden_size: 1}")
+    line = f"--config={tmp_path}/run.yaml --set arch.hidden_size=2 --set steps=2 --steps 3"
+    resolved = command(line)[1][0]
+    assert resolved.sections["training"].steps == 3
+    assert resolved.sections["training"].mode == "slow"
+    assert resolved.part("arch").options.hidden_size == 2
+
+
+def test_options_of_a_chain_go_to_the_plugin_named_before_them(command):
+    resolved = command("--sampler keep --sampler.p 0.5 --sampler.k 7 --sampler trim --sampler.p 0.2")[1][0]
+    assert [(part.name, part.options.p) for part in resolved.parts["sampler"]] == [("keep", 0.5), ("trim", 0.2)]
+
+
+def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
+    assert command("")[3] == "note: arch 'big': Big is slow.\n"
+    assert command("--arch small")[3] == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("--arch retnet-hf --help", "arch 'retnet-hf' is not installed. Install it with: pip install valle-retnet"),
+        ("--arch bgi", "there is no arch 'bgi'. Did you mean 'big'?"),
+        ("--arch.hiden-size 3", "there is no option --arch.hiden-size of arch 'big'. Did you mean '--arch.h"),
+        ("--arch.depth 3", "there is no option --arch.depth of arch 'big'."),
+        ("--sampler.q 3", "there is no option --sampler.q of sampler 'keep'. Options: --sampler.p, --sampler.k"),
+        ("--model.sum 3", "there is no option --model.sum."),
+        ("--stesp 3", "there is no option --stesp. Did you mean '--steps'? See --help"),
+        ("--steps", "--steps needs a value"),
+        ("--steps many", "--steps: steps: expected an integer, got 'many'"),
+        ("--mode medium", "--mode: mode: expected one of fast, slow, got 'medium'"),
+        ("--config nowhere.yaml", "cannot read nowhere.yaml: No such file or directory."),
+        ("--set arch.hiden_size=3", "--set arch.hiden_size: arch 'big' has no option 'hiden_size'. Did you mean"),
+        ("one two", "Got unexpected extra argument"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_one_line_and_exit_code_two(command, line, error):
+    code, received, out, err = command(line)
+    assert (code, received, out) == (2, None, "")
+    assert err.startswith(f"error: {error}")
+    assert err.count("\n") == 1
+
+
+def test_words_after_two_dashes_are_the_commands_own(command):
+    assert command("--steps 3 -- --steps")[1][1] == "--steps"
+
+
+def test_texts_of_attributes_are_read_with_their_continuations():
+    class Documented:
+        """Title.
+
+        Attributes:
+            one: first
+                line.
+            two (int): second.
+
+        More text: not an attribute.
+        """
+
+    assert attribute_texts(Documented) == {"one": "first line.", "two": "second."}

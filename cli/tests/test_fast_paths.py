@@ -1,0 +1,32 @@
+"""What must answer at once imports neither torch nor pydantic nor Typer, whatever is installed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "numpy", "pydantic", "typer", "rich", "yaml", "pluggy", "transformers", "importlib.metadata")
+ALLOWED = {"--version": {"importlib.metadata"}}
+
+
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "list-plugins", "list-plugins --json", "list-plugins --help", "bench",
+                "plugins info greedy", "no-such-command"],
+)  # fmt: skip
+def test_a_fast_command_imports_nothing_heavy(command):
+    code = (
+        "import sys; from valle_cli.main import run\n"
+        f"run({command.split()!r})\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stderr.splitlines()[-1]))
+    assert loaded <= ALLOWED.get(command, set())
+
+
+def test_help_of_a_leaf_command_does_not_import_torch():
+    code = "import sys; from valle_cli.main import run\nrun(['bench', 'startup', '--help'])\nsys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -1,0 +1,131 @@
+"""Exit codes, one-line errors, root help and commands of plugins."""
+
+from __future__ import annotations
+
+import pytest
+from valle_cli.commands.table import COMMANDS
+
+APP = """
+import typer
+from valle_core.plugin import CommandSpec, UserError
+HELLO = CommandSpec(name="hello", api=1, summary="Says hello", app="acme_hello:app")
+OLD = CommandSpec(name="old", api=9, summary="Too new", app="acme_hello:app")
+LOST = CommandSpec(name="lost", api=1, summary="Nowhere", app="acme_hello:nothing")
+app = typer.Typer()
+@app.command()
+def hello(name: str = "you", fail: str = ""):
+    if fail == "user":
+        raise UserError("the name is wrong")
+    if fail == "interrupt":
+        raise KeyboardInterrupt
+    if fail == "bug":
+        raise RuntimeError("two\\nlines")
+    if fail == "exit":
+        raise typer.Exit(7)
+    print("hello", name)
+"""
+BROKEN = "raise SystemExit(1)"
+
+
+@pytest.fixture
+def hello(install):
+    entries = {name: f"acme_hello:{name.upper()}" for name in ("hello", "old", "lost")}
+    install("acme", {"valle.commands": {**entries, "shot": "acme_shot:SPEC"}}, acme_hello=APP, acme_shot=BROKEN)
+
+
+def test_help_lists_every_built_in_command_with_its_summary(valle):
+    for argv in ([], ["--help"], ["-h"], ["help"]):
+        code, out, _ = valle(*argv)
+        assert code == 0
+        for command in COMMANDS:
+            assert f"  {command.name} " in out
+            assert command.summary in out
+
+
+def test_help_lists_commands_of_plugins_and_survives_broken_ones(valle, hello):
+    code, out, err = valle("--help")
+    assert code == 0
+    assert "hello          Says hello" in out
+    assert "shot           (broken)" in out
+    assert err == ""
+
+
+def test_a_command_of_a_plugin_runs(valle, hello):
+    assert valle("hello", "--name", "world") == (0, "hello world\n", "")
+
+
+@pytest.mark.parametrize(
+    ("fail", "code", "line"),
+    [
+        ("user", 2, "error: the name is wrong\n"),
+        ("interrupt", 130, "error: interrupted\n"),
+        ("bug", 1, "error: RuntimeError: two lines (unexpected; --debug shows the traceback)\n"),
+        ("exit", 7, ""),
+    ],
+)
+def test_failures_are_one_line_and_an_exit_code(valle, hello, fail, code, line):
+    assert valle("hello", "--fail", fail) == (code, "", line)
+
+
+@pytest.mark.parametrize("position", [0, 1, 3])
+def test_a_traceback_is_shown_only_with_debug_which_stands_anywhere(valle, hello, position):
+    argv = ["hello", "--fail", "user"]
+    argv.insert(position, "--debug")
+    code, _, err = valle(*argv)
+    assert code == 2
+    assert "Traceback" in err
+    assert err.endswith("error: the name is wrong\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["hello", "--nmae", "x"], "error: there is no option --nmae. Did you mean '--name'? See --help"),
+        (["shot"], "error: command 'shot' (acme 1.0) is broken: importing acme_shot called sys.exit(1)."),
+        (["old"], "error: command 'old' (acme 1.0) is incompatible: written for command API 9"),
+        (["lost"], "error: command 'lost' (acme 1.0) is broken: AttributeError"),
+        (["helo"], "error: there is no command 'helo'. Did you mean 'hello'? See: valle --help"),
+        (["bench", "strtup"], "error: there is no command 'bench strtup'. Did you mean 'bench startup'?"),
+        (["--nonsense"], "error: unknown option '--nonsense'."),
+        (["list-plugins", "--kid"], "error: valle list-plugins: unrecognized arguments: --kid"),
+        (["list-plugins", "--kind", "x"], "error: valle list-plugins: argument --kind: invalid choice: 'x'"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_one_line(valle, hello, argv, line):
+    code, out, err = valle(*argv)
+    assert (code, out) == (2, "")
+    assert err.startswith(line)
+    assert err.count("\n") == 1
+
+
+def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, monkeypatch):
+    monkeypatch.setattr("sys.path", [])
+    assert valle("corpus") == (
+        2, "", "error: command 'corpus' is not installed. Install it with: pip install valle-espeak\n",
+    )  # fmt: skip
+
+
+def test_safe_leaves_out_the_commands_of_others(valle, hello):
+    assert "hello" not in valle("--safe", "--help")[1]
+    assert valle("hello", "--safe")[0] == 2
+
+
+def test_a_group_lists_its_commands(valle):
+    for argv in (["bench"], ["bench", "--help"]):
+        code, out, _ = valle(*argv)
+        assert code == 0
+        assert "bench startup" in out
+
+
+def test_the_version_is_that_of_the_distribution(valle):
+    code, out, _ = valle("--version")
+    assert code == 0
+    assert out.startswith("valle 0.")
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_every_command_has_help_with_examples(valle, command):
+    code, out, _ = valle(*command.split(), "--help")
+    assert code == 0
+    assert "xamples" in out
+    assert f"valle {command}" in out
