@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from valle_attention_sdpa import eager, plugin, sdpa
@@ -79,3 +81,25 @@ def test_a_step_gets_one_line_of_keys_for_each_row():
 def test_layers_of_one_forward_share_a_plan():
     planner, mask = sdpa.Planner(), SequenceMask.full(torch.tensor([5, 2]))
     assert planner.plan(mask, 5, 5) is planner.plan(mask, 5, 5)
+
+
+UNREAD = {
+    "causal": SequenceMask.causal(torch.tensor([6, 4])),
+    "full": SequenceMask.full(torch.tensor([6, 4])),
+    "causal without padding": replace(SequenceMask.causal(torch.tensor([6, 6])), padded=False),
+    "step": SequenceMask.causal(torch.tensor([6, 4]), query_start=torch.tensor([5, 3])),
+    "chunk without padding": replace(
+        SequenceMask.causal(torch.tensor([6, 6]), query_start=torch.tensor([3, 3])), padded=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_a_mask_promises_is_not_read_from_the_device(name, monkeypatch):
+    """A look at a tensor's value makes a GPU wait for everything before it."""
+    mask, kernel = UNREAD[name], sdpa.sdpa(KernelOptions())
+    queries = 1 if name == "step" else 3 if name.startswith("chunk") else 6
+    q, k = torch.randn(2, 4, queries, 8), torch.randn(2, 2, 6, 8)
+    for word in ("item", "tolist", "__bool__", "__int__", "__float__"):
+        monkeypatch.setattr(torch.Tensor, word, lambda *_: pytest.fail("the device was read"))
+    kernel(q, k, k, mask)

@@ -1,0 +1,52 @@
+"""Every installed attention backbone on every installed kernel that runs on a CPU, wrapped as a model wraps it."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import pytest
+import torch
+
+from valle_core.model.rows import MixedRows
+from valle_core.registry.loading import load
+from valle_core.testing import arch
+
+SIZES = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}
+
+
+def specs(kind):
+    found = {entry.name: load(entry.value) for entry in entry_points(group=f"valle.{kind}")}
+    return {name: spec for name, spec in found.items() if "cpu" in spec.devices and name != "default"}
+
+
+KERNELS = specs("attention")
+ARCHS = {name: spec for name, spec in specs("arch").items() if "attention" in spec.needs}
+
+
+def builder(backbone, kernel):
+    def build():
+        attention = load(kernel.factory)(load(kernel.options)())
+        wrapped = MixedRows(attention, kernel.capabilities)
+        return load(backbone.factory)(load(backbone.options)(**SIZES), attention=wrapped)
+
+    return build
+
+
+def test_the_default_distributions_are_installed():
+    """Without this the checks below would pass by finding nothing."""
+    assert {"eager", "sdpa", "math", "flash"} <= KERNELS.keys()
+    assert "transformer" in ARCHS
+
+
+@pytest.mark.parametrize("check", arch.CHECKS + arch.POSITION_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("backbone", ARCHS)
+def test_every_backbone_passes_the_suite_on_every_kernel(backbone, kernel, check):
+    check(builder(ARCHS[backbone], KERNELS[kernel]))
+
+
+@pytest.mark.parametrize("check", arch.CACHE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("backbone", ARCHS)
+def test_decoding_equals_the_full_forward_in_inference_mode(backbone, check):
+    with torch.inference_mode():
+        check(builder(ARCHS[backbone], KERNELS["sdpa"]))
