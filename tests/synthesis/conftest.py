@@ -30,13 +30,13 @@ class Tones:
 @pytest.fixture(scope="session")
 def tones(tmp_path_factory) -> Tones:
     folder = tmp_path_factory.mktemp("tones")
-    tone_corpus(folder / "wav", speakers=2, utterances=8, letters=5, seed=1)
+    tone_corpus(folder / "wav", speakers=2, utterances=4, letters=5, seed=1)
     options = PrepareOptions(source=folder / "wav", out=folder / "data")
     prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
     settings = {
         "data": str(folder / "data"), "out": str(folder / "run"), "device": "cpu", "arch": "transformer",
         "arch.d_model": "64", "arch.n_layers": "2", "arch.n_heads": "2", "arch.dropout": "0.0",
-        "steps": "300", "lr": "3e-3", "warmup": "20", "checkpoint_every": "300", "batching.seconds": "12",
+        "steps": "200", "lr": "2e-3", "warmup": "20", "checkpoint_every": "200", "batching.seconds": "12",
         "model.level_distribution": "list", "model.level_weights": "[0.7, 0.1, 0.1, 0.1]",
     }  # fmt: skip
     registry = Registry.open()

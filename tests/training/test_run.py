@@ -234,10 +234,10 @@ def kill_and_resume(data: Path, out: Path, whole: Path, kills: int, steps: str =
         process.kill()
         _, errors = process.communicate()
         assert b"error" not in errors.lower() or process.returncode == -signal.SIGKILL, errors.decode()
-        steps = RunFolder(out).steps()
-        assert steps, "a checkpoint was written before the kill"
-        assert steps[-1] >= done, "no saved step is lost"
-        done = steps[-1]
+        saved = RunFolder(out).steps()
+        assert saved, "a checkpoint was written before the kill"
+        assert saved[-1] >= done, "no saved step is lost"
+        done = saved[-1]
         latest = RunFolder(out).latest()
         assert read_manifest(latest).step == done
         for stem in ("model", "optimizer", "random"):

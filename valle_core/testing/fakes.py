@@ -23,11 +23,11 @@ _LOWEST_HZ, _OCTAVES = 60.0, 6.0
 
 
 class FakeCodec:
-    """One sine per frame: level 0 its loudness, level 1 its pitch, levels 2 and 3 refine pitch and loudness.
+    """One sine per frame: level 0 its pitch, level 1 its loudness, levels 2 and 3 refine pitch and loudness.
 
     16 kHz, hop 320, Q = 4, V = 32. A pure function of the samples of a frame, so padding and batching change
     nothing. The codebooks sum to (decibels, log₂ Hz). A tone from 60 Hz to 3.8 kHz survives encode → decode within
-    1 % in pitch and 0.5 dB in loudness; code 0 of level 0 is silence.
+    1 % in pitch and 0.5 dB in loudness; code 0 of level 1 is silence, and then all levels are 0.
     """
 
     sample_rate = 16_000
@@ -64,13 +64,14 @@ class FakeCodec:
         decibels = 10 * torch.log10(2 * x.square().mean(-1) + 1e-12)
         octaves = torch.log2(self._pitch(x) / _LOWEST_HZ)
         codes = torch.empty(B, F, _LEVELS, dtype=torch.long, device=wav.device)
-        for coarse, fine, value, step in ((0, 3, decibels - _FLOOR_DB, _STEP_DB), (1, 2, octaves, _OCTAVES / _CODES)):
+        for coarse, fine, value, step in ((1, 3, decibels - _FLOOR_DB, _STEP_DB), (0, 2, octaves, _OCTAVES / _CODES)):
             value = value.clamp(0, step * _CODES - 1e-9)
             codes[..., coarse] = (value / step).long()
             codes[..., fine] = ((value / step - codes[..., coarse]) * _CODES).long().clamp(0, _CODES - 1)
         frames = (lengths + self.hop - 1) // self.hop
         inside = torch.arange(F, device=wav.device)[None, :, None] < frames[:, None, None]
-        return codes.where(inside, 0), frames
+        audible = (codes[..., 1] > 0)[..., None]
+        return codes.where(inside & audible, 0), frames
 
     def decode(
         self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
@@ -105,7 +106,7 @@ class FakeCodec:
             raise UserError(f"codes of codec 'fake' must lie in 0 … {_CODES - 1}, found {int(codes.max())}")
         quantised = torch.stack([self.codebooks[q][codes[..., q]].double() for q in range(L)]).sum(0)
         quantised = quantised + self._centre(L, codes.device)
-        loudness = torch.where(codes[..., 0] > 0, 10 ** (quantised[..., 0] / 20), 0.0)
+        loudness = torch.where(codes[..., min(L, 2) - 1] > 0, 10 ** (quantised[..., 0] / 20), 0.0)
         hertz = 2 ** quantised[..., 1]
         turns = (hertz / self.sample_rate).repeat_interleave(self.hop, dim=1).cumsum(1) + phase
         wav = (turns * (2 * math.pi)).sin() * loudness.repeat_interleave(self.hop, dim=1)
@@ -116,7 +117,7 @@ class FakeCodec:
         decibels = _STEP_DB / 2 / (_CODES if L > 3 else 1)
         octaves = _OCTAVES / _CODES / 2 / (_CODES if L > 2 else 1)
         if L < 2:
-            octaves = _OCTAVES / 2 + math.log2(_LOWEST_HZ)  # no pitch given: the middle of the range
+            decibels = -12.0  # no loudness given
         return torch.tensor([decibels, octaves], dtype=torch.float64, device=device)
 
 
@@ -139,8 +140,8 @@ def _codebooks() -> Float[Tensor, "Q V d"]:
     """(decibels, log₂ Hz) of the lower edge of each code's cell; the levels sum."""
     steps = torch.arange(_CODES, dtype=torch.float32)
     books = torch.zeros(_LEVELS, _CODES, 2)
-    books[0, :, 0] = _FLOOR_DB + steps * _STEP_DB
-    books[1, :, 1] = math.log2(_LOWEST_HZ) + steps * (_OCTAVES / _CODES)
+    books[0, :, 1] = math.log2(_LOWEST_HZ) + steps * (_OCTAVES / _CODES)
+    books[1, :, 0] = _FLOOR_DB + steps * _STEP_DB
     books[2, :, 1] = steps * (_OCTAVES / _CODES**2)
     books[3, :, 0] = steps * (_STEP_DB / _CODES)
     return books
