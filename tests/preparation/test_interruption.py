@@ -139,3 +139,22 @@ def test_a_failed_write_keeps_the_old_file_and_names_the_place(tmp_path, monkeyp
         files.write_text(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_while_a_changed_recording_is_prepared_again_the_dataset_is_refused(tmp_path, small_groups):
+    tone_corpus(tmp_path / "corpus", speakers=3, utterances=4)
+    run(tmp_path / "corpus", tmp_path / "out", "files")
+    tone_corpus(tmp_path / "corpus", speakers=3, utterances=4, seed=1)
+
+    def interrupt(done, total, seconds):
+        if done >= 8:
+            raise KeyboardInterrupt
+
+    options = PrepareOptions(source=tmp_path / "corpus", out=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake", progress=interrupt)
+    with pytest.raises(UserError, match="half-written"):
+        open_dataset(tmp_path / "out")
+    run(tmp_path / "corpus", tmp_path / "out", "files")
+    dataset = open_dataset(tmp_path / "out")
+    assert all(dataset.record(id).hash() == dataset.row(id).hash for id in dataset.ids)
