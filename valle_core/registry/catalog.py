@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
 from valle_core.registry.kinds import Kind
@@ -46,7 +46,7 @@ class Entry:
 def examine(kind: Kind, found: Found) -> Entry:
     """Import the spec of one entry point, guarded, and say whether it can be used."""
     try:
-        spec = load_spec(found.value)
+        spec: Any = load_spec(found.value)
     except LoadError as error:
         return _entry(kind, found, "broken", str(error), f"pip install -U {found.distribution}, or uninstall it")
     if complaint := _complaint(kind, found, spec):
@@ -56,7 +56,7 @@ def examine(kind: Kind, found: Found) -> Entry:
     return _with_requirements(kind, found, spec, why="", mend="")
 
 
-def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: object = None) -> Entry:
+def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: Any = None) -> Entry:
     return Entry(
         kind=kind,
         name=found.name,
@@ -65,11 +65,11 @@ def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: 
         status=status,
         why=why,
         mend=mend,
-        spec=spec,  # type: ignore[arg-type]
+        spec=spec,
     )
 
 
-def _complaint(kind: Kind, found: Found, spec: object) -> str:
+def _complaint(kind: Kind, found: Found, spec: Any) -> str:
     """What makes the object behind an entry point no spec of this kind, or ""."""
     if not isinstance(spec, kind.spec):
         return f"{found.value} is a {type(spec).__name__}, expected a {kind.spec.__name__}"
@@ -92,7 +92,7 @@ def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSp
     return _entry(kind, found, "incompatible", written, upgrade, spec)
 
 
-def _with_requirements(kind: Kind, found: Found, spec, *, why: str, mend: str) -> Entry:
+def _with_requirements(kind: Kind, found: Found, spec: Any, *, why: str, mend: str) -> Entry:
     missing = [need for need in getattr(spec, "requires", ()) if not is_importable(need.module)]
     if missing:
         modules = ", ".join(need.module for need in missing)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import io
 import sys
 from collections.abc import Iterator
-from importlib.machinery import PathFinder
 
 HEAVY = frozenset({"torch"})
 """A spec module that imports one of these would slow down every listing; it is refused instead."""
@@ -52,6 +52,7 @@ def load(reference: str) -> object:
 
 def load_spec(reference: str) -> object:
     """As `load`, for spec modules: they must not import torch."""
+    target: object = None
     with _without_heavy() as guard:
         try:
             target = load(reference)
@@ -92,7 +93,7 @@ def _find(name: str, search: list[str] | None) -> importlib.machinery.ModuleSpec
     try:
         if search is None:
             return importlib.util.find_spec(name)
-        return PathFinder.find_spec(name, search)
+        return importlib.machinery.PathFinder.find_spec(name, search)
     except (ImportError, ValueError, AttributeError):
         return None
 

@@ -71,10 +71,11 @@ def scan(path: Sequence[str] | None = None) -> Scan:
                 seen.add(name)
                 found.extend(_read_folder(os.path.join(entry, child), stem, version))
     for finder in sys.meta_path if path is None else ():
-        if hasattr(finder, "find_distributions") and getattr(finder, "__name__", "") != "PathFinder":
+        find = getattr(finder, "find_distributions", None)
+        if find is not None and getattr(finder, "__name__", "") != "PathFinder":
             from importlib.metadata import DistributionFinder
 
-            _ask(finder.find_distributions(DistributionFinder.Context()), found, seen)
+            _ask(find(DistributionFinder.Context()), found, seen)
     return Scan(tuple(found), frozenset(seen))
 
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from valle_cli.commands.table import COMMANDS, GROUPS
 from valle_core.plugin import CommandSpec, UserError
@@ -80,12 +81,12 @@ def _dispatch(words: list[str], *, safe: bool) -> int | None:
     return _plugin_command(words, safe=safe)
 
 
-def _invoke(module: object, name: str, argv: list[str], *, safe: bool) -> int | None:
+def _invoke(module: Any, name: str, argv: list[str], *, safe: bool) -> int | None:
     if hasattr(module, "main"):
         return module.main(argv, safe=safe)
     from valle_cli.launch import launch
 
-    return launch(module.app, name, argv, safe=safe)  # type: ignore[attr-defined]
+    return launch(module.app, name, argv, safe=safe)
 
 
 def _plugin_command(words: list[str], *, safe: bool) -> int | None:

@@ -1,0 +1,60 @@
+"""`valle prepare`: a folder of recordings becomes a dataset of phonemes and codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated
+
+import torch
+import typer
+
+from valle_cli.compose import Composed, Setup
+from valle_cli.progress import StepBar
+from valle_core.api import PREPARE_SCHEMA, build, preflight, prepare_dataset
+from valle_core.plugin import UserError
+
+EXAMPLES = (
+    "valle prepare recordings/ --out data/",
+    "valle prepare LJSpeech-1.1/ --out data/ --language en-us --storage shards",
+    "valle prepare recordings/ --out data/ --codec mel-gl --device cpu",
+)
+
+
+def prepare(
+    setup: Setup,
+    *,
+    source: Annotated[
+        str, typer.Argument(help="folder: {group}/{speaker}/*.wav with .txt beside, or LJSpeech", show_default=False)
+    ] = "",
+    device: Annotated[str, typer.Option(help="torch device of the codec: auto, cpu, cuda")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """Turn recordings with transcripts into a dataset of phonemes and codec codes.
+
+    May be interrupted at any moment and run again; a second run does no work. What cannot be used is
+    reported with its reason and left out.
+    """
+    options = setup.resolved.sections["prepare"]
+    options = dataclasses.replace(options, source=source) if source else options
+    if not str(options.source) or str(options.source) == ".":
+        raise UserError("no folder of recordings given; name it: valle prepare FOLDER --out data/")
+    where = "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
+    selected = preflight(setup.registry, setup.resolved.choices(), device=where.split(":")[0])
+    target = torch.device(where)
+    with StepBar(0, shown=not (quiet or as_json), unit="recording") as bar:
+        codec = build(selected["codec"][0], setup.resolved.part("codec").options, device=target)
+        frontend = build(selected["frontend"][0], setup.resolved.part("frontend").options)
+        report = prepare_dataset(
+            options,
+            codec=codec,
+            frontend=frontend,
+            frontend_name=setup.resolved.part("frontend").name,
+            device=target,
+            progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
+        )
+    typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.text())
+
+
+app = Composed(PREPARE_SCHEMA, prepare, examples=EXAMPLES)
