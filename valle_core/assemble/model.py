@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from valle_core.assemble.part import build
-from valle_core.config.schema import Resolved, Schema, Section, Slot
+from valle_core.config.schema import Resolved
 from valle_core.interfaces import Codec
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
@@ -19,12 +19,6 @@ from valle_core.plugin import UserError
 from valle_core.registry.select import Selected
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import CodecIdentity
-
-MODEL_SCHEMA = Schema(
-    slots=(Slot("arch", "arch", "llama"), Slot("attention", "attention", "sdpa")),
-    sections=(Section("model", ModelOptions, help="Codec language model"),),
-)
-"""What a checkpoint must know to build its model again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,15 +77,6 @@ def build_model(
         per_language_text=options.per_language_text,
     )
     return CodecLM(backbone, vocabulary, options, codebooks)
-
-
-def model_part(resolved: Resolved) -> Resolved:
-    """The part of a larger configuration that `MODEL_SCHEMA` describes."""
-    return Resolved(
-        parts={slot.name: resolved.parts[slot.name] for slot in MODEL_SCHEMA.slots},
-        sections={section.name: resolved.sections[section.name] for section in MODEL_SCHEMA.sections},
-        schema=MODEL_SCHEMA,
-    )
 
 
 def build_codec(selected: Selected, options: Any, *, device: Any) -> Codec:

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from valle_core.assemble.model import MODEL_SCHEMA, ModelFacts, build_model
+from valle_core.assemble.model import ModelFacts, build_model
+from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.resolve import resolve

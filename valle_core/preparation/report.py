@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from valle_core.files import write_json
 from valle_core.preparation.recordings import Rejection
@@ -61,7 +62,11 @@ class PrepareReport:
 
     def write(self) -> None:
         """Write the lasting part as JSON beside the dataset."""
-        content = {
+        write_json(self.out / REPORT, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """The lasting part: what is in the dataset and what was left out, and why."""
+        return {
             "found": self.found,
             "utterances": self.utterances,
             "seconds": self.seconds,
@@ -73,7 +78,6 @@ class PrepareReport:
                 for rejection in self.rejected
             ],
         }
-        write_json(self.out / REPORT, content)
 
 
 def reasons_text(reasons: dict[str, int]) -> str:

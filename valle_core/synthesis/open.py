@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from valle_core.assemble.device import choose_device
 from valle_core.assemble.model import build_codec
 from valle_core.assemble.part import build
 from valle_core.checkpoint.load import LoadedModel, load_model
@@ -33,7 +34,7 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
     options: SynthesisOptions = resolved.sections["synthesis"]
     if not options.model:
         raise UserError("no model given; name the folder of a run with --model")
-    device = _device(options.device)
+    device = choose_device(options.device)
     selected = preflight(registry, resolved.choices(), device=device.type, dtype=options.dtype)
     dtype: torch.dtype = getattr(torch, options.dtype)
     overrides = [("attention", part.name) for part in resolved.parts["attention"]]
@@ -92,18 +93,6 @@ def _slot(name: str, resolved: Resolved, registry: Registry, default: str) -> Re
     if resolved.parts.get(name):
         return Resolved(parts={name: resolved.parts[name]}, sections={}, schema=schema)
     return resolve(schema, registry)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"device '{name}' is unknown; use cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device '{name}' is not there; use --device cpu")
-    return device
 
 
 def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:

@@ -55,6 +55,16 @@ class Speech:
         """Duration."""
         return self.wav.shape[-1] / self.sample_rate
 
+    def notes(self, request: Request) -> list[str]:
+        """What the listener should know: the bound was hit, phonemes were unknown."""
+        lines = []
+        if not self.stopped:
+            lines.append(f"'{request.text}' ran into its bound of {self.seconds:.2f} s and was cut off there")
+        if self.unknown:
+            named = ", ".join(f"'{symbol}' × {count}" for symbol, count in self.unknown.items())
+            lines.append(f"'{request.text}' has phonemes the model has never seen: {named}")
+        return lines
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:

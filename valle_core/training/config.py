@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from valle_core.assemble.model import MODEL_SCHEMA
+from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.config.schema import Schema, Section, Slot
 from valle_core.data.options import BatchOptions
 from valle_core.training.options import TrainOptions

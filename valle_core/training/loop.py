@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
+from valle_core.assemble.device import choose_device
 from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors, save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
@@ -142,17 +143,13 @@ def train_step(
 
 def make_accelerator(options: TrainOptions) -> Accelerator:
     """Device and precision of the run. Raises `UserError` where the device cannot do it."""
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"device '{device}' is not there; use --device cpu")
-    if options.precision == "fp16" and device == "cpu":
+    device = choose_device(options.device)
+    if options.precision == "fp16" and device.type == "cpu":
         raise UserError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
     # Accelerate keeps device and precision per process; a second run in one process may want others.
     AcceleratorState._reset_state(reset_partial_state=True)
     precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
-    return Accelerator(cpu=device == "cpu", mixed_precision=precision)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
 
 
 def progress(stream: ExampleStream, accelerator: Accelerator) -> dict[str, Any]:

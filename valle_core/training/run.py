@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 
-from valle_core.assemble.model import ModelFacts, build_codec, build_model, model_part
+from valle_core.assemble.device import choose_device
+from valle_core.assemble.model import ModelFacts, build_codec, build_model
 from valle_core.assemble.part import build
+from valle_core.assemble.schema import model_part
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.checkpoint.manifest import Manifest, PluginIdentity
 from valle_core.codes.identity import require_same
@@ -47,8 +49,8 @@ def run_training(
     run = _open_run(run_options)
     if not run_options.data:
         raise UserError("no dataset given; make one with `valle prepare` and name it with --data")
-    device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
-    selected = preflight(registry, resolved.choices(), device=device.split(":")[0])
+    device = choose_device(options.device)
+    selected = preflight(registry, resolved.choices(), device=device.type)
     dataset = open_dataset(Path(run_options.data), part="train")
     codebooks = _check_codec(resolved, selected, dataset)
     torch.manual_seed(options.seed)

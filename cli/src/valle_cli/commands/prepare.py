@@ -6,13 +6,11 @@ import dataclasses
 import json
 from typing import Annotated
 
-import torch
 import typer
 
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
-from valle_core.api import PREPARE_SCHEMA, build, preflight, prepare_dataset
-from valle_core.plugin import UserError
+from valle_core.preparation.config import PREPARE_SCHEMA
 
 EXAMPLES = (
     "valle prepare recordings/ --out data/",
@@ -24,8 +22,8 @@ EXAMPLES = (
 def prepare(
     setup: Setup,
     *,
-    source: Annotated[
-        str, typer.Argument(help="folder: {group}/{speaker}/*.wav with .txt beside, or LJSpeech", show_default=False)
+    folder: Annotated[
+        str, typer.Argument(help="{group}/{speaker}/*.wav with .txt beside, or LJSpeech", show_default=False)
     ] = "",
     device: Annotated[str, typer.Option(help="torch device of the codec: auto, cpu, cuda")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
@@ -36,13 +34,15 @@ def prepare(
     May be interrupted at any moment and run again; a second run does no work. What cannot be used is
     reported with its reason and left out.
     """
-    options = setup.resolved.sections["prepare"]
-    options = dataclasses.replace(options, source=source) if source else options
-    if not str(options.source) or str(options.source) == ".":
-        raise UserError("no folder of recordings given; name it: valle prepare FOLDER --out data/")
-    where = "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
-    selected = preflight(setup.registry, setup.resolved.choices(), device=where.split(":")[0])
-    target = torch.device(where)
+    from valle_core.assemble.device import choose_device
+    from valle_core.assemble.part import build
+    from valle_core.preparation.prepare import prepare as prepare_dataset
+    from valle_core.registry.preflight import preflight
+
+    settings = setup.resolved.sections["prepare"]
+    options = (dataclasses.replace(settings, source=folder) if folder else settings).options()
+    target = choose_device(device)
+    selected = preflight(setup.registry, setup.resolved.choices(), device=target.type)
     with StepBar(0, shown=not (quiet or as_json), unit="recording") as bar:
         codec = build(selected["codec"][0], setup.resolved.part("codec").options, device=target)
         frontend = build(selected["frontend"][0], setup.resolved.part("frontend").options)
@@ -54,7 +54,7 @@ def prepare(
             device=target,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
         )
-    typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.text())
+    typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
 
 
 app = Composed(PREPARE_SCHEMA, prepare, examples=EXAMPLES)

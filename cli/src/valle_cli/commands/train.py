@@ -11,7 +11,7 @@ import typer
 
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
-from valle_core.api import TRAIN_SCHEMA, RunFolder, draw_curve, open_observers, run_training
+from valle_core.training.config import TRAIN_SCHEMA
 
 EXAMPLES = (
     "valle train --data data/ --out runs/first",
@@ -31,6 +31,12 @@ def train(
     Ctrl-C saves and stops; --resume continues with the losses an uninterrupted run would have had.
     The run's folder holds config.yaml, metrics.jsonl, loss.png and the checkpoints.
     """
+    from valle_core.evaluation.curves import draw_curve
+
+    from valle_core.checkpoint.folder import RunFolder
+    from valle_core.registry.hooks import open_observers
+    from valle_core.training.run import run_training
+
     run_options, options = setup.resolved.sections["run"], setup.resolved.sections["train"]
     observers = open_observers(setup.registry)
     with StepBar(options.steps, shown=not (quiet or as_json)) as bar:

@@ -1,0 +1,81 @@
+"""`valle synth`: speaks a text in the voice of a prompt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from valle_cli.compose import Composed, Setup
+from valle_core.synthesis.options import SYNTHESIS_SCHEMA
+
+EXAMPLES = (
+    'valle synth "the boat sails tonight" --prompt voice.wav --model runs/first --out speech.wav',
+    'valle synth "the boat sails tonight" --model runs/first --sampler top_k --sampler.k 20 --sampler sample --seed 3',
+    "valle synth --text-file lines.txt --prompt voice.wav --model runs/first --out speech.wav --spectrogram speech.png",
+)
+
+
+def synth(
+    setup: Setup,
+    *,
+    text: Annotated[str, typer.Argument(help="what to say", show_default=False)] = "",
+    text_file: Annotated[Path | None, typer.Option(help="say each line of this file, as one batch")] = None,
+    prompt: Annotated[Path | None, typer.Option(help="recording of the voice; none: the model chooses")] = None,
+    prompt_text: Annotated[str, typer.Option(help="what the prompt says (for --task tts-c)")] = "",
+    language: Annotated[
+        str | None, typer.Option(help="tag, e.g. en-us; default: the model's first")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; several lines get -1, -2, …")] = Path("out.wav"),
+    spectrogram: Annotated[Path | None, typer.Option(help="PNG of the prompt and the speech side by side")] = None,
+    seed: Annotated[int, typer.Option(help="of every draw; equal seeds give equal speech")] = 0,
+    max_duration: Annotated[float, typer.Option(help="seconds at which an answer is cut off, and said to be")] = 20.0,
+    as_json: Annotated[bool, typer.Option("--json", help="print what was written as JSON")] = False,
+) -> None:
+    """Speak a text in the voice of a prompt with a trained model."""
+    from valle_cli.speech import read_lines, targets, write_all
+    from valle_core.registry.hooks import open_observers
+    from valle_core.synthesis.open import open_synthesizer
+    from valle_core.synthesis.request import Request
+
+    texts = read_lines(text, text_file)
+    paths = targets(out, len(texts))
+    synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry))
+    requests = [
+        Request(
+            text=line,
+            prompt=prompt,
+            prompt_text=prompt_text,
+            language=language,
+            seed=seed + index,
+            max_seconds=max_duration,
+        )
+        for index, line in enumerate(texts)
+    ]
+    speeches = synthesizer(requests)
+    write_all(paths, speeches, prompt, spectrogram)
+    timing = synthesizer.timing
+    assert timing is not None
+    for request, speech in zip(requests, speeches, strict=True):
+        for line in speech.notes(request):
+            print(f"warning: {line}", file=sys.stderr)  # noqa: T201
+    if as_json:
+        rows = [
+            {"out": str(path), "seconds": speech.seconds, "stopped": speech.stopped, "unknown": speech.unknown}
+            for path, speech in zip(paths, speeches, strict=True)
+        ]
+        typer.echo(json.dumps({"speech": rows, "timing": asdict(timing), "rtf": timing.real_time_factor}))
+        return
+    for path, speech in zip(paths, speeches, strict=True):
+        typer.echo(f"{path}: {speech.seconds:.2f} s")
+    typer.echo(
+        f"{timing.tokens_per_second:.0f} tokens/s at level 0, real-time factor {timing.real_time_factor:.2f} "
+        f"(below 1 is faster than real time)"
+    )
+
+
+app = Composed(SYNTHESIS_SCHEMA, synth, examples=EXAMPLES)
