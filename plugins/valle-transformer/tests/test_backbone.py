@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from valle_transformer.factory import build
@@ -160,6 +162,26 @@ def test_steps_of_a_cache_never_read_the_device(monkeypatch):
                     padded=padded,
                 )
                 backbone(rows.x[:, a : a + 1], mask, start[:, None], cache=cache)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("how", ["autocast", "bfloat16"])
+def test_steps_in_bfloat16_stay_near_the_full_forward(how, padded):
+    backbone = ready(small)
+    dtype = torch.float32
+    if how == "bfloat16":
+        dtype, backbone = torch.bfloat16, backbone.bfloat16()
+    rows = batch(backbone, [8, 8])
+    x = rows.x.to(dtype)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
+        whole = backbone.finish(backbone(x, SequenceMask.causal(rows.lengths), rows.positions).h)
+        cache = backbone.new_cache(2, 8, dtype, torch.device("cpu"))
+        for a, n in ((0, 6), (6, 1), (7, 1)):
+            start = torch.full((2,), a)
+            mask = replace(SequenceMask.causal(start + n, query_start=start), padded=padded)
+            out = backbone(x[:, a : a + n], mask, rows.positions[:, a : a + n], cache=cache)
+        last = backbone.finish(out.h)[:, 0]
+    close(last.float(), whole[:, 7].float(), "the last step", tolerance=0.05)
 
 
 @pytest.mark.slow

@@ -34,12 +34,13 @@ class EagerKernel:
         if H % Hk:
             raise UserError(f"attention: {Hk} key heads do not divide {H} query heads; choose n_kv_heads accordingly")
         visible = _packed(mask, Tq) if isinstance(mask, PackedMask) else _rows(mask, Tq, Tk)  # [B, Tq, Tk]
-        grouped = q.reshape(B, Hk, H // Hk, Tq, Dh).float()
-        scores = torch.einsum("bkgtd,bksd->bkgts", grouped, k.float()) * (Dh**-0.5 if scale is None else scale)
-        # The finite minimum, not −inf: a query that sees nothing gets uniform weights, and zeros below, never NaN.
-        scores = scores.masked_fill(~visible[:, None, None], torch.finfo(torch.float32).min)
-        weights = scores.softmax(dim=-1).to(v.dtype)
-        out = torch.einsum("bkgts,bksd->bkgtd", weights, v).reshape(B, H, Tq, Dh)
+        with torch.autocast(q.device.type, enabled=False):  # float32 here means float32
+            grouped = q.reshape(B, Hk, H // Hk, Tq, Dh).float()
+            scores = torch.einsum("bkgtd,bksd->bkgts", grouped, k.float()) * (Dh**-0.5 if scale is None else scale)
+            # The finite minimum, not −inf: a query that sees nothing gets uniform weights, zeros below, never NaN.
+            scores = scores.masked_fill(~visible[:, None, None], torch.finfo(scores.dtype).min)
+            weights = scores.softmax(dim=-1).to(v.dtype)
+            out = torch.einsum("bkgts,bksd->bkgtd", weights, v).reshape(B, H, Tq, Dh)
         return out.masked_fill(~visible.any(-1)[:, None, :, None], 0.0)
 
 

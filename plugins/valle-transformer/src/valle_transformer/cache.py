@@ -76,16 +76,16 @@ class KeyValueCache:
     def append(
         self, layer: int, kv: Float[Tensor, "B T 2 H Dh"], slots: Slots
     ) -> tuple[Float[Tensor, "B H Tk Dh"], Float[Tensor, "B H Tk Dh"]]:
-        """Write one layer's new keys and values; gives views of all it holds. No gradient passes."""
+        """Write one layer's new keys and values; gives all it holds. No gradient passes."""
         data = self.data[layer]
         new = kv.detach() if kv.requires_grad else kv
         if isinstance(slots, slice):
             data[:, :, :, slots].copy_(new.permute(0, 2, 3, 1, 4))
         else:
             rows, places = slots
-            data[rows, :, :, places] = new
+            data[rows, :, :, places] = new.to(data.dtype)
         keys, values = data[:, :, :, : self.extent].unbind(1)
-        return keys, values
+        return keys.to(kv.dtype), values.to(kv.dtype)  # they differ under autocast only
 
     def _extend(self, extent: int) -> None:
         if extent > self.capacity:
