@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from valle_core.config.resolve import resolve
+from valle_core.config.schema import Schema
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import SplitOptions
 from valle_core.plugin import UserError
+from valle_core.preparation.config import PREPARE_SCHEMA
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.prepare import prepare
 from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus, tone_speech
@@ -148,6 +152,28 @@ def test_a_corpus_of_which_nothing_can_be_used_is_refused_with_counts(corpus, tm
         open_dataset(tmp_path / "out")
 
 
+def test_a_folder_that_is_not_named_is_asked_for(tmp_path):
+    with pytest.raises(UserError, match="no source folder given"):
+        run(Path(), tmp_path / "out")
+    with pytest.raises(UserError, match="no out folder given"):
+        run(tmp_path, Path())
+
+
+def test_the_schema_reads_folders_numbers_and_lists():
+    class NoPlugins:
+        def options_type(self, kind, name):
+            return type(self)
+
+    sections = resolve(
+        Schema(sections=PREPARE_SCHEMA.sections),
+        NoPlugins(),
+        sets=["source=/a", "held_out_fraction=0.1", "held_out_groups=[x, y]", "storage=shards"],
+    ).sections
+    options = sections["prepare"]
+    assert (options.source, options.storage) == (Path("/a"), "shards")
+    assert options.split == SplitOptions(fraction=0.1, groups=("x", "y"))
+
+
 def test_a_source_without_recordings_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not a folder"):
         run(tmp_path / "missing", tmp_path / "out")
@@ -200,10 +226,10 @@ def test_a_mended_recording_is_taken_up(corpus, tmp_path):
 
 
 def test_another_split_needs_no_new_codes(corpus, tmp_path):
-    run(corpus, tmp_path / "out", split=SplitOptions(fraction=0.0))
+    run(corpus, tmp_path / "out", held_out_fraction=0.0)
     assert len(open_dataset(tmp_path / "out", part="held-out")) == 0
     codec = CountingCodec()
-    run(corpus, tmp_path / "out", codec=codec, split=SplitOptions(fraction=0.3))
+    run(corpus, tmp_path / "out", codec=codec, held_out_fraction=0.3)
     assert (len(open_dataset(tmp_path / "out", part="held-out")), codec.rows) == (2, 0)
 
 
@@ -275,7 +301,10 @@ def test_a_codec_that_breaks_its_range_stops_the_preparation(corpus, tmp_path):
         run(corpus, tmp_path / "out", codec=Broken())
 
 
-@pytest.mark.parametrize("change", [{"storage": "tar"}, {"jobs": 0}, {"min_seconds": 40.0}, {"batch_seconds": 0.0}])
+@pytest.mark.parametrize(
+    "change",
+    [{"storage": "tar"}, {"jobs": 0}, {"min_seconds": 40.0}, {"batch_seconds": 0.0}, {"held_out_fraction": 1.0}],
+)
 def test_senseless_options_are_refused(tmp_path, change):
-    with pytest.raises(UserError, match=next(iter(change))):
+    with pytest.raises(UserError, match=next(iter(change)).replace("_", ".")):
         dataclasses.replace(PrepareOptions(source=tmp_path, out=tmp_path), **change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +24,12 @@ class PrepareOptions:
         max_seconds: longer recordings are left out, and reported.
         batch_seconds: of audio encoded at once, padding included.
         jobs: threads that read and resample.
-        split: what is held out.
+        held_out_fraction: of each speaker's utterances; see `SplitOptions`.
+        held_out_groups: groups that training never sees.
     """
 
-    source: Path
-    out: Path
+    source: Path = Path()
+    out: Path = Path()
     language: str | None = None
     storage: Literal["files", "shards"] = "files"
     shard_size: int = 512
@@ -36,7 +37,8 @@ class PrepareOptions:
     max_seconds: float = 30.0
     batch_seconds: float = 60.0
     jobs: int = 2
-    split: SplitOptions = field(default_factory=SplitOptions)
+    held_out_fraction: float = 0.02
+    held_out_groups: tuple[str, ...] = ("held-out",)
 
     def __post_init__(self) -> None:
         if self.storage not in ("files", "shards"):
@@ -50,3 +52,9 @@ class PrepareOptions:
             )
         if self.batch_seconds <= 0:
             raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
+        _ = self.split
+
+    @property
+    def split(self) -> SplitOptions:
+        """What is held out."""
+        return SplitOptions(fraction=self.held_out_fraction, groups=self.held_out_groups)

@@ -59,6 +59,9 @@ def prepare(
         UserError: nothing usable was found, the folder belongs to another codec or other options, or the disk is
             full; what was finished before stays.
     """
+    for name in ("source", "out"):
+        if getattr(options, name) == Path():
+            raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
     _claim(options, codec, frontend_name)
     recordings, misplaced = find_recordings(options.source)
     journal = Journal(options.out)

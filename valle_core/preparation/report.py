@@ -60,12 +60,8 @@ class PrepareReport:
             lines.append(f"left out {reasons_text(self.reasons)}; see '{self.out / REPORT}'")
         return "\n".join(lines)
 
-    def write(self) -> None:
-        """Write the lasting part as JSON beside the dataset."""
-        write_json(self.out / REPORT, self.to_json())
-
     def to_json(self) -> dict[str, Any]:
-        """The lasting part: what is in the dataset and what was left out, and why."""
+        """The lasting part: the same however often the preparation was interrupted."""
         return {
             "found": self.found,
             "utterances": self.utterances,
@@ -78,6 +74,10 @@ class PrepareReport:
                 for rejection in self.rejected
             ],
         }
+
+    def write(self) -> None:
+        """Write it as JSON beside the dataset."""
+        write_json(self.out / REPORT, self.to_json())
 
 
 def reasons_text(reasons: dict[str, int]) -> str:
