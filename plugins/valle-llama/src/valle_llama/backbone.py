@@ -81,7 +81,7 @@ class LlamaBackbone(nn.Module):
         kept: dict[int, Tensor] = {}
         for index in range(self.n_layers) if layers is None else layers:
             layer = self.layers[index]
-            if cache is not None:
+            if cache is not None and slots is not None:
                 x = layer(x, mask, by, partial(cache.append, index, slots))
             elif self.gradient_checkpointing and self.training and torch.is_grad_enabled():
                 x = checkpoint(layer, x, mask, by, use_reentrant=False)

@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
-from valle_core.api import Prompted, SamplerChain, SamplingView, decode, row_seeds
 
 from valle_core.interfaces import AttentionKernel
-from valle_core.types import SequenceMask
+from valle_core.types import PackedMask, SequenceMask
 from valle_llama.backbone import LlamaBackbone
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
@@ -70,7 +70,7 @@ class Row:
 
 
 def compare(
-    attention: AttentionKernel,
+    attention: AttentionKernel | None = None,
     *,
     sizes: Sequence[Size] = SIZES,
     new_tokens: int = 200,
@@ -82,7 +82,7 @@ def compare(
     """All settings at all sizes; the settings take turns in every repeat and the median counts.
 
     Args:
-        attention: kernel of our backbone's general path.
+        attention: kernel of our backbone's general path; torch's own when not given.
         compiled: also let generate compile itself, where there is a C++ compiler (minutes).
     """
     before = torch.get_num_threads()
@@ -91,7 +91,9 @@ def compare(
         return [
             row
             for size in sizes
-            for row in _compare_one(size, attention, new_tokens, prompt_tokens, repeats, compiled=compiled)
+            for row in _compare_one(
+                size, attention or _TorchAttention(), new_tokens, prompt_tokens, repeats, compiled=compiled
+            )
         ]
     finally:
         torch.set_num_threads(before)
@@ -175,7 +177,7 @@ def _rows(
     ]
 
 
-def _generate(model: torch.nn.Module, tokens: Int[Tensor, "1 P"], extra: Mapping[str, object]) -> Decode:
+def _generate(model: Any, tokens: Int[Tensor, "1 P"], extra: Mapping[str, object]) -> Decode:
     settings = {"do_sample": False, "disable_compile": True, **extra}
 
     def run(new: int) -> Int[Tensor, "N"]:
@@ -186,13 +188,22 @@ def _generate(model: torch.nn.Module, tokens: Int[Tensor, "1 P"], extra: Mapping
     return run
 
 
-def _generate_compiled(model: torch.nn.Module, tokens: Int[Tensor, "1 P"]) -> Decode:
+def _generate_compiled(model: Any, tokens: Int[Tensor, "1 P"]) -> Decode:
     from transformers import CompileConfig
 
-    anywhere = CompileConfig(fullgraph=False)
+    anywhere: Any = CompileConfig(fullgraph=False)
     anywhere._compile_all_devices = True  # transformers compiles for accelerators only unless told so
     settings = {"cache_implementation": "static", "disable_compile": False, "compile_config": anywhere}
     return _generate(model, tokens, settings)
+
+
+class _TorchAttention:
+    """`scaled_dot_product_attention` for one unpadded causal row, in one piece or step by step."""
+
+    def __call__(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask, *, scale: float | None = None
+    ) -> Float[Tensor, "B H Tq Dh"]:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1, scale=scale, enable_gqa=True)
 
 
 class _Greedy:
@@ -202,7 +213,9 @@ class _Greedy:
         return logits.argmax(-1)
 
 
-def _ours(model: torch.nn.Module, size: Size, attention: AttentionKernel, tokens: Tensor, path: str) -> Decode:
+def _ours(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, path: str) -> Decode:
+    from valle_core.api import Prompted, SamplerChain, SamplingView, decode, row_seeds
+
     backbone = _backbone(model, size, attention, path)
     table, head = model.model.embed_tokens.weight.detach(), model.lm_head.weight.detach()
     length = torch.tensor([tokens.shape[1]])
@@ -218,7 +231,7 @@ def _ours(model: torch.nn.Module, size: Size, attention: AttentionKernel, tokens
         decoded = decode(
             backbone,
             prompted,
-            lambda token: F.embedding(token[:, None], table),
+            lambda token, rows: F.embedding(token[:, None], table),
             lambda h: F.linear(h, head),
             chain,
             view,
@@ -230,7 +243,7 @@ def _ours(model: torch.nn.Module, size: Size, attention: AttentionKernel, tokens
     return run
 
 
-def _backbone(model: torch.nn.Module, size: Size, attention: AttentionKernel, path: str) -> LlamaBackbone:
+def _backbone(model: Any, size: Size, attention: AttentionKernel, path: str) -> LlamaBackbone:
     options = LlamaOptions(
         d_model=size.d_model,
         n_layers=size.n_layers,

@@ -3,6 +3,8 @@
 Everything is float32 and is read where torch keeps it: the function gets addresses, never copies. The threads are
 OpenMP's own (those torch uses), so each phase ends in a barrier of the same team.
 """
+# pyright: reportCallIssue=false, reportPrivateImportUsage=false
+# (an intrinsic is called without its typing context)
 
 from __future__ import annotations
 

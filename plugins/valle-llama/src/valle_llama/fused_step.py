@@ -92,7 +92,7 @@ class _Team:
     def __init__(self, nbytes: int):
         self.size, self.barrier, self.rank = 1, 0, 0
         self._start: Callable | None = None
-        self._step = kernel.compiled().address
+        self._step = int(kernel.compiled().address or 0)
         self._alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._step)
         most = min(torch.get_num_threads(), nbytes // BYTES_PER_THREAD)
         if most > 1:
@@ -119,7 +119,8 @@ class _Team:
         self.rank = ctypes.cast(rank, ctypes.c_void_p).value or 0
 
 
-def _in_order(layer: Layer) -> list[Tensor]:
+def _in_order(layer: nn.Module) -> list[Tensor]:
+    assert isinstance(layer, Layer)
     attention, feed_forward = layer.self_attn, layer.mlp
     return [
         layer.input_layernorm.weight,

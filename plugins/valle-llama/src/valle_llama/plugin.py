@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec
+from valle_core.plugin import HookSpec, PluginSpec
 
 SPEC = PluginSpec(
     kind="arch",
@@ -14,4 +14,11 @@ SPEC = PluginSpec(
     devices=("cpu", "cuda", "mps"),
     capabilities=frozenset({"causal", "full", "mixed", "packed", "prefix", "window"}),
     needs={"attention": frozenset({"causal", "full"})},
+)
+
+HOOKS = HookSpec(
+    name="llama-bench",
+    api=1,
+    summary="Decoding of arch 'llama' beside LlamaForCausalLM.generate, for `valle bench decode`",
+    plugin="valle_llama.hooks:HOOKS",
 )

@@ -1,0 +1,41 @@
+"""The decoding benchmark, offered to `valle bench decode`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from valle_core.plugin import HOOK_PROJECT
+
+if TYPE_CHECKING:
+    from valle_llama.bench_decode import Row
+
+hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodeCase:
+    """A `valle_core.registry.hooks.BenchCase`: AR decoding beside `LlamaForCausalLM.generate`."""
+
+    bench: str = "decode"
+    name: str = "llama"
+
+    def run(self, **settings: Any) -> list[Row]:
+        """Rows of `valle_llama.bench_decode.compare`, which also says what can be set."""
+        from valle_llama.bench_decode import compare
+
+        return compare(**settings)
+
+
+class Hooks:
+    """What this distribution observes: nothing but the call for benchmarks."""
+
+    @hookimpl
+    def bench_cases(self) -> list[DecodeCase]:
+        """One case of `valle bench decode`."""
+        return [DecodeCase()]
+
+
+HOOKS = Hooks()
