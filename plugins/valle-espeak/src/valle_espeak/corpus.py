@@ -36,6 +36,9 @@ class CorpusPlan:
         minutes: stop a group's speakers evenly once about this much audio is made; 0 for no bound.
         sample_rate: of the files, Hz.
         seed: the corpus is a pure function of this plan.
+        speakers: `LANGUAGE+VARIANT`, e.g. `en-us+f2`; then these speak, in place of drawn ones, the two scripts below.
+        script: sentences of the group `train`; every speaker says each.
+        held_out_script: sentences of the group `held-out`; the same speakers say each.
     """
 
     voices: int = 20
@@ -46,6 +49,9 @@ class CorpusPlan:
     minutes: float = 0.0
     sample_rate: int = SAMPLE_RATE
     seed: int = 0
+    speakers: tuple[str, ...] = ()
+    script: tuple[str, ...] = ()
+    held_out_script: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +67,8 @@ class _Item:
 def _items(plan: CorpusPlan, group: str) -> list[_Item]:
     """The utterances of a group, one per speaker in turn, so that any beginning of the list is balanced."""
     held_out = group == "held-out"
+    if plan.speakers:
+        return _scripted_items(plan, group, plan.held_out_script if held_out else plan.script)
     count = plan.held_out_voices if held_out else plan.voices
     each = plan.held_out_utterances if held_out else plan.utterances
     speakers = draw_speakers(count, languages=plan.languages, seed=plan.seed, held_out=held_out)
@@ -80,6 +88,22 @@ def _items(plan: CorpusPlan, group: str) -> list[_Item]:
                 )
             )
     return items
+
+
+def _scripted_items(plan: CorpusPlan, group: str, script: Sequence[str]) -> list[_Item]:
+    """Every sentence by every named speaker."""
+    return [
+        _Item(
+            stem=f"{group}/{name.replace(' ', '_')}/{number:04d}",
+            text=text,
+            language=name.partition("+")[0],
+            speaker=name.replace(" ", "_"),
+            voice=Voice(language=name.partition("+")[0], variant=name.partition("+")[2]),
+            sample_rate=plan.sample_rate,
+        )
+        for number, text in enumerate(script)
+        for name in plan.speakers
+    ]
 
 
 def resample(audio: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -131,6 +155,8 @@ def write_corpus(
     Raises:
         UserError: the folder holds something else, the plan is empty, or a language has no sentences.
     """
+    if bool(plan.speakers) != bool(plan.script):
+        raise UserError("a scripted corpus needs both --speaker and --script. Give both, or neither")
     if plan.voices < 1 or plan.utterances < 1:
         raise UserError("a corpus needs at least one voice and one utterance. Raise --voices and --utterances")
     unknown = [language for language in plan.languages if language not in GRAMMARS]
