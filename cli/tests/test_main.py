@@ -105,6 +105,15 @@ def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, mon
     )  # fmt: skip
 
 
+def test_of_two_commands_of_one_name_the_distribution_picks_one(valle, hello, install):
+    install("rival", {"valle.commands": {"hello": "acme_hello:HELLO"}})
+    code, _, err = valle("hello")
+    assert code == 2
+    assert err.startswith("error: two plugins provide command 'hello': ")
+    assert err.endswith((". Choose one: valle acme:hello\n", ". Choose one: valle rival:hello\n"))
+    assert valle("acme:hello") == (0, "hello you\n", "")
+
+
 def test_safe_leaves_out_the_commands_of_others(valle, hello):
     assert "hello" not in valle("--safe", "--help")[1]
     assert valle("hello", "--safe")[0] == 2

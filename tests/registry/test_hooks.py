@@ -145,6 +145,15 @@ def test_installed_hooks_are_loaded_and_those_that_cannot_be_are_left_out(site, 
     assert any("hook 'gone' (acme 1.0) cannot be loaded" in line for line in reports)
 
 
+def test_two_hooks_of_one_name_are_both_loaded(site, reports):
+    for owner in ("acme", "other"):
+        modules = {f"{owner}_h": HOOKS.replace("acme_", f"{owner}_"), f"{owner}_fine": FINE}
+        site.add(owner, {"valle.hooks": {"fine": f"{owner}_h:FINE"}}, **modules)
+    observers = open_observers(Registry.open(environ={}), reports.append)
+    assert observers.names == ["fine", "other:fine"]
+    assert reports == []
+
+
 def test_a_critical_hook_that_cannot_be_loaded_stops_the_run(site, reports):
     site.add("acme", {"valle.hooks": {"vital": "acme_h:VITAL"}}, acme_h=HOOKS)
     with pytest.raises(UserError, match="hook 'vital'"):

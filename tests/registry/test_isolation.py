@@ -108,6 +108,22 @@ def test_a_spec_of_another_kind_or_name_than_announced_is_broken(site):
     assert "says name 'one'" in status(registry, "two", "codec").why
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("devices=('cuda')", "says devices='cuda', expected a tuple"),
+        ("capabilities=['window']", "says capabilities=['window'], expected a set"),
+        ("requires=('xformers',)", "says requires=('xformers',), expected Requirement objects"),
+        ("needs=None", "says needs=None, expected a Mapping"),
+    ],
+)
+def test_a_spec_with_a_field_of_the_wrong_type_is_broken(site, more, why):
+    site.plugin("acme", "odd", more=more)
+    entry = status(Registry.open(environ={}), "odd")
+    assert entry.status == "broken"
+    assert why in entry.why
+
+
 def test_a_spec_that_prints_does_not_reach_stdout(site, capsys):
     site.plugin("acme", "loud", before="print('hello')")
     assert status(Registry.open(environ={}), "loud").status == "ok"

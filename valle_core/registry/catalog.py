@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
+from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, Requirement
 from valle_core.registry.kinds import Kind
 from valle_core.registry.loading import LoadError, is_importable, load_spec
 from valle_core.registry.scan import Found
 
 Status = Literal["ok", "unavailable", "incompatible", "broken", "disabled", "conflict", "not-installed"]
+
+FIELDS: dict[str, Any] = {
+    "api": int,
+    "summary": str,
+    "factory": str,
+    "options": str,
+    "licence": str,
+    "app": str,
+    "plugin": str,
+    "devices": tuple,
+    "dtypes": tuple,
+    "requires": tuple,
+    "advisories": tuple,
+    "capabilities": (frozenset, set),
+    "needs": Mapping,
+}
+"""What the fields of a spec must be; a slip such as `devices=("cuda")` is told to the author, not met later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,8 +95,13 @@ def _complaint(kind: Kind, found: Found, spec: Any) -> str:
         return f"{found.value} says kind '{spec.kind}' but is announced in the group {kind.group}"
     if spec.name != found.name:
         return f"{found.value} says name '{spec.name}' but is announced as '{found.name}'"
-    if not isinstance(spec.api, int):
-        return f"{found.value} says api {spec.api!r}, expected a number"
+    for field, types in FIELDS.items():
+        value = getattr(spec, field, None)
+        if hasattr(spec, field) and not isinstance(value, types):
+            wanted = getattr(types, "__name__", "set")
+            return f"{found.value} says {field}={value!r}, expected a {wanted}"
+    if not all(isinstance(need, Requirement) for need in getattr(spec, "requires", ())):
+        return f"{found.value} says requires={spec.requires!r}, expected Requirement objects"
     return ""
 
 

@@ -163,7 +163,7 @@ def open_observers(registry: Registry, report: Callable[[str], None] | None = No
         spec = entry.spec
         if entry.status == "disabled":
             continue
-        if not isinstance(spec, HookSpec) or entry.status not in ("ok", "conflict"):
+        if not isinstance(spec, HookSpec) or entry.status != "ok":
             (report or _to_stderr)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
             continue
         try:

@@ -22,6 +22,7 @@ class Kind:
         in_dtype: objects compute in the run's dtype, so preflight compares that too.
         owed: capabilities every plugin of the kind has without declaring them.
         usual: name to suggest first when another cannot run.
+        usage: how the user picks one of them, for messages; "" where all are used and names may repeat.
     """
 
     name: str
@@ -34,6 +35,11 @@ class Kind:
     in_dtype: bool = False
     owed: frozenset[str] = frozenset()
     usual: str = ""
+    usage: str = "--{kind} {name}"
+
+    def pick(self, distribution: str, name: str) -> str:
+        """What to type to get this very plugin where several share a name."""
+        return self.usage.format(kind=self.name, name=f"{distribution}:{name}")
 
 
 KINDS: tuple[Kind, ...] = (
@@ -94,8 +100,16 @@ KINDS: tuple[Kind, ...] = (
     ),
 )
 
-COMMAND = Kind(name="command", group="valle.commands", interface="typer:Typer", api=1, suite="", spec=CommandSpec)
-HOOK = Kind(name="hook", group="valle.hooks", interface="", api=1, suite="", spec=HookSpec)
+COMMAND = Kind(
+    name="command",
+    group="valle.commands",
+    interface="typer:Typer",
+    api=1,
+    suite="",
+    spec=CommandSpec,
+    usage="valle {name}",
+)
+HOOK = Kind(name="hook", group="valle.hooks", interface="", api=1, suite="", spec=HookSpec, usage="")
 """Commands and hooks are not picked by name for a slot, yet are found and guarded the same way."""
 
 ROWS: tuple[Kind, ...] = (*KINDS, COMMAND, HOOK)

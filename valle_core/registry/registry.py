@@ -67,8 +67,8 @@ class Registry:
         if colon:
             candidates = [found for found in candidates if normalise(found.distribution) == normalise(owner)]
         enabled = [found for found in candidates if self._disabling.reason(found) is None]
-        if len(enabled) > 1:
-            raise refuse_conflict(kind, bare, [self._status(row, found) for found in enabled])
+        if len(enabled) > 1 and row.usage:
+            raise refuse_conflict(row, bare, [self._status(row, found) for found in enabled])
         if enabled or candidates:
             return self._status(row, (enabled or candidates)[0])
         home = distribution_of(kind, bare)
@@ -104,13 +104,13 @@ class Registry:
         on = self._on(row.name)
         for position, entry in enumerate(entries):
             rivals = [found for found in on if found.name == entry.name and found.distribution != entry.distribution]
-            if entry.status == "ok" and rivals:
+            if entry.status == "ok" and rivals and row.usage:
                 others = ", ".join(f"{found.distribution} {found.version}" for found in rivals)
                 entries[position] = replace(
                     entry,
                     status="conflict",
                     why=f"{others} provides it too",
-                    mend=f"choose one: --{row.name} {entry.distribution}:{entry.name}",
+                    mend=f"choose one: {row.pick(entry.distribution, entry.name)}",
                 )
         there = {found.name for found in self._found[row.name]}
         for home, kinds in KNOWN.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.catalog import Entry
+from valle_core.registry.kinds import Kind
 from valle_core.registry.loading import LoadError, load
 
 
@@ -57,13 +58,12 @@ def check_usable(entry: Entry, name: str) -> Selected:
     raise UserError(f"{kind} '{name}' ({entry.owner}) is {entry.status}: {entry.why}.{mend}")
 
 
-def refuse_conflict(kind: str, name: str, owners: list[Entry]) -> UserError:
+def refuse_conflict(kind: Kind, name: str, owners: list[Entry]) -> UserError:
     """The error for a name that several distributions provide."""
     count = {2: "two", 3: "three"}.get(len(owners), str(len(owners)))
-    flag = f"--{kind} {owners[0].distribution}:{name}"
-    return UserError(
-        f"{count} plugins provide {kind} '{name}': {' and '.join(entry.owner for entry in owners)}. Choose one: {flag}"
-    )
+    who = " and ".join(entry.owner for entry in owners)
+    pick = kind.pick(owners[0].distribution, name)
+    return UserError(f"{count} plugins provide {kind.name} '{name}': {who}. Choose one: {pick}")
 
 
 def refuse_unknown(kind: str, name: str, names: list[str]) -> UserError:

@@ -116,7 +116,7 @@ def _default(field: dataclasses.Field, hint: Any) -> str | None:
         return ", ".join(map(str, value)) or "empty"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(getattr(value, "value", value))
+    return str(getattr(value, "value", value)) or None
 
 
 def attribute_texts(options_type: type) -> dict[str, str]:
