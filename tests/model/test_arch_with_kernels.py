@@ -10,6 +10,7 @@ import torch
 from valle_core.model.rows import MixedRows
 from valle_core.registry.loading import load
 from valle_core.testing import arch
+from valle_core.testing.arch_batch import batch, close, ready
 
 SIZES = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}
 
@@ -50,3 +51,17 @@ def test_every_backbone_passes_the_suite_on_every_kernel(backbone, kernel, check
 def test_decoding_equals_the_full_forward_in_inference_mode(backbone, check):
     with torch.inference_mode():
         check(builder(ARCHS[backbone], KERNELS["sdpa"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ARCHS)
+def test_a_compiled_backbone_gives_the_same_states_for_mixed_rows(backbone):
+    plain = ready(builder(ARCHS[backbone], KERNELS["sdpa"]))
+    compiled = torch.compile(plain)
+    rows = batch(plain, [12, 9, 5], [0, 9, 0])
+    mask = rows.mask
+    with torch.no_grad():
+        fast = compiled(rows.x, mask, rows.positions, condition=rows.condition).h
+        slow = plain(rows.x, mask, rows.positions, condition=rows.condition).h
+    for b, length in enumerate(rows.lengths.tolist()):
+        close(fast[b, :length], slow[b, :length], f"row {b}, compiled")
