@@ -83,15 +83,14 @@ def load_training(
     network: TinyNetwork,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    options: Mapping[str, Any],
 ) -> bool:
-    """Go on from `folder/last.safetensors` if it exists."""
+    """Go on from `folder/last.safetensors` if it exists. The budget and the weights of the loss may be others."""
     path = folder / "last.safetensors"
     if not path.exists():
         return False
     tensors, facts = read(path)
-    if facts["options"] != dict(options) or facts["size"] != asdict(network.size):
-        raise UserError(f"'{path}' was made with other options. Give the same ones, or another --out")
+    if facts["size"] != asdict(network.size):
+        raise UserError(f"'{path}' holds a network of another size. Give the same sizes, or another --out")
     prefix = "network."
     network.load_state_dict({n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)})
     for name, parameter in network.named_parameters():

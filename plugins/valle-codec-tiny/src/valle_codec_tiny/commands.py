@@ -33,10 +33,10 @@ def main(
     eval_minutes: Annotated[float, typer.Option(help="How often to score held-out speech.")] = 5.0,
     export_only: Annotated[bool, typer.Option("--export-only", help="Export OUT's last checkpoint as it is.")] = False,
     vectors: Annotated[int, typer.Option(min=256, help="mel-gl: frames for k-means.")] = 60000,
-    log: Annotated[float, typer.Option(help="Weight of log spectra.")] = 1.0,
+    log: Annotated[float, typer.Option(help="Weight of log spectra.")] = 0.5,
     compressed: Annotated[float, typer.Option(help="Weight of compressed spectra.")] = 20.0,
-    mel: Annotated[float, typer.Option(help="Weight of mel bands.")] = 2.0,
-    loudness: Annotated[float, typer.Option(help="Weight of loudness.")] = 20.0,
+    mel: Annotated[float, typer.Option(help="Weight of mel bands.")] = 1.0,
+    loudness: Annotated[float, typer.Option(help="Weight of loudness.")] = 60.0,
     envelope: Annotated[float, typer.Option(help="Weight of band envelopes.")] = 2.0,
 ) -> None:
     """Train a codec on a folder of speech and export its weights to OUT/CODEC.safetensors."""

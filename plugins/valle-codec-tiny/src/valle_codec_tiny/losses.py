@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,18 +11,38 @@ from torch import Tensor, nn
 
 from valle_codec_tiny.features import SAMPLE_RATE, mel_matrix
 
-RESOLUTIONS = ((1024, 256), (512, 128), (256, 64))
-"""Window and hop of each spectrum, samples."""
+PARTS = ("log", "compressed", "mel", "loudness", "envelope")
+"""Parts of the reconstruction loss."""
+RESOLUTIONS = ((1024, 320), (512, 160), (256, 80))
+"""Window and hop of each spectrum, samples. The crops start anywhere, so no sample is always between windows."""
 BARKS = 42
-SEGMENT = 48
-"""Frames of the 512/128 spectrum in a segment of the envelope correlation: 384 ms as in STOI."""
+SEGMENT = 38
+"""Frames of the 512/160 spectrum in a segment of the envelope correlation: 380 ms, as in STOI."""
+
+
+class _Power(torch.autograd.Function):
+    """|rfft|² over the last axis. Its own backward is one real inverse transform; autograd's is a complex one."""
+
+    @staticmethod
+    def forward(ctx: Any, pieces: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft(pieces)
+        ctx.save_for_backward(spectrum)
+        return torch.view_as_real(spectrum).square().sum(-1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (spectrum,) = ctx.saved_tensors
+        size = 2 * (spectrum.shape[-1] - 1)
+        inner = spectrum * gradients[0]
+        inner[..., 0] *= 2
+        inner[..., -1] *= 2
+        return torch.fft.irfft(inner, n=size) * size
 
 
 def power(wav: Float[Tensor, "B N"], window: int, hop: int) -> Float[Tensor, "B T bins"]:
     """|STFT|², scaled so that a full-scale sine gives about one."""
     shape = torch.hann_window(window, device=wav.device)
-    spectrum = torch.view_as_real(torch.fft.rfft(wav.unfold(1, window, hop) * (shape * (2 / shape.sum()))))
-    return spectrum.square().sum(-1)
+    return _Power.apply(wav.unfold(1, window, hop) * (shape * (2 / shape.sum())))
 
 
 def bark_matrix(bins: int) -> Float[Tensor, "bins barks"]:
@@ -41,6 +62,10 @@ def third_octaves(bins: int) -> Float[Tensor, "bins bands"]:
 
 class ReconstructionLoss(nn.Module):
     """A weighted sum whose parts are also returned by name."""
+
+    mel: Tensor
+    bark: Tensor
+    octaves: Tensor
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
@@ -83,15 +108,20 @@ def _apart(view: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
 
 
 def loudness_distance(x: Float[Tensor, "B T barks"], y: Float[Tensor, "B T barks"]) -> Float[Tensor, ""]:
-    """Root mean square over Bark bands, mean over frames, of the difference of loudness ∝ power^¼ (Zwicker: 0.23)."""
-    return ((_compress(x) - _compress(y)).square().mean(-1) + 1e-8).sqrt().mean()
+    """Root mean square over Bark bands, mean over frames, of the difference of loudness ∝ power^¼ (Zwicker: 0.23).
+
+    What is too loud counts double: added noise is heard more than a lack (as in PESQ's asymmetry).
+    """
+    difference = _compress(x) - _compress(y)
+    difference = difference + difference.clamp(min=0)
+    return (difference.square().mean(-1) + 1e-8).sqrt().mean()
 
 
 def envelope_distance(x: Float[Tensor, "B T bands"], y: Float[Tensor, "B T bands"]) -> Float[Tensor, ""]:
     """1 − mean correlation of the bands' envelopes over 384 ms, where the target is not silent (as in STOI)."""
 
     def segments(power: Tensor) -> Tensor:
-        pieces = (power + 1e-9).sqrt().unfold(1, SEGMENT, 8)  # [B, S, bands, SEGMENT]
+        pieces = (power + 1e-9).sqrt().unfold(1, SEGMENT, 6)  # [B, S, bands, SEGMENT]
         return pieces - pieces.mean(-1, keepdim=True)
 
     x, y = segments(x), segments(y)

@@ -73,6 +73,14 @@ class Decoder(nn.Module):
         self.hop = HOP // size.split
         self.out = nn.Linear(size.fine, 2 * (2 * self.hop + 1))
 
+    def coarse_blocks(self) -> list[Block]:
+        """The blocks at the rate of the codes."""
+        return [block for block in self.coarse if isinstance(block, Block)]
+
+    def fine_blocks(self) -> list[Block]:
+        """The blocks after the split in time."""
+        return [block for block in self.fine if isinstance(block, Block)]
+
     def forward(self, x: Float[Tensor, "B F d"], inside: Tensor | None) -> Float[Tensor, "B T S"]:
         x = self.stem(x, inside)
         for block in self.coarse:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 DECAY = 0.98
 DEAD = 0.03
-"""A code whose smoothed count per step falls below this moves to a vector that was seen."""
+"""A code whose smoothed count per step falls below this counts as dead and moves to a vector that was seen."""
 
 
 SPARES = 16
@@ -97,14 +97,24 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def learn(self, seen: Seen) -> None:
-        """One step of the moving average; codes that died are put on vectors that were seen."""
+        """One step of the moving average."""
         self.counts.mul_(DECAY).add_(seen.counts, alpha=1 - DECAY)
         self.sums.mul_(DECAY).add_(seen.sums, alpha=1 - DECAY)
+        self.place()
+
+    @torch.no_grad()
+    def place(self) -> None:
+        """The codebooks from the moving averages."""
+        torch.div(self.sums, self.counts[..., None].clamp(min=1e-6), out=self.books)
+
+    @torch.no_grad()
+    def revive(self, spares: Float[Tensor, "Q S d"]) -> None:
+        """Put codes that died on vectors that were seen."""
         level, code = (self.counts < DEAD).nonzero(as_tuple=True)
         if len(level):
-            self.sums[level, code] = seen.spares[level, code % SPARES]
+            self.sums[level, code] = spares[level, code % SPARES]
             self.counts[level, code] = 1.0
-        torch.div(self.sums, self.counts[..., None], out=self.books)
+        self.place()
 
 
 def kmeans(x: Float[Tensor, "M d"], size: int, generator: torch.Generator, rounds: int) -> Float[Tensor, "V d"]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from valle_codec_tiny.checkpoint import export, save_training
 from valle_codec_tiny.features import HOP, features
 from valle_codec_tiny.network import TinyNetwork
-from valle_codec_tiny.quality import score
+from valle_codec_tiny.quality import LEVELS, score
 from valle_codec_tiny.schedule import Progress
 from valle_codec_tiny.speech import held_out
 
@@ -74,11 +74,15 @@ class Reporter:
         if self.progress.step % self.EVERY == 0:
             self.write({name: round(value / self.EVERY, 5) for name, value in self.sums.items()})
             self.sums = {}
+
+    def keep(self) -> None:
+        """After each exchange: checkpoints and scores that are due, and both at the end."""
         if self.save_due.now(self.progress.seconds) or self.progress.done:
             save_training(self.out, self.network, self.optimizer, self.progress, self.options)
             facts = {"options": dict(self.options), "progress": self.progress.facts()}
             export(self.network, self.out / "tiny.safetensors", facts)
         if self.score_due.now(self.progress.seconds) or self.progress.done:
+            levels = sorted({min(level, self.network.size.levels) for level in LEVELS})
             with torch.inference_mode():
-                table = score(self.clips, lambda clip, number: reconstruct(self.network, clip, number))
+                table = score(self.clips, lambda clip, number: reconstruct(self.network, clip, number), levels)
             self.write({"held_out": {str(level): row for level, row in table.items()}})

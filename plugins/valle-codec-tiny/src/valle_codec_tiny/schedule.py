@@ -31,14 +31,10 @@ class Progress:
             self._usual = 0.95 * self._usual + 0.05 * passed
         self.seconds += passed
 
-    def advance(self) -> None:
-        """A step was made."""
+    def advance(self, *, skipped: bool) -> None:
+        """A step was made, or dropped because its gradient was not finite."""
         self.step += 1
-        self._tick()
-
-    def skip(self) -> None:
-        """A step was dropped because its gradient was not finite."""
-        self.skipped += 1
+        self.skipped += skipped
         self._tick()
 
     @property

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from valle_codec_tiny.checks import check_codes
 from valle_codec_tiny.features import HOP
 from valle_codec_tiny.layers import TAPS, Block, FrameConv, Stem
 from valle_codec_tiny.network import TinyNetwork, windows
@@ -84,14 +85,16 @@ class TinyStream:
     def __init__(self, network: TinyNetwork, batch: int) -> None:
         self._network = network
         decoder = network.decoder
-        self._coarse = [_LayerState(layer, batch) for layer in (decoder.stem, *decoder.coarse)]
-        self._fine = [_LayerState(layer, batch) for layer in decoder.fine]
+        self._coarse = [_LayerState(layer, batch) for layer in (decoder.stem, *decoder.coarse_blocks())]
+        self._fine = [_LayerState(layer, batch) for layer in decoder.fine_blocks()]
         self._overlap = _OverlapState(decoder.hop, batch, network.quantizer.books.device)
         self._ready = torch.zeros(batch, 0, device=network.quantizer.books.device)
 
     @torch.inference_mode()
     def push(self, codes: Int[Tensor, "B F L"]) -> Float[Tensor, "B N"]:
         """Sound that is final after these frames, a whole number of frames of it."""
+        size = self._network.size
+        codes = check_codes(codes, size.levels, size.codes).to(self._ready.device)
         if codes.shape[1] == 0:
             return self._ready[:, :0]
         self._ready = torch.cat([self._ready, self._decode(self._network.quantizer.lookup(codes), end=False)], dim=1)

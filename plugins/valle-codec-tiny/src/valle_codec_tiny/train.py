@@ -9,9 +9,8 @@ import torch
 
 from valle_codec_tiny.checkpoint import load_training
 from valle_codec_tiny.features import HOP, features
-from valle_codec_tiny.losses import ReconstructionLoss
+from valle_codec_tiny.losses import PARTS, ReconstructionLoss
 from valle_codec_tiny.network import NetworkSize, TinyNetwork, synthesis
-from valle_codec_tiny.quantizer import Seen
 from valle_codec_tiny.reporter import Reporter
 from valle_codec_tiny.schedule import Progress
 from valle_codec_tiny.speech import Crops
@@ -19,9 +18,6 @@ from valle_codec_tiny.team import Team
 
 LEVEL_CHOICES = (1, 2, 3, 4, 8, 8, 8, 8)
 """Quantizer dropout: levels a training row keeps."""
-
-PARTS = ("log", "compressed", "mel", "loudness", "envelope")
-"""Parts of the reconstruction loss (see `losses`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +28,7 @@ class TrainOptions:
         minutes: wall-clock budget; the learning rate anneals to zero at its end. Stopped time does not count.
         steps: a budget of steps instead, for a run that can be repeated exactly; 0 means `minutes` decides.
         frames: length of a crop.
+        alone: steps between two exchanges of the ranks.
         free: steps before the codebooks are started again and used; the decoder first hears the encoder itself.
         log, compressed, mel, loudness, envelope, commitment: weights of the parts of the loss.
     """
@@ -43,12 +40,13 @@ class TrainOptions:
     frames: int = 40
     lr: float = 2e-3
     weight_decay: float = 0.01
-    log: float = 1.0
+    log: float = 0.5
     compressed: float = 20.0
-    mel: float = 2.0
-    loudness: float = 20.0
+    mel: float = 1.0
+    loudness: float = 60.0
     envelope: float = 2.0
     commitment: float = 0.25
+    alone: int = 4
     warm: int = 300
     free: int = 200
     compile: bool = True
@@ -78,52 +76,56 @@ def start_codebooks(network: TinyNetwork, crops: Crops, seed: int, crop_count: i
 
 
 def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: TrainOptions) -> None:
-    """Train until the budget is spent; goes on from `out` where it holds a checkpoint of the same options."""
+    """Train until the budget is spent; goes on from `out` where it holds a checkpoint.
+
+    Every rank makes `options.alone` steps on its own crops, then all take the mean of their parameters and
+    codebooks (local SGD, 1805.09767): an exchange costs as much as a quarter of a step.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    lead = team.rank == 0
     crops = Crops(corpus, options.frames * HOP)
     network = TinyNetwork(size)
     optimizer = make_optimizer(network, options)
     judge = ReconstructionLoss({name: getattr(options, name) for name in PARTS})
     progress = Progress(minutes=options.minutes, steps=options.steps)
-    load_training(out, network, optimizer, progress, asdict(options))
+    load_training(out, network, optimizer, progress)
     encode, decode = network.encoder, network.decoder
     if options.compile:
         encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
-    parameters = list(network.parameters())
+    quantizer, parameters = network.quantizer, list(network.parameters())
     choices = torch.tensor([min(level, size.levels) for level in LEVEL_CHOICES])
-    reporter = Reporter(out, corpus, network, optimizer, progress, asdict(options)) if lead else None
-    clock = torch.zeros(1, dtype=torch.float32)
+    reporter = Reporter(out, corpus, network, optimizer, progress, asdict(options)) if team.rank == 0 else None
     if progress.step == 0:
         start_codebooks(network, crops, options.seed, 64)
     progress.start()
     while not progress.done:
-        generator = draws(options.seed, progress.step, team.rank)
-        wav = crops.draw(options.batch, generator)
-        levels = choices[torch.randint(len(choices), (options.batch,), generator=generator)]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            latent = encode(features(wav), None).float()
-        quantized, commitment, seen = network.quantizer(latent, levels, generator)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            spectra = decode(quantized if progress.step >= options.free else latent, None)
-        loss, parts = judge(synthesis(spectra, network.decoder.hop, None), wav)
-        optimizer.zero_grad(set_to_none=True)
-        (loss + options.commitment * commitment).backward()
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-        clock[0] = progress.seconds
-        team.exchange([*gradients, seen.counts, seen.sums], [seen.spares, clock])
+        for _ in range(options.alone):
+            generator = draws(options.seed, progress.step, team.rank)
+            wav = crops.draw(options.batch, generator)
+            levels = choices[torch.randint(len(choices), (options.batch,), generator=generator)]
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                latent = encode(features(wav), None).float()
+            quantized, commitment, seen = quantizer(latent, levels, generator)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                spectra = decode(quantized if progress.step >= options.free else latent, None)
+            loss, parts = judge(synthesis(spectra, network.decoder.hop, None), wav)
+            optimizer.zero_grad(set_to_none=True)
+            (loss + options.commitment * commitment).backward()
+            norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            finite = bool(torch.isfinite(norm))
+            if finite:
+                for group in optimizer.param_groups:
+                    group["lr"] = options.lr * progress.factor(options.warm)
+                optimizer.step()
+                quantizer.learn(seen)
+            progress.advance(skipped=not finite)
+            if reporter and finite:
+                reporter.note({**parts, "commitment": commitment, "loss": loss, "norm": norm})
+        clock = torch.tensor([progress.seconds])
+        team.exchange([*parameters, quantizer.counts, quantizer.sums], [seen.spares, clock])
         progress.seconds = float(clock)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        if not torch.isfinite(norm):
-            progress.skip()
-            continue
-        for group in optimizer.param_groups:
-            group["lr"] = options.lr * progress.factor(options.warm)
-        optimizer.step()
-        network.quantizer.learn(Seen(seen.counts * team.size, seen.sums * team.size, seen.spares))
-        progress.advance()
-        if progress.step == options.free:
+        quantizer.revive(seen.spares)
+        if progress.step - options.alone < options.free <= progress.step:
             start_codebooks(network, crops, options.seed, 200)
         if reporter:
-            reporter.note({**parts, "commitment": commitment, "loss": loss, "norm": norm})
+            reporter.keep()

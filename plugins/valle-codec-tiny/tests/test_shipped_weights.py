@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_codec_tiny import codec, mel_gl
+from valle_codec_tiny.checkpoint import read
+from valle_codec_tiny.features import HOP
+from valle_codec_tiny.quality import score
+
+
+def _reconstruct(the_codec):
+    def through(clip: torch.Tensor, levels: int) -> torch.Tensor:
+        codes, frames = the_codec.encode(clip[None], torch.tensor([len(clip)]))
+        return the_codec.decode(codes[..., :levels], frames)[0][0]
+
+    return through
+
+
+@pytest.fixture(scope="module")
+def tiny() -> codec.TinyCodec:
+    return codec.build(codec.TinyOptions(), device=torch.device("cpu"))
+
+
+def test_the_weights_are_small_and_say_how_they_were_made():
+    assert codec.SHIPPED.stat().st_size <= 8e6
+    assert mel_gl.SHIPPED.stat().st_size <= 8e6
+    tensors, facts = read(codec.SHIPPED)
+    assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+    assert {"seed", "minutes", "batch"} <= set(facts["options"])
+    assert facts["progress"]["step"] > 1000
+
+
+def test_held_out_speech_stays_intelligible_and_gains_with_every_level(tiny, clips):
+    table = score(clips, _reconstruct(tiny), levels=(1, 4, 8))
+    assert table[1]["stoi"] > 0.76
+    assert table[4]["stoi"] > 0.87
+    assert table[8]["stoi"] > 0.89
+    assert table[8]["pesq"] > table[4]["pesq"] > table[1]["pesq"]
+    assert table[8]["pesq"] > 1.55
+
+
+def test_it_beats_the_baseline_on_held_out_speech(tiny, clips):
+    baseline = mel_gl.build(mel_gl.MelGriffinLimOptions(), device=torch.device("cpu"))
+    ours, theirs = (score(clips[:2], _reconstruct(one), levels=(1, 8)) for one in (tiny, baseline))
+    assert ours[8]["stoi"] > theirs[8]["stoi"]
+    assert ours[1]["stoi"] > theirs[1]["stoi"] + 0.05
+
+
+def test_untrained_weights_fail_the_same_measure(clips):
+    untrained = codec.build(codec.TinyOptions(weights="random"), device=torch.device("cpu"))
+    assert score(clips[:2], _reconstruct(untrained), levels=(8,))[8]["stoi"] < 0.6
+
+
+def test_every_level_uses_many_of_its_codes(tiny, clips):
+    codes = torch.cat([tiny.encode(clip[None], torch.tensor([len(clip)]))[0][0] for clip in clips])
+    used = [len(codes[:, level].unique()) for level in range(tiny.num_levels)]
+    assert min(used) > 60, used
+
+
+def test_half_as_loud_speech_comes_back_half_as_loud(tiny, clips):
+    def loudness(wav: torch.Tensor) -> float:
+        codes, frames = tiny.encode(wav[None], torch.tensor([len(wav)]))
+        return float(tiny.decode(codes, frames)[0].square().mean().sqrt())
+
+    ratio = loudness(clips[0] * 0.5) / loudness(clips[0])
+    assert 0.4 < ratio < 0.6
+
+
+def test_silence_comes_back_as_near_silence(tiny):
+    codes, frames = tiny.encode(torch.zeros(1, 50 * HOP), torch.tensor([50 * HOP]))
+    assert float(tiny.decode(codes, frames)[0].abs().max()) < 0.01

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from valle_codec_tiny import codec
+from valle_codec_tiny.checkpoint import export_run, read
+from valle_codec_tiny.commands import main
+from valle_codec_tiny.features import HOP
+from valle_codec_tiny.network import NetworkSize
+from valle_codec_tiny.reporter import Reporter
+from valle_codec_tiny.schedule import Progress
+from valle_codec_tiny.speech import Crops, read_wav
+from valle_codec_tiny.team import Team
+from valle_codec_tiny.train import TrainOptions, train
+
+from valle_core.plugin import UserError
+
+SMALL = NetworkSize(
+    encoder=24, encoder_blocks=1, codes=16, levels=3, coarse=24, coarse_blocks=1, fine=24, fine_blocks=1
+)
+OPTIONS = TrainOptions(
+    steps=24, batch=2, frames=30, warm=4, free=4, alone=4, compile=False, eval_clips=1, eval_minutes=99, save_minutes=0
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for number, path in enumerate(sorted((Path(__file__).parent / "held_out").glob("*.wav"))):
+        place = folder / ("held-out" if number == 0 else "train") / path.stem / "0000.wav"
+        place.parent.mkdir(parents=True)
+        shutil.copyfile(path, place)
+    return folder
+
+
+def _run(corpus: Path, out: Path, options: TrainOptions = OPTIONS) -> dict[str, torch.Tensor]:
+    out.mkdir(exist_ok=True)
+    team = Team(0, 1, torch.zeros(2, 1, 200_000), multiprocessing.get_context("spawn").Barrier(1))
+    train(team, corpus, out, SMALL, options)
+    return read(out / "last.safetensors")[0]
+
+
+def _rows(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_learns_scores_held_out_speech_and_exports_weights_that_load(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Reporter, "EVERY", 8)
+    _run(corpus, tmp_path)
+    rows = _rows(tmp_path)
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert losses[-1] < 0.8 * losses[0]
+    assert set(rows[-1]["held_out"]) == {"1", "2", "3"}
+    assert not list(tmp_path.glob("*.tmp"))
+    loaded = codec.build(codec.TinyOptions(weights=str(tmp_path / "tiny.safetensors")), device=torch.device("cpu"))
+    assert (loaded.num_levels, loaded.codebook_size) == (3, 16)
+
+
+def test_a_resumed_run_ends_with_the_tensors_of_an_uninterrupted_one(corpus, tmp_path, monkeypatch):
+    whole = _run(corpus, tmp_path / "whole")
+    keep, calls = Reporter.keep, []
+
+    def die(self: Reporter) -> None:
+        keep(self)
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reporter, "keep", die)
+    with pytest.raises(KeyboardInterrupt):
+        _run(corpus, tmp_path / "cut")
+    assert read(tmp_path / "cut" / "last.safetensors")[1]["progress"]["step"] == 12
+    resumed = _run(corpus, tmp_path / "cut")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_another_seed_ends_elsewhere(corpus, tmp_path):
+    options = replace(OPTIONS, steps=4)
+    one, two = _run(corpus, tmp_path / "a", options), _run(corpus, tmp_path / "b", replace(options, seed=1))
+    assert not torch.equal(one["network.decoder.out.weight"], two["network.decoder.out.weight"])
+
+
+def test_a_run_of_another_size_or_a_damaged_checkpoint_is_refused(corpus, tmp_path):
+    _run(corpus, tmp_path, replace(OPTIONS, steps=4))
+    team = Team(0, 1, torch.zeros(2, 1, 200_000), multiprocessing.get_context("spawn").Barrier(1))
+    with pytest.raises(UserError, match="another size"):
+        train(team, corpus, tmp_path, replace(SMALL, fine=32), OPTIONS)
+    path = tmp_path / "last.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="damaged"):
+        export_run(tmp_path)
+
+
+def test_a_bad_corpus_is_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match=r"no train/SPEAKER/\*.wav"):
+        Crops(tmp_path, 100)
+    place = tmp_path / "train" / "someone"
+    place.mkdir(parents=True)
+    (place / "a.wav").write_bytes(b"RIFFnonsense")
+    with pytest.raises(UserError, match=r"cannot read .*a\.wav"):
+        Crops(tmp_path, 100)
+    with pytest.raises(UserError, match="no trainer for codec 'dac'"):
+        main(corpus=tmp_path, out=tmp_path / "out", codec="dac")
+
+
+def test_crops_are_speech_of_the_asked_length_and_repeat_with_the_seed(corpus):
+    crops = Crops(corpus, 20 * HOP)
+    one, two = (crops.draw(3, torch.Generator().manual_seed(4)) for _ in range(2))
+    assert torch.equal(one, two)
+    assert one.shape == (3, 20 * HOP)
+    assert not torch.equal(one, crops.draw(3, torch.Generator().manual_seed(5)))
+
+
+def test_a_wrong_sample_rate_is_refused(tmp_path):
+    source = next((Path(__file__).parent / "held_out").glob("*.wav")).read_bytes()
+    (tmp_path / "fast.wav").write_bytes(source[:24] + (22050).to_bytes(4, "little") + source[28:])
+    with pytest.raises(UserError, match="22050 Hz"):
+        read_wav(tmp_path / "fast.wav")
+
+
+def test_time_in_which_the_run_was_stopped_is_not_charged(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("valle_codec_tiny.schedule.time.monotonic", lambda: now[0])
+    progress = Progress(minutes=1, steps=0)
+    for _ in range(20):
+        now[0] += 0.1
+        progress.advance(skipped=False)
+    now[0] += 3600
+    progress.advance(skipped=False)
+    assert 2.0 < progress.seconds < 2.3
+
+
+def test_the_rate_warms_up_and_anneals_to_zero():
+    progress = Progress(minutes=0, steps=100)
+    factors = []
+    while not progress.done:
+        factors.append(progress.factor(10))
+        progress.advance(skipped=False)
+    assert factors[0] == pytest.approx(0.1)
+    assert max(factors) > 0.95
+    assert factors[-1] < 1e-3
