@@ -7,6 +7,7 @@ import pytest
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl, open_observers
 from valle_core.registry.registry import Registry
+from valle_core.registry.scan import scan
 
 
 class Listener:
@@ -149,7 +150,7 @@ def test_two_hooks_of_one_name_are_both_loaded(site, reports):
     for owner in ("acme", "other"):
         modules = {f"{owner}_h": HOOKS.replace("acme_", f"{owner}_"), f"{owner}_fine": FINE}
         site.add(owner, {"valle.hooks": {"fine": f"{owner}_h:FINE"}}, **modules)
-    observers = open_observers(Registry.open(environ={}), reports.append)
+    observers = open_observers(Registry(scan([str(site.folder)])), reports.append)
     assert observers.names == ["fine", "other:fine"]
     assert reports == []
 
