@@ -35,6 +35,6 @@ def encode_long(
 
 
 def _encode_one(codec: Codec, wav: Float[Tensor, "N"]) -> Int[Tensor, "F Q"]:
-    with torch.inference_mode():
+    with torch.no_grad():
         codes, frames = codec.encode(wav[None], torch.tensor([len(wav)], device=wav.device))
     return codes[0, : int(frames[0])]

@@ -52,7 +52,7 @@ def encode_all(
         batch = torch.zeros(len(rows), int(lengths.max()))
         for place, row in enumerate(rows):
             batch[place, : len(wavs[row])] = torch.from_numpy(wavs[row])
-        with torch.inference_mode():
+        with torch.no_grad():
             encoded, frames = codec.encode(batch.to(device), lengths.to(device))
         for place, row in enumerate(rows):
             codes[row] = encoded[place, : int(frames[place])].cpu().clone()
