@@ -1,0 +1,17 @@
+"""The sentences of the demo, which a recognizer with a closed grammar tells apart."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+VOICES = ("f2", "klatt4", "f5", "m3")
+"""espeak-ng variants of en-us that were recognised without a miss, directly and through a codec."""
+
+
+def demo_sentences() -> tuple[str, ...]:
+    """24 sentences of 4–7 words, about 1.5–2.2 s each, in lower case without punctuation.
+
+    Checked with espeak-ng's en-us voices; see the table in `docs/adr/closed-grammar-verdict.md`.
+    """
+    text = files("valle_core.evaluation").joinpath("demo_sentences.txt").read_text(encoding="utf-8")
+    return tuple(line for line in text.splitlines() if line)
