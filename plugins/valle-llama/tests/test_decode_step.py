@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import os
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -40,7 +43,7 @@ def prompted(model, x, lengths):
 @pytest.mark.parametrize(
     "changes", [{}, {"n_kv_heads": 6}, {"n_kv_heads": 1}, {"d_model": 36, "n_heads": 2, "n_kv_heads": 1}]
 )
-@pytest.mark.parametrize("lengths", [[5], [9, 2, 6], [1] * 8])
+@pytest.mark.parametrize("lengths", [[5], [9, 2, 6], [1] * 16])
 @torch.inference_mode()
 def test_steps_equal_those_through_the_layers(kernel, changes, lengths):
     fused, layers = pair(kernel, **changes)
@@ -111,6 +114,29 @@ def test_threads_share_one_step(kernel, monkeypatch):
         assert cache.fused._team.size in (1, 3)  # one where torch does not run on GNU OpenMP
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_team_smaller_than_asked_for_still_does_all_the_work():
+    """OMP_THREAD_LIMIT is read when a process starts, hence a fresh one."""
+    code = """
+import torch
+from valle_llama import fused_step
+from valle_llama.factory import build
+from valle_llama.options import LlamaOptions
+fused_step.BYTES_PER_THREAD = 1
+torch.set_num_threads(4)
+with torch.inference_mode():
+    states = []
+    for way in ("fused", "layers"):
+        torch.manual_seed(0)
+        model = build(LlamaOptions(d_model=32, n_heads=4, decode_step=way), attention=lambda q, k, v, mask: v).eval()
+        cache = model.new_cache(1, 4, torch.float32, torch.device("cpu"))
+        states.append(model.step(torch.ones(1, 1, 32), cache))
+assert (states[0] - states[1]).abs().max() < 1e-5, states
+"""
+    limited = {**os.environ, "OMP_THREAD_LIMIT": "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=limited, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @torch.inference_mode()

@@ -102,18 +102,19 @@ class LlamaBackbone(nn.Module):
         fused = self._decoding.fused(self.layers, self.norm, x, cache)
         if fused is not None:
             return self._advance(fused, x, cache, None, finish=True)[:, 0]
-        mask = _next(cache)
-        start = mask.query_start
+        start = cache.lengths
+        mask = SequenceMask(  # a row alone fills all keys
+            lengths=start + 1, prefix=torch.zeros_like(start), query_start=start, form="causal", padded=len(start) > 1
+        )
         return self.finish(self(x, mask, start[:, None], cache=cache).h[:, 0])
 
     def _advance(
         self, fused: FusedStep, x: Tensor, cache: LlamaCache, positions: Tensor | None, *, finish: bool
     ) -> Tensor:
-        mask = _next(cache)
-        cache.reserve(mask, 1)
+        cache.grow()
         self._check_length(cache.extent)
         h = fused(x, cache, positions, finish=finish)
-        cache.lengths = mask.lengths
+        cache.lengths = cache.lengths + 1
         return h
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
@@ -138,14 +139,6 @@ class LlamaBackbone(nn.Module):
                 f"arch 'llama' was built for at most {self.max_length} positions and got {length}; "
                 "shorten the input or raise max_length"
             )
-
-
-def _next(cache: LlamaCache) -> SequenceMask:
-    """The mask of one new position in every row; a row alone fills all keys."""
-    start = cache.lengths
-    return SequenceMask(
-        lengths=start + 1, prefix=torch.zeros_like(start), query_start=start, form="causal", padded=len(start) > 1
-    )
 
 
 def _padding(mask: SequenceMask, T: int) -> Tensor:

@@ -72,10 +72,18 @@ class LlamaCache:
         if mask.padded and self.lengths.device.type != "cpu" and self.extent + new <= self.capacity:
             self.extent, self._exact = self.extent + new, False
             return
-        if self._exact and not mask.padded:
-            extent = self.extent + new
+        if mask.padded or not self._exact:
+            self._claim(int(mask.lengths.max()) if len(mask.lengths) else 0)
         else:
-            extent = int(mask.lengths.max()) if len(mask.lengths) else 0
+            self._claim(self.extent + new)
+
+    def grow(self) -> None:
+        """Make room for one position more in every row."""
+        if not self._exact:
+            self._measure()
+        self._claim(self.extent + 1)
+
+    def _claim(self, extent: int) -> None:
         if extent > self.capacity:
             raise UserError(
                 f"the cache of arch 'llama' holds {self.capacity} positions and a row needs {extent}; "

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 StepPath = Literal["auto", "fused", "layers"]
 
-MOST_ROWS = 8
+MOST_ROWS = 16
 """Largest batch of the fused step: with more rows, multiplying is the work, and torch does that better."""
 
 

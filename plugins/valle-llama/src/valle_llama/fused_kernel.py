@@ -19,8 +19,8 @@ from numba.extending import intrinsic
 # Slots of the job's int64 header, which the layers' addresses follow.
 (
     BATCH, LAYERS, WIDTH, HEADS, KV_HEADS, HEAD_WIDTH, FFN, CAPACITY, THREADS, FINISH,
-    X, H, LENGTHS, ROTATIONS, TURNS, KEYS, VALUES, SCRATCH, NORM, EPSILON, BARRIER, RANK, HEADER,
-) = range(23)  # fmt: skip
+    X, H, LENGTHS, ROTATIONS, TURNS, KEYS, VALUES, SCRATCH, NORM, EPSILON, BARRIER, RANK, COUNT, HEADER,
+) = range(24)  # fmt: skip
 # Addresses of one layer, in this order.
 NORM_1, QUERY, KEY, VALUE, OUT, NORM_2, GATE, UP, DOWN, PER_LAYER = range(10)
 
@@ -183,13 +183,13 @@ def _share(n, rank, threads):
 
 
 @njit
-def _wait(job):
-    if job[THREADS] > 1:
+def _wait(job, threads):
+    if threads > 1:
         _call(job[BARRIER])
 
 
 @njit(fastmath=FAST)
-def _attention_heads(job, layer, qkv, mixed, mine, rank):
+def _attention_heads(job, layer, qkv, mixed, mine, rank, threads):
     """Rotate, append to the cache and attend, for this thread's share of (row, head)."""
     heads, kv_heads, width, capacity = job[HEADS], job[KV_HEADS], job[HEAD_WIDTH], job[CAPACITY]
     group = heads // kv_heads
@@ -199,7 +199,7 @@ def _attention_heads(job, layer, qkv, mixed, mine, rank):
     q = mine[:width]
     scores = mine[width:]
     pairs = job[BATCH] * kv_heads
-    for pair in range(pairs * rank // job[THREADS], pairs * (rank + 1) // job[THREADS]):
+    for pair in range(pairs * rank // threads, pairs * (rank + 1) // threads):
         b, kv = pair // kv_heads, pair % kv_heads
         place = ((layer * job[BATCH] + b) * kv_heads + kv) * capacity * width * 4
         length = lengths[b]
@@ -217,8 +217,10 @@ def _attention_heads(job, layer, qkv, mixed, mine, rank):
 
 def _step(header):
     job = carray(header, (HEADER,))
-    batch, width, ffn, threads = job[BATCH], job[WIDTH], job[FFN], job[THREADS]
+    batch, width, ffn = job[BATCH], job[WIDTH], job[FFN]
     layers = carray(header, (HEADER + job[LAYERS] * PER_LAYER,))[HEADER:]
+    # OpenMP may give fewer threads than asked for (OMP_THREAD_LIMIT, a parallel region around this one).
+    threads = _call(job[COUNT]) if job[THREADS] > 1 else 1
     rank = _call(job[RANK]) if threads > 1 else 0
     queries, keys = job[HEADS] * job[HEAD_WIDTH], job[KV_HEADS] * job[HEAD_WIDTH]
     row = queries + 2 * keys
@@ -246,21 +248,21 @@ def _step(header):
     for i in range(batch):
         for j in range(w0, w1):
             h[i * width + j] = x[i * width + j]
-    _wait(job)
+    _wait(job, threads)
     for layer in range(job[LAYERS]):
         at = layers[layer * PER_LAYER : (layer + 1) * PER_LAYER]
         _rms_norm(h, carray(_floats(at[NORM_1]), (width,)), epsilon, batch, width, normed)
         _matvec(carray(_floats(at[QUERY]), (queries * width,)), normed, batch, width, qkv, row, q0, q1)
         _matvec(carray(_floats(at[KEY]), (keys * width,)), normed, batch, width, qkv[queries:], row, k0, k1)
         _matvec(carray(_floats(at[VALUE]), (keys * width,)), normed, batch, width, qkv[queries + keys :], row, k0, k1)
-        _wait(job)
-        _attention_heads(job, layer, qkv, mixed, heads_scratch, rank)
-        _wait(job)
+        _wait(job, threads)
+        _attention_heads(job, layer, qkv, mixed, heads_scratch, rank, threads)
+        _wait(job, threads)
         _matvec(carray(_floats(at[OUT]), (width * queries,)), mixed, batch, queries, added, width, w0, w1)
         for i in range(batch):
             for j in range(w0, w1):
                 h[i * width + j] += added[i * width + j]
-        _wait(job)
+        _wait(job, threads)
         _rms_norm(h, carray(_floats(at[NORM_2]), (width,)), epsilon, batch, width, normed)
         _matvec(carray(_floats(at[GATE]), (ffn * width,)), normed, batch, width, gate, ffn, f0, f1)
         _matvec(carray(_floats(at[UP]), (ffn * width,)), normed, batch, width, up, ffn, f0, f1)
@@ -268,12 +270,12 @@ def _step(header):
             for j in range(f0, f1):
                 g = gate[i * ffn + j]
                 gate[i * ffn + j] = g / (np.float32(1.0) + _exp(-g)) * up[i * ffn + j]
-        _wait(job)
+        _wait(job, threads)
         _matvec(carray(_floats(at[DOWN]), (width * ffn,)), gate, batch, ffn, added, width, w0, w1)
         for i in range(batch):
             for j in range(w0, w1):
                 h[i * width + j] += added[i * width + j]
-        _wait(job)
+        _wait(job, threads)
     if job[FINISH] and rank == 0:
         _rms_norm(h, carray(_floats(job[NORM]), (width,)), epsilon, batch, width, h)
 

@@ -72,7 +72,8 @@ class FusedStep:
         job[kernel.LAYERS], job[kernel.WIDTH], job[kernel.FFN] = n_layers, sizes.d_model, sizes.ffn_dim
         job[kernel.HEADS], job[kernel.KV_HEADS] = sizes.n_heads, sizes.n_kv_heads
         job[kernel.HEAD_WIDTH], job[kernel.CAPACITY] = sizes.head_dim, cache.keys.shape[3]
-        job[kernel.THREADS], job[kernel.BARRIER], job[kernel.RANK] = team.size, team.barrier, team.rank
+        job[kernel.THREADS], job[kernel.BARRIER] = team.size, team.barrier
+        job[kernel.RANK], job[kernel.COUNT] = team.rank, team.count
         job[kernel.EPSILON] = self._epsilon.ctypes.data
         return job
 
@@ -90,13 +91,20 @@ class _Team:
     """The threads of the OpenMP runtime that torch has loaded, or just this one."""
 
     def __init__(self, nbytes: int):
-        self.size, self.barrier, self.rank = 1, 0, 0
-        self._start: Callable | None = None
         self._step = int(kernel.compiled().address or 0)
         self._alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._step)
         most = min(torch.get_num_threads(), nbytes // BYTES_PER_THREAD)
-        if most > 1:
-            self._find_openmp(most)
+        library = _torch_openmp() if most > 1 else None
+        self.size = 1 if library is None else most
+        self.barrier, self.rank, self.count = (
+            0 if library is None else _address(library[name])
+            for name in ("GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
+        )
+        self._start: Callable | None = None
+        if library is not None:
+            self._start = library["GOMP_parallel"]
+            self._start.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+            self._start.restype = None
 
     def run(self, job: np.ndarray) -> None:
         if self._start is None:
@@ -104,19 +112,21 @@ class _Team:
         else:
             self._start(self._step, job.ctypes.data, self.size, 0)
 
-    def _find_openmp(self, size: int) -> None:
-        if "OpenMP" not in torch.__config__.parallel_info():
-            return
-        try:
-            library = ctypes.CDLL("libgomp.so.1")  # torch's copy: it is loaded already under this name
-            start, barrier, rank = library.GOMP_parallel, library.GOMP_barrier, library.omp_get_thread_num
-        except (OSError, AttributeError):
-            return
-        start.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-        start.restype = None
-        self._start, self.size = start, size
-        self.barrier = ctypes.cast(barrier, ctypes.c_void_p).value or 0
-        self.rank = ctypes.cast(rank, ctypes.c_void_p).value or 0
+
+def _torch_openmp() -> ctypes.CDLL | None:
+    """GNU OpenMP as torch has loaded it, or None where torch runs on something else."""
+    if "OpenMP" not in torch.__config__.parallel_info():
+        return None
+    try:
+        library = ctypes.CDLL("libgomp.so.1")  # torch's copy: it is loaded already under this name
+        library["GOMP_parallel"]
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+def _address(function: object) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
 
 
 def _in_order(layer: nn.Module) -> list[Tensor]:
