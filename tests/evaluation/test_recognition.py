@@ -104,6 +104,15 @@ def test_case_and_punctuation_are_ignored() -> None:
     assert grammar.judge(*speech("two horses ran along the beach"), "TWO HORSES, ran along the beach").recognised
 
 
+def test_a_sentence_that_fits_too_badly_is_not_heard() -> None:
+    sentence, wav = demo_sentences()[3], speech(demo_sentences()[3])
+    fit = ClosedGrammar(demo_sentences()).judge(*wav, sentence).fit
+    assert -300 < fit < -50
+    strict = ClosedGrammar(demo_sentences(), least_fit=fit + 1).judge(*wav, sentence)
+    assert (strict.heard, strict.recognised, strict.wer, strict.fit) == (None, False, 1.0, fit)
+    assert ClosedGrammar(demo_sentences(), least_fit=fit - 1).judge(*wav, sentence).recognised
+
+
 def test_unknown_words_are_named() -> None:
     with pytest.raises(UserError, match="lacks frobnicate, zzyzxq"):
         ClosedGrammar(["please frobnicate the zzyzxq", "the train leaves at seven"])
