@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-VOICES = ("f2", "klatt4", "f5", "m3")
+VOICES = ("f2", "klatt4", "f1", "m3")
 """espeak-ng variants of en-us that were recognised without a miss, directly and through a codec."""
 
 
