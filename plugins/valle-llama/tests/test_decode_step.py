@@ -101,19 +101,23 @@ def test_positions_that_restart_are_honoured(kernel):
 
 
 @torch.inference_mode()
-def test_threads_share_one_step(kernel, monkeypatch):
+def test_one_thread_and_several_give_the_same_bits(kernel, monkeypatch):
     fused, layers = pair(kernel)
     x, new = torch.randn(3, 5, 48), torch.randn(3, 1, 48)
-    want = layers.step(new, prompted(layers, x, torch.tensor([5, 4, 1])))
+    lengths = torch.tensor([5, 4, 1])
+    want = layers.step(new, prompted(layers, x, lengths))
+    alone = fused.step(new, prompted(fused, x, lengths))
     monkeypatch.setattr(fused_step, "BYTES_PER_THREAD", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        cache = prompted(fused, x, torch.tensor([5, 4, 1]))
-        torch.testing.assert_close(fused.step(new, cache), want, atol=1e-5, rtol=0)
+        cache = prompted(fused, x, lengths)
+        together = fused.step(new, cache)
         assert cache.fused._team.size in (1, 3)  # one where torch does not run on GNU OpenMP
     finally:
         torch.set_num_threads(before)
+    assert torch.equal(together, alone)
+    torch.testing.assert_close(together, want, atol=1e-5, rtol=0)
 
 
 def test_a_team_smaller_than_asked_for_still_does_all_the_work():
