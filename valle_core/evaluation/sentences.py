@@ -13,5 +13,14 @@ def demo_sentences() -> tuple[str, ...]:
 
     Checked with espeak-ng's en-us voices; see the table in `docs/adr/closed-grammar-verdict.md`.
     """
-    text = files("valle_core.evaluation").joinpath("demo_sentences.txt").read_text(encoding="utf-8")
+    return _lines("demo_sentences.txt")
+
+
+def demo_prompts() -> tuple[str, ...]:
+    """Sentences the demo never trains on; spoken by its voices they are the prompts."""
+    return _lines("demo_prompts.txt")
+
+
+def _lines(name: str) -> tuple[str, ...]:
+    text = files("valle_core.evaluation").joinpath(name).read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
+from valle_core.plugin import UserError
 from valle_core.preparation.config import PREPARE_SCHEMA
 
 EXAMPLES = (
@@ -39,8 +41,12 @@ def prepare(
     from valle_core.preparation.prepare import prepare as prepare_dataset
     from valle_core.registry.preflight import preflight
 
-    settings = setup.resolved.sections["prepare"]
-    options = (dataclasses.replace(settings, source=folder) if folder else settings).options()
+    options = setup.resolved.sections["prepare"]
+    if not folder and options.source == Path():
+        raise UserError("no folder of recordings given; name it: valle prepare FOLDER --out data")
+    if options.out == Path():
+        raise UserError("no folder for the dataset given; name it: --out data")
+    options = dataclasses.replace(options, source=Path(folder) if folder else options.source)
     target = choose_device(device)
     selected = preflight(setup.registry, setup.resolved.choices(), device=target.type)
     with StepBar(0, shown=not (quiet or as_json), unit="recording") as bar:

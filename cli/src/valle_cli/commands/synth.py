@@ -27,9 +27,7 @@ def synth(
     text_file: Annotated[Path | None, typer.Option(help="say each line of this file, as one batch")] = None,
     prompt: Annotated[Path | None, typer.Option(help="recording of the voice; none: the model chooses")] = None,
     prompt_text: Annotated[str, typer.Option(help="what the prompt says (for --task tts-c)")] = "",
-    language: Annotated[
-        str | None, typer.Option(help="tag, e.g. en-us; default: the model's first")
-    ] = None,
+    language: Annotated[str | None, typer.Option(help="tag, e.g. en-us; default: the model's first")] = None,
     out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; several lines get -1, -2, …")] = Path("out.wav"),
     spectrogram: Annotated[Path | None, typer.Option(help="PNG of the prompt and the speech side by side")] = None,
     seed: Annotated[int, typer.Option(help="of every draw; equal seeds give equal speech")] = 0,

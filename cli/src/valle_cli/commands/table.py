@@ -24,6 +24,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("prepare", "prepare", "Turn recordings with transcripts into a dataset of phonemes and codes"),
     Command("train", "train", "Train a codec language model on a prepared dataset"),
     Command("synth", "synth", "Speak a text in the voice of a prompt"),
+    Command("demo", "demo", "From nothing to a recognised sentence: corpus, training, speech, verdict"),
     Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the mend"),
     Command("plugins info", "plugins_info", "Show all that one plugin says about itself"),
     Command("bench startup", "bench_startup", "Measure how fast `--help` and `list-plugins` answer"),

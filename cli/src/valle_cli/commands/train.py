@@ -31,9 +31,8 @@ def train(
     Ctrl-C saves and stops; --resume continues with the losses an uninterrupted run would have had.
     The run's folder holds config.yaml, metrics.jsonl, loss.png and the checkpoints.
     """
-    from valle_core.evaluation.curves import draw_curve
-
     from valle_core.checkpoint.folder import RunFolder
+    from valle_core.evaluation.curves import draw_curves
     from valle_core.registry.hooks import open_observers
     from valle_core.training.run import run_training
 
@@ -44,7 +43,7 @@ def train(
             setup.resolved, setup.registry, observers, report=lambda line: bar.show(line, figures(line))
         )
     run = RunFolder(Path(run_options.out))
-    draw_curve(run.metrics, run.curve)
+    draw_curves(run.metrics, run.curve)
     summary = {
         "run": str(run.path), "step": result.step, "ended_by": result.reason, "seconds": round(result.seconds, 1),
         "checkpoint": str(run.latest()), "curve": str(run.curve), **result.last_line,
