@@ -108,3 +108,21 @@ def test_rewinding_forward_is_refused(kernel):
     cache = small(kernel).new_cache(2, 4, torch.float32, torch.device("cpu"))
     with pytest.raises(UserError, match="cannot rewind"):
         cache.rewind(torch.tensor([1, 0]))
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_torch_compile_traces_training_and_cached_forwards(kernel):
+    model = small(kernel).eval()
+    compiled = torch.compile(model, backend="aot_eager")
+    x, lengths = torch.randn(2, 6, 32), torch.tensor([6, 4])
+    mask, positions = SequenceMask.causal(lengths), torch.arange(6).expand(2, -1)
+    want = model(x, mask, positions).h
+    torch.testing.assert_close(compiled(x, mask, positions).h, want, atol=1e-5, rtol=0)
+    cache = model.new_cache(2, 8, torch.float32, torch.device("cpu"))
+    compiled(x[:, :3], SequenceMask.causal(lengths.clamp(max=3)), positions[:, :3], cache=cache)
+    start = torch.tensor([3, 3])
+    step = SequenceMask.causal(start + 1, query_start=start)
+    torch.testing.assert_close(
+        compiled(x[:, 3:4], step, start[:, None], cache=cache).h, want[:, 3:4], atol=1e-5, rtol=0
+    )

@@ -125,13 +125,13 @@ class LlamaBackbone(nn.Module):
         shape = (self.n_layers, batch, self.sizes.n_kv_heads, self.sizes.head_dim)
         return LlamaCache(shape, max_length, dtype, device)
 
-    def _open(self, cache: LlamaCache | None, mask: SequenceMask | PackedMask, new: int) -> Tensor | None:
+    def _open(self, cache: LlamaCache | None, mask: SequenceMask | PackedMask, new: int) -> Tensor | slice | None:
         if cache is None:
             return None
         if isinstance(mask, PackedMask):
             raise UserError("arch 'llama' decodes rows, not packed segments: give a cache only with a SequenceMask")
         cache.reserve(mask, new)
-        return cache.slots(mask.query_start, mask.lengths, new)
+        return cache.slots(mask, new)
 
     def _check_length(self, length: int) -> None:
         if self.max_length is not None and length > self.max_length:

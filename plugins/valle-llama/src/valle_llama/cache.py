@@ -94,18 +94,29 @@ class LlamaCache:
     def _measure(self) -> None:
         self.extent, self._exact = int(self.lengths.max()) if len(self.lengths) else 0, True
 
-    def slots(self, start: Int[Tensor, "B"], lengths: Int[Tensor, "B"], new: int) -> Int[Tensor, "B T"]:
-        """Where the positions start … start + new − 1 of each row are kept; padded ones share the spare slot."""
-        slots = start[:, None] + torch.arange(new, device=start.device)
-        return slots.masked_fill(slots >= lengths[:, None], self.capacity)
+    def slots(self, mask: SequenceMask, new: int) -> Int[Tensor, "B T"] | slice:
+        """Where each row's next `new` positions are kept: one range for all without padding; padded ones share the
+        spare slot."""
+        if not mask.padded:
+            return slice(self.extent - new, self.extent)
+        slots = mask.query_start[:, None] + torch.arange(new, device=mask.lengths.device)
+        return slots.masked_fill(slots >= mask.lengths[:, None], self.capacity)
 
     def append(
-        self, layer: int, slots: Int[Tensor, "B T"], k: Float[Tensor, "B Hk T Dh"], v: Float[Tensor, "B Hk T Dh"]
+        self,
+        layer: int,
+        slots: Int[Tensor, "B T"] | slice,
+        k: Float[Tensor, "B Hk T Dh"],
+        v: Float[Tensor, "B Hk T Dh"],
     ) -> tuple[Float[Tensor, "B Hk S Dh"], Float[Tensor, "B Hk S Dh"]]:
         """Write one layer's new keys and values; returns all of that layer's up to `extent`."""
         keys, values = self.keys[layer], self.values[layer]
-        index = slots[:, None, :, None].expand(-1, keys.shape[1], -1, keys.shape[3])
         with torch.no_grad():
-            keys.scatter_(2, index, k.to(keys.dtype))
-            values.scatter_(2, index, v.to(values.dtype))
+            if isinstance(slots, slice):
+                keys[:, :, slots] = k
+                values[:, :, slots] = v
+            else:
+                index = slots[:, None, :, None].expand(-1, keys.shape[1], -1, keys.shape[3])
+                keys.scatter_(2, index, k.to(keys.dtype))
+                values.scatter_(2, index, v.to(values.dtype))
         return keys[:, :, : self.extent].to(k.dtype), values[:, :, : self.extent].to(v.dtype)
