@@ -42,6 +42,7 @@ class TinyCodec:
 
     def __init__(self, network: TinyNetwork, weights_hash: str, device: torch.device) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
+        self.network.decoder.pitch.double()  # see Pitch
         self.device = device
         self.num_levels = network.size.levels
         self.codebook_size = network.size.codes

@@ -33,6 +33,7 @@ def main(
     eval_minutes: Annotated[float, typer.Option(help="How often to score held-out speech.")] = 5.0,
     export_only: Annotated[bool, typer.Option("--export-only", help="Export OUT's last checkpoint as it is.")] = False,
     vectors: Annotated[int, typer.Option(min=256, help="mel-gl: frames for k-means.")] = 60000,
+    told: Annotated[int, typer.Option(help="Steps in which the voice source follows the measured pitch.")] = 8000,
     log: Annotated[float, typer.Option(help="Weight of log spectra.")] = 0.5,
     compressed: Annotated[float, typer.Option(help="Weight of compressed spectra.")] = 20.0,
     mel: Annotated[float, typer.Option(help="Weight of mel bands.")] = 1.0,
@@ -52,6 +53,7 @@ def main(
         return
     options = TrainOptions(
         seed=seed,
+        told=told,
         minutes=minutes,
         steps=steps,
         batch=batch,

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-SAMPLE_RATE = 16000
+from valle_codec_tiny.pitch import SAMPLE_RATE, measure_pitch
+
 HOP = 320
 MEL_BANDS = 80
 MEL_WINDOW = 512
@@ -17,7 +18,10 @@ MEL_HOP = HOP // 2
 LOW_WINDOW = 1024
 LOW_BINS = slice(3, 101)
 """47 … 1563 Hz in steps of 15.6 Hz."""
-WIDTH = 2 * MEL_BANDS + LOW_BINS.stop - LOW_BINS.start
+WIDTH = 2 * MEL_BANDS + LOW_BINS.stop - LOW_BINS.start + 4
+"""Features of a frame: two mel frames, the low band, and for each half its pitch and whether there is one."""
+MIDDLE = 7.2
+"""log₂ of the pitch that counts as zero: 147 Hz."""
 
 
 def mel_matrix(bins: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Float[Tensor, "bins bands"]:
@@ -53,4 +57,12 @@ def features(wav: Float[Tensor, "B N"]) -> Float[Tensor, "B F width"]:
     mel = _spectrum(wav, MEL_WINDOW, MEL_HOP, 2 * count) @ mel_matrix(MEL_WINDOW // 2 + 1, MEL_BANDS).to(wav)
     low = _spectrum(wav, LOW_WINDOW, HOP, count)[..., LOW_BINS]
     mel = mel.reshape(wav.shape[0], count, 2 * MEL_BANDS)
-    return (torch.cat([mel, low], dim=-1).clamp(min=1e-5).log() + 7) / 2.5
+    levels = (torch.cat([mel, low], dim=-1).clamp(min=1e-5).log() + 7) / 2.5
+    pitch, voiced = measure_pitch(wav, MEL_HOP)
+    shape = (wav.shape[0], count, 2)
+    return torch.cat([levels, ((pitch - MIDDLE) * voiced).reshape(shape), voiced.reshape(shape)], dim=-1)
+
+
+def pitch_of(heard: Float[Tensor, "B F width"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+    """The measured log₂ pitch of features at 100 Hz, and whether there is one (1 or 0)."""
+    return heard[..., -4:-2].flatten(1) + MIDDLE, heard[..., -2:].flatten(1)

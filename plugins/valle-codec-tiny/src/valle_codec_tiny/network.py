@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from valle_codec_tiny.features import HOP, WIDTH
 from valle_codec_tiny.layers import Block, Stem
 from valle_codec_tiny.quantizer import ResidualQuantizer
+from valle_codec_tiny.source import Pitch, pulse_spectra, pulses
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,7 @@ class NetworkSize:
         encoder: channels, and `encoder_blocks` of them.
         latent: width of the quantized vectors.
         coarse: channels of the decoder at 50 Hz, with `coarse_blocks`.
+        pitch: channels of the pitch reader.
         fine: channels of the decoder after it is split in time by `split`, with `fine_blocks`.
     """
 
@@ -38,6 +40,7 @@ class NetworkSize:
     split: int = 2
     stem_right: int = 3
     block_right: int = 1
+    pitch: int = 96
 
 
 class Encoder(nn.Module):
@@ -71,7 +74,13 @@ class Decoder(nn.Module):
         self.fine = nn.ModuleList(Block(size.fine, size.block_right, 1 / total) for _ in range(size.fine_blocks))
         self.norm = nn.LayerNorm(size.fine, eps=1e-6)
         self.hop = HOP // size.split
-        self.out = nn.Linear(size.fine, 2 * (2 * self.hop + 1))
+        bins = 2 * self.hop + 1
+        self.out = nn.Linear(size.fine, 2 * bins)
+        self.pitch = Pitch(size.latent, size.pitch, size.stem_right, size.split)
+        self.harmonic = nn.Linear(size.fine, 2 * bins)
+        with torch.no_grad():
+            self.harmonic.weight.mul_(0.1)
+            self.harmonic.bias[:bins] = -6.0
 
     def coarse_blocks(self) -> list[Block]:
         """The blocks at the rate of the codes."""
@@ -90,14 +99,19 @@ class Decoder(nn.Module):
         inside = None if inside is None else inside.repeat_interleave(self.split, dim=1)
         for block in self.fine:
             x = block(x, inside)
-        return self.out(self.norm(x))
+        return self.finish(x)
+
+    def finish(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T S"]:
+        """Log-magnitudes and phases: of the sound itself, and of the filter on the voice source."""
+        x = self.norm(x)
+        return torch.cat([self.out(x), self.harmonic(x)], dim=-1)
 
 
-def windows(spectra: Float[Tensor, "B T S"], hop: int) -> Float[Tensor, "B T W"]:
-    """Log-magnitudes and phases → windowed pieces of sound, W = 4 · hop samples each."""
-    magnitude, phase = spectra.float().chunk(2, dim=-1)
-    magnitude = magnitude.clamp(max=6.0).exp()
-    spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
+def windows(spectra: Float[Tensor, "B T S"], source: Tensor, hop: int) -> Float[Tensor, "B T W"]:
+    """Windowed pieces of sound, W = 4 · hop samples each: what is said directly plus the filtered source."""
+    magnitude, phase, strength, turn = spectra.float().chunk(4, dim=-1)
+    spectrum = torch.polar(magnitude.clamp(max=6.0).exp(), phase)
+    spectrum = spectrum + source * torch.polar(strength.clamp(max=6.0).exp(), turn)
     return torch.fft.irfft(spectrum, n=4 * hop) * torch.hann_window(4 * hop, device=spectra.device)
 
 
@@ -108,9 +122,15 @@ def overlap_add(pieces: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop
     return sum((F.pad(parts[:, :, i], (0, 0, i, 3 - i)) for i in range(4)), start=torch.zeros((), device=pieces.device))
 
 
-def synthesis(spectra: Float[Tensor, "B T S"], hop: int, inside: Tensor | None) -> Float[Tensor, "B N"]:
+def synthesis(
+    spectra: Float[Tensor, "B T S"], pitch: Float[Tensor, "B T"], hop: int, inside: Tensor | None
+) -> Float[Tensor, "B N"]:
     """Inverse STFT with N = T · hop samples, window t centred on sample (t + ½) · hop."""
-    pieces = windows(spectra, hop)
+    with torch.no_grad():
+        sound, _ = pulses(pitch.detach(), None, hop)
+        sound = sound if inside is None else sound * inside[..., 0].repeat_interleave(hop, dim=1)
+        source = pulse_spectra(F.pad(sound, (3 * hop // 2, 3 * hop // 2)), hop)
+    pieces = windows(spectra, source, hop)
     weight = torch.hann_window(4 * hop, device=spectra.device).square().expand_as(pieces)
     if inside is not None:
         pieces, weight = pieces * inside, weight * inside
@@ -131,9 +151,10 @@ class TinyNetwork(nn.Module):
 
     def decode(self, codes: Int[Tensor, "B F L"], inside: Tensor | None = None) -> Float[Tensor, "B N"]:
         """Codes of the first L levels → waveform of F · HOP samples."""
-        spectra = self.decoder(self.quantizer.lookup(codes), inside)
+        latent = self.quantizer.lookup(codes)
         wide = None if inside is None else inside.repeat_interleave(self.size.split, dim=1)
-        return synthesis(spectra, self.decoder.hop, wide)
+        pitch = self.decoder.pitch(latent, inside)
+        return synthesis(self.decoder(latent, inside), pitch, self.decoder.hop, wide)
 
     @property
     def lookahead_samples(self) -> int:

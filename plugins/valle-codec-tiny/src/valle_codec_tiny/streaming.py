@@ -10,6 +10,7 @@ from valle_codec_tiny.checks import check_codes
 from valle_codec_tiny.features import HOP
 from valle_codec_tiny.layers import TAPS, Block, FrameConv, Stem
 from valle_codec_tiny.network import TinyNetwork, windows
+from valle_codec_tiny.source import Pitch, pulse_spectra, pulses
 
 
 class _ConvState:
@@ -32,9 +33,9 @@ class _ConvState:
 
 
 class _LayerState:
-    """A stem or block with its convolution's state."""
+    """A stem, block or pitch reader with its convolution's state."""
 
-    def __init__(self, layer: Stem | Block, batch: int) -> None:
+    def __init__(self, layer: Stem | Block | Pitch, batch: int) -> None:
         self.layer = layer
         self.state = _ConvState(layer.conv, batch)
 
@@ -42,8 +43,39 @@ class _LayerState:
         if isinstance(self.layer, Stem):
             centre, mixed = self.state.push(self.layer.lift(x), end=end)
             return self.layer.norm(centre + mixed)
+        if isinstance(self.layer, Pitch):
+            centre, mixed = self.state.push(self.layer.lift(x.to(self.layer.lift.weight.dtype)), end=end)
+            return self.layer.read(centre + mixed)
         centre, mixed = self.state.push(x, end=end)
         return centre + self.layer.mix(mixed)
+
+
+class _SourceState:
+    """The pulse train so far, as far as later windows need it; the pitch is known before the frames it colours."""
+
+    def __init__(self, hop: int, batch: int, device: torch.device) -> None:
+        self.hop = hop
+        self.phase: Tensor | None = None
+        self.sound = torch.zeros(batch, 3 * hop // 2, device=device)
+        self.spectra = torch.zeros(batch, 0, 2 * hop + 1, device=device, dtype=torch.complex64)
+
+    def push(self, pitch: Float[Tensor, "B T"], *, end: bool) -> None:
+        """More pitch; `end` supplies the silence after the last pulse."""
+        if pitch.shape[1]:
+            sound, self.phase = pulses(pitch, self.phase, self.hop)
+            self.sound = torch.cat([self.sound, sound], dim=1)
+        if end:
+            self.sound = torch.nn.functional.pad(self.sound, (0, 3 * self.hop // 2))
+        ready = max(self.sound.shape[1] // self.hop - 3, 0)
+        if ready:
+            fresh = pulse_spectra(self.sound[:, : (ready + 3) * self.hop], self.hop)
+            self.spectra = torch.cat([self.spectra, fresh], dim=1)
+            self.sound = self.sound[:, ready * self.hop :]
+
+    def take(self, frames: int) -> Tensor:
+        """[B, frames, bins], the next ones."""
+        taken, self.spectra = self.spectra[:, :frames], self.spectra[:, frames:]
+        return taken
 
 
 class _OverlapState:
@@ -55,9 +87,9 @@ class _OverlapState:
         self.norms = torch.zeros(1, 0, hop, device=device)
         self.skip = 3 * hop // 2
 
-    def push(self, spectra: Float[Tensor, "B T S"], *, end: bool) -> Float[Tensor, "B N"]:
+    def push(self, spectra: Float[Tensor, "B T S"], source: Tensor, *, end: bool) -> Float[Tensor, "B N"]:
         if spectra.shape[1]:
-            pieces = windows(spectra, self.hop).unflatten(-1, (4, self.hop))
+            pieces = windows(spectra, source, self.hop).unflatten(-1, (4, self.hop))
             weight = torch.hann_window(4 * self.hop, device=spectra.device).square().reshape(1, 1, 4, self.hop)
             self.sums = _add(self.sums, pieces)
             self.norms = _add(self.norms, weight.expand(1, pieces.shape[1], -1, -1))
@@ -87,6 +119,8 @@ class TinyStream:
         decoder = network.decoder
         self._coarse = [_LayerState(layer, batch) for layer in (decoder.stem, *decoder.coarse_blocks())]
         self._fine = [_LayerState(layer, batch) for layer in decoder.fine_blocks()]
+        self._pitch = _LayerState(decoder.pitch, batch)
+        self._source = _SourceState(decoder.hop, batch, network.quantizer.books.device)
         self._overlap = _OverlapState(decoder.hop, batch, network.quantizer.books.device)
         self._ready = torch.zeros(batch, 0, device=network.quantizer.books.device)
 
@@ -112,6 +146,7 @@ class TinyStream:
 
     def _decode(self, x: Float[Tensor, "B F d"], *, end: bool) -> Float[Tensor, "B N"]:
         decoder = self._network.decoder
+        self._source.push(self._pitch.push(x, end=end), end=end)
         for layer in self._coarse:
             x = layer.push(x, end=end)
         B, T, _ = x.shape
@@ -119,4 +154,4 @@ class TinyStream:
         x = x.reshape(B, T * decoder.split, x.shape[-1] // decoder.split)
         for layer in self._fine:
             x = layer.push(x, end=end)
-        return self._overlap.push(decoder.out(decoder.norm(x)), end=end).clamp(-1, 1)
+        return self._overlap.push(decoder.finish(x), self._source.take(x.shape[1]), end=end).clamp(-1, 1)

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from valle_codec_tiny.checkpoint import load_training
-from valle_codec_tiny.features import HOP, features
+from valle_codec_tiny.features import HOP, features, pitch_of
 from valle_codec_tiny.losses import PARTS, ReconstructionLoss
 from valle_codec_tiny.network import NetworkSize, TinyNetwork, synthesis
+from valle_codec_tiny.quantizer import SPARES
 from valle_codec_tiny.reporter import Reporter
 from valle_codec_tiny.schedule import Progress
 from valle_codec_tiny.speech import Crops
@@ -30,7 +31,8 @@ class TrainOptions:
         frames: length of a crop.
         alone: steps between two exchanges of the ranks.
         free: steps before the codebooks are started again and used; the decoder first hears the encoder itself.
-        log, compressed, mel, loudness, envelope, commitment: weights of the parts of the loss.
+        told: steps in which the voice source follows the measured pitch while the decoder learns to read it.
+        log, compressed, mel, loudness, envelope, commitment, pitch: weights of the parts of the loss.
     """
 
     seed: int = 0
@@ -46,9 +48,11 @@ class TrainOptions:
     loudness: float = 60.0
     envelope: float = 2.0
     commitment: float = 0.25
+    pitch: float = 2.0
     alone: int = 4
     warm: int = 300
     free: int = 200
+    told: int = 8000
     compile: bool = True
     eval_clips: int = 12
     eval_minutes: float = 5.0
@@ -98,19 +102,28 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     if progress.step == 0:
         start_codebooks(network, crops, options.seed, 64)
     progress.start()
+    spares = quantizer.books[:, :SPARES].clone()
     while not progress.done:
         for _ in range(options.alone):
             generator = draws(options.seed, progress.step, team.rank)
             wav = crops.draw(options.batch, generator)
             levels = choices[torch.randint(len(choices), (options.batch,), generator=generator)]
+            heard = features(wav)
+            aim, voiced = pitch_of(heard)
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                latent = encode(features(wav), None).float()
+                latent = encode(heard, None).float()
             quantized, commitment, seen = quantizer(latent, levels, generator)
+            spares = seen.spares
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 spectra = decode(quantized if progress.step >= options.free else latent, None)
-            loss, parts = judge(synthesis(spectra, network.decoder.hop, None), wav)
+            pitch = network.decoder.pitch(quantized, None)
+            miss = ((pitch - aim).abs() * voiced).sum() / voiced.sum().clamp(min=1)
+            pitch = torch.where(voiced > 0, aim, pitch) if progress.step < options.told else pitch
+            loss, parts = judge(synthesis(spectra, pitch, network.decoder.hop, None), wav)
+            parts["pitch"] = miss
             optimizer.zero_grad(set_to_none=True)
-            (loss + options.commitment * commitment).backward()
+            loss = loss + options.commitment * commitment + options.pitch * parts["pitch"]
+            loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             finite = bool(torch.isfinite(norm))
             if finite:
@@ -122,9 +135,9 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             if reporter and finite:
                 reporter.note({**parts, "commitment": commitment, "loss": loss, "norm": norm})
         clock = torch.tensor([progress.seconds])
-        team.exchange([*parameters, quantizer.counts, quantizer.sums], [seen.spares, clock])
+        team.exchange([*parameters, quantizer.counts, quantizer.sums], [spares, clock])
         progress.seconds = float(clock)
-        quantizer.revive(seen.spares)
+        quantizer.revive(spares)
         if progress.step - options.alone < options.free <= progress.step:
             start_codebooks(network, crops, options.seed, 200)
         if reporter:
