@@ -27,9 +27,14 @@ if TYPE_CHECKING:
     from valle_core.registry.hooks import BenchCase, Observers, hookimpl, open_observers
     from valle_core.registry.preflight import preflight
     from valle_core.registry.registry import Registry
+    from valle_core.synthesis.autoregressive import Prompted
+    from valle_core.synthesis.autoregressive import decode as decode_autoregressive
     from valle_core.synthesis.open import open_synthesizer
     from valle_core.synthesis.options import SYNTHESIS_SCHEMA, SynthesisOptions
     from valle_core.synthesis.request import Request, Speech, Timing
+    from valle_core.synthesis.sampling.chain import SamplerChain
+    from valle_core.synthesis.sampling.randomness import row_seeds
+    from valle_core.synthesis.sampling.view import View as SamplingView
     from valle_core.synthesis.synthesizer import Synthesizer
     from valle_core.training.config import TRAIN_SCHEMA, RunOptions
     from valle_core.training.loop import TrainResult
@@ -80,6 +85,11 @@ _WHERE = {
     "SYNTHESIS_SCHEMA": "valle_core.synthesis.options:SYNTHESIS_SCHEMA",
     "SynthesisOptions": "valle_core.synthesis.options:SynthesisOptions",
     "open_synthesizer": "valle_core.synthesis.open:open_synthesizer",
+    "Prompted": "valle_core.synthesis.autoregressive:Prompted",
+    "decode_autoregressive": "valle_core.synthesis.autoregressive:decode",
+    "SamplerChain": "valle_core.synthesis.sampling.chain:SamplerChain",
+    "SamplingView": "valle_core.synthesis.sampling.view:View",
+    "row_seeds": "valle_core.synthesis.sampling.randomness:row_seeds",
     "Request": "valle_core.synthesis.request:Request",
     "Speech": "valle_core.synthesis.request:Speech",
     "Synthesizer": "valle_core.synthesis.synthesizer:Synthesizer",

@@ -214,7 +214,7 @@ class _Greedy:
 
 
 def _ours(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, path: str) -> Decode:
-    from valle_core.api import Prompted, SamplerChain, SamplingView, decode, row_seeds
+    from valle_core.api import Prompted, SamplerChain, SamplingView, decode_autoregressive, row_seeds
 
     backbone = _backbone(model, size, attention, path)
     table, head = model.model.embed_tokens.weight.detach(), model.lm_head.weight.detach()
@@ -228,7 +228,7 @@ def _ours(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, pa
             positions=torch.arange(tokens.shape[1])[None],
         )
         view = SamplingView(seeds=row_seeds(0, [0], device="cpu"), capacity=new)
-        decoded = decode(
+        decoded = decode_autoregressive(
             backbone,
             prompted,
             lambda token, rows: F.embedding(token[:, None], table),
