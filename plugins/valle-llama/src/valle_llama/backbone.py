@@ -69,9 +69,9 @@ class LlamaBackbone(nn.Module):
         keep: Sequence[int] = (),
     ) -> BackboneOutput:
         T = x.shape[1]
-        if cache is not None and T == 1 and layers is None and not keep and one_new_position(mask, cache):
+        if cache is not None and T == 1 and layers is None and not keep:
             fused = self._decoding.fused(self.layers, self.norm, x, cache)
-            if fused is not None:
+            if fused is not None and one_new_position(mask, cache):
                 return BackboneOutput(h=self._advance(fused, x, cache, positions[:, 0], finish=False))
         slots = self._open(cache, mask, T)
         self._check_length(T if cache is None else cache.extent)
