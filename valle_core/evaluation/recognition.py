@@ -57,8 +57,8 @@ class ClosedGrammar:
         Args:
             sentences: two or more, without repeats; case and punctuation are ignored.
             seed: decides the order of the sentences in the grammar.
-            least_fit: sentences that fit worse are not heard. The default kept all of 192 spoken sentences, through
-                a codec with 8, 2 and 1 levels too, and dropped what was left of sounds cut into 0.1 s and shuffled.
+            least_fit: sentences that fit worse are not heard. The default kept all of 192 sounds, spoken or
+                through a codec with 8, 2 and 1 levels, and one of 48 cut into 0.1 s and shuffled.
 
         Raises:
             UserError: pocketsphinx is missing, or its dictionary lacks a word, or sentences repeat.
