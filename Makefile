@@ -4,7 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := $(if $(TORCH_INDEX),PIP_INDEX_URL=$(TORCH_INDEX),)
 PYPROJECTS := pyproject.toml cli/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-PYTEST := $(BIN)/python -m pytest
+# One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: demo test test-all check setup clean
 
