@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import os
 import subprocess
 import sys
@@ -180,6 +181,19 @@ def test_rows_may_be_reordered_narrowed_and_rewound_between_steps(kernel):
     for cache in caches:
         cache.select(torch.tensor([1]))
     both(1)
+
+
+@torch.inference_mode()
+def test_a_copied_cache_goes_its_own_way(kernel):
+    fused, layers = pair(kernel)
+    x, new = torch.randn(1, 5, 48), torch.randn(2, 1, 1, 48)
+    caches = [prompted(model, x, torch.tensor([5])) for model in (fused, layers)]
+    for model, cache in zip((fused, layers), caches, strict=True):
+        model.step(new[0], cache)
+    branch = copy.deepcopy(caches[0])
+    want = layers.step(new[0], caches[1])
+    fused.step(new[1], branch)
+    torch.testing.assert_close(fused.step(new[0], caches[0]), want, atol=1e-5, rtol=0)
 
 
 def takes_the_fused_step(model, **where):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -43,6 +43,10 @@ class LlamaCache:
         self.extent = 0
         self._exact = True
         self.fused: FusedStep | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles leave out the compiled step: its addresses are this cache's alone."""
+        return {**self.__dict__, "fused": None}
 
     @property
     def nbytes(self) -> int:

@@ -11,7 +11,6 @@ SPEC = PluginSpec(
     summary="LLaMA as in Hugging Face: RoPE, RMSNorm, SwiGLU, grouped-query attention; loads and saves HF weights",
     factory="valle_llama.factory:build",
     options="valle_llama.options:LlamaOptions",
-    devices=("cpu", "cuda", "mps"),
     capabilities=frozenset({"causal", "full", "mixed", "packed", "prefix", "window"}),
     needs={"attention": frozenset({"causal", "full"})},
 )
