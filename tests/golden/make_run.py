@@ -1,0 +1,73 @@
+"""Makes `tests/golden/run`: a checkpoint as the present format writes it. Run once per format, commit the result.
+
+python tests/golden/make_run.py
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+
+from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.load import load_model
+from valle_core.config.resolve import resolve
+from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.prepare import prepare
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.sequence.layout import lay_out
+from valle_core.sequence.pack import pack
+from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.run import run_training
+from valle_core.types import TaskInputs
+
+HERE = Path(__file__).parent
+
+
+def rows(num_levels: int):
+    """One row per level of fixed codes."""
+    codes = torch.arange(5 * num_levels).view(5, num_levels) % 32
+    inputs = TaskInputs(text=torch.tensor([2, 3, 4]), language=0, prompt=codes[:3], response=codes)
+    return [
+        lay_out(inputs, level, response=codes[:, : max(level, 1)], target=codes[:, level])
+        for level in range(num_levels)
+    ]
+
+
+@torch.inference_mode()
+def logits(run: Path) -> dict[str, list[list[float]]]:
+    """The first three logits of every answered position, by level."""
+    model = load_model(run, Registry.open(), device=torch.device("cpu")).model
+    found, _ = model(pack(rows(model.vocabulary.num_levels), model.rules))
+    return {str(level): values[:, :3].double().tolist() for level, values in found.items()}
+
+
+def main() -> None:
+    """Train two steps and keep the checkpoint with the logits it gives."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        tone_corpus(work / "wav")
+        options = PrepareOptions(source=work / "wav", out=work / "data")
+        prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+        settings = {
+            "data": str(work / "data"), "out": str(work / "run"), "device": "cpu", "steps": "2", "arch": "transformer",
+            "arch.d_model": "8", "arch.n_layers": "1", "arch.n_heads": "2", "batching.seconds": "8",
+        }  # fmt: skip
+        registry = Registry.open()
+        run_training(resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, Observers())
+        step = RunFolder(work / "run").latest()
+        target = RunFolder(HERE / "run").checkpoints / step.name
+        shutil.rmtree(HERE / "run", ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in ("manifest.json", "model.yaml", "model.safetensors"):
+            shutil.copy(step / name, target / name)
+        (HERE / "logits.json").write_text(json.dumps(logits(HERE / "run")) + "\n")
+
+
+if __name__ == "__main__":
+    main()
