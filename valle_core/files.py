@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ def replacing(path: Path) -> Iterator[Path]:
             raise UserError(f"cannot write '{path}': {error.strerror}. Choose another place") from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what cannot be removed (its folder is a file) must not hide the reason
+            temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:

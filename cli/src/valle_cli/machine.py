@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from valle_core.plugin import UserError
@@ -50,3 +56,37 @@ def describe(*, force: bool) -> dict[str, object]:
         "cores_in_use_by_others": round(load, 2),
         "forced": force and load > BUSY,
     }
+
+
+def provenance(packages: Sequence[str]) -> dict[str, object]:
+    """Commit, date, command and the versions of `packages`, as every committed result carries them."""
+    return {
+        "commit": commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": shlex.join(["valle", *sys.argv[1:]]),
+        "processor": _processor(),
+        **{package: _version(package) for package in packages},
+    }
+
+
+def commit() -> str:
+    """The commit of the source tree this runs from, with a + when files differ from it; "unknown" outside one."""
+    here = Path(__file__).parent
+    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=here, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """The processor's name as Linux says it, else as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

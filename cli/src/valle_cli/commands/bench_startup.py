@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from valle_cli.compose import epilog
-from valle_cli.machine import describe
+from valle_cli.machine import describe, provenance
 from valle_core.plugin import UserError
 
 LIMIT_MS = 150.0
@@ -28,7 +28,7 @@ def startup(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure the wall time of `valle --help` and `valle list-plugins` beside `python -c pass`, in one run."""
-    machine = describe(force=force)
+    machine = {**describe(force=force), **provenance(())}
     times = measure(commands(), runs)
     bare = min(times["python -c pass"])
     rows = [

@@ -1,0 +1,74 @@
+"""`valle bench decode`: our autoregressive decoding beside the library it replaces, equal tokens first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from valle_cli.compose import epilog
+from valle_cli.machine import describe, provenance
+from valle_core.plugin import UserError
+
+TITLE = "Autoregressive decoding beside generate: batch 1, float32, CPU, greedy"
+QUICK = {"new_tokens": 60, "prompt_tokens": 60, "repeats": 3, "compiled": False}
+"""Settings of `--quick`: a look in about a minute; shorter, without generate compiling itself."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog=epilog(["valle bench decode --quick", "valle bench decode --out benchmarks/results"]))
+def decode(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="short answers, nothing compiled: a look only")] = False,
+    force: Annotated[bool, typer.Option("--force", help="measure although others use the machine")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder for decode.json, decode.md and decode.png")] = None,
+) -> None:
+    """Compare greedy decoding with `generate` on the same weights and prompt, in one process, in turns.
+
+    A ratio counts only where Match says yes: the tokens are those of `generate`. The roofline is what reading every
+    weight once per token would take at the best read rate measured here.
+    """
+    from valle_core.bench.bars import draw_ratios
+    from valle_core.bench.case import cases_of
+    from valle_core.bench.report import Column, Report, as_mappings
+    from valle_core.registry.hooks import open_observers
+    from valle_core.registry.registry import Registry
+
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file. Name a folder")
+    cases = cases_of(open_observers(Registry.open()), "decode")
+    facts = {**describe(force=force), **provenance(["torch", "transformers", "numba"]), "quick": quick}
+    rows: list[dict[str, Any]] = []
+    for case in cases:
+        print(f"measuring {case.name} …", file=sys.stderr)  # noqa: T201
+        measured = list(case.run(**(QUICK if quick else {})))
+        if not all(is_dataclass(row) for row in measured):
+            raise UserError(f"case '{case.name}' of 'bench decode' gave rows that are no dataclasses. Tell its author")
+        rows += [{"case": case.name, **row} for row in as_mappings(measured)]
+    columns = [
+        Column(key="case", title="case"),
+        Column(key="size", title="size"),
+        Column(key="setting", title="setting"),
+        Column(key="compiled", title="compiled by"),
+        Column(key="match", title="Match"),
+        Column(key="tokens_per_s", title="tokens/s", form=".1f"),
+        Column(key="ratio", title="ratio", form=".2f"),
+        Column(key="roofline", title="roofline", form=".0f"),
+        Column(key="share", title="share", form=".2f"),
+    ]
+    report = Report(title=TITLE, facts=facts, rows=rows, columns=columns)
+    if out is not None:
+        for path in report.save(out, "decode"):
+            print(f"wrote {path}", file=sys.stderr)  # noqa: T201
+        draw_ratios(out / "decode.png", TITLE, rows)
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+        return
+    typer.echo(report.text())
+    typer.echo(f"{facts['cores']} cores, {facts['cores_in_use_by_others']} in use by others; ratio to generate's best")

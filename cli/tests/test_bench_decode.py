@@ -1,0 +1,68 @@
+"""`valle bench decode` shows what the plugins' cases measured, and refuses on a busy machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from valle_cli import machine
+from valle_llama import bench_decode
+
+ROWS = [
+    bench_decode.Row(size="d 64, 2 layers", setting=setting, compiled="", match=match, tokens_per_s=rate, call_s=1.0,
+                     ratio=rate / 100, roofline=400.0, share=rate / 400)
+    for setting, match, rate in (("generate, dynamic cache", True, 100.0), ("valle, layers", False, 250.0))
+]  # fmt: skip
+
+
+@pytest.fixture
+def measured(monkeypatch) -> dict[str, object]:
+    """The settings with which the case was run, instead of measuring."""
+    settings: dict[str, object] = {}
+
+    def compare(**given):
+        settings.update(given)
+        return ROWS
+
+    monkeypatch.setattr(bench_decode, "compare", compare)
+    monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
+    return settings
+
+
+def test_the_table_has_ratio_roofline_and_match(valle, measured):
+    code, out, _ = valle("bench", "decode")
+    head, theirs, ours = out.splitlines()[:3]
+    assert code == 0
+    assert head.split()[-5:] == ["Match", "tokens/s", "ratio", "roofline", "share"]
+    assert theirs.split()[-5:] == ["yes", "100.0", "1.00", "400", "0.25"]
+    assert ours.split()[-5:] == ["NO", "250.0", "2.50", "400", "0.62"]
+    assert measured == {}
+
+
+def test_files_and_json_say_where_the_numbers_come_from(valle, measured, tmp_path):
+    code, out, _ = valle("bench", "decode", "--quick", "--json", "--out", str(tmp_path / "results"))
+    report = json.loads(out)
+    assert code == 0
+    assert {"commit", "date", "command", "processor", "cores", "torch", "quick"} <= set(report["facts"])
+    assert json.loads((tmp_path / "results" / "decode.json").read_text()) == report
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["decode.json", "decode.md", "decode.png"]
+    assert measured["compiled"] is False
+
+
+def test_a_busy_machine_is_refused_before_anything_is_measured(valle, measured, monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "cores_in_use", lambda: 0.8)
+    code, out, err = valle("bench", "decode", "--quick", "--out", str(tmp_path / "results"))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: other processes keep 0.80 of a core busy")
+    assert not measured
+    assert not (tmp_path / "results").exists()
+    code, out, _ = valle("bench", "decode", "--quick", "--force", "--json")
+    assert json.loads(out)["facts"]["forced"] is True
+
+
+def test_an_out_that_is_a_file_is_refused(valle, measured, tmp_path):
+    (tmp_path / "results").write_text("mine")
+    code, _, err = valle("bench", "decode", "--out", str(tmp_path / "results"))
+    assert code == 2
+    assert "is a file" in err
+    assert not measured

@@ -1,0 +1,1 @@
+"""What benchmarks share: cases that plugins bring, reports, and their pictures."""

@@ -1,0 +1,53 @@
+"""A benchmark's ratios as a PNG of bars, one group per size, with the peer's best setting as the line at 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from valle_core.files import replacing
+from valle_core.plugin import UserError
+
+
+def draw_ratios(png: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the `ratio` of every row, labelled by `setting` and `compiled`, grouped by `size`.
+
+    A row whose `match` is false is hatched and named "other result", so that its speed is not taken for one.
+
+    Raises:
+        UserError: matplotlib is missing, or the place cannot be written to.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UserError("plots need matplotlib. Install it with: pip install 'valle-core[plot]'") from error
+    sizes = list(dict.fromkeys(row["size"] for row in rows))
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows) + 0.4 * len(sizes)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(sizes), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, size in zip(axes, sizes, strict=True):
+        group = [row for row in rows if row["size"] == size]
+        bars = axis.barh(
+            [label(row) for row in group],
+            [row["ratio"] for row in group],
+            color=[f"C{index}" for index in range(len(group))],
+            hatch=["" if row["match"] else "//" for row in group],
+        )
+        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+        axis.axvline(1.0, color="black", linewidth=1)
+        axis.invert_yaxis()
+        axis.set_title(size, fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.margins(x=0.12)
+    axes[-1].set_xlabel("ratio to the peer's best setting that is not compiled (more is faster)")
+    figure.suptitle(title, fontsize=10)
+    with replacing(Path(png)) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """How a row is named beside its bar."""
+    how = f" [{row['compiled']}]" if row.get("compiled") else ""
+    return f"{row['setting']}{how}{'' if row['match'] else ' (other result)'}"
