@@ -1,0 +1,81 @@
+"""What the documents point at exists: files, headings, commands, options and public names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from valle_cli.commands.table import COMMANDS
+
+from valle_core import api
+from valle_core.registry.registry import Registry
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def anchors(path: Path) -> set[str]:
+    """Headings as a forge turns them into anchors."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def spoken_of(program: str, page: Path) -> list[str]:
+    """The words after `program` wherever it stands as code: between backticks, or first in a line of a bash block."""
+    text = page.read_text(encoding="utf-8")
+    shell = "\n".join(re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S))
+    words = r"([a-z][a-z-]*(?: [a-z][a-z-]*)?)"
+    return re.findall(rf"`{program} {words}", text) + re.findall(rf"(?:^|&& ){program} {words}", shell, re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_resolves(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), f"{page.name} links to {target}, which does not exist"
+        assert path.is_relative_to(ROOT), f"{page.name} links to {target}, outside the repository"
+        assert not anchor or anchor in anchors(path), f"{page.name} links to {target}; there is no such heading"
+
+
+def test_every_command_that_is_written_about_exists():
+    names = {command.name for command in COMMANDS} | set(Registry.open().names("command"))
+    groups = {name.split()[0] for name in names if " " in name}
+    for page in PAGES:
+        for words in spoken_of("valle", page):
+            first = words.split()[0]
+            wanted = words if first in groups else first
+            assert wanted in names, f"{page.name} speaks of `valle {words}`, which does not exist"
+
+
+def test_every_make_target_that_is_written_about_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    for page in PAGES:
+        for target in (words.split()[0] for words in spoken_of("make", page)):
+            assert target in targets, f"{page.name} speaks of `make {target}`, which does not exist"
+
+
+def test_every_plugin_named_behind_its_flag_exists():
+    registry = Registry.open()
+    kinds = {"arch": "arch", "attention": "attention", "codec": "codec", "task": "task", "frontend": "frontend"}
+    kinds |= {"sampler": "sampler", "nar-sampler": "sampler"}
+    for page in PAGES:
+        for flag, name in re.findall(r"--([a-z-]+) ([a-z][\w-]*)", page.read_text(encoding="utf-8")):
+            if flag in kinds:
+                assert name in {*registry.names(kinds[flag]), "softcap"}, f"{page.name}: there is no {flag} '{name}'"
+
+
+def test_every_name_shown_from_the_public_module_is_public():
+    for page in PAGES:
+        for names in re.findall(r"^from valle_core\.api import (.+)$", page.read_text(encoding="utf-8"), re.M):
+            assert {name.strip() for name in names.split(",")} <= set(dir(api)), f"{page.name}: {names}"
+
+
+def test_every_decision_is_in_the_index():
+    index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    written = {path.name for path in (ROOT / "docs" / "adr").glob("*.md")} - {"README.md"}
+    assert written == set(LINK.findall(index))
