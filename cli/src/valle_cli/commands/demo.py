@@ -23,7 +23,7 @@ def demo(
     *,
     out: Annotated[Path, typer.Option(help="folder of everything it makes; run again to go on")] = Path("demo"),
     minutes: Annotated[float, typer.Option(min=0.05, max=60, help="training stops after this long")] = 4.8,
-    steps: Annotated[int, typer.Option(min=1, help="training steps, if the time is enough")] = 700,
+    steps: Annotated[int, typer.Option(min=1, help="training steps, if the time is enough")] = 900,
     seed: Annotated[int, typer.Option(help="of weights, data order and draws")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON at the end")] = False,
 ) -> None:
@@ -71,8 +71,9 @@ def train(run: Path, data: Path, *, steps: int, minutes: float, seed: int, lr: f
     words: list[object] = [
         "--data", data, "--out", run, "--steps", steps, "--minutes", minutes, "--seed", seed, "--lr", lr,
         "--warmup", 30, "--checkpoint-every", 100, "--keep", 1,
-        "--arch", "llama", "--arch.d-model", 192, "--arch.n-layers", 4, "--arch.n-heads", 4,
-        "--task", "tts", "--task.min-seconds", 0.8, "--task.max-seconds", 1.2,
+        "--arch", "llama", "--arch.d-model", 192, "--arch.n-layers", 4, "--arch.n-heads", 4, "--arch.dropout", 0.1,
+        "--model.token-rate", 0.05,
+        "--task", "tts", "--task.min-seconds", 0.8, "--task.max-seconds", 2.4,
         "--model.levels", LEVELS, "--model.level-distribution", "list",
     ]  # fmt: skip
     words += [word for weight in (0.6, 0.15, 0.15, 0.1) for word in ("--model.level-weights", weight)]
