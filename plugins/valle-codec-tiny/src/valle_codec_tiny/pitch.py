@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -11,6 +11,8 @@ SAMPLE_RATE = 16000
 LOWEST, HIGHEST = 50.0, 600.0
 """Range of the pitch, Hz."""
 WINDOW = 1024
+SLIP = 0.15
+"""Octaves."""
 
 
 @torch.no_grad()
@@ -36,4 +38,15 @@ def measure_pitch(wav: Float[Tensor, "B N"], hop: int) -> tuple[Float[Tensor, "B
     shift = (0.5 * (a - c) / (a - 2 * b + c).clamp(max=-1e-9)).clamp(-0.5, 0.5)
     lag = first[..., 0] + low + shift
     voiced = (best[..., 0] > 0.5) & (loud[..., 0] > 1e-5)
-    return (SAMPLE_RATE / lag).log2(), voiced.float()
+    return steady((SAMPLE_RATE / lag).log2(), voiced)
+
+
+def steady(
+    pitch: Float[Tensor, "B T"], voiced: Bool[Tensor, "B T"]
+) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+    """The measurement without its slips: a value far from the median of the voiced around it becomes the median, and
+    a voiced moment with no company is none."""
+    known = F.pad(pitch.masked_fill(~voiced, torch.nan), (3, 3), value=torch.nan).unfold(1, 7, 1)
+    median = known.nanmedian(-1).values
+    company = (~known.isnan()).sum(-1) >= 3
+    return torch.where((pitch - median).abs() > SLIP, median, pitch), (voiced & company).float()

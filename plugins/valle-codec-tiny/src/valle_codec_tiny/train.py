@@ -48,7 +48,7 @@ class TrainOptions:
     loudness: float = 60.0
     envelope: float = 2.0
     commitment: float = 0.25
-    pitch: float = 2.0
+    pitch: float = 5.0
     alone: int = 4
     warm: int = 300
     free: int = 200
