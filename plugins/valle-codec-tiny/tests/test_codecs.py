@@ -35,6 +35,7 @@ def _codes(the_codec: Codec, frames: int, rows: int = 1) -> torch.Tensor:
 def test_it_is_a_codec_and_states_its_facts(any_codec):
     assert isinstance(any_codec, Codec)
     assert any_codec.frame_rate == any_codec.sample_rate / any_codec.hop == 50
+    assert any_codec.codebooks is not None
     assert any_codec.codebooks.shape[:2] == (any_codec.num_levels, any_codec.codebook_size) == (8, 256)
     assert any_codec.identity.num_levels == 8
     assert len(any_codec.identity.weights_hash) == 16

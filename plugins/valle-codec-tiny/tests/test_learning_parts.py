@@ -74,6 +74,7 @@ def test_the_decoder_passes_gradients_straight_to_the_encoder_and_drops_levels_b
     z = torch.randn(2, 5, 4, requires_grad=True)
     quantized, _, _ = quantizer(z, torch.tensor([1, 3]), torch.Generator())
     quantized.sum().backward()
+    assert z.grad is not None
     assert torch.equal(z.grad, torch.ones_like(z))
     codes = quantizer.encode(z.detach().reshape(10, 4)).reshape(2, 5, 3)
     assert torch.allclose(quantized[0], quantizer.lookup(codes[0, :, :1]), atol=1e-6)

@@ -5,7 +5,7 @@ import torch
 from valle_codec_tiny import codec, mel_gl
 from valle_codec_tiny.checkpoint import read
 from valle_codec_tiny.features import HOP
-from valle_codec_tiny.quality import score
+from valle_codec_tiny.quality import has_pesq, score
 
 
 def _reconstruct(the_codec):
@@ -35,8 +35,10 @@ def test_held_out_speech_stays_intelligible_and_gains_with_every_level(tiny, cli
     assert table[1]["stoi"] > 0.76
     assert table[4]["stoi"] > 0.87
     assert table[8]["stoi"] > 0.89
-    assert table[8]["pesq"] > table[4]["pesq"] > table[1]["pesq"]
-    assert table[8]["pesq"] > 1.55
+    assert table[8]["stoi"] > table[4]["stoi"] > table[1]["stoi"]
+    if has_pesq():
+        assert table[8]["pesq"] > table[4]["pesq"] > table[1]["pesq"]
+        assert table[8]["pesq"] > 1.55
 
 
 def test_it_beats_the_baseline_on_held_out_speech(tiny, clips):

@@ -12,7 +12,7 @@ from valle_codec_tiny.source import pulse_spectra, pulses
 
 def _voice(hertz: float, seconds: float = 0.5) -> torch.Tensor:
     time = torch.arange(int(16000 * seconds)) / 16000
-    return 0.05 * sum((2 * math.pi * hertz * k * time).sin() / k for k in range(1, 10))[None]
+    return 0.05 * torch.stack([(2 * math.pi * hertz * k * time).sin() / k for k in range(1, 10)]).sum(0)[None]
 
 
 @pytest.mark.parametrize("hertz", [70.0, 123.4, 251.0, 480.0])
