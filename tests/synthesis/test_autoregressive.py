@@ -36,7 +36,7 @@ def parts():
     return backbone, table, head
 
 
-def run(parts, prompts, bounds, seeds=None, samplers=GREEDY):
+def run(parts, prompts, bounds, seeds=None, samplers=GREEDY, look_every=None):
     backbone, table, head = parts
     lengths = torch.tensor([p.shape[0] for p in prompts])
     x = torch.nn.utils.rnn.pad_sequence(prompts, batch_first=True)
@@ -52,6 +52,7 @@ def run(parts, prompts, bounds, seeds=None, samplers=GREEDY):
         view=view,
         bounds=bounds,
         stop=STOP,
+        look_every=look_every,
     )
 
 
@@ -124,3 +125,60 @@ def test_an_answer_has_at_least_one_token(parts):
     found = run(parts, [prompt(4, 9)], [10], samplers=(StopAtOnce(),))
     assert found.tokens[0].tolist() == [3]
     assert found.stopped == [True]
+
+
+class Penalty:
+    """A sampler that depends on all a row has said, as a repetition penalty does."""
+
+    def process(self, logits, view):
+        said = torch.zeros_like(logits)
+        if view.history.shape[1]:
+            said = said.scatter_add(1, view.history.clamp(min=0), (view.history >= 0).to(logits))
+        return logits - 0.7 * said
+
+
+@pytest.mark.parametrize("samplers", [GREEDY, (), (Penalty(),)], ids=["greedy", "drawn", "penalty"])
+@pytest.mark.parametrize("look_every", [3, 16])
+def test_looking_seldom_at_who_has_stopped_changes_no_token(parts, samplers, look_every):
+    prompts = [prompt(length, seed) for seed, length in enumerate((5, 3, 9, 1, 4, 7))]
+    bounds = [30, 30, 4, 40, 17, 1]
+    for chosen in ([0, 1, 2, 3, 4, 5], [2], [3, 0], [5, 2, 4]):
+        batch, limits = [prompts[b] for b in chosen], [bounds[b] for b in chosen]
+        often = run(parts, batch, limits, seeds=chosen, samplers=samplers, look_every=1)
+        seldom = run(parts, batch, limits, seeds=chosen, samplers=samplers, look_every=look_every)
+        assert [t.tolist() for t in seldom.tokens] == [t.tolist() for t in often.tokens]
+        assert seldom.stopped == often.stopped
+    assert any(run(parts, prompts, bounds, samplers=samplers).stopped), "the test needs rows that stop between looks"
+
+
+@pytest.mark.parametrize("look_every", [1, 16])
+def test_no_row_is_given_more_room_than_its_own_prompt_and_bound(parts, look_every):
+    """A long prompt with a small bound beside a short one with a large bound fits a backbone of 12 positions."""
+    backbone, table, head = parts
+
+    class Short(FakeBackbone):
+        def new_cache(self, batch, max_length, dtype, device):
+            assert max_length <= 12
+            return super().new_cache(batch, max_length, dtype, device)
+
+        def forward(self, x, mask, positions, **rest):
+            assert int(mask.lengths.max()) <= 12
+            return super().forward(x, mask, positions, **rest)
+
+    short = Short(d_model=24, n_layers=3).eval()
+    short.load_state_dict(backbone.state_dict())
+    silent = torch.nn.Linear(24, V + 1)
+    silent.load_state_dict(head.state_dict() | {"bias": head.bias.detach().index_fill(0, torch.tensor([STOP]), -99.0)})
+    found = run((short, table, silent), [prompt(10, 0), prompt(2, 1)], [2, 10], look_every=look_every)
+    assert [len(tokens) for tokens in found.tokens] == [2, 10]
+    assert found.stopped == [False, False]
+
+
+def test_samplers_see_float32_whatever_the_model_computes_in(parts):
+    class Watch(Greedy):
+        def choose(self, logits, view):
+            assert logits.dtype == torch.float32
+            return logits.argmax(-1)
+
+    backbone, table, head = parts
+    run((backbone, table, lambda h: head(h).bfloat16()), [prompt(4, 9)], [3], samplers=(Watch(),))

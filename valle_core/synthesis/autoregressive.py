@@ -21,7 +21,7 @@ CHECK_EVERY_ON_ACCELERATOR = 16
 
 @runtime_checkable
 class Stepping(Protocol):
-    """A backbone with a shorter way through one decoding step than the general forward."""
+    """A backbone with a shorter way through one decoding step than the general forward (for one without condition)."""
 
     def step(self, x: Float[Tensor, "B 1 D"], cache: Cache) -> Float[Tensor, "B D"]:
         """Finished state of the next position of each row; the same values as forward and finish."""
@@ -71,6 +71,7 @@ def decode(
     *,
     bounds: list[int],
     stop: int,
+    look_every: int | None = None,
 ) -> Decoded:
     """Decode every row until it chooses `stop` or has `bounds[b]` tokens.
 
@@ -85,11 +86,15 @@ def decode(
         view: their histories and seeds, one row per row of the batch; narrowed with it.
         bounds: most tokens of each row, ≥ 1.
         stop: index of the stop token among the logits; −1 for none.
+        look_every: steps between two looks at who has stopped; None is 1 on the CPU, elsewhere
+            `CHECK_EVERY_ON_ACCELERATOR`. Rows leave at their bounds without being looked for.
     """
-    B, T, _ = prompted.x.shape
+    B = prompted.x.shape[0]
     x, device = prompted.x, prompted.x.device
     most = max(bounds)
-    cache = backbone.new_cache(B, T + most, x.dtype, device)
+    # A row's own bound counts: the longest prompt and the largest bound may be of two rows, and exceed the backbone.
+    needed = max(length + bound for length, bound in zip(prompted.mask.lengths.tolist(), bounds, strict=True))
+    cache = backbone.new_cache(B, needed, x.dtype, device)
     out = backbone(x, prompted.mask, prompted.positions, condition=prompted.condition, cache=cache)
     h = backbone.finish(out.h[torch.arange(B, device=device), prompted.mask.lengths - 1])
     stepper = _Stepper(backbone, cache, prompted)
@@ -97,21 +102,22 @@ def decode(
     said = torch.full((B, most), stop, dtype=torch.long, device=device)
     bound = torch.tensor(bounds, device=device)
     rows = torch.arange(B, device=device)
-    even = len(set(bounds)) == 1
-    every = 1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR
-    steps = 0
+    leaving = set(bounds)
+    every = look_every or (1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR)
+    steps = looked = 0
     for i in range(most):
-        logits = head(h)
+        logits = head(h).float()  # samplers add up probabilities, which half precision cannot
         if i == 0 and stop >= 0:
             logits = logits.index_fill(1, torch.tensor([stop], device=device), float("-inf"))
         token = chain(logits, view)
         said[rows, i] = token
         if i + 1 == most:
             break
-        if (i + 1) % every == 0:
-            ended = said[rows, i + 1 - every : i + 1].eq(stop).any(1) if every > 1 else token == stop
-            if not even:
+        if i + 1 - looked >= every or i + 1 in leaving:
+            ended = token == stop if looked == i else said[rows, looked : i + 1].eq(stop).any(1)
+            if i + 1 in leaving:
                 ended = ended | (bound[rows] <= i + 1)
+            looked = i + 1
             if bool(ended.any()):
                 staying = (~ended).nonzero().squeeze(1)
                 if staying.numel() == 0:
