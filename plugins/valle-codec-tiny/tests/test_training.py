@@ -17,7 +17,7 @@ from valle_codec_tiny.reporter import Reporter
 from valle_codec_tiny.schedule import Progress
 from valle_codec_tiny.speech import Crops, read_wav
 from valle_codec_tiny.team import Team
-from valle_codec_tiny.train import TrainOptions, train
+from valle_codec_tiny.train import TrainOptions, draws, train
 
 from valle_core.plugin import UserError
 
@@ -116,6 +116,14 @@ def test_crops_are_speech_of_the_asked_length_and_repeat_with_the_seed(corpus):
     assert torch.equal(one, two)
     assert one.shape == (3, 20 * HOP)
     assert not torch.equal(one, crops.draw(3, torch.Generator().manual_seed(5)))
+
+
+def test_every_rank_and_step_draws_its_own_and_always_the_same():
+    seen = {
+        tuple(torch.rand(2, generator=draws(*key)).tolist()) for key in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
+    }
+    assert len(seen) == 4
+    assert torch.equal(torch.rand(2, generator=draws(3, 4, 1)), torch.rand(2, generator=draws(3, 4, 1)))
 
 
 def test_a_wrong_sample_rate_is_refused(tmp_path):
