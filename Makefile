@@ -33,6 +33,8 @@ setup: .venv/.ready
 	$(TORCH) $(PIP) torch
 	$(PIP) hatchling
 	$(PIP) --no-build-isolation --requirement requirements.txt
+	@# PESQ has no wheels. Where it cannot be compiled its checks are skipped.
+	@$(PIP) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"
 	touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""Imports the packages of the extra `valle-core[eval]` when they are first needed."""
+"""Imports the packages of the extras `valle-core[eval]` and `[pesq]` when they are first needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import ModuleType
 from valle_core.plugin import UserError
 
 
-def load(module: str, purpose: str) -> ModuleType:
+def load(module: str, purpose: str, *, extra: str = "eval") -> ModuleType:
     """The module, or one line that says what it is for and how to get it.
 
     A module that is there but fails while importing raises its own error.
@@ -18,4 +18,4 @@ def load(module: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise UserError(f"{purpose} needs {module}. Install it with: pip install 'valle-core[eval]'") from error
+        raise UserError(f"{purpose} needs {module}. Install it with: pip install 'valle-core[{extra}]'") from error
