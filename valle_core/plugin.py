@@ -91,7 +91,7 @@ class HookSpec:
         name: how it is named in messages and in `VALLE_DISABLE_PLUGINS`.
         api: API number of the hook contract.
         summary: one line.
-        plugin: `"module:attribute"` of an object or module with `valle` hook implementations.
+        plugin: `"module:attribute"` of an object with `valle` hook implementations (`valle_core.api.hookimpl`).
         critical: a failure stops the run instead of dropping the observer.
     """
 
