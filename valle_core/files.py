@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
             raise UserError(
                 f"no space left while writing '{path}'; what was there before is unharmed. Free some and run again"
             ) from error
-        if isinstance(error, PermissionError | NotADirectoryError | FileExistsError | IsADirectoryError):
+        if error.filename in (str(temporary), str(path.parent)):  # another file's trouble is told by who reads it
             raise UserError(f"cannot write '{path}': {error.strerror}. Choose another place") from error
         raise
     finally:

@@ -13,8 +13,10 @@ from valle_core.plugin import UserError
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 """Endings of the files that are looked for in a corpus."""
 
+WRITABLE = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+"""Endings that can be written, with the format and coding behind each."""
+
 _BLOCK = 1 << 20
-_FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 
 class TooShort(UserError):
@@ -106,12 +108,12 @@ def write(path: Path, wav: Float[np.ndarray, "N"], rate: int) -> None:
     import soundfile
 
     path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise UserError(f"cannot write audio as '{path.name}'. Choose one of {', '.join(_FORMATS)}")
+    if path.suffix.lower() not in WRITABLE:
+        raise UserError(f"cannot write audio as '{path.name}'. Choose one of {', '.join(WRITABLE)}")
     wav = np.asarray(wav, dtype=np.float32)
     if not np.isfinite(wav).all():
         raise UserError(f"refusing to write '{path}': the audio holds values that are not finite")
-    kind, subtype = _FORMATS[path.suffix.lower()]
+    kind, subtype = WRITABLE[path.suffix.lower()]
     with replacing(path) as temporary, temporary.open("wb") as file:
         try:
             soundfile.write(file, np.clip(wav, -1.0, 1.0), rate, format=kind, subtype=subtype)

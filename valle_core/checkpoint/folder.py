@@ -116,6 +116,9 @@ def save_checkpoint(
         raise UserError(
             f"cannot save a checkpoint under {run.path}: {_reason(error)}; make room and resume with --resume"
         ) from error
+    except BaseException:  # Ctrl-C while saving
+        shutil.rmtree(writing, ignore_errors=True)
+        raise
     _drop_leftovers(run)
     if keep:
         for step in run.steps()[:-keep]:

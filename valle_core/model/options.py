@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from valle_core.plugin import UserError
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelOptions:
@@ -38,3 +40,8 @@ class ModelOptions:
     heads: Literal["per_level", "shared"] = "per_level"
     token_error: tuple[float, ...] = ()
     token_rate: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("token_error", "token_rate"):
+            if not all(0 <= chance <= 1 for chance in getattr(self, name)):
+                raise UserError(f"{name} must hold chances between 0 and 1, found {list(getattr(self, name))}")

@@ -62,8 +62,8 @@ def prepare(
     for name in ("source", "out"):
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
-    _claim(options, codec, frontend_name)
     recordings, misplaced = find_recordings(options.source)
+    _claim(options, codec, frontend_name)
     journal = Journal(options.out)
     removed, changed = _forget_stale(journal, recordings)
     if changed:

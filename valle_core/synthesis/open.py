@@ -76,7 +76,7 @@ def open_codec(resolved: Resolved, registry: Registry, manifest: Manifest, devic
     wanted = _slot("codec", resolved, registry, manifest.codec.name)
     (selected,) = preflight(registry, wanted.choices(), device=device.type)["codec"]
     codec = build_codec(selected, wanted.part("codec").options, device=device)
-    require_same(manifest.codec, codec.identity, "the model")
+    require_same(manifest.codec, codec.identity, "the model speaks in codes of")
     return codec
 
 
@@ -102,7 +102,7 @@ def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:
         raise UserError(f"{nar.path} holds level 0 only; add a run with the other levels: --nar-model RUN")
     if nar is ar:
         return
-    require_same(ar.manifest.codec, nar.manifest.codec, f"{nar.path}")
+    require_same(ar.manifest.codec, nar.manifest.codec, f"{ar.path} speaks in codes of")
     for name in ("symbols", "languages"):
         if getattr(ar.manifest, name) != getattr(nar.manifest, name):
             raise UserError(f"{ar.path} and {nar.path} have different {name}; join halves trained on the same dataset")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from valle_core.config.schema import Schema, Section, Slot
+from valle_core.plugin import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,10 @@ class SynthesisOptions:
     device: str = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_prompt_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not self.max_prompt_seconds > 0:
+            raise UserError(f"max_prompt_seconds must be above 0, found {self.max_prompt_seconds}")
 
 
 SYNTHESIS_SCHEMA = Schema(

@@ -54,6 +54,7 @@ def train(
     resume: bool,
     observers: Observers,
     report: Callable[[dict[str, Any]], None],
+    ready: Callable[[], None] = lambda: None,
 ) -> TrainResult:
     """Train until `options.steps` (or minutes, or Ctrl-C, which saves first).
 
@@ -67,11 +68,13 @@ def train(
         resume: continue from the newest checkpoint of `run`.
         observers: told of start, logged steps, checkpoints and the end.
         report: called with every line of the metrics.
+        ready: called once everything is loaded, before the first step; nothing is written to the run before it.
     """
     accelerator = make_accelerator(options)
     model.to(accelerator.device).train()
     optimizer = make_optimizer(model, options)
     step = restore(model, optimizer, stream, run, accelerator) if resume else 0
+    ready()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+from valle_core.plugin import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,3 +48,16 @@ class TrainOptions:
     log_every: int = 10
     seed: int = 0
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "accumulate", "checkpoint_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("minutes", "warmup", "weight_decay", "clip", "keep"):
+            value = getattr(self, name)
+            if value < 0 or not math.isfinite(value):
+                raise UserError(f"{name} must be at least 0, found {value}")
+        if not 0 < self.lr < math.inf:
+            raise UserError(f"lr must be above 0, found {self.lr}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"betas must lie in [0, 1), found {list(self.betas)}")

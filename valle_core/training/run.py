@@ -71,7 +71,6 @@ def run_training(
         token_error=model_options.token_error,
         token_rate=model_options.token_rate,
     )
-    _write_config(run, resolved)
     return train(
         model,
         stream,
@@ -82,6 +81,7 @@ def run_training(
         resume=run_options.resume,
         observers=observers,
         report=report,
+        ready=lambda: _write_config(run, resolved),
     )
 
 
@@ -116,7 +116,7 @@ def _check_codec(
         return None
     (chosen,) = selected["codec"]
     codec = build_codec(chosen, resolved.part("codec").options, device=torch.device("cpu"))
-    require_same(dataset.codec, codec.identity, f"dataset '{dataset.path}'")
+    require_same(dataset.codec, codec.identity, f"dataset '{dataset.path}' holds codes of")
     return codec.codebooks
 
 

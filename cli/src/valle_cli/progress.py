@@ -33,7 +33,11 @@ class StepBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if error is None:
+            self._progress.stop()
+        else:  # the bar goes, so that the line that says why stands alone
+            self._progress.live.transient = True
+            self._progress.live.stop()
 
     def show(self, line: Mapping[str, Any], figures: str) -> None:
         """Move to `line["step"]` and show `figures`."""

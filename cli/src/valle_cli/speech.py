@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from valle_core.audio.spectrogram import draw
-from valle_core.audio.wav import load, write
+from valle_core.audio.wav import WRITABLE, load, write
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Speech
 
@@ -26,10 +27,21 @@ def read_lines(text: str, text_file: Path | None) -> list[str]:
     return lines
 
 
-def targets(out: Path, count: int) -> list[Path]:
-    """One path per text; refused before any work when nothing can be written there."""
-    if not out.parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {out.parent}; make it first")
+def targets(out: Path, count: int, picture: Path | None = None) -> list[Path]:
+    """One path per text; refused before any work when nothing can be written there or to `picture`."""
+    if out.suffix.lower() not in WRITABLE:
+        raise UserError(f"--out {out}: cannot write audio with this ending; choose one of {', '.join(WRITABLE)}")
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise UserError(f"--spectrogram {picture}: the picture is a PNG; let its name end in .png")
+    for option, path in (("--out", out), ("--spectrogram", picture)):
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise UserError(f"{option} {path}: there is no folder {path.parent}; make it first")
+        if path.is_dir():
+            raise UserError(f"{option} {path}: is a folder; name a file in it")
+        if not os.access(path.parent, os.W_OK):
+            raise UserError(f"{option} {path}: the folder {path.parent} cannot be written to; choose another")
     if count == 1:
         return [out]
     return [out.with_name(f"{out.stem}-{index + 1}{out.suffix}") for index in range(count)]

@@ -41,7 +41,7 @@ def synth(
     from valle_core.synthesis.request import Request
 
     texts = read_lines(text, text_file)
-    paths = targets(out, len(texts))
+    paths = targets(out, len(texts), spectrogram)
     synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry))
     requests = [
         Request(
