@@ -261,10 +261,14 @@ class Task(Protocol):
 
     Attributes:
         output: "codes", "symbols" or "length".
+        continues: whether the answer goes on where the prompt ends, so that the text is of both.
     """
 
     @property
     def output(self) -> str: ...
+
+    @property
+    def continues(self) -> bool: ...
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """Inputs of one training example (`response` is whole), or None where the utterance does not allow it.

@@ -73,7 +73,6 @@ class Synthesizer:
         """Hz of the speech."""
         return self.voice.codec.sample_rate
 
-    @torch.inference_mode()
     def __call__(self, requests: Sequence[Request]) -> list[Speech]:
         """Speech for each request, in order.
 
@@ -85,21 +84,23 @@ class Synthesizer:
         if not requests:
             raise UserError("no text given; pass at least one request")
         clock = [time.perf_counter()]
-        prepared = [self._prepare(request) for request in requests]
-        inputs = [found for found, _, _ in prepared]
-        clock.append(time.perf_counter())
-        seeds = torch.cat([row_seeds(request.seed, [0], device=self._device) for request in requests])
-        level0 = self._level0(inputs, seeds, [self._bound(request) for request in requests])
-        clock.append(time.perf_counter())
-        codes = self._other_levels(inputs, level0, seeds)
-        clock.append(time.perf_counter())
-        wavs = self._decode([self.voice.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)])
-        clock.append(time.perf_counter())
+        with torch.inference_mode():
+            prepared = [self._prepare(request) for request in requests]
+            inputs = [found for found, _, _ in prepared]
+            clock.append(time.perf_counter())
+            seeds = torch.cat([row_seeds(request.seed, [0], device=self._device) for request in requests])
+            level0 = self._level0(inputs, seeds, [self._bound(request) for request in requests])
+            clock.append(time.perf_counter())
+            codes = self._other_levels(inputs, level0, seeds)
+            clock.append(time.perf_counter())
+            wavs = self._decode([self.voice.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)])
+            clock.append(time.perf_counter())
+        # Cloned outside of inference mode, so that hooks and callers may write to them.
         speeches = [
             Speech(
-                wav=self._leave(wav, request),
+                wav=self._leave(wav.clone(), request),
                 sample_rate=self.sample_rate,
-                codes=found,
+                codes=found.clone(),
                 symbols=symbols,
                 stopped=stopped,
                 unknown=unknown,
@@ -127,15 +128,13 @@ class Synthesizer:
         voice = self.voice
         language = request.language or voice.languages[0]
         index = language_index(voice.languages, language)
-        text = f"{request.prompt_text} {request.text}".strip()
         if not request.text.strip():
             raise UserError("the text is empty; give words to say")
-        symbols = voice.frontend.phonemize(text, language).symbols
+        symbols = voice.frontend.phonemize(self._text(request, language), language).symbols
         unknown = dict(voice.symbols.unknown(symbols))
         if sum(unknown.values()) == len(symbols):
-            raise UserError(f"the model knows none of the phonemes of '{text}' ({', '.join(unknown)})")
-        levels = voice.codec.num_levels
-        nothing = torch.zeros(0, levels, dtype=torch.long)
+            raise UserError(f"the model knows none of the phonemes of '{request.text}' ({', '.join(unknown)})")
+        nothing = torch.zeros(0, voice.codec.num_levels, dtype=torch.long)
         inputs = TaskInputs(
             text=torch.tensor(voice.symbols.indices(symbols), dtype=torch.long),
             language=index,
@@ -144,13 +143,30 @@ class Synthesizer:
         )
         return inputs, symbols, unknown
 
+    def _text(self, request: Request, language: str) -> str:
+        """What the model reads: the text, after what the prompt says where the answer continues the prompt."""
+        said = request.prompt_text.strip()
+        if not self.voice.task.continues:
+            if said:
+                raise UserError("this task does not continue its prompt, so it takes no prompt text; use --task tts-c")
+            return request.text
+        if (request.prompt is None) == bool(said):
+            raise UserError("this task continues its prompt: give both a prompt and its words (--prompt-text), or none")
+        if said:
+            self.voice.frontend.phonemize(request.text, language)  # the text alone must hold something to say
+        return f"{said} {request.text}".strip()
+
     def _prompt(self, prompt: Path | Tensor) -> Int[Tensor, "F Q"]:
-        voice = self.voice
-        if isinstance(prompt, Tensor):
-            codec = voice.codec
-            check_codes(prompt, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what="the prompt")
-            return prompt.cpu()
-        return encode_prompt(prompt, voice.codec, max_seconds=voice.max_prompt_seconds)
+        voice, codec = self.voice, self.voice.codec
+        if not isinstance(prompt, Tensor):
+            return encode_prompt(prompt, codec, device=self._device, max_seconds=voice.max_prompt_seconds)
+        if prompt.ndim != 2:
+            raise UserError(f"codes of the prompt should be [frames, {codec.num_levels}], found {list(prompt.shape)}")
+        read = max(voice.ar.vocabulary.num_levels, voice.nar.vocabulary.num_levels)
+        given = prompt.shape[1]  # the codes of a speech are as many levels as the models read
+        levels = given if read <= given <= codec.num_levels else codec.num_levels
+        check_codes(prompt, num_levels=levels, codebook_size=codec.codebook_size, what="the prompt")
+        return prompt.cpu().long()
 
     def _bound(self, request: Request) -> int:
         if not 0 < request.max_seconds <= 3600:
@@ -160,13 +176,14 @@ class Synthesizer:
     def _level0(self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], bounds: list[int]) -> Decoded:
         model = self.voice.ar
         rows = [self.voice.task.compose(found, 0, training=False) for found in inputs]
-        batch = pack(rows, model.rules).to(self._device)
+        batch = pack(rows, model.rules)
         longest = model.backbone.max_length
         if longest is not None:
-            room = [longest - int(length) for length in batch.mask.lengths]
+            room = [longest - length for length in batch.mask.lengths.tolist()]
             if min(room) < 1:
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
             bounds = [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
+        batch = batch.to(self._device)
         table = model.embedding.level0_rows()
         if model.rules.sum_markers:
             marker_rows = torch.tensor([marker_indices(row, model.rules) for row in rows], device=self._device)
@@ -205,7 +222,7 @@ class Synthesizer:
     ) -> list[Int[Tensor, "F Q"]]:
         def choose(level: int, logits: Float[Tensor, "N V"], frames: list[int]) -> Tensor:
             view = View.for_frames(seeds=seeds, frames=frames, level=level)
-            return self.voice.nar_chain(logits, view)
+            return self.voice.nar_chain(logits.float(), view)
 
         return fill_levels(self.voice.nar, self.voice.task, inputs, level0.tokens, choose)
 

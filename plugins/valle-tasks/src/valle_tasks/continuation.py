@@ -20,6 +20,7 @@ class Continuation:
     """
 
     output = "codes"
+    continues = True
 
     def __init__(self, options: ContinuationOptions) -> None:
         self._options = options

@@ -18,6 +18,7 @@ class TextToSpeech:
     """Phonemes + 1–3 other utterances of the speaker → the utterance."""
 
     output = "codes"
+    continues = False
 
     def __init__(self, options: TextToSpeechOptions) -> None:
         self._options = options

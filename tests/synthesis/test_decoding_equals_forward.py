@@ -1,0 +1,202 @@
+"""What is decoded step by step and level by level is what the trained rows, read as a whole, say is most likely."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from valle_core.assemble.part import build
+from valle_core.model.codec_lm import CodecLM
+from valle_core.model.options import ModelOptions
+from valle_core.model.rows import MixedRows
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.sequence.pack import pack
+from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.synthesis.request import Request
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.synthesizer import Synthesizer, Voice
+from valle_core.testing.fake_backbone import FakeBackbone
+from valle_core.testing.fakes import FakeCodec, FakeFrontend
+from valle_core.text.symbols import SymbolMap
+
+VARIANTS = [
+    {},
+    {"heads": "shared"},
+    {"tie": True},
+    {"tie": True, "heads": "shared", "markers": "sum"},
+    {"markers": "sum", "per_language_text": True},
+    {"codebook_embeddings": True},
+    {"codebook_embeddings": True, "tie": True},
+    {"per_language_text": True, "sum_levels": "none"},
+    {"sum_levels": "prompt"},
+    {"sum_levels": "response"},
+]
+ARCHS = [("transformer", {}), ("transformer", {"adaptive_norm": True}), ("llama", {})]
+SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefgh")
+
+
+class Greedy:
+    def choose(self, logits, view):
+        return logits.argmax(-1)
+
+
+def real(name: str, options: dict):
+    registry = Registry.open()
+    kernel, arch = registry.select("attention", "sdpa"), registry.select("arch", name)
+    attention = MixedRows(build(kernel, kernel.options_type()()), kernel.spec.capabilities)
+    sizes = {"d_model": 32, "n_layers": 2, "n_heads": 2, "max_length": 200, **options}
+    return build(arch, arch.options_type()(**sizes), attention=attention)
+
+
+def make_model(backbone, levels: int, **options) -> CodecLM:
+    """Random weights large enough that answers differ from row to row; stopping is not rare."""
+    chosen = ModelOptions(**options)
+    vocabulary = Vocabulary(
+        symbols=len(SYMBOLS), languages=2, num_levels=levels, codebook_size=32,
+        per_language_text=chosen.per_language_text,
+    )  # fmt: skip
+    model = CodecLM(backbone, vocabulary, chosen, codebooks=torch.randn(4, 32, 5)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "modulation" in name:
+                parameter.normal_(std=0.3)
+        model.heads.stop.normal_(std=0.3)
+        model.heads.bias[:, 32] += 1.0
+    return model
+
+
+def make(ar: CodecLM, nar: CodecLM, task: str = "tts") -> Synthesizer:
+    selected = Registry.open().select("task", task)
+    return Synthesizer(
+        Voice(
+            ar=ar,
+            nar=nar,
+            symbols=SymbolMap(SYMBOLS),
+            languages=("xx", "yy"),
+            codec=FakeCodec(),
+            frontend=FakeFrontend(),
+            task=build(selected, selected.options_type()()),
+            chain=SamplerChain([Greedy()]),
+            nar_chain=SamplerChain([Greedy()]),
+            observers=Observers(),
+        )
+    )
+
+
+def requests(task: str = "tts") -> list[Request]:
+    prompts = [torch.randint(0, 32, (n, 4), generator=torch.Generator().manual_seed(n)) for n in (6, 1, 13)]
+    said = "gh" if task == "tts-c" else ""
+    return [
+        Request(text="abc", prompt=prompts[0], language="yy", prompt_text=said, max_seconds=0.5),
+        Request(text="hg fe dc", language="xx", max_seconds=0.2),
+        Request(text="d", prompt=prompts[1], language="xx", prompt_text=said, max_seconds=0.5),
+        Request(text="aabbccd", prompt=prompts[2], language="yy", prompt_text=said, max_seconds=0.3),
+    ]
+
+
+@torch.inference_mode()
+def check(synthesizer: Synthesizer, asked: list[Request]) -> None:
+    voice = synthesizer.voice
+    for request, speech in zip(asked, synthesizer(asked), strict=True):
+        inputs, _, _ = synthesizer._prepare(request)
+        inputs = replace(inputs, response=speech.codes)
+        for level in range(speech.codes.shape[1]):
+            model = voice.nar if level else voice.ar
+            row = voice.task.compose(inputs, level, training=True)
+            logits = model(pack([row], model.rules))[0][level]
+            expected = row.target
+            if level == 0:
+                logits[0, 32] = float("-inf")  # an answer has at least one frame
+                if speech.stopped:
+                    expected = torch.cat([expected, torch.tensor([32])])
+                logits = logits[: expected.shape[0]]
+            # Equal, or as good as equal where two logits tie to rounding.
+            lost = logits.max(-1).values - logits.gather(1, expected[:, None].long())[:, 0]
+            assert lost.max() < 1e-4, (request, level, lost)
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_in_every_variant_of_embeddings_and_heads(options):
+    torch.manual_seed(5)
+    model = make_model(FakeBackbone(d_model=32), 4, **options)
+    check(make(model, model), requests())
+
+
+@pytest.mark.parametrize("markers", ["token", "sum"])
+@pytest.mark.parametrize(("name", "options"), ARCHS, ids=str)
+def test_on_every_backbone(name, options, markers):
+    torch.manual_seed(6)
+    model = make_model(real(name, options), 4, markers=markers)
+    check(make(model, model), requests())
+
+
+@pytest.mark.parametrize("task", ["tts", "tts-c"])
+@pytest.mark.parametrize("levels", [1, 2])
+def test_with_fewer_levels_than_the_codec_has(levels, task):
+    torch.manual_seed(7)
+    model = make_model(real("transformer", {}), levels)
+    synthesizer = make(model, model, task)
+    assert all(speech.codes.shape[1] == levels for speech in synthesizer(requests(task)))
+    check(synthesizer, requests(task))
+
+
+def test_with_halves_of_different_shape_joined():
+    torch.manual_seed(8)
+    ar = make_model(FakeBackbone(d_model=24), 4, parts="ar", markers="sum")
+    nar = make_model(real("transformer", {"adaptive_norm": True}), 3, parts="nar")
+    check(make(ar, nar), requests())
+
+
+def test_the_check_sees_a_step_that_forgets_the_markers(monkeypatch):
+    torch.manual_seed(5)
+    model = make_model(FakeBackbone(d_model=32), 1, markers="sum")
+    monkeypatch.setattr("valle_core.synthesis.synthesizer.marker_indices", lambda row, rules: [0])
+    with pytest.raises(AssertionError):
+        check(make(model, model), requests())
+
+
+def test_what_a_model_said_can_be_its_prompt():
+    torch.manual_seed(7)
+    model = make_model(FakeBackbone(d_model=32), 2)
+    synthesizer = make(model, model)
+    (first,) = synthesizer(requests()[:1])
+    (second,) = synthesizer([Request(text="abc", prompt=first.codes, max_seconds=0.2)])
+    assert second.codes.shape[1] == first.codes.shape[1] == 2
+    with pytest.raises(UserError, match=r"\[frames, 4\]"):
+        synthesizer([Request(text="abc", prompt=first.codes[:, :1])])
+    with pytest.raises(UserError, match=r"\[frames, 4\]"):
+        synthesizer([Request(text="abc", prompt=first.codes[None])])
+
+
+def test_speech_can_be_written_to():
+    model = make_model(FakeBackbone(d_model=32), 1)
+    (speech,) = make(model, model)(requests()[:1])
+    speech.wav.mul_(0.5)
+    speech.codes.add_(1)
+
+
+@pytest.mark.parametrize(
+    ("task", "prompt", "said", "message"),
+    [
+        ("tts", True, "gh", "does not continue its prompt"),
+        ("tts-c", True, "", "both a prompt and its words"),
+        ("tts-c", False, "gh", "both a prompt and its words"),
+    ],
+)
+def test_the_words_of_a_prompt_are_for_tasks_that_continue_it(task, prompt, said, message):
+    """`tts` would say them, `tts-c` would miss them."""
+    model = make_model(FakeBackbone(d_model=32), 1)
+    codes = torch.zeros(5, 4, dtype=torch.long) if prompt else None
+    with pytest.raises(UserError, match=message):
+        make(model, model, task)([Request(text="abc", prompt=codes, prompt_text=said)])
+
+
+def test_a_text_of_only_punctuation_is_refused_behind_the_words_of_a_prompt_too():
+    model = make_model(FakeBackbone(d_model=32), 1)
+    request = Request(text="?!", prompt=torch.zeros(5, 4, dtype=torch.long), prompt_text="gh")
+    with pytest.raises(UserError, match="nothing to say"):
+        make(model, model, "tts-c")([request])
