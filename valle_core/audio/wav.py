@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -114,9 +115,10 @@ def write(path: Path, wav: Float[np.ndarray, "N"], rate: int) -> None:
     if not np.isfinite(wav).all():
         raise UserError(f"refusing to write '{path}': the audio holds values that are not finite")
     kind, subtype = WRITABLE[path.suffix.lower()]
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        try:
-            soundfile.write(file, np.clip(wav, -1.0, 1.0), rate, format=kind, subtype=subtype)
-        except soundfile.LibsndfileError as error:
-            file.flush()  # a full disk shows here as the operating system's own error
-            raise UserError(f"cannot write '{path}': {error.error_string}") from error
+    encoded = BytesIO()  # libsndfile's own writing would print a traceback from its callback when the disk is full
+    try:
+        soundfile.write(encoded, np.clip(wav, -1.0, 1.0), rate, format=kind, subtype=subtype)
+    except soundfile.LibsndfileError as error:
+        raise UserError(f"cannot write '{path}': {error.error_string}. Choose another format") from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(encoded.getvalue())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from valle_core.files import write_text
 from valle_core.loss.token_loss import LevelFigures
+from valle_core.plugin import UserError
+from valle_core.plugin import UserError
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,6 +29,7 @@ class Meter:
     norms: list[Tensor] = field(default_factory=list)
     seconds: float = 0.0
     tokens: int = 0
+    skipped: int = 0
     bad_steps: int = 0
 
     def add(self, loss: Tensor, figures: Mapping[int, LevelFigures], extra: Mapping[str, Tensor]) -> None:
@@ -51,19 +54,23 @@ class Meter:
             line["grad_norm"] = float(torch.stack(self.norms).mean())
         line |= {
             "bad_steps": self.bad_steps,
+            "skipped_utterances": self.skipped,
             "tokens_per_second": self.tokens / elapsed,
             "audio_seconds_per_second": self.seconds / elapsed,
         }
         self.started = time.perf_counter()
         self.losses, self.levels, self.extra, self.norms = [], {}, {}, []
-        self.seconds, self.tokens = 0.0, 0
+        self.seconds, self.tokens, self.skipped = 0.0, 0, 0
         return line
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
-    """Append one JSON line."""
-    with path.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(line) + "\n")
+    """Append one JSON line. Raises `UserError` when the disk refuses."""
+    try:
+        with path.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write '{path}': {error.strerror}; mend that and continue with --resume") from error
 
 
 def cut_after(path: Path, step: int) -> None:
@@ -77,6 +84,4 @@ def cut_after(path: Path, step: int) -> None:
                 kept.append(text)
         except (json.JSONDecodeError, KeyError):
             continue
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text("".join(text + "\n" for text in kept), encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, "".join(text + "\n" for text in kept))
