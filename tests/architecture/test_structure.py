@@ -1,0 +1,90 @@
+"""The shape of the source tree: sizes, names, docstrings, what packages re-export and what stands at the root."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CORE = sorted((ROOT / "valle_core").rglob("*.py"))
+COMMAND_LINE = sorted((ROOT / "cli" / "src").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").glob("*/src/**/*.py"))
+TESTS = sorted([*(ROOT / "tests").rglob("*.py"), *(ROOT / "cli" / "tests").rglob("*.py"),
+                *(ROOT / "plugins").glob("*/tests/**/*.py")])  # fmt: skip
+SHIPPED = [*CORE, *COMMAND_LINE, *PLUGINS]
+FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core", "lib", "tools", "stuff"}
+LONGEST = 400
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def test_the_tree_is_where_these_tests_look_for_it():
+    assert len(CORE) > 80
+    assert len(COMMAND_LINE) > 15
+    assert len(PLUGINS) > 50
+    assert len(TESTS) > 50
+
+
+def test_no_file_is_longer_than_four_hundred_lines():
+    lengths = {named(path): len(path.read_text(encoding="utf-8").splitlines()) for path in [*SHIPPED, *TESTS]}
+    assert not {name: length for name, length in lengths.items() if length > LONGEST}
+
+
+def test_every_file_has_a_name_that_says_something():
+    assert not [named(path) for path in [*SHIPPED, *TESTS] if path.stem in FORBIDDEN]
+
+
+def test_every_module_begins_with_one_sentence():
+    firsts = {named(path): (ast.get_docstring(parse(path)) or "").split("\n\n")[0].rstrip() for path in SHIPPED}
+    wrong = {name: first for name, first in firsts.items() if not first.endswith((".", ":", "?"))}
+    assert not wrong
+    assert not [name for name, first in firsts.items() if first.count("\n") > 2]
+
+
+def test_packages_of_the_core_hold_nothing_but_their_docstring():
+    for path in (path for path in CORE if path.name == "__init__.py"):
+        body = parse(path).body
+        assert len(body) == 1, f"{named(path)} does more than describe itself"
+        assert isinstance(body[0], ast.Expr)
+
+
+def test_imports_are_absolute_and_name_what_they_take():
+    wrong = [
+        f"{named(path)}:{node.lineno}"
+        for path in SHIPPED
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.ImportFrom) and (node.level or any(alias.name == "*" for alias in node.names))
+    ]
+    assert not wrong
+
+
+def test_nothing_but_the_core_is_importable_from_the_root():
+    """Python started in a checkout must not find a test, a benchmark or a build script as a top-level module."""
+    importable = {path.stem for path in ROOT.glob("*.py")}
+    importable |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert importable == {"valle_core"}
+    assert not list((ROOT / "tests").rglob("__init__.py")), "tests are files, not a package"
+
+
+SECOND = re.compile(r"_(v\d+|new|old|2|copy)\.py$")
+
+
+def test_no_file_is_the_second_version_of_another():
+    assert not [named(path) for path in SHIPPED if SECOND.search(path.name)]
+
+
+def test_work_files_of_the_makers_are_not_in_the_tree():
+    """No path of a machine and no private index in what is shipped."""
+    for path in [*SHIPPED, *TESTS, *ROOT.glob("*.toml"), *ROOT.glob("*.txt"), *ROOT.glob("*.md"), ROOT / "Makefile"]:
+        if path == Path(__file__):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for word in ("/work/", "/root/", "/home/", "index-url http"):
+            assert word not in text, f"{named(path)} names {word}"
