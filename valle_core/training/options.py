@@ -16,7 +16,7 @@ class TrainOptions:
     Attributes:
         steps: optimizer steps of the whole run.
         minutes: stop after this many minutes of training even if steps are left; 0 is no limit.
-        lr: peak learning rate of AdamW.
+        lr: peak learning rate of AdamW; 0 learns nothing (the demo's untrained control).
         warmup: steps of linear warm-up.
         schedule: what follows the warm-up; cosine ends at a tenth of lr.
         weight_decay: decoupled, on matrices only.
@@ -53,11 +53,9 @@ class TrainOptions:
         for name in ("steps", "accumulate", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
-        for name in ("minutes", "warmup", "weight_decay", "clip", "keep"):
+        for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep"):
             value = getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, found {value}")
-        if not 0 < self.lr < math.inf:
-            raise UserError(f"lr must be above 0, found {self.lr}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise UserError(f"betas must lie in [0, 1), found {list(self.betas)}")
