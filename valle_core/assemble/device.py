@@ -14,7 +14,15 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"device '{name}' is unknown; use auto, cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device '{name}' is not there; use --device cpu")
+        raise UserError(f"device '{name}' is unknown; use auto, cpu, cuda, cuda:N or mps") from None
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UserError(f"device '{name}' is not supported; use auto, cpu, cuda, cuda:N or mps")
+    there = torch.cuda.device_count() if device.type == "cuda" else int(device.type == "cpu" or _mps())
+    if not (device.index or 0) < there:
+        found = f"{there} of its kind found" if there else "use --device cpu"
+        raise UserError(f"device '{name}' is not there; {found}")
     return device
+
+
+def _mps() -> bool:
+    return torch.backends.mps.is_available()

@@ -81,14 +81,14 @@ def shuffle_words(sentences: Sequence[str], seed: int) -> list[str]:
 
 
 @torch.inference_mode()
-def through_codec(paths: Sequence[Path], codec: Codec, levels: int) -> list[np.ndarray]:
-    """Recordings encoded and decoded by the first `levels` levels."""
+def through_codec(paths: Sequence[Path], codec: Codec, levels: int, *, device: torch.device) -> list[np.ndarray]:
+    """Recordings encoded and decoded by the first `levels` levels of a codec that lives on `device`."""
     wavs = []
     for path in paths:
-        wav = torch.from_numpy(load(path, codec.sample_rate))[None]
-        codes, frames = codec.encode(wav, torch.tensor([wav.shape[1]]))
+        wav = torch.from_numpy(load(path, codec.sample_rate))[None].to(device)
+        codes, frames = codec.encode(wav, torch.tensor([wav.shape[1]], device=device))
         back, lengths = codec.decode(codes[:, :, :levels], frames)
-        wavs.append(back[0, : int(lengths[0])].numpy())
+        wavs.append(back[0, : int(lengths[0])].cpu().numpy())
     return wavs
 
 

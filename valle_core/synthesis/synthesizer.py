@@ -88,7 +88,7 @@ class Synthesizer:
             prepared = [self._prepare(request) for request in requests]
             inputs = [found for found, _, _ in prepared]
             clock.append(time.perf_counter())
-            seeds = torch.cat([row_seeds(request.seed, [0], device=self._device) for request in requests])
+            seeds = torch.cat([row_seeds(request.seed, [0], device=self.device) for request in requests])
             level0 = self._level0(inputs, seeds, [self._bound(request) for request in requests])
             clock.append(time.perf_counter())
             codes = self._other_levels(inputs, level0, seeds)
@@ -121,7 +121,8 @@ class Synthesizer:
         return speeches
 
     @property
-    def _device(self) -> torch.device:
+    def device(self) -> torch.device:
+        """Where the models and the codec are."""
         return self.voice.ar.heads.bias.device
 
     def _prepare(self, request: Request) -> tuple[TaskInputs, tuple[str, ...], dict[str, int]]:
@@ -159,7 +160,7 @@ class Synthesizer:
     def _prompt(self, prompt: Path | Tensor) -> Int[Tensor, "F Q"]:
         voice, codec = self.voice, self.voice.codec
         if not isinstance(prompt, Tensor):
-            return encode_prompt(prompt, codec, device=self._device, max_seconds=voice.max_prompt_seconds)
+            return encode_prompt(prompt, codec, device=self.device, max_seconds=voice.max_prompt_seconds)
         if prompt.ndim != 2:
             raise UserError(f"codes of the prompt should be [frames, {codec.num_levels}], found {list(prompt.shape)}")
         read = max(voice.ar.vocabulary.num_levels, voice.nar.vocabulary.num_levels)
@@ -183,10 +184,10 @@ class Synthesizer:
             if min(room) < 1:
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
             bounds = [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
-        batch = batch.to(self._device)
+        batch = batch.to(self.device)
         table = model.embedding.level0_rows()
         if model.rules.sum_markers:
-            marker_rows = torch.tensor([marker_indices(row, model.rules) for row in rows], device=self._device)
+            marker_rows = torch.tensor([marker_indices(row, model.rules) for row in rows], device=self.device)
             markers = model.embedding.table[marker_rows].sum(1)  # [B, D]
 
             def embed(tokens: Tensor, rows: Tensor) -> Tensor:
@@ -227,8 +228,8 @@ class Synthesizer:
         return fill_levels(self.voice.nar, self.voice.task, inputs, level0.tokens, choose)
 
     def _decode(self, codes: list[Int[Tensor, "F Q"]]) -> list[Float[Tensor, "N"]]:
-        frames = torch.tensor([row.shape[0] for row in codes], device=self._device)
-        padded = pad_sequence(codes, batch_first=True).to(self._device)
+        frames = torch.tensor([row.shape[0] for row in codes], device=self.device)
+        padded = pad_sequence(codes, batch_first=True).to(self.device)
         wav, lengths = self.voice.codec.decode(padded, frames)
         return [row[:n].float().cpu() for row, n in zip(wav, lengths.tolist(), strict=True)]
 

@@ -44,15 +44,18 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
 
 
 def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put a saved state back. Raises `UserError` when it belongs to other parameters."""
+    """Put a saved state back, where its parameters are: the fused AdamW counts its steps on their device too.
+
+    Raises:
+        UserError: it belongs to other parameters.
+    """
     parameters = dict(model.named_parameters())
     for full_name, value in tensors.items():
         name, _, key = full_name.rpartition("/")
         if name not in parameters:
             raise UserError(f"the optimizer's state knows a parameter '{name}' that this model does not have")
         parameter = parameters[name]
-        placed = value.clone() if key == "step" else value.to(parameter.device, copy=True)
-        optimizer.state[parameter][key] = placed
+        optimizer.state[parameter][key] = value.to(parameter.device, copy=True)
 
 
 def _decays(name: str, parameter: Tensor) -> bool:

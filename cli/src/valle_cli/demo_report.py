@@ -48,7 +48,7 @@ def check(
         judge("the model", [s.wav.numpy() for s in spoken], rate, grammar, must=True),
         judge(
             "recordings through the codec",
-            through_codec(references, trained.voice.codec, levels),
+            through_codec(references, trained.voice.codec, levels, device=trained.device),
             rate,
             grammar,
             must=True,
