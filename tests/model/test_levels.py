@@ -46,3 +46,8 @@ def test_a_list_that_does_not_fit_is_refused(given):
 def test_nothing_left_to_train_is_refused():
     with pytest.raises(UserError, match="no level left"):
         weights("list", level_weights=(1, 0, 0, 0), parts="nar")
+
+
+def test_weights_that_would_be_ignored_are_refused():
+    with pytest.raises(UserError, match="no effect with level_distribution uniform"):
+        weights("uniform", level_weights=(1, 0, 0, 0))

@@ -23,7 +23,7 @@ class CodecLM(nn.Module):
         backbone: any `valle_core.interfaces.Backbone`.
         vocabulary: ranges of the embedding table.
         rules: how rows become table indices; training and synthesis pack with the same ones.
-        levels_trained: which of the two halves this model was made for ("both", "ar", "nar").
+        parts: which of the two halves this model was made for ("both", "ar", "nar").
     """
 
     def __init__(
@@ -33,6 +33,16 @@ class CodecLM(nn.Module):
         options: ModelOptions,
         codebooks: Float[Tensor, "Q V d"] | None = None,
     ) -> None:
+        """
+        Args:
+            backbone: an `nn.Module` that keeps the `Backbone` contract.
+            vocabulary: sizes.
+            options: variants of embeddings and heads.
+            codebooks: the codec's vectors, for `options.codebook_embeddings`.
+
+        Raises:
+            UserError: the backbone takes no bidirectional rows but levels ≥ 1 are wanted, or codebooks are missing.
+        """
         super().__init__()
         assert isinstance(backbone, nn.Module)
         if options.parts != "ar" and vocabulary.num_levels > 1:

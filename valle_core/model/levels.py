@@ -16,8 +16,14 @@ def level_weights(options: ModelOptions, num_levels: int) -> tuple[float, ...]:
     `options.parts` get 0.
 
     Raises:
-        UserError: a list of the wrong length, with a negative weight, or with nothing left to draw.
+        UserError: a list of the wrong length, with a negative weight, that is not asked for, or with nothing left
+            to draw.
     """
+    if options.level_weights and options.level_distribution != "list":
+        raise UserError(
+            f"model.level_weights has no effect with level_distribution {options.level_distribution}; "
+            "add --model.level-distribution list, or leave the weights out"
+        )
     if options.level_distribution == "uniform":
         weights = [1.0] * num_levels
     elif options.level_distribution == "linear":

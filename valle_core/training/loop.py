@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from valle_core.assemble.device import choose_device
 from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors, save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
+from valle_core.codes.identity import require_same
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
@@ -73,7 +75,7 @@ def train(
     accelerator = make_accelerator(options)
     model.to(accelerator.device).train()
     optimizer = make_optimizer(model, options)
-    step = restore(model, optimizer, stream, run, accelerator) if resume else 0
+    step = restore(model, optimizer, stream, run, manifest, accelerator) if resume else 0
     ready()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
@@ -133,26 +135,40 @@ def train_step(
         meter.add(loss, figures, extra)
         meter.seconds += example.seconds
         meter.tokens += example.tokens
+        meter.skipped += example.skipped
     # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
     if isinstance(norm, Tensor):
         meter.norms.append(norm.detach())
     if torch.isfinite(torch.as_tensor(norm)) or accelerator.scaler is not None:
         optimizer.step()  # with a scaler, accelerate itself skips overflowed steps
+        meter.bad_steps += bool(optimizer.step_was_skipped)
     else:
         meter.bad_steps += 1
     optimizer.zero_grad(set_to_none=True)
 
 
 def make_accelerator(options: TrainOptions) -> Accelerator:
-    """Device and precision of the run. Raises `UserError` where the device cannot do it."""
+    """Device and precision of the run.
+
+    Raises:
+        UserError: the device cannot do it, or a launcher started several processes.
+    """
     device = choose_device(options.device)
     if options.precision == "fp16" and device.type == "cpu":
         raise UserError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
     # Accelerate keeps device and precision per process; a second run in one process may want others.
     AcceleratorState._reset_state(reset_partial_state=True)
     precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # Accelerate knows of no number: it takes the current device
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
+    if accelerator.num_processes > 1:
+        raise UserError(
+            f"{accelerator.num_processes} processes would all learn the same batches and write the same run; "
+            "train in one process"
+        )
+    return accelerator
 
 
 def progress(stream: ExampleStream, accelerator: Accelerator) -> dict[str, Any]:
@@ -176,10 +192,22 @@ def tensors(model: CodecLM, optimizer: Any, accelerator: Accelerator) -> dict[st
     }
 
 
-def restore(model: CodecLM, optimizer: Any, stream: ExampleStream, run: RunFolder, accelerator: Accelerator) -> int:
-    """Continue from the newest checkpoint of the run; returns its step."""
+def restore(
+    model: CodecLM,
+    optimizer: Any,
+    stream: ExampleStream,
+    run: RunFolder,
+    wanted: Manifest,
+    accelerator: Accelerator,
+) -> int:
+    """Continue from the newest checkpoint of the run; returns its step.
+
+    Raises:
+        UserError: a damaged checkpoint, or one of another shape, other data or other codes than `wanted`.
+    """
     checkpoint = run.latest()
     manifest = read_manifest(checkpoint)
+    refuse_other_data(manifest, wanted, checkpoint)
     try:
         model.load_state_dict(read_tensors(checkpoint, "model"))
     except RuntimeError as error:
@@ -197,3 +225,11 @@ def restore(model: CodecLM, optimizer: Any, stream: ExampleStream, run: RunFolde
     stream.load_state_dict(manifest.progress["stream"])
     cut_after(run.metrics, manifest.step)
     return manifest.step
+
+
+def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
+    """Raises `UserError` unless a checkpoint's codes, symbols and languages mean what the dataset's do."""
+    require_same(found.codec, wanted.codec, f"{checkpoint} was trained on codes of")
+    for name in ("symbols", "languages"):
+        if getattr(found, name) != getattr(wanted, name):
+            raise UserError(f"{checkpoint} was trained with other {name} than the dataset has; resume with its dataset")

@@ -15,7 +15,6 @@ from torch import Tensor
 from valle_core.files import write_text
 from valle_core.loss.token_loss import LevelFigures
 from valle_core.plugin import UserError
-from valle_core.plugin import UserError
 
 
 @dataclass(kw_only=True, slots=True)

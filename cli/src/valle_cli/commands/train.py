@@ -60,7 +60,8 @@ def figures(line: Mapping[str, Any]) -> str:
     """Loss, accuracy by level, and speed, as the progress bar shows them."""
     if not line:
         return "no step was taken"
-    accuracy = [f"{line[key]:.2f}" for key in sorted(line) if key.startswith("accuracy_")]
+    # In the order of the levels, as the meter writes them; sorted by name, level 10 would stand before level 2.
+    accuracy = [f"{value:.2f}" for key, value in line.items() if key.startswith("accuracy_")]
     return (
         f"loss {line['loss']:.3f} · accuracy {' '.join(accuracy)} · {line['tokens_per_second']:.0f} tokens/s · "
         f"{line['audio_seconds_per_second']:.0f} s audio/s"

@@ -1,0 +1,11 @@
+"""What the progress bar says of a line of metrics."""
+
+from __future__ import annotations
+
+from valle_cli.commands.train import figures
+
+
+def test_accuracies_stand_in_the_order_of_the_levels():
+    levels = {f"accuracy_{level}": level / 100 for level in range(12)}
+    shown = figures({"loss": 1.5, **levels, "tokens_per_second": 100.0, "audio_seconds_per_second": 3.0})
+    assert "accuracy " + " ".join(f"0.{level:02d}" for level in range(12)) + " ·" in shown

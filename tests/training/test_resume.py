@@ -1,0 +1,125 @@
+"""What a resumed run keeps to, and what it refuses to go on from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from valle_core.checkpoint.folder import RunFolder, read_tensors
+from valle_core.config.resolve import resolve
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.meter import append_line
+from valle_core.training.run import run_training
+
+SETTINGS = {
+    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
+    "steps": "6", "warmup": "2", "log_every": "1", "checkpoint_every": "2", "device": "cpu", "batching.seconds": "8",
+}  # fmt: skip
+
+
+def run(data: Path, out: Path, **changes):
+    flags = SETTINGS | {"data": str(data), "out": str(out)} | {k.replace("__", "."): v for k, v in changes.items()}
+    registry = Registry.open()
+    return run_training(resolve(TRAIN_SCHEMA, registry, flags=list(flags.items())), registry, Observers())
+
+
+def figures(out: Path) -> list[dict]:
+    lines = [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
+    return [{k: v for k, v in line.items() if "per_second" not in k} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tone_dataset, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    run(tone_dataset, out)
+    return out
+
+
+def test_a_run_stopped_by_its_minutes_goes_on_as_if_never_stopped(tone_dataset, tmp_path, whole):
+    out = tmp_path / "r"
+    result = run(tone_dataset, out, minutes="0.000001")
+    assert (result.reason, result.step) == ("minutes", 1)
+    assert run(tone_dataset, out, resume="true").reason == "steps"
+    assert figures(out) == figures(whole)
+
+
+def test_with_accumulation_too(tone_dataset, tmp_path):
+    run(tone_dataset, tmp_path / "whole", accumulate="3")
+    run(tone_dataset, tmp_path / "r", accumulate="3", minutes="0.000001")
+    run(tone_dataset, tmp_path / "r", accumulate="3", resume="true")
+    assert figures(tmp_path / "r") == figures(tmp_path / "whole")
+
+
+def test_only_as_many_checkpoints_as_wanted_stay_when_resumed(tone_dataset, tmp_path, whole):
+    shutil.copytree(whole, tmp_path / "r")
+    assert RunFolder(tmp_path / "r").steps() == [2, 4, 6]
+    run(tone_dataset, tmp_path / "r", resume="true", steps="8", keep="2")
+    assert RunFolder(tmp_path / "r").steps() == [6, 8]
+
+
+def test_a_run_that_is_done_is_left_as_it_is(tone_dataset, tmp_path, whole):
+    shutil.copytree(whole, tmp_path / "r")
+    result = run(tone_dataset, tmp_path / "r", resume="true")
+    assert (result.step, result.last_line) == (6, {})
+    assert figures(tmp_path / "r") == figures(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda stored: stored["symbols"].insert(2, stored["symbols"].pop()), "other symbols than the dataset"),
+        (lambda stored: stored["languages"].__setitem__(0, "de"), "other languages than the dataset"),
+        (lambda stored: stored["codec"].update(weights_hash="f" * 16), "they differ in weights_hash"),
+    ],
+)
+def test_resuming_with_data_that_means_something_else_is_refused(tone_dataset, tmp_path, whole, change, message):
+    """Its shapes fit, so nothing else would tell."""
+    shutil.copytree(whole, tmp_path / "r")
+    path = RunFolder(tmp_path / "r").latest() / "manifest.json"
+    stored = json.loads(path.read_text())
+    change(stored)
+    path.write_text(json.dumps(stored))
+    with pytest.raises(UserError, match=message):
+        run(tone_dataset, tmp_path / "r", resume="true", steps="8")
+
+
+def test_a_rate_of_nothing_learns_nothing(tone_dataset, tmp_path):
+    """The demo's untrained control."""
+    run(tone_dataset, tmp_path / "r", lr="0", steps="2", checkpoint_every="1")
+    one, two = (read_tensors(RunFolder(tmp_path / "r").checkpoint(step), "model") for step in (1, 2))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_utterances_no_task_can_use_are_counted(tone_dataset, tmp_path):
+    run(tone_dataset, tmp_path / "tts", task="tts", steps="4")
+    assert [line["skipped_utterances"] for line in figures(tmp_path / "tts")] == [0] * 4
+    short = {"task": "tts-c", "task__seconds": "0.5", "task__min_rest_seconds": "0.2"}
+    run(tone_dataset, tmp_path / "tts-c", steps="4", **short)
+    assert all(line["skipped_utterances"] > 0 for line in figures(tmp_path / "tts-c"))
+    with pytest.raises(UserError, match="no utterance suits"):
+        run(tone_dataset, tmp_path / "none", task="tts-c", task__seconds="30")
+
+
+def test_metrics_that_cannot_be_written_are_told_in_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"cannot write .*: Is a directory; .*--resume"):
+        append_line(tmp_path, {"step": 1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["transformer", "llama"])
+def test_a_compiled_run_learns_the_same_and_is_saved_under_plain_names(tone_dataset, tmp_path, arch):
+    changes = {"arch": arch, "arch__dropout": "0", "steps": "2"}
+    run(tone_dataset, tmp_path / "plain", **changes)
+    run(tone_dataset, tmp_path / "compiled", compile="true", **changes)
+    plain, compiled = (read_tensors(RunFolder(tmp_path / name).latest(), "model") for name in ("plain", "compiled"))
+    assert plain.keys() == compiled.keys()
+    for one, other in zip(figures(tmp_path / "plain"), figures(tmp_path / "compiled"), strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-3)
+    run(tone_dataset, tmp_path / "compiled", compile="true", resume="true", **{**changes, "steps": "3"})
