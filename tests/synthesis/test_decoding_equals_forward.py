@@ -151,6 +151,17 @@ def test_with_halves_of_different_shape_joined():
     check(make(ar, nar), requests())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize(("name", "options"), ARCHS, ids=str)
+def test_in_half_precision_a_model_speaks_and_its_codec_does_not_notice(name, options, dtype):
+    torch.manual_seed(6)
+    model = make_model(real(name, options), 4, markers="sum", codebook_embeddings=True).to(dtype)
+    for speech in make(model, model)(requests()):
+        assert speech.wav.dtype == torch.float32
+        assert speech.wav.isfinite().all()
+        assert 0 <= speech.codes.min() <= speech.codes.max() < 32
+
+
 def test_the_check_sees_a_step_that_forgets_the_markers(monkeypatch):
     torch.manual_seed(5)
     model = make_model(FakeBackbone(d_model=32), 1, markers="sum")

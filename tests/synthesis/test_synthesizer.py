@@ -59,9 +59,7 @@ def heard(wav: torch.Tensor, text: str, reference: np.ndarray) -> float:
     """Share of the reference's tone frames whose strongest frequency is in the answer at the same place."""
     n = 480
     frames = min(len(wav), len(reference)) // n
-    peaks = [
-        np.abs(np.fft.rfft(x[: frames * n].reshape(frames, n), 4096)).argmax(1) for x in (wav.numpy(), reference)
-    ]
+    peaks = [np.abs(np.fft.rfft(x[: frames * n].reshape(frames, n), 4096)).argmax(1) for x in (wav.numpy(), reference)]
     return float((np.abs(peaks[0] - peaks[1]) <= 3).mean())
 
 
@@ -171,7 +169,9 @@ def resolved(**settings):
 
 def test_opening_a_model_of_another_codec_is_refused(tones):
     with pytest.raises(UserError, match="fake"):
-        open_synthesizer(resolved(model=str(tones.run), codec="mel-gl", frontend="espeak"), Registry.open(), Observers())
+        open_synthesizer(
+            resolved(model=str(tones.run), codec="mel-gl", frontend="espeak"), Registry.open(), Observers()
+        )
 
 
 def test_opening_what_is_no_run_is_refused(tmp_path):

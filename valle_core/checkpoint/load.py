@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,9 @@ def load_model(
     """
     checkpoint = find_checkpoint(path)
     manifest = read_manifest(checkpoint)
-    require_plugins(manifest, registry, str(path))
-    resolved = resolve(MODEL_SCHEMA, registry, yaml_file=checkpoint / "model.yaml", flags=overrides)
+    changed = list(overrides)
+    require_plugins(manifest, registry, str(path), instead={key for key, _ in changed})
+    resolved = resolve(MODEL_SCHEMA, registry, yaml_file=checkpoint / "model.yaml", flags=changed)
     selected = preflight(registry, resolved.choices(), device=device.type, dtype=str(dtype).removeprefix("torch."))
     tensors = read_tensors(checkpoint, "model")
     facts = ModelFacts(codec=manifest.codec, symbols=len(manifest.symbols), languages=len(manifest.languages))
@@ -72,9 +73,16 @@ def load_model(
     return LoadedModel(path=checkpoint, manifest=manifest, model=model.to(device, dtype).eval())
 
 
-def require_plugins(manifest: Manifest, registry: Registry, where: str) -> None:
-    """Raises `UserError` naming distribution, version and install line of the first plugin that is missing."""
+def require_plugins(
+    manifest: Manifest, registry: Registry, where: str, *, instead: Collection[str] = frozenset()
+) -> None:
+    """Raises `UserError` naming distribution, version and install line of the first plugin that is missing.
+
+    Kinds in `instead` are not looked for: another plugin of theirs was chosen.
+    """
     for plugin in manifest.plugins:
+        if plugin.kind in instead:
+            continue
         if plugin.name.rpartition(":")[2] not in registry.names(plugin.kind):
             raise UserError(
                 f"{where} was made with {plugin.kind} '{plugin.name}' of {plugin.distribution} {plugin.version}, "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,7 +15,7 @@ from valle_core.checkpoint.load import LoadedModel, load_model
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import resolve
-from valle_core.config.schema import Resolved, Schema, Slot
+from valle_core.config.schema import Part, Resolved, Schema, Slot
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
@@ -37,7 +39,7 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
     device = choose_device(options.device)
     selected = preflight(registry, resolved.choices(), device=device.type, dtype=options.dtype)
     dtype: torch.dtype = getattr(torch, options.dtype)
-    overrides = [("attention", part.name) for part in resolved.parts["attention"]]
+    overrides = [setting for part in resolved.parts["attention"] for setting in _settings("attention", part)]
     ar = load_model(Path(options.model), registry, device=device, dtype=dtype, overrides=overrides)
     nar = ar
     if options.nar_model:
@@ -85,6 +87,12 @@ def open_frontend(resolved: Resolved, registry: Registry, manifest: Manifest) ->
     wanted = _slot("frontend", resolved, registry, manifest.frontend)
     (selected,) = preflight(registry, wanted.choices())["frontend"]
     return build(selected, wanted.part("frontend").options)
+
+
+def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
+    """A selected plugin with all its options, as `resolve` takes them."""
+    options = [(f"{slot}.{field.name}", getattr(part.options, field.name)) for field in fields(part.options)]
+    return [(slot, part.name), *options]
 
 
 def _slot(name: str, resolved: Resolved, registry: Registry, default: str) -> Resolved:
