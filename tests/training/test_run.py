@@ -94,15 +94,6 @@ def test_another_seed_gives_other_losses(whole, tone_dataset, tmp_path):
     assert figures(tmp_path / "r")[3]["loss"] != figures(whole)[3]["loss"]
 
 
-def test_accumulating_two_batches_takes_the_mean_gradient_of_both(tone_dataset, tmp_path):
-    run(tone_dataset, tmp_path / "a", accumulate="2", steps="4", schedule="constant")
-    lines = figures(tmp_path / "a")
-    assert len(lines) == 4
-    norms = [line["grad_norm"] for line in lines]
-    # The first window holds as many batches as the others: its norm is of the same size.
-    assert 0.3 < norms[0] / norms[1] < 3
-
-
 def test_interrupting_saves_and_resumes(tone_dataset, tmp_path, whole):
     out = tmp_path / "r"
 

@@ -41,16 +41,21 @@ class Meter:
             self.extra.setdefault(name, []).append(value.detach())
 
     def line(self, step: int, lr: float) -> dict[str, Any]:
-        """The line for the steps since the last one; empties the meter."""
+        """The line for the steps since the last one; empties the meter.
+
+        Averages are over finite values, and left out where there was none: NaN is no JSON, and one bad step would
+        hide the others.
+        """
         elapsed = time.perf_counter() - self.started
-        line: dict[str, Any] = {"step": step, "lr": lr, "loss": float(torch.stack(self.losses).mean())}
+        line: dict[str, Any] = {"step": step, "lr": lr, **_mean("loss", self.losses)}
         for level, rows in sorted(self.levels.items()):
-            loss, correct, count = torch.stack(rows).sum(0).tolist()
-            line[f"loss_{level}"], line[f"accuracy_{level}"] = loss / count, correct / count
+            stacked = torch.stack(rows)
+            loss, correct, count = stacked[stacked.isfinite().all(1)].sum(0).tolist()
+            if count:
+                line[f"loss_{level}"], line[f"accuracy_{level}"] = loss / count, correct / count
         for name, values in self.extra.items():
-            line[name] = float(torch.stack(values).mean())
-        if self.norms:
-            line["grad_norm"] = float(torch.stack(self.norms).mean())
+            line |= _mean(name, values)
+        line |= _mean("grad_norm", self.norms)
         line |= {
             "bad_steps": self.bad_steps,
             "skipped_utterances": self.skipped,
@@ -61,6 +66,13 @@ class Meter:
         self.losses, self.levels, self.extra, self.norms = [], {}, {}, []
         self.seconds, self.tokens, self.skipped = 0.0, 0, 0
         return line
+
+
+def _mean(name: str, values: list[Tensor]) -> dict[str, float]:
+    """The mean of the finite values under their name; nothing where there is none."""
+    finite = torch.stack(values) if values else torch.zeros(0)
+    finite = finite[finite.isfinite()]
+    return {name: float(finite.mean())} if finite.numel() else {}
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:

@@ -62,8 +62,9 @@ def figures(line: Mapping[str, Any]) -> str:
         return "no step was taken"
     # In the order of the levels, as the meter writes them; sorted by name, level 10 would stand before level 2.
     accuracy = [f"{value:.2f}" for key, value in line.items() if key.startswith("accuracy_")]
+    loss = f"{line['loss']:.3f}" if "loss" in line else "not finite"
     return (
-        f"loss {line['loss']:.3f} · accuracy {' '.join(accuracy)} · {line['tokens_per_second']:.0f} tokens/s · "
+        f"loss {loss} · accuracy {' '.join(accuracy)} · {line['tokens_per_second']:.0f} tokens/s · "
         f"{line['audio_seconds_per_second']:.0f} s audio/s"
     )
 

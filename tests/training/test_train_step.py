@@ -1,0 +1,98 @@
+"""One optimizer step: what it accumulates, clips, skips and counts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from valle_core.loss.token_loss import token_loss
+from valle_core.model.codec_lm import CodecLM
+from valle_core.model.options import ModelOptions
+from valle_core.sequence.layout import lay_out
+from valle_core.sequence.pack import pack
+from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.testing.fake_backbone import FakeBackbone
+from valle_core.training.examples import Example
+from valle_core.training.loop import make_accelerator, train_step
+from valle_core.training.meter import Meter
+from valle_core.training.options import TrainOptions
+from valle_core.types import TaskInputs
+
+
+def make_model() -> CodecLM:
+    torch.manual_seed(0)
+    return CodecLM(FakeBackbone(), Vocabulary(symbols=6, languages=1, num_levels=2, codebook_size=8), ModelOptions())
+
+
+def example(model: CodecLM, seed: int, level: int, frames: int = 5) -> Example:
+    codes = torch.randint(0, 8, (frames, 2), generator=torch.Generator().manual_seed(seed))
+    inputs = TaskInputs(text=torch.tensor([1, 2]), language=0, prompt=codes[:2], response=codes)
+    row = lay_out(inputs, level, response=codes[:, :1], target=codes[:, level])
+    return Example(batch=pack([row], model.rules), seconds=1.0, tokens=7, skipped=3)
+
+
+def step(model: CodecLM, examples: list[Example], **options) -> tuple[dict[str, torch.Tensor], Meter]:
+    """How a step of plain descent at rate 1 moved every parameter."""
+    chosen = TrainOptions(device="cpu", accumulate=len(examples), **options)
+    accelerator, meter = make_accelerator(chosen), Meter()
+    model, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    train_step(model, optimizer, accelerator, iter(examples), meter, chosen)
+    assert all(p.grad is None for p in model.parameters()), "nothing is left over for the next step"
+    return {name: p.detach() - before[name] for name, p in model.named_parameters()}, meter
+
+
+def gradients(model: CodecLM, one: Example) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss, _ = token_loss(model(one.batch)[0], one.batch.answers)
+    loss.backward()
+    return {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in model.named_parameters()}
+
+
+def test_it_follows_the_mean_gradient_of_its_batches_from_the_first_on():
+    model = make_model()
+    batches = [example(model, 1, level=0), example(model, 2, level=1, frames=9), example(model, 3, level=1)]
+    each = [gradients(model, one) for one in batches]
+    model.zero_grad()
+    moved, meter = step(model, batches, clip=0.0)
+    for name, change in moved.items():
+        torch.testing.assert_close(change, -sum(g[name] for g in each) / 3, atol=1e-6, rtol=1e-5)
+    line = meter.line(1, 0.1)
+    assert (meter.skipped, line["skipped_utterances"], line["bad_steps"]) == (0, 9, 0)
+
+
+def test_it_is_no_longer_than_the_clip_and_the_norm_is_told_before_clipping():
+    model = make_model()
+    one = example(model, 1, level=0)
+    norm = torch.stack([g.norm() for g in gradients(model, one).values()]).norm()
+    model.zero_grad()
+    moved, meter = step(model, [one], clip=0.01)
+    assert norm > 0.1
+    assert float(torch.stack([change.norm() for change in moved.values()]).norm()) == pytest.approx(0.01, rel=1e-3)
+    assert meter.line(1, 0.1)["grad_norm"] == pytest.approx(float(norm), rel=1e-4)
+
+
+@pytest.mark.parametrize("clip", [0.0, 1.0])
+def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(clip):
+    model = make_model()
+    with torch.no_grad():
+        model.heads.bias[1, 3] = float("inf")
+    moved, meter = step(model, [example(model, 1, level=0), example(model, 2, level=1)], clip=clip)
+    finite = {name: change for name, change in moved.items() if name != "heads.bias"}
+    assert all(not change.any() for change in finite.values())
+    line = meter.line(1, 0.1)
+    assert line["bad_steps"] == 1
+    json.dumps(line, allow_nan=False)  # NaN is no JSON
+
+
+def test_one_bad_batch_does_not_hide_the_others():
+    model = make_model()
+    good, bad = example(model, 1, level=0), example(model, 2, level=1)
+    with torch.no_grad():
+        model.heads.bias[1, 3] = float("inf")
+    _, meter = step(model, [good, bad])
+    line = meter.line(1, 0.1)
+    assert line["loss"] == pytest.approx(line["loss_0"])
+    assert "loss_1" not in line
