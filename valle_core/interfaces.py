@@ -141,6 +141,10 @@ class CodecStream(Protocol):
 class Codec(Protocol):
     """Waveform ↔ codes. Factory: `(options, *, device: torch.device) → Codec`.
 
+    Equal waveforms give equal codes, equal codes equal waveforms: nothing is drawn, nothing remembered. The inputs
+    are never written. Results are on the device of the codec, codes int64, waveforms float32; any integer codes are
+    taken (int32, int64).
+
     Attributes:
         sample_rate: Hz of the waveforms it takes and gives.
         hop: audio samples per frame.
@@ -226,21 +230,29 @@ class SamplerView(Protocol):
 
 @runtime_checkable
 class Processor(Protocol):
-    """A sampler that reshapes logits. Must not write into its input."""
+    """A sampler that reshapes logits. Must not write into its input.
+
+    It keeps shape and type, leaves −inf where it stands and at least one token of each row, and reads neither the
+    device (no `.item()`) nor any other row. What lasts between steps lives in `view.state`.
+    """
 
     def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]: ...
 
 
 @runtime_checkable
 class Chooser(Protocol):
-    """A sampler that picks one token per row from (processed) logits; −inf is never picked."""
+    """A sampler that picks one token per row from (processed) logits; −inf is never picked.
+
+    Randomness comes from `view.uniform` alone: equal logits, histories and seeds give equal tokens at every batch
+    size. The rest as for `Processor`.
+    """
 
     def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]: ...
 
 
 Sampler = Processor | Chooser
-"""A frozen dataclass whose fields are its options. Factory: `(options) → Sampler`, usually the class itself is
-the options class and the factory returns what it was given."""
+"""A frozen dataclass whose fields are its options, checked when it is made. Factory: `(options) → Sampler`, usually
+the class itself is the options class and the factory returns what it was given."""
 
 
 class Pool(Protocol):
@@ -259,6 +271,8 @@ class Pool(Protocol):
 class Task(Protocol):
     """Builds sequences, the same way for training and synthesis. Factory: `(options) → Task`.
 
+    It keeps nothing between calls and writes into nothing it is given.
+
     Attributes:
         output: "codes", "symbols" or "length".
         continues: whether the answer goes on where the prompt ends, so that the text is of both.
@@ -273,7 +287,8 @@ class Task(Protocol):
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """Inputs of one training example (`response` is whole), or None where the utterance does not allow it.
 
-        `rng` is seeded from (seed, epoch, utterance id).
+        `rng` is seeded from (seed, epoch, utterance id) and is the only source of chance: equal arguments give equal
+        inputs. The prompt holds nothing of the response.
         """
         ...
 
@@ -288,7 +303,10 @@ class Task(Protocol):
 
 @runtime_checkable
 class Frontend(Protocol):
-    """Text → phonemes. Factory: `(options) → Frontend`."""
+    """Text → phonemes. Factory: `(options) → Frontend`.
+
+    Equal text and language give equal phonemes, whatever was said before. All words of the text are said.
+    """
 
     def phonemize(self, text: str, language: str) -> Phonemes:
         """Raises `UserError` for an unknown language and for text without anything to say."""

@@ -58,6 +58,8 @@ class FakeCodec:
         """See `Codec.encode`."""
         B, N = wav.shape
         F = -(-N // self.hop)
+        if F == 0:
+            return torch.zeros(B, 0, _LEVELS, dtype=torch.long, device=wav.device), lengths * 0
         valid = torch.arange(F * self.hop, device=wav.device) < lengths[:, None]
         x = torch.nn.functional.pad(wav, (0, F * self.hop - N)).double().where(valid, 0.0)
         x = x.view(B, F, self.hop)

@@ -1,0 +1,186 @@
+"""Runs the conformance checks of a kind on one plugin, and counts: passed, failed, skipped, expected to fail.
+
+from valle_core.testing import suite
+
+test_it_conforms = suite.conformance("codec", lambda: MyCodec(MyOptions()), spec=SPEC)   # pytest: one test per check
+print(suite.run("codec", lambda: MyCodec(MyOptions()), spec=SPEC).table())         # anywhere else
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from unittest import SkipTest
+
+from valle_core.plugin import PluginSpec, UserError
+from valle_core.registry.kinds import kind_named
+from valle_core.registry.loading import one_line
+from valle_core.testing.contract import sentence_of
+
+Verdict = Literal["passed", "failed", "skipped", "expected-fail", "unexpected-pass"]
+
+FLOORS: Mapping[str, int] = {"arch": 20, "attention": 7, "codec": 13, "sampler": 12, "task": 9, "frontend": 9}
+"""Checks that must pass, whatever is skipped or expected to fail: a suite that ran nothing proves nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What one check gave.
+
+    Attributes:
+        check: its name.
+        verdict: what came of it.
+        found: what was found wrong, why it was skipped, or the reason the spec gives for a failure.
+        contract: the sentence it enforces.
+    """
+
+    check: str
+    verdict: Verdict
+    found: str
+    contract: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """The outcomes of a suite.
+
+    Attributes:
+        kind: of plugin.
+        name: of the plugin.
+        outcomes: one per check.
+        floor: checks that must have passed.
+    """
+
+    kind: str
+    name: str
+    outcomes: tuple[Outcome, ...]
+    floor: int
+
+    @property
+    def ok(self) -> bool:
+        """No check failed or passed against expectation, and enough passed."""
+        return not self.count("failed") and not self.count("unexpected-pass") and self.count("passed") >= self.floor
+
+    def count(self, verdict: Verdict) -> int:
+        """Checks with this verdict."""
+        return sum(outcome.verdict == verdict for outcome in self.outcomes)
+
+    @property
+    def summary(self) -> str:
+        """One line of counts."""
+        ran = len(self.outcomes) - self.count("skipped")
+        failed = self.count("failed") + self.count("unexpected-pass")
+        below = "" if self.count("passed") >= self.floor else " NOT REACHED"
+        return (
+            f"{self.kind} '{self.name}': {ran} ran, {self.count('passed')} passed, {failed} failed, "
+            f"{self.count('expected-fail')} expected-fail, {self.count('skipped')} skipped (floor {self.floor}{below})"
+        )
+
+    def table(self) -> str:
+        """One line per check, what was found and what the contract says below those that failed, then the counts."""
+        width = max((len(outcome.check) for outcome in self.outcomes), default=0)
+        lines = []
+        for outcome in self.outcomes:
+            note = outcome.found if outcome.verdict in ("skipped", "expected-fail") else ""
+            lines.append(f"{outcome.check:<{width}}  {outcome.verdict}  {note}".rstrip())
+            if outcome.verdict in ("failed", "unexpected-pass"):
+                lines += [f"    found     {outcome.found}", f"    contract  {outcome.contract}"]
+        return "\n".join([*lines, self.summary])
+
+
+def checks_of(kind: str, spec: PluginSpec | None = None) -> tuple[Callable[..., None], ...]:
+    """The checks of a kind; with a spec, those that compare the object with it too."""
+    module = importlib.import_module(kind_named(kind).suite)
+    return (*module.CHECKS, *(getattr(module, "SPEC_CHECKS", ()) if spec else ()))
+
+
+def run(kind: str, *given: Any, spec: PluginSpec | None = None, **how: Any) -> Report:
+    """Run every check of a kind.
+
+    Args:
+        kind: row of the table of kinds.
+        given: what its checks take: a function that builds the object; for attention the kernel and its capabilities.
+        spec: the plugin's, for its name, its expected failures and the checks that compare the object with it.
+        how: more of what the checks take, e.g. `device="cuda"`.
+
+    Raises:
+        UserError: an expected failure names no check of the kind, or has no reason.
+    """
+    reasons = _expected(kind, spec)
+    outcomes = [_outcome(check, given, spec, how, reasons.get(check.__name__)) for check in checks_of(kind, spec)]
+    return Report(kind=kind, name=spec.name if spec else "", outcomes=tuple(outcomes), floor=FLOORS[kind])
+
+
+def conformance(kind: str, *given: Any, spec: PluginSpec | None = None, **how: Any) -> Callable[[str], None]:
+    """A test function for pytest: one case per check, and one that counts. Takes what `run` takes.
+
+    Expected failures of the spec must fail, with its reason; the test `floor` fails when too few checks passed.
+    """
+    import pytest
+
+    reasons = _expected(kind, spec)
+    checks = {check.__name__: check for check in checks_of(kind, spec)}
+    done: dict[str, Verdict] = {}
+
+    def outcome(name: str) -> Outcome:
+        found = _outcome(checks[name], given, spec, how, reasons.get(name))
+        done[name] = found.verdict
+        return found
+
+    @pytest.mark.parametrize("check", [*checks, "floor"])
+    def test_it_conforms(check: str) -> None:
+        if check == "floor":
+            for name in checks.keys() - done.keys():  # a worker or a selection may not have run them
+                outcome(name)
+            passed = sum(verdict == "passed" for verdict in done.values())
+            assert passed >= FLOORS[kind], f"{passed} checks of kind {kind} passed, at least {FLOORS[kind]} must"
+            return
+        found = outcome(check)
+        if found.verdict == "skipped":
+            pytest.skip(found.found)
+        if found.verdict == "expected-fail":
+            pytest.xfail(found.found)
+        assert found.verdict == "passed", f"{found.found}\ncontract: {found.contract}"
+
+    return test_it_conforms
+
+
+def _expected(kind: str, spec: PluginSpec | None) -> Mapping[str, str]:
+    reasons = spec.expected_failures if spec else {}
+    names = [check.__name__ for check in checks_of(kind, spec)]
+    for name, reason in reasons.items():
+        if name not in names:
+            raise UserError(f"expected failure '{name}' is no check of kind {kind}. Checks: {', '.join(names)}")
+        if not reason.strip():
+            raise UserError(f"expected failure '{name}' of kind {kind} has no reason. Give one in the spec")
+    return reasons
+
+
+def _outcome(
+    check: Callable[..., None],
+    given: tuple[Any, ...],
+    spec: PluginSpec | None,
+    how: Mapping[str, Any],
+    reason: str | None,
+) -> Outcome:
+    compares = spec is not None and check not in checks_of(spec.kind)
+    verdict: Verdict = "passed"
+    found = ""
+    try:
+        if compares:
+            check(given[0], spec)
+        else:
+            check(*given, **how)
+    except SkipTest as skip:
+        verdict, found = "skipped", str(skip)
+    except AssertionError as error:
+        verdict, found = "failed", str(error) or "an assertion failed"
+    except Exception as error:
+        verdict, found = "failed", f"raised {one_line(error)}"
+    if reason is not None and verdict == "failed":
+        verdict, found = "expected-fail", reason
+    elif reason is not None and verdict == "passed":
+        verdict, found = "unexpected-pass", f"it holds although the spec expects it to fail ({reason}); remove that"
+    return Outcome(check=check.__name__, verdict=verdict, found=found, contract=sentence_of(check))
