@@ -182,3 +182,13 @@ def test_samplers_see_float32_whatever_the_model_computes_in(parts):
 
     backbone, table, head = parts
     run((backbone, table, lambda h: head(h).bfloat16()), [prompt(4, 9)], [3], samplers=(Watch(),))
+
+
+def test_a_row_that_stops_between_two_looks_leaves_at_the_next(parts):
+    class StopAtFour:
+        def choose(self, logits, view):
+            return torch.where(view.lengths == 3, STOP, 2)
+
+    found = run(parts, [prompt(4, 9)], [100], samplers=(StopAtFour(),), look_every=16)
+    assert found.tokens[0].tolist() == [2, 2, 2]
+    assert found.steps == 15
