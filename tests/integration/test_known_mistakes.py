@@ -45,7 +45,6 @@ GUARDS: dict[str, tuple[str, ...]] = {
     ),
     "accumulation off by one in the first window": (
         "tests/integration/test_one_step.py::test_accumulated_parts_of_a_batch_change_the_weights_as_the_whole_batch",
-        "tests/training/test_run.py::test_accumulating_two_batches_takes_the_mean_gradient_of_both",
     ),
     "level weights ignored": (
         "tests/model/test_levels.py::test_draws_follow_the_weights",

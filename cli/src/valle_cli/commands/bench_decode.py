@@ -15,7 +15,7 @@ from valle_cli.machine import describe, provenance
 from valle_core.plugin import UserError
 
 TITLE = "Autoregressive decoding beside generate: batch 1, float32, CPU, greedy"
-QUICK = {"new_tokens": 60, "prompt_tokens": 60, "repeats": 3, "compiled": False}
+QUICK = {"new_tokens": 24, "prompt_tokens": 32, "repeats": 2, "compiled": False}
 """Settings of `--quick`: a look in about a minute; shorter, without generate compiling itself."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
