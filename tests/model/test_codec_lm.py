@@ -83,6 +83,27 @@ def test_nonautoregressive_answers_see_the_future_and_never_their_own_level(opti
     torch.testing.assert_close(base, run(model, make_row(1, same))[1], atol=0, rtol=0)
 
 
+def test_codebook_embeddings_are_the_codecs_vectors_of_the_level_that_is_read():
+    model = make_model(codebook_embeddings=True)
+    table, ranges = model.embedding.rows(), model.vocabulary.ranges()
+    books = model.embedding.codebooks
+    read = {"AR:0:0": 0, "NAR:0:1": 0, "NAR:1:2": 1, "NAR:0:0": 0}
+    wanted = {f"prompt:{level}": books[level] @ model.embedding.prompt_projection for level in range(Q)}
+    wanted |= {name: books[level] @ model.embedding.response_projection for name, level in read.items()}
+    for name, expected in wanted.items():
+        torch.testing.assert_close(table[ranges[name].start :][:V], expected, msg=lambda text, name=name: name + text)
+    for name in read:
+        assert not table[ranges[name].stop - 1].any(), f"the mask token of {name} is learnt from nothing"
+
+
+def test_a_rows_condition_is_its_level():
+    model = make_model()
+    levels = [2, 0, 1, 2]
+    condition = model.condition(pack([make_row(level, codes()) for level in levels], model.rules))
+    start = model.vocabulary.ranges()["level"].start
+    assert torch.equal(condition, model.embedding.table[start : start + Q][levels])
+
+
 @pytest.mark.parametrize("level", range(Q))
 def test_summed_prompts_contain_the_last_level(level):
     model = make_model(sum_levels="both")

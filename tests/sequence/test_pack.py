@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from valle_core.sequence.layout import lay_out
@@ -47,6 +50,23 @@ def test_segments_stand_in_the_order_of_the_layout_with_separators_between():
         *[["text"]] * 3, ["separator"], ["language"], ["separator"], ["level"], ["separator"],
         prompt, prompt, ["separator"], *[["AR:0:0"]] * 4,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sum_markers", [False, True])
+@pytest.mark.parametrize(("language", "level", "tone"), [(0, 0, 0), (1, 0, 1), (0, 2, 1), (1, 1, None)])
+def test_language_level_and_tone_are_read_as_what_they_are(sum_markers, language, level, tone):
+    vocabulary = replace(VOCABULARY, tones=2)
+    inputs = replace(make_inputs(), language=language, tone=tone)
+    row = lay_out(inputs, level, response=inputs.response[:, : max(level, 1)], target=None)
+    found = bags(pack([row], PackRules(vocabulary=vocabulary, sum_markers=sum_markers)), 0)
+    given = {"language": language, "level": level} | ({} if tone is None else {"tone": tone})
+    ranges = vocabulary.ranges()
+    marks = {index for name in ("language", "level", "tone") for index in ranges[name]}
+    expected = [ranges[name].start + value for name, value in given.items()]
+    if sum_markers:
+        assert all([index for index in position if index in marks] == expected for position in found)
+    else:
+        assert [position for position in found if set(position) & marks] == [[index] for index in expected]
 
 
 def test_summed_response_contains_every_visible_level_and_the_newest_by_its_own_range():

@@ -37,6 +37,12 @@ def test_errors_are_neighbouring_codes_inside_the_codebook():
     assert torch.equal(noisy.target, row.target)
 
 
+def test_every_error_is_an_error_at_both_ends_of_the_codebook_too():
+    _, _, before, after = drop(2, error=(1.0,))
+    assert {0, V - 1} <= set(before.flatten().tolist()), "the test needs both ends"
+    assert (before != after).all()
+
+
 def test_rate_puts_the_mask_token_only_at_the_levels_that_ask_for_it():
     _, _, _, after = drop(3, rate=(0.0, 0.5))
     assert (after[:, 0] < V).all()

@@ -107,6 +107,12 @@ def test_utterances_no_task_can_use_are_counted(tone_dataset, tmp_path):
         run(tone_dataset, tmp_path / "none", task="tts-c", task__seconds="30")
 
 
+@pytest.mark.parametrize("noise", ["token_rate", "token_error"])
+def test_token_dropout_reaches_what_is_trained(tone_dataset, tmp_path, whole, noise):
+    run(tone_dataset, tmp_path / "r", steps="1", **{f"model__{noise}": "[0.5]"})
+    assert figures(tmp_path / "r")[0]["loss"] != figures(whole)[0]["loss"]
+
+
 def test_metrics_that_cannot_be_written_are_told_in_one_line(tmp_path):
     with pytest.raises(UserError, match=r"cannot write .*: Is a directory; .*--resume"):
         append_line(tmp_path, {"step": 1})
