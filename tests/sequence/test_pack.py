@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from valle_core.sequence.layout import lay_out
-from valle_core.sequence.pack import PackRules, pack
+from valle_core.sequence.pack import PackRules, pack, row_length
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import TaskInputs
 
@@ -59,6 +59,7 @@ def test_language_level_and_tone_are_read_as_what_they_are(sum_markers, language
     inputs = replace(make_inputs(), language=language, tone=tone)
     row = lay_out(inputs, level, response=inputs.response[:, : max(level, 1)], target=None)
     found = bags(pack([row], PackRules(vocabulary=vocabulary, sum_markers=sum_markers)), 0)
+    assert row_length(row, PackRules(vocabulary=vocabulary, sum_markers=sum_markers)) == len(found)
     given = {"language": language, "level": level} | ({} if tone is None else {"tone": tone})
     ranges = vocabulary.ranges()
     marks = {index for name in ("language", "level", "tone") for index in ranges[name]}

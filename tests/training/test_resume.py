@@ -107,6 +107,23 @@ def test_utterances_no_task_can_use_are_counted(tone_dataset, tmp_path):
         run(tone_dataset, tmp_path / "none", task="tts-c", task__seconds="30")
 
 
+def test_rows_longer_than_the_backbone_are_left_out_and_counted(tone_dataset, tmp_path):
+    """One long recording must not end a run of hours."""
+    short = {"task__min_seconds": "0.1", "task__max_seconds": "0.2"}
+    run(tone_dataset, tmp_path / "r", arch__max_length="75", steps="4", **short)
+    assert sum(line["skipped_utterances"] for line in figures(tmp_path / "r")) > 0
+    with pytest.raises(UserError, match=r"fits the backbone \(20 positions a row\)"):
+        run(tone_dataset, tmp_path / "none", arch__max_length="20", steps="4", **short)
+
+
+def test_the_config_of_a_resumed_run_can_start_another(tone_dataset, tmp_path, whole):
+    shutil.copytree(whole, tmp_path / "r")
+    run(tone_dataset, tmp_path / "r", resume="true")
+    registry = Registry.open()
+    again = resolve(TRAIN_SCHEMA, registry, yaml_file=RunFolder(tmp_path / "r").config)
+    assert not again.sections["run"].resume
+
+
 @pytest.mark.parametrize("noise", ["token_rate", "token_error"])
 def test_token_dropout_reaches_what_is_trained(tone_dataset, tmp_path, whole, noise):
     run(tone_dataset, tmp_path / "r", steps="1", **{f"model__{noise}": "[0.5]"})

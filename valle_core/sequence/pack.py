@@ -114,6 +114,12 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
     )
 
 
+def row_length(row: TaskSequence, rules: PackRules) -> int:
+    """Positions `pack` gives the row, separators included."""
+    standing = [s for s in row.segments if not (rules.sum_markers and s.role in MARKERS)]
+    return sum(segment.tokens.shape[0] for segment in standing) + len(standing) - 1
+
+
 def marker_indices(row: TaskSequence, rules: PackRules) -> list[int]:
     """Table rows that stand in every position of `row`: language, level and tone where markers are summed."""
     ranges = rules.vocabulary.ranges()

@@ -12,7 +12,7 @@ import torch
 from valle_core.interfaces import Pool, Task
 from valle_core.model.levels import draw_level
 from valle_core.plugin import UserError
-from valle_core.sequence.pack import PackRules, RowBatch, pack
+from valle_core.sequence.pack import PackRules, RowBatch, pack, row_length
 from valle_core.sequence.token_dropout import drop_tokens
 from valle_core.types import TaskSequence, Utterance
 
@@ -42,7 +42,7 @@ class Example:
         batch: packed rows.
         seconds: response audio in it.
         tokens: positions of the backbone's input that are not padding.
-        skipped: utterances that no chosen task could use.
+        skipped: utterances that the drawn task could not use, or whose rows the backbone cannot hold.
     """
 
     batch: RowBatch
@@ -64,6 +64,7 @@ class ExampleStream:
         frame_rate: frames per second of the codec.
         seed: of all draws.
         token_error, token_rate: see `ModelOptions`.
+        longest: most positions of a row, or None.
     """
 
     source: UtteranceSource
@@ -75,6 +76,7 @@ class ExampleStream:
     seed: int
     token_error: tuple[float, ...] = ()
     token_rate: tuple[float, ...] = ()
+    longest: int | None = None
 
     def __iter__(self) -> Iterator[Example]:
         empty = 0
@@ -86,8 +88,9 @@ class ExampleStream:
                     empty += 1
                     if empty > 100:
                         raise UserError(
-                            "no utterance suits the chosen tasks (tts needs two utterances of a speaker); "
-                            "add recordings or train with --task tts-c"
+                            "no utterance suits the chosen tasks (tts needs two utterances of a speaker) and fits "
+                            f"the backbone ({self.longest or 'any number of'} positions a row); "
+                            "add recordings, train with --task tts-c, or raise the backbone's max_length"
                         )
                     continue
                 empty = 0
@@ -100,7 +103,7 @@ class ExampleStream:
                 )
 
     def row(self, id: str, epoch: int) -> TaskSequence | None:
-        """One training row, or None where the drawn task cannot use this utterance."""
+        """One training row, or None where the drawn task cannot use this utterance or the row would be too long."""
         rng = Random(f"{self.seed}/{epoch}/{id}")
         tasks, weights = zip(*self.tasks, strict=True)
         task = rng.choices(tasks, weights)[0]
@@ -108,6 +111,8 @@ class ExampleStream:
         if inputs is None:
             return None
         row = task.compose(inputs, draw_level(self.level_weights, rng), training=True)
+        if self.longest is not None and row_length(row, self.rules) > self.longest:
+            return None
         return drop_tokens(
             row,
             error=self.token_error,

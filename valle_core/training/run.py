@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def run_training(
         seed=options.seed,
         token_error=model_options.token_error,
         token_rate=model_options.token_rate,
+        longest=model.backbone.max_length,
     )
     return train(
         model,
@@ -101,7 +103,9 @@ def _write_config(run: RunFolder, resolved: Resolved) -> None:
         run.path.mkdir(parents=True, exist_ok=True)
         if not resolved.sections["run"].resume:
             run.metrics.unlink(missing_ok=True)  # of a run that never reached a checkpoint
-        save(resolved, run.config)
+        # Resuming is no property of the run: its config must start another run just as well.
+        options = replace(resolved.sections["run"], resume=False)
+        save(replace(resolved, sections={**resolved.sections, "run": options}), run.config)
     except OSError as error:
         raise UserError(f"cannot write to {run.path}: {error.strerror}; choose another --out") from error
 
