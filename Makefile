@@ -31,7 +31,7 @@ setup: .venv/.ready
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(TORCH) $(PIP) torch
-	$(PIP) hatchling
+	$(PIP) hatchling editables
 	$(PIP) --no-build-isolation --requirement requirements.txt
 	@# PESQ has no wheels. Where it cannot be compiled its checks are skipped.
 	@$(PIP) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"
