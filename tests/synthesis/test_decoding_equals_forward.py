@@ -162,6 +162,24 @@ def test_in_half_precision_a_model_speaks_and_its_codec_does_not_notice(name, op
         assert 0 <= speech.codes.min() <= speech.codes.max() < 32
 
 
+@pytest.mark.parametrize("name", ["transformer", "llama"])
+def test_an_answer_ends_where_the_backbone_does_and_says_so(name):
+    torch.manual_seed(6)
+    model = make_model(real(name, {"max_length": 40}), 1)
+    with torch.no_grad():
+        model.heads.bias[:, 32] = -1e4  # it never stops by itself
+    synthesizer = make(model, model)
+    asked = [replace(request, max_seconds=20.0) for request in requests()]
+    for request, speech in zip(asked, synthesizer(asked), strict=True):
+        prompt = 0 if request.prompt is None else request.prompt.shape[0]
+        letters = len(request.text)
+        assert speech.codes.shape[0] == 40 - (letters + 1 + 2 + 2 + prompt + 1)
+        assert not speech.stopped
+        assert speech.notes(request)
+    with pytest.raises(UserError, match="fill all 40 positions"):
+        synthesizer([*asked, Request(text="abc", prompt=torch.zeros(60, 4, dtype=torch.long))])
+
+
 def test_the_check_sees_a_step_that_forgets_the_markers(monkeypatch):
     torch.manual_seed(5)
     model = make_model(FakeBackbone(d_model=32), 1, markers="sum")
