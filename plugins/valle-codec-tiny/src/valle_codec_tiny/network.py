@@ -79,8 +79,10 @@ class Decoder(nn.Module):
         self.pitch = Pitch(size.latent, size.pitch, size.stem_right, size.split)
         self.harmonic = nn.Linear(size.fine, 2 * bins)
         with torch.no_grad():
-            self.harmonic.weight.mul_(0.1)
-            self.harmonic.bias[:bins] = -6.0
+            # The source speaks first: a decoder that has found phases of its own does not take it up any more.
+            self.out.bias[:bins] = -5.0
+            self.harmonic.bias[:bins] = -2.0
+            self.harmonic.weight.mul_(0.3)
 
     def coarse_blocks(self) -> list[Block]:
         """The blocks at the rate of the codes."""
