@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from valle_espeak.frontend import EspeakOptions, build
+from valle_espeak.frontend import build
+from valle_espeak.options import EspeakOptions
 from valle_espeak.plugin import ESPEAK
 
 from valle_core.testing import suite

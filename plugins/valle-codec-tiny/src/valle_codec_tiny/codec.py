@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,23 +13,12 @@ from valle_codec_tiny.checkpoint import load_network, tensors_hash
 from valle_codec_tiny.checks import check_codes, check_wav
 from valle_codec_tiny.features import HOP, SAMPLE_RATE, features, frames_of
 from valle_codec_tiny.network import NetworkSize, TinyNetwork
+from valle_codec_tiny.options import TinyOptions
 from valle_codec_tiny.streaming import TinyStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
 
 SHIPPED = Path(__file__).parent / "weights" / "tiny.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TinyOptions:
-    """Options of the codec `tiny`.
-
-    Attributes:
-        weights: a file made by `valle train-codec`; empty for the weights in the package; `random` for untrained
-            ones (tests only).
-    """
-
-    weights: str = ""
 
 
 class TinyCodec:

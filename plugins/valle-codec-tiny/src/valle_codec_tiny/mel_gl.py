@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from valle_codec_tiny.checkpoint import read, tensors_hash, write
 from valle_codec_tiny.checks import check_codes, check_wav
 from valle_codec_tiny.features import HOP, SAMPLE_RATE, frames_of, mel_matrix
+from valle_codec_tiny.options import MelGriffinLimOptions
 from valle_codec_tiny.quantizer import kmeans, nearest
 from valle_codec_tiny.speech import Crops
 from valle_core.plugin import UserError
@@ -23,19 +23,6 @@ BANDS = 80
 WINDOW = 640
 STEP = HOP // 2
 LEVELS, CODES = 8, 256
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MelGriffinLimOptions:
-    """Options of the codec `mel-gl`.
-
-    Attributes:
-        weights: codebooks made by `valle train-codec --codec mel-gl`; empty for those in the package.
-        iterations: rounds of Griffin-Lim.
-    """
-
-    weights: str = ""
-    iterations: int = 32
 
 
 def log_mel(wav: Float[Tensor, "1 N"]) -> Float[Tensor, "F 160"]:

@@ -6,13 +6,13 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import espeakng_loader
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
+from valle_espeak.options import EspeakOptions
 
 ALIASES = {
     "en": "en-us",
@@ -43,19 +43,6 @@ _SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
 _PHONEME = re.compile(r"^([ˈˌ]*)(.*?)([0-9]*)$", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EspeakOptions:
-    """Options of the frontend `espeak`.
-
-    Attributes:
-        stress: keep stress marks, as symbols of their own before the phoneme.
-        punctuation: keep the marks `, . ; : ! ? … ¿ ¡ —`, as symbols of their own after the word.
-    """
-
-    stress: bool = True
-    punctuation: bool = True
 
 
 class EspeakFrontend:

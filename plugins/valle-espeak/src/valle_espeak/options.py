@@ -1,0 +1,18 @@
+"""Options of the frontend (standard library only, so that help panels are cheap)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EspeakOptions:
+    """Options of the frontend `espeak`.
+
+    Attributes:
+        stress: keep stress marks, as symbols of their own before the phoneme.
+        punctuation: keep the marks `, . ; : ! ? … ¿ ¡ —`, as symbols of their own after the word.
+    """
+
+    stress: bool = True
+    punctuation: bool = True
