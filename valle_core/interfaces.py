@@ -142,8 +142,8 @@ class Codec(Protocol):
     """Waveform ↔ codes. Factory: `(options, *, device: torch.device) → Codec`.
 
     Equal waveforms give equal codes, equal codes equal waveforms: nothing is drawn, nothing remembered. The inputs
-    are never written. Results are on the device of the codec, codes int64, waveforms float32; any integer codes are
-    taken (int32, int64).
+    are never written. Results are on the device of the codec, codes int64, waveforms float32; int32 and int64
+    codes are taken.
 
     Attributes:
         sample_rate: Hz of the waveforms it takes and gives.

@@ -7,10 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from valle_core.testing import codec, suite
+from valle_core.testing import codec, planted, suite
 from valle_core.testing.fakes import FakeCodec
-
-CHECK = {check.__name__: check for check in codec.CHECKS}
 
 
 def encoding(change):
@@ -371,13 +369,7 @@ FAULTS = {
 """Fault → how it is planted, the check that must see it."""
 
 
-def planted(fault):
-    plant, check = FAULTS[fault]
-    return (plant if isinstance(fault, str) else plant(fault)), check
-
-
-def name(fault):
-    return fault.replace(" ", "_") if isinstance(fault, str) else fault.__name__
+CASES = planted.cases(FAULTS)
 
 
 def test_a_good_codec_passes():
@@ -386,13 +378,21 @@ def test_a_good_codec_passes():
     assert report.count("passed") == len(codec.CHECKS)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=name)
+@pytest.mark.parametrize("fault", CASES)
 def test_a_planted_fault_is_caught(fault):
-    build, check = planted(fault)
-    outcome = {one.check: one for one in suite.run("codec", build).outcomes}[check]
+    build, check = CASES[fault]
+    (outcome,) = suite.run("codec", build, only=(check,)).outcomes
     assert outcome.verdict == "failed"
     assert outcome.contract
 
 
 def test_every_check_has_a_fault():
-    assert {check for _, check in FAULTS.values()} == set(CHECK)
+    assert {check for _, check in CASES.values()} == {check.__name__ for check in codec.CHECKS}
+
+
+@pytest.mark.slow
+def test_the_table_of_planted_faults(capsys):
+    table, missed = planted.table("codec", CASES)
+    with capsys.disabled():
+        print("\n" + table)  # noqa: T201
+    assert not missed

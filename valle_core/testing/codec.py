@@ -23,10 +23,8 @@ from valle_core.testing.codec_signals import (
     refused,
     sound,
 )
+from valle_core.testing.codec_stream import STREAM_CHECKS, TOLERANCE
 from valle_core.testing.contract import contract
-
-TOLERANCE = 1e-4
-"""Largest difference of samples between two ways to decode the same codes."""
 
 
 @contract("Codec", "frame_rate: frames per second, sample_rate / hop.")
@@ -177,61 +175,6 @@ def refuses_codes_out_of_range(build: Build, *, device: str = "cpu") -> None:
             assert refused(lambda bad=bad: joined(codec, bad, [6])), f"{where} is decoded by a stream"
 
 
-@contract("CodecStream", "Carries a decoder's state so that pieces joined equal the whole (1e-4).")
-def streams_equal_the_whole(build: Build, *, device: str = "cpu") -> None:
-    """Codes pushed one by one, at once, unevenly, fewer than the lookahead; with all levels and with one."""
-    codec = build()
-    F = frames_for(codec)
-    for pieces in ([1] * F, [F], [3, 0, F - 5, 2], [F - 1, 1], [1], [2, 1]):
-        for L in sorted({1, codec.num_levels}):
-            codes, frames = codes_of(codec, [sum(pieces)] * 2, device=device)
-            codes = codes[..., :L]
-            whole, _ = codec.decode(codes, frames)
-            what = f"pieces of {pieces} frames, {L} levels"
-            heard = joined(codec, codes, pieces)
-            assert heard.shape == whole.shape, (
-                f"{what}: {tuple(heard.shape)} samples, the whole has {tuple(whole.shape)}"
-            )
-            agree(heard, whole, TOLERANCE, f"{what}, beside the whole")
-    rest = codec.stream(2).flush()
-    assert rest.shape == (2, 0), f"a stream without codes flushes {tuple(rest.shape)}"
-
-
-@contract("Codec", "lookahead_frames: frames `CodecStream.push` holds back.")
-def holds_back_its_lookahead(build: Build, *, device: str = "cpu") -> None:
-    """After each push, all but the lookahead has been given, and what was given is final."""
-    codec = build()
-    F = frames_for(codec)
-    codes, frames = codes_of(codec, [F], device=device)
-    whole, _ = codec.decode(codes, frames)
-    stream, given = codec.stream(1), 0
-    for count in range(1, F + 1):
-        piece = stream.push(codes[:, count - 1 : count])
-        agree(piece, whole[:, given : given + piece.shape[1]], TOLERANCE, f"what push {count} gives, beside the whole")
-        given += piece.shape[1]
-        wanted = max(count - codec.lookahead_frames, 0) * codec.hop
-        assert given == wanted, (
-            f"after {count} frames {given} samples were given, with lookahead {codec.lookahead_frames} it is {wanted}"
-        )
-
-
-@contract("Codec.stream", "A fresh streaming decoder for `batch` rows.")
-def streams_keep_apart(build: Build, *, device: str = "cpu") -> None:
-    """Two streams fed in turns, with whole decodes between, give what each gives alone."""
-    codec = build()
-    F = frames_for(codec)
-    codes, frames = codes_of(codec, [F, F], device=device)
-    whole, _ = codec.decode(codes, frames)
-    streams = [codec.stream(1), codec.stream(1)]
-    heard: list[list[torch.Tensor]] = [[], []]
-    for start in range(0, F, 4):
-        for b, stream in enumerate(streams):
-            heard[b].append(stream.push(codes[b : b + 1, start : start + 4]))
-        codec.decode(codes[:, :3], frames.clamp(max=3))
-    for b, stream in enumerate(streams):
-        agree(torch.cat([*heard[b], stream.flush()], 1)[0], whole[b], TOLERANCE, f"stream {b} of two fed in turns")
-
-
 @contract("Codec", "codebooks: [Q, V, d] vectors whose sum over levels is the quantised frame, or None.")
 def codebooks_sum_to_the_frame(build: Build, *, device: str = "cpu") -> None:
     """Frames that hardly differ have sums that hardly differ, also where their codes do.
@@ -352,7 +295,7 @@ def writes_nothing(build: Build, *, device: str = "cpu") -> None:
 
 
 @contract(
-    "Codec", "Results are on the device of the codec, codes int64, waveforms float32; any integer codes are taken."
+    "Codec", "Results are on the device of the codec, codes int64, waveforms float32; int32 and int64 codes are taken."
 )
 def keeps_device_and_types(build: Build, *, device: str = "cpu") -> None:
     """Device and type of what it gives; the same sound from codes in 32 bits."""
@@ -388,9 +331,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     decodes_rows_as_if_alone,
     decodes_any_number_of_levels,
     refuses_codes_out_of_range,
-    streams_equal_the_whole,
-    holds_back_its_lookahead,
-    streams_keep_apart,
+    *STREAM_CHECKS,
     codebooks_sum_to_the_frame,
     takes_any_sound,
     keeps_rows_apart,

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str], *, safe: bool = False) -> int:
     """Print it; returns 0. Raises `UserError` for a name nobody has and for one that several kinds have."""
     options = parser().parse_args(argv)
-    facts = facts_of(_find(Registry.open(safe=safe), options.name, options.kind))
+    facts = facts_of(find_entry(Registry.open(safe=safe), options.name, options.kind))
     if options.json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))  # noqa: T201
         return 0
@@ -54,7 +54,8 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     return 0
 
 
-def _find(registry: Registry, name: str, kind: str | None) -> Entry:
+def find_entry(registry: Registry, name: str, kind: str | None) -> Entry:
+    """The plugin of this name, of any kind. Raises `UserError` for a name nobody has and for one of several kinds."""
     if kind:
         return registry.find(kind, name)
     known = {entry.kind.name for entry in registry.entries() if entry.name == name.rpartition(":")[2]}

@@ -1,0 +1,89 @@
+"""What `valle plugins check` prints and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SPECS = """
+from valle_core.plugin import PluginSpec
+def spec(name, factory, **more):
+    return PluginSpec(kind="sampler", name=name, api=1, summary="s", factory=f"acme_sampler:{factory}",
+                      options=f"acme_sampler:{factory.title()}", capabilities=frozenset({"chooser"}), **more)
+WRONG = spec("wrong", "wrong")
+FORGIVEN = spec("forgiven", "wrong", expected_failures={"draws_from_the_view_alone": "it throws real dice"})
+BROKEN = spec("broken", "broken")
+FAR = spec("far", "wrong", devices=("tpu",))
+"""
+SAMPLER = """
+from dataclasses import dataclass
+import torch
+@dataclass(frozen=True)
+class Wrong:
+    def choose(self, logits, view):
+        return torch.multinomial(logits.softmax(-1), 1)[:, 0]
+@dataclass(frozen=True)
+class Broken: pass
+def wrong(options): return options
+def broken(options): raise RuntimeError("no dice")
+"""
+
+
+@pytest.fixture
+def acme(install):
+    names = {name.lower(): f"acme_spec:{name}" for name in ("WRONG", "FORGIVEN", "BROKEN", "FAR")}
+    install("acme", {"valle.sampler": names}, acme_spec=SPECS, acme_sampler=SAMPLER)
+
+
+def test_a_good_plugin_ends_with_its_counts_and_code_0(valle):
+    code, out, err = valle("plugins", "check", "greedy")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == (
+        "sampler 'greedy': 13 ran, 13 passed, 0 failed, 0 expected-fail, 1 skipped (floor 12)"
+    )
+
+
+def test_a_wrong_plugin_ends_with_code_1_the_finding_and_the_contract(valle, acme):
+    code, out, _ = valle("plugins", "check", "wrong", "--kind", "sampler")
+    assert code == 1
+    assert "draws_from_the_view_alone                failed" in out
+    assert "found     torch's random numbers are drawn" in out
+    assert "contract  Chooser: “Randomness comes from `view.uniform` alone”" in out
+
+
+def test_json_holds_every_outcome(valle, acme):
+    code, out, _ = valle("plugins", "check", "acme:forgiven", "--json")
+    report = json.loads(out)
+    assert code == 1
+    assert report["ok"] is False
+    found = {one["check"]: one for one in report["outcomes"]}
+    assert found["draws_from_the_view_alone"]["verdict"] == "expected-fail"
+    assert found["draws_from_the_view_alone"]["found"] == "it throws real dice"
+    assert found["equals_rows_one_by_one"]["verdict"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nix", "there is no plugin 'nix'"),
+        ("broken", "sampler 'broken' (acme 1.0) could not be built: RuntimeError: no dice"),
+        ("far", "sampler 'far' (acme 1.0) cannot be checked here: needs tpu, found cpu"),
+        ("corpus", "'corpus' is a command, for which there is no suite"),
+    ],
+)
+def test_what_cannot_be_checked_is_one_line_and_code_2(valle, acme, name, said):
+    code, out, err = valle("plugins", "check", name)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {said}")
+    assert err.count("\n") == 1
+
+
+def test_its_help_does_not_import_torch():
+    code = (
+        "import sys; from valle_cli.main import run; "
+        "run(['plugins', 'check', '--help']); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,80 @@
+"""A processor, a chooser and a task that keep their contracts: small examples, and what tests plant faults in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.interfaces import Pool, SamplerView
+from valle_core.plugin import UserError
+from valle_core.sequence.layout import lay_out
+from valle_core.types import TaskInputs, TaskSequence, Utterance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FakeProcessor:
+    """A processor: keeps the smallest set with probability p."""
+
+    p: float = 0.7
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise UserError(f"p is {self.p}, but must lie between 0 and 1")
+
+    def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
+        ascending, order = logits.sort(dim=-1)
+        drop = ascending.softmax(-1).cumsum(-1) <= 1 - self.p
+        drop[:, -1] = False
+        return logits.masked_fill(drop.scatter(1, order, drop), -math.inf)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FakeChooser:
+    """A chooser: draws, and counts in its state how often each row did."""
+
+    t: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.t <= 100:
+            raise UserError(f"t is {self.t}, but must lie between 0.01 and 100")
+
+    def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]:
+        steps = view.state.get("steps", torch.zeros_like(view.lengths))
+        view.state["steps"] = steps + 1
+        scaled = (logits - logits.amax(-1, keepdim=True)) / (self.t + 0.1 * steps[:, None])
+        counts = (scaled.double().softmax(-1) * 2.0**40).long().cumsum(-1)
+        return (counts <= (view.uniform() * counts[:, -1]).long()[:, None]).sum(-1)
+
+
+class FakeTask:
+    """Says a text in the voice of a random piece of another utterance."""
+
+    output = "codes"
+
+    def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
+        others = list(pool.other(utterance.speaker, utterance.id))
+        if not others:
+            return None
+        codes = pool.codes(rng.choice(others))
+        size = max(1, round(rng.uniform(1, 2) * frame_rate))
+        start = rng.randint(0, max(0, len(codes) - size))
+        return TaskInputs(
+            text=utterance.symbols,
+            language=utterance.language,
+            prompt=codes[start : start + size],
+            response=utterance.codes,
+        )
+
+    def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
+        visible = inputs.response[:, : max(level, 1)]
+        if level == 0 and not len(visible):
+            visible = inputs.response.new_zeros(0, 1)
+        return lay_out(inputs, level, response=visible, target=inputs.response[:, level] if training else None)
+
+    def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
+        return output
