@@ -87,3 +87,17 @@ def test_its_help_does_not_import_torch():
         "run(['plugins', 'check', '--help']); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_every_plugin_that_can_run_on_a_cpu_conforms(valle, capsys):
+    kinds = ("arch", "attention", "codec", "sampler", "task", "frontend")
+    rows = json.loads(valle("list-plugins", "--json")[1])
+    able = [row for row in rows if row["kind"] in kinds and row["status"] == "ok" and "cpu" in row["devices"]]
+    results = {
+        (row["kind"], row["name"]): valle("plugins", "check", row["name"], "--kind", row["kind"]) for row in able
+    }
+    with capsys.disabled():
+        print("", *(out.splitlines()[-1] for _, out, _ in results.values()), sep="\n")  # noqa: T201
+    assert {kind for kind, _ in results} == set(kinds)
+    assert [who for who, (code, _, _) in results.items() if code] == []

@@ -143,18 +143,18 @@ def every_call_adds_a_mark():
 
 
 def a_hash_decides():
-    kept = []
+    made = iter(range(10**6))
 
     class Faulty(Good):
+        def __init__(self):
+            super().__init__()
+            self.odd = next(made) % 2
+
         def phonemize(self, text, language):
             said = super().phonemize(text, language)
-            return replace(said, symbols=(*said.symbols, "!")) if self is kept[0] else said
+            return replace(said, symbols=(*said.symbols, *"!" * self.odd))
 
-    def build():
-        kept.append(Faulty())
-        return kept[-1]
-
-    return build
+    return Faulty
 
 
 def stress_is_drawn(said, text):

@@ -74,6 +74,7 @@ def keeps_shape_and_type(build: Build, *, device: str = "cpu") -> None:
         if isinstance(sampler, Processor):
             assert found.shape == logits.shape, f"{dtype}: logits come back as {tuple(found.shape)}"
             assert found.dtype == dtype, f"{dtype} comes back as {found.dtype}"
+            assert not bool(found.isnan().any()), f"{dtype}: NaN appears"
         else:
             assert found.shape == (5,), f"{dtype}: tokens are {tuple(found.shape)}, expected (5,)"
             assert found.dtype == torch.int64, f"{dtype}: tokens are {found.dtype}"
