@@ -162,3 +162,15 @@ def test_a_report_can_be_written_as_json():
     report = suite.run("codec", FakeCodec, spec=SPEC, only=("writes_nothing",))
     assert [one.check for one in report.outcomes] == ["writes_nothing"]
     assert json.loads(json.dumps(asdict(report)))["outcomes"][0]["verdict"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (replace(SPEC, name="other"), "identity is of 'fake', the spec of 'other'"),
+        (replace(SPEC, capabilities=frozenset()), "codebooks are there and not declared"),
+    ],
+)
+def test_a_codec_that_is_not_what_its_spec_says_is_caught(spec, said):
+    (outcome,) = suite.run("codec", FakeCodec, spec=spec, only=("is_what_its_spec_says",)).outcomes
+    assert (outcome.verdict, outcome.found) == ("failed", said)
