@@ -116,6 +116,14 @@ def test_a_preparation_that_finds_no_room_is_completed_later(valle, spine, tmp_p
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def listening_to_ctrl_c():
+    """A shell that started the tests in the background made them deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_ctrl_c() -> None:
     signal.raise_signal(signal.SIGINT)
 
