@@ -32,13 +32,13 @@ def test_the_weights_are_small_and_say_how_they_were_made():
 
 def test_held_out_speech_stays_intelligible_and_gains_with_every_level(tiny, clips):
     table = score(clips, _reconstruct(tiny), levels=(1, 4, 8))
-    assert table[1]["stoi"] > 0.76
-    assert table[4]["stoi"] > 0.87
-    assert table[8]["stoi"] > 0.89
+    assert table[1]["stoi"] > 0.82
+    assert table[4]["stoi"] > 0.93
+    assert table[8]["stoi"] > 0.945
     assert table[8]["stoi"] > table[4]["stoi"] > table[1]["stoi"]
     if has_pesq():
         assert table[8]["pesq"] > table[4]["pesq"] > table[1]["pesq"]
-        assert table[8]["pesq"] > 1.55
+        assert table[8]["pesq"] > 2.4
 
 
 def test_it_beats_the_baseline_on_held_out_speech(tiny, clips):
@@ -56,7 +56,7 @@ def test_untrained_weights_fail_the_same_measure(clips):
 def test_every_level_uses_many_of_its_codes(tiny, clips):
     codes = torch.cat([tiny.encode(clip[None], torch.tensor([len(clip)]))[0][0] for clip in clips])
     used = [len(codes[:, level].unique()) for level in range(tiny.num_levels)]
-    assert min(used) > 60, used
+    assert min(used) > 100, used
 
 
 def test_half_as_loud_speech_comes_back_half_as_loud(tiny, clips):

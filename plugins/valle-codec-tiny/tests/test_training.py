@@ -25,7 +25,17 @@ SMALL = NetworkSize(
     encoder=24, encoder_blocks=1, codes=16, levels=3, coarse=24, coarse_blocks=1, fine=24, fine_blocks=1
 )
 OPTIONS = TrainOptions(
-    steps=24, batch=2, frames=30, warm=4, free=4, alone=4, compile=False, eval_clips=1, eval_minutes=99, save_minutes=0
+    steps=24,
+    lr=0.02,
+    batch=2,
+    frames=30,
+    warm=4,
+    free=4,
+    alone=4,
+    compile=False,
+    eval_clips=1,
+    eval_minutes=99,
+    save_minutes=0,
 )
 
 
