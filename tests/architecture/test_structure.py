@@ -86,5 +86,5 @@ def test_work_files_of_the_makers_are_not_in_the_tree():
         if path == Path(__file__):
             continue
         text = path.read_text(encoding="utf-8")
-        for word in ("/work/", "/root/", "/home/", "index-url http"):
+        for word in (*(f"/{name}/" for name in ("work", "root", "home")), "index-url http"):
             assert word not in text, f"{named(path)} names {word}"
