@@ -100,7 +100,7 @@ class Composed:
     def _set_up(self, registry: Registry, selected: dict[str, tuple[Selected, ...]], taken: Arguments) -> Setup:
         resolved = resolve(self.schema, registry, yaml_file=taken.config, sets=taken.sets, flags=taken.flags)
         for line in notes(registry, selected):
-            print(line, file=sys.stderr)  # noqa: T201
+            print(line, file=sys.stderr)
         return Setup(resolved, registry)
 
 

@@ -38,34 +38,34 @@ def root_help(*, safe: bool) -> int:
         if entry.status not in ("disabled", "not-installed") and entry.name not in built_in
     ]
     width = max(len(name) for name, _ in rows + plugins) + 2
-    print(HEAD)  # noqa: T201
+    print(HEAD)
     _section("Commands:", rows, width)
     if plugins:
-        print()  # noqa: T201
+        print()
         _section("Commands of plugins:", plugins, width)
-    print(FOOT, end="")  # noqa: T201
+    print(FOOT, end="")
     return 0
 
 
 def group_help(group: str) -> int:
     """Print the commands whose first word is `group`; returns 0."""
     rows = [(command.name, command.summary) for command in COMMANDS if command.name.startswith(f"{group} ")]
-    print(f"Usage: valle {group} COMMAND [ARGS]...\n\n{GROUPS[group]}.\n")  # noqa: T201
+    print(f"Usage: valle {group} COMMAND [ARGS]...\n\n{GROUPS[group]}.\n")
     _section("Commands:", rows, max((len(name) for name, _ in rows), default=0) + 2)
     return 0
 
 
 def _section(title: str, rows: list[tuple[str, str]], width: int) -> None:
-    print(title)  # noqa: T201
+    print(title)
     for name, summary in rows:
-        print(f"  {name:<{width}}{summary}")  # noqa: T201
+        print(f"  {name:<{width}}{summary}")
 
 
 def version() -> int:
     """Print the installed version; returns 0."""
     from importlib.metadata import version as installed
 
-    print(f"valle {installed('valle')}")  # noqa: T201
+    print(f"valle {installed('valle')}")
     return 0
 
 

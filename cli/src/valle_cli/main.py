@@ -53,7 +53,7 @@ def _complain(message: str, code: int, *, debug: bool) -> int:
 
         traceback.print_exc()
     for line in message.splitlines():
-        print(f"error: {line}", file=sys.stderr)  # noqa: T201
+        print(f"error: {line}", file=sys.stderr)
     return code
 
 

@@ -46,7 +46,7 @@ def decode(
     facts = {**describe(force=force), **provenance(["torch", "transformers", "numba"]), "quick": quick}
     rows: list[dict[str, Any]] = []
     for case in cases:
-        print(f"measuring {case.name} …", file=sys.stderr)  # noqa: T201
+        print(f"measuring {case.name} …", file=sys.stderr)
         measured = list(case.run(**(QUICK if quick else {})))
         if not all(is_dataclass(row) for row in measured):
             raise UserError(f"case '{case.name}' of 'bench decode' gave rows that are no dataclasses. Tell its author")
@@ -65,7 +65,7 @@ def decode(
     report = Report(title=TITLE, facts=facts, rows=rows, columns=columns)
     if out is not None:
         for path in report.save(out, "decode"):
-            print(f"wrote {path}", file=sys.stderr)  # noqa: T201
+            print(f"wrote {path}", file=sys.stderr)
         draw_ratios(out / "decode.png", TITLE, rows)
     if as_json:
         typer.echo(json.dumps(report.to_json()))

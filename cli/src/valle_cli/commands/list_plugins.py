@@ -43,10 +43,10 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     options = parser().parse_args(argv)
     registry = Registry.open(safe=safe)
     for warning in registry.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+        print(f"warning: {warning}", file=sys.stderr)
     rows = [as_row(entry) for entry in registry.entries(options.kind)]
     if options.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         _print_table(rows)
     return 0
@@ -78,10 +78,10 @@ def _print_table(rows: list[dict[str, object]]) -> None:
     notes = ["", *(_note(row) for row in rows)]
     for line, note in zip(cells, notes, strict=True):
         text = "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
-        print(f"{text}  {note}".rstrip())  # noqa: T201
+        print(f"{text}  {note}".rstrip())
     for row in rows:
         if row["status"] == "ok" and row["why"]:
-            print(f"warning: {row['kind']} '{row['name']}': {row['why']}", file=sys.stderr)  # noqa: T201
+            print(f"warning: {row['kind']} '{row['name']}': {row['why']}", file=sys.stderr)
 
 
 def _note(row: dict[str, object]) -> str:

@@ -54,7 +54,7 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     report = check_plugin(registry, kind, options.name)
     if options.json:
         facts = dataclasses.asdict(report) | {"ok": report.ok, "summary": report.summary}
-        print(json.dumps(facts, indent=1, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
     else:
-        print(report.table())  # noqa: T201
+        print(report.table())
     return 0 if report.ok else 1

@@ -43,14 +43,14 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     options = parser().parse_args(argv)
     facts = facts_of(find_entry(Registry.open(safe=safe), options.name, options.kind))
     if options.json:
-        print(json.dumps(facts, indent=1, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
         return 0
     for name, value in facts.items():
         if isinstance(value, dict):
             value = [f"{key}: {item}" for key, item in value.items()]
         text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
         if text:
-            print(f"{name:<14}{text}")  # noqa: T201
+            print(f"{name:<14}{text}")
     return 0
 
 

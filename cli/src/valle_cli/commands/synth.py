@@ -60,7 +60,7 @@ def synth(
     assert timing is not None
     for request, speech in zip(requests, speeches, strict=True):
         for line in speech.notes(request):
-            print(f"warning: {line}", file=sys.stderr)  # noqa: T201
+            print(f"warning: {line}", file=sys.stderr)
     if as_json:
         rows = [
             {"out": str(path), "seconds": speech.seconds, "stopped": speech.stopped, "unknown": speech.unknown}
