@@ -14,7 +14,6 @@ from valle_llama.hooks import HOOKS, DecodeCase
 from valle_core.registry.hooks import BenchCase, Observers
 
 pytest.importorskip("transformers")
-pytest.importorskip("valle_core.api")
 
 
 def test_the_hook_offers_one_case_of_valle_bench_decode():
