@@ -81,11 +81,13 @@ class BackboneOutput:
         h: [B, T, D] states after the selected layers, before the final norm (`Backbone.finish`).
         kept: states after the layers named in `keep`, by layer index.
         losses: extra scalars to add to the training loss, by name (a router's balance loss, …).
+        figures: scalars for the metrics that are no loss, by name (an expert's share of the tokens, …).
     """
 
     h: Float[Tensor, "B T D"]
     kept: Mapping[int, Float[Tensor, "B T D"]] = field(default_factory=dict)
     losses: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
+    figures: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

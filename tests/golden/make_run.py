@@ -43,7 +43,7 @@ def rows(num_levels: int):
 def logits(run: Path) -> dict[str, list[list[float]]]:
     """The first three logits of every answered position, by level."""
     model = load_model(run, Registry.open(), device=torch.device("cpu")).model
-    found, _ = model(pack(rows(model.vocabulary.num_levels), model.rules))
+    found = model(pack(rows(model.vocabulary.num_levels), model.rules)).logits
     return {str(level): values[:, :3].double().tolist() for level, values in found.items()}
 
 

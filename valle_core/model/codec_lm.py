@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,6 +15,20 @@ from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.sequence.pack import PackRules, RowBatch
 from valle_core.sequence.vocabulary import Vocabulary
+
+
+class Answers(NamedTuple):
+    """What the model makes of a batch.
+
+    Attributes:
+        logits: of every answered position, by level.
+        losses: the backbone's own, to add to the training loss.
+        figures: the backbone's own, for the metrics only.
+    """
+
+    logits: dict[int, Float[Tensor, "K V"]]
+    losses: Mapping[str, Float[Tensor, ""]]
+    figures: Mapping[str, Float[Tensor, ""]]
 
 
 class CodecLM(nn.Module):
@@ -84,12 +99,12 @@ class CodecLM(nn.Module):
         start = self.vocabulary.ranges()["level"].start
         return self.embedding.table[batch.levels + start]
 
-    def forward(self, batch: RowBatch) -> tuple[dict[int, Float[Tensor, "K V"]], Mapping[str, Float[Tensor, ""]]]:
-        """Logits of every answered position by level, and the backbone's extra losses."""
+    def forward(self, batch: RowBatch) -> Answers:
+        """Logits of every answered position, and what the backbone adds."""
         out = self.backbone(self.embed(batch), batch.mask, batch.positions, condition=self.condition(batch))
         flat = out.h.flatten(0, 1)  # [B · T, D]
         logits = {
             level: self.heads(self.backbone.finish(flat[answer.positions]), level, self.embedding)
             for level, answer in batch.answers.items()
         }
-        return logits, out.losses
+        return Answers(logits, out.losses, out.figures)

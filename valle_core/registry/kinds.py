@@ -21,6 +21,7 @@ class Kind:
         on_device: objects live on the run's device, so preflight compares it with the declared devices.
         in_dtype: objects compute in the run's dtype, so preflight compares that too.
         owed: capabilities every plugin of the kind has without declaring them.
+        words: capabilities a plugin may declare beside those; empty where the kind has none.
         usual: name to suggest first when another cannot run.
         usage: how the user picks one of them, for messages; "" where all are used and names may repeat.
     """
@@ -34,6 +35,7 @@ class Kind:
     on_device: bool = False
     in_dtype: bool = False
     owed: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
     usual: str = ""
     usage: str = "--{kind} {name}"
 
@@ -51,7 +53,8 @@ KINDS: tuple[Kind, ...] = (
         suite="valle_core.testing.arch",
         on_device=True,
         in_dtype=True,
-        owed=frozenset({"causal", "full", "mixed", "packed"}),
+        owed=frozenset({"causal", "full", "mixed", "packed", "cache", "select"}),
+        words=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
         usual="llama",
     ),
     Kind(
@@ -63,6 +66,7 @@ KINDS: tuple[Kind, ...] = (
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "lengths"}),
+        words=frozenset({"mixed", "prefix", "packed", "window", "tree"}),
         usual="sdpa",
     ),
     Kind(
@@ -72,6 +76,7 @@ KINDS: tuple[Kind, ...] = (
         api=1,
         suite="valle_core.testing.codec",
         on_device=True,
+        words=frozenset({"streaming", "codebooks"}),
         usual="tiny",
     ),
     Kind(
@@ -81,6 +86,7 @@ KINDS: tuple[Kind, ...] = (
         api=1,
         suite="valle_core.testing.sampler",
         on_device=True,
+        words=frozenset({"processor", "chooser"}),
     ),
     Kind(
         name="task",
@@ -88,6 +94,7 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Task",
         api=1,
         suite="valle_core.testing.task",
+        words=frozenset({"codes", "symbols", "length"}),
         usual="tts",
     ),
     Kind(

@@ -44,7 +44,7 @@ def fill_levels(
             for found, known in zip(inputs, codes, strict=True)
         ]
         batch = pack(rows, model.rules).to(device)
-        logits, _ = model(batch)
+        logits = model(batch).logits
         chosen = choose(level, logits[level], frames).cpu().split(frames)
         codes = [torch.cat([known, new[:, None]], dim=1) for known, new in zip(codes, chosen, strict=True)]
     return codes

@@ -127,12 +127,12 @@ def train_step(
         example = next(examples)
         batch = example.batch.to(accelerator.device)
         with accelerator.autocast():
-            logits, extra = model(batch)
-        loss, figures = token_loss(logits, batch.answers)
-        for value in extra.values():
+            answers = model(batch)
+        loss, figures = token_loss(answers.logits, batch.answers)
+        for value in answers.losses.values():
             loss = loss + value
         accelerator.backward(loss / options.accumulate)
-        meter.add(loss, figures, extra)
+        meter.add(loss, figures, {**answers.losses, **answers.figures})
         meter.seconds += example.seconds
         meter.tokens += example.tokens
         meter.skipped += example.skipped
