@@ -10,7 +10,7 @@ from pydantic import Field
 
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Schema, Section, Slot
-from valle_core.plugin import UserError
+from valle_core.plugin import PluginSpec, UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +65,7 @@ class Model:
 class Choice:
     name: str
     options: type
+    spec: PluginSpec
 
     def options_type(self) -> type:
         return self.options
@@ -77,12 +78,15 @@ class Plugins:
         self.known: dict[str, dict[str, type]] = {
             "arch": {"net": Net, "other": Other, "acme:net": Net},
             "sampler": {"top_k": TopK, "warm": Warm, "greedy": Greedy},
+            "kernel": {"quick": Greedy, "exact": Greedy},
         }
 
     def select(self, kind: str, name: str) -> Choice:
         if name not in self.known[kind]:
             raise UserError(f"there is no {kind} '{name}'")
-        return Choice(name, self.known[kind][name])
+        needs = {"kernel": frozenset()} if name == "net" else {}
+        spec = PluginSpec(kind=kind, name=name, api=1, summary="", factory="", options="", needs=needs)
+        return Choice(name, self.known[kind][name], spec)
 
 
 SCHEMA = Schema(

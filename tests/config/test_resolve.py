@@ -139,3 +139,19 @@ def test_a_schema_whose_keys_collide_is_refused():
     clash = make_dataclass("Clash", [("arch", int, 1)], frozen=True)
     with pytest.raises(ValueError, match="claimed twice: arch"):
         Schema((Slot("arch", "arch", None),), (Section("x", clash, flat=True),))
+
+
+SERVED = Schema((Slot("arch", "arch", "net"), Slot("kernel", "kernel", "quick", serves="arch")))
+
+
+def test_a_slot_that_serves_a_plugin_which_takes_nothing_of_it_stays_empty(read):
+    assert [part.name for part in read(schema=SERVED).parts["kernel"]] == ["quick"]
+    assert read("arch: other", schema=SERVED).parts["kernel"] == ()
+    assert read("arch: other\nkernel: null", schema=SERVED).parts["kernel"] == ()
+
+
+def test_a_plugin_for_one_that_takes_none_is_refused(complaint):
+    told = complaint("arch: other\nkernel: exact", schema=SERVED)
+    assert told == "run.yaml:2: arch 'other' takes no kernel; leave kernel out"
+    told = complaint("arch: other", flags=[("kernel", "quick")], schema=SERVED)
+    assert told == "--kernel: arch 'other' takes no kernel; leave kernel out"

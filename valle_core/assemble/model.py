@@ -67,8 +67,7 @@ def build_model(
         kernel = build(chosen, resolved.part("attention").options)
         attention = MixedRows(kernel, chosen.spec.capabilities)
     (arch,) = selected["arch"]
-    takes = {"attention": attention} if "attention" in arch.spec.needs else {"attention": None}
-    backbone = build(arch, resolved.part("arch").options, **takes)
+    backbone = build(arch, resolved.part("arch").options, attention=attention)
     vocabulary = Vocabulary(
         symbols=facts.symbols,
         languages=facts.languages,

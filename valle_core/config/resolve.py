@@ -48,6 +48,7 @@ def resolve(
         UserError: naming where the value was written, its path, what was expected and what was found.
     """
     stack = layers(schema, yaml_file=yaml_file, sets=sets, flags=list(flags))
+    stack = without_idle(schema, registry, stack)
     parts = {slot.name: _resolve_slot(slot, registry, stack) for slot in schema.slots}
     sections = {section.name: _resolve_section(section, stack) for section in schema.sections}
     return Resolved(parts=parts, sections=sections, schema=schema)
@@ -64,6 +65,29 @@ def chosen(schema: Schema, stack: Layers) -> dict[str, tuple[str, ...]]:
                 last_reset = max((at for at, name in enumerate(kept) if name is None), default=-1)
                 names[slot.name] = tuple(kept[last_reset + 1 :])
     return names
+
+
+def without_idle(schema: Schema, registry: Chooser, stack: Layers) -> Layers:
+    """The layers without the defaults of slots that serve a plugin which takes nothing of their kind.
+
+    Raises:
+        UserError: such a slot was set on purpose.
+    """
+    names = chosen(schema, stack)
+    for slot in schema.slots:
+        try:
+            hosts = [registry.select(schema.kind_of(slot.serves), name) for name in names.get(slot.serves, ())]
+        except UserError:
+            continue  # told with its place when that slot is resolved
+        if not hosts or any(slot.kind in host.spec.needs for host in hosts):
+            continue
+        mine = [setting for layer in stack for setting in layer if setting.path[0] == slot.name]
+        for setting in mine:
+            if setting.origin != "default" and setting.value is not None:
+                host = hosts[0].name
+                raise UserError(f"{setting.origin}: {slot.serves} '{host}' takes no {slot.kind}; leave {slot.name} out")
+        stack = [[setting for setting in layer if setting not in mine] for layer in stack]
+    return stack
 
 
 def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers) -> tuple[Part, ...]:

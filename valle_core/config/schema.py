@@ -16,12 +16,15 @@ class Slot:
         kind: kind of the plugins that fit.
         default: as YAML would have it: a name, `{name: …, option: …}`, for a chain a sequence of those, or None.
         many: holds a chain instead of one plugin.
+        serves: slot whose plugin receives this one, "" for none. Where that plugin's spec does not need the kind, a
+            default stays away and a plugin that was asked for is refused.
     """
 
     name: str
     kind: str
     default: Any
     many: bool = False
+    serves: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,10 @@ class Schema:
     def slot(self, key: str) -> Slot | None:
         """The slot of this name, if any."""
         return next((slot for slot in self.slots if slot.name == key), None)
+
+    def kind_of(self, slot: str) -> str:
+        """The kind of plugin a slot holds."""
+        return next(one.kind for one in self.slots if one.name == slot)
 
     def section(self, key: str) -> Section | None:
         """The section that owns a top-level key: by its own name, or by a field's when it is flat."""
@@ -121,6 +128,9 @@ class Choice(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def spec(self) -> Any: ...
 
     def options_type(self) -> type: ...
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from valle_cli.arguments import Arguments, arguments, selections
 from valle_cli.rows import Row, plugin_rows, section_rows, slot_rows
 from valle_core.config.layer import layers
-from valle_core.config.resolve import chosen, resolve
+from valle_core.config.resolve import chosen, resolve, without_idle
 from valle_core.config.schema import Resolved, Schema
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
@@ -56,7 +56,7 @@ class Composed:
         registry = Registry.open(safe=safe)
         first = selections(argv, self.schema)
         stack = layers(self.schema, yaml_file=first.config, sets=_selecting(self.schema, first.sets), flags=first.flags)
-        names = chosen(self.schema, stack)
+        names = chosen(self.schema, without_idle(self.schema, registry, stack))
         selected = {
             slot.name: tuple(registry.select(slot.kind, name) for name in names[slot.name])
             for slot in self.schema.slots
