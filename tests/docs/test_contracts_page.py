@@ -24,6 +24,7 @@ def test_the_committed_page_is_what_the_code_says(text):
     assert PAGE.read_text(encoding="utf-8") == text, "the contracts changed; run `make docs` and commit the page"
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_page(text, tmp_path):
     out = tmp_path / "contracts.md"
     subprocess.run([sys.executable, "-m", "valle_core.testing.contract_page", str(out)], check=True)
