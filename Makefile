@@ -7,7 +7,7 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml $(wildcard plugins/*/pyproject.t
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all check setup clean
+.PHONY: demo test test-all check docs setup clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -23,6 +23,10 @@ check: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+# The page of contracts is written from the code; a test compares the two.
+docs: .venv/.ready
+	$(BIN)/python -m valle_core.testing.contract_page docs/contracts.md
 
 setup: .venv/.ready
 

@@ -35,7 +35,7 @@ class PluginSpec:
 
     Attributes:
         kind: row of the table in `valle_core.registry.kinds`, e.g. `"arch"`.
-        name: what the user types, e.g. `--arch retnet`.
+        name: what the user types, e.g. `--arch llama`.
         api: API number of the kind this plugin was written for.
         summary: one line for `valle list-plugins`.
         factory: `"module:attribute"` of the callable that builds the object; its signature is the kind's.

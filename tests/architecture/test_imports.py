@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = sorted(path for path in (ROOT / "plugins").iterdir() if (path / "pyproject.toml").is_file())
+PLUGINS = sorted(
+    path.parent for folder in ("plugins", "tests/third_party") for path in (ROOT / folder).glob("*/pyproject.toml")
+)
 OPEN = {"plugin", "types", "interfaces", "codes", "sequence", "testing"}
 """What every plugin may see of the core."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from valle_core.config.schema import Schema, Section, Slot
+from valle_core.plugin import UserError
 
 
 def chain(resolved, slot="sampler"):
@@ -70,6 +71,14 @@ def test_a_chain_in_yaml_is_a_list_and_a_later_chain_replaces_it(read):
     assert names(read(text, flags=[("sampler", "warm")])) == ["warm"]
     assert names(read(text, sets=["sampler=[warm, {name: top_k, k: 4}]"])) == ["warm", "top_k"]
     assert names(read(text, sets=["sampler=warm", "sampler=greedy"])) == ["warm", "greedy"]
+
+
+def test_the_default_chain_need_not_be_installed_where_another_is_named(read):
+    schema = Schema((Slot("sampler", "sampler", [{"name": "absent", "p": 0.9}, "greedy"], many=True),))
+    assert names(read("sampler: warm", schema=schema)) == ["warm"]
+    assert names(read(flags=[("sampler", "top_k"), ("sampler.k", "5")], schema=schema)) == ["top_k"]
+    with pytest.raises(UserError, match="no sampler 'absent'"):
+        read(schema=schema)
 
 
 def test_an_option_without_a_new_chain_goes_to_the_plugin_that_has_it(read):

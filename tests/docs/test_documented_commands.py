@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from valle_core.registry.kinds import KINDS
 from valle_core.testing.fakes import tone_speech
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,10 @@ JOURNEY = ("data.md", "train.md", "synthesise.md")
 """Pages that build on each other, in this order and one folder."""
 
 ALONE = [*sorted({path.name for path in (ROOT / "docs").glob("*.md")} - {*JOURNEY}), "../README.md"]
+EXAMPLES = sorted(f"plugins/{path.name}" for path in (ROOT / "docs" / "plugins").glob("*.md"))
+"""One page per kind of plugin; run as written in the slow tier, built and checked all at once in the fast one."""
+
+PROGRAMS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,37 +86,45 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
-def run(page: str, folder: Path, *, slow: bool) -> list[str]:
-    """Run a page's blocks in order; returns one line per block that was run."""
+def write(block: Block, folder: Path) -> None:
+    target = folder / block.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(block.text, encoding="utf-8")
+
+
+def execute(where: str, language: str, script: str, folder: Path, *arguments: str) -> None:
+    """Run a script in the folder; what lies in `folder/site` is installed for it."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "site"),
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "120",
     }
+    found = subprocess.run(
+        [*PROGRAMS[language], script, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    said = f"{script}\n{found.stdout[-2000:]}\n{found.stderr[-3000:]}"
+    assert found.returncode == 0, f"{where} failed with {found.returncode}:\n{said}"
+
+
+def run(page: str, folder: Path, *, slow: bool) -> list[str]:
+    """Run a page's blocks in order; returns one line per block that was run."""
     done = []
     for block in blocks(page):
         if block.skipped or (block.slow and not slow):
             continue
         if block.file:
-            target = folder / block.file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(block.text, encoding="utf-8")
+            write(block, folder)
             continue
-        programs = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
-        if block.language not in programs:
+        if block.language not in PROGRAMS:
             continue
         begin = time.perf_counter()
-        found = subprocess.run(
-            [*programs[block.language], block.script()],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        said = f"{block.script()}\n{found.stdout[-2000:]}\n{found.stderr[-3000:]}"
-        assert found.returncode == 0, f"{block.where} failed with {found.returncode}:\n{said}"
+        execute(block.where, block.language, block.script(), folder)
         done.append(f"{block.where} {time.perf_counter() - begin:.1f} s")
     return done
 
@@ -151,8 +164,62 @@ def test_all_of_a_page_that_stands_alone_works_as_written(page, folder):
     run(page, folder, slow=True)
 
 
+CHECK = """
+import sys
+from valle_core.api import Registry, open_observers
+from valle_core.testing.installed import check_plugin
+
+def refuse(line):
+    raise SystemExit(line)
+
+registry = Registry.open()
+mine = [entry for entry in registry.entries() if entry.distribution.startswith("acme-")]
+bad = [f"{entry.name} is {entry.status}: {entry.why}" for entry in mine if entry.status != "ok"]
+assert not bad and len(mine) >= len(sys.argv) - 1, (bad, len(mine))
+open_observers(registry, refuse)
+for kind, name in (word.split(":") for word in sys.argv[1:]):
+    report = check_plugin(registry, kind, name)
+    assert report.ok and report.name == name, report.table()
+"""
+
+
+def checked(page: str) -> list[str]:
+    """`kind:name` of each `valle plugins check` in a page."""
+    shell = "".join(block.text for block in blocks(page) if block.language == "bash")
+    return [f"{kind}:{name}" for name, kind in re.findall(r"^valle plugins check (\S+) --kind (\S+)$", shell, re.M)]
+
+
+def test_the_example_of_every_kind_is_listed_and_conforms(tmp_path):
+    written = [block for page in EXAMPLES for block in blocks(page) if block.file]
+    for block in written:
+        write(block, tmp_path)
+    projects = [f"./{Path(block.file).parent}" for block in written if Path(block.file).name == "pyproject.toml"]
+    assert len(projects) == len(EXAMPLES)
+    flags = "--quiet --no-build-isolation --no-deps --target site"
+    execute("all examples", "bash", f"pip install {flags} {' '.join(projects)}", tmp_path)
+    execute("all examples", "python", CHECK, tmp_path, *(pair for page in EXAMPLES for pair in checked(page)))
+
+
+def test_every_kind_has_a_page_that_checks_its_example():
+    for kind in KINDS:
+        assert [pair.split(":")[0] for pair in checked(f"plugins/{kind.name}.md")] == [kind.name]
+    tutorial = (ROOT / "docs" / "plugin-tutorial.md").read_text(encoding="utf-8")
+    assert [page for page in EXAMPLES if f"({page})" not in tutorial] == []
+
+
+def test_the_first_plugin_has_ten_lines():
+    first = next(block for block in blocks("plugin-tutorial.md") if block.language == "python")
+    assert len([line for line in first.text.splitlines() if line.strip()]) == 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_the_page_of_a_kind_works_as_written(page, tmp_path):
+    assert len(run(page, tmp_path, slow=True)) >= 2
+
+
 def test_no_block_escapes_the_tests():
-    for page in (*JOURNEY, *ALONE):
+    for page in (*JOURNEY, *ALONE, *EXAMPLES):
         for block in blocks(page):
             assert block.language not in ("sh", "shell", "console", "py"), f"{block.where}: write bash or python"
             if block.skipped:

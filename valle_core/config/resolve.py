@@ -92,8 +92,10 @@ def without_idle(schema: Schema, registry: Chooser, stack: Layers) -> Layers:
 
 def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers) -> tuple[Part, ...]:
     chain: list[_Element] = []
-    for layer in stack:
-        settings = [setting for setting in layer if setting.path[0] == slot.name]
+    written = [[setting for setting in layer if setting.path[0] == slot.name] for layer in stack]
+    if slot.many and any(len(setting.path) == 1 for setting in next(filter(None, written[1:]), ())):
+        written = written[1:]  # the default chain is replaced whole, so its plugins need not be installed
+    for settings in written:
         chain = _extend(slot, registry, chain, settings) if slot.many else _replace(slot, registry, chain, settings)
     return tuple(_build(slot, registry, element) for element in chain)
 

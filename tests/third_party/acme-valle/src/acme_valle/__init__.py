@@ -1,0 +1,1 @@
+"""A retention backbone and eta sampling for valle."""
