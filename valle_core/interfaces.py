@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from valle_core.types import (
     BackboneOutput,
@@ -101,6 +101,30 @@ class Backbone(Protocol):
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> Cache:
         """An empty cache for rows of at most `max_length` positions."""
+        ...
+
+
+@runtime_checkable
+class Rewrite(Protocol):
+    """Replaces modules inside a backbone. Factory: `(options) → Rewrite`.
+
+    What it returns still keeps the `Backbone` contract, with the same facts, shapes and dtypes, and gradients pass
+    through it to what lies before. It is applied to a fresh backbone and then again at every loading, before the
+    weights are read: equal options, an equal backbone and an equal random state give equal modules, whose weights
+    are named alike. It keeps nothing between calls, and two applications share nothing.
+    One that declares "trainable" leaves parameters to train in each module it replaces; one that does not leaves none.
+    """
+
+    def targets(self, backbone: nn.Module) -> Sequence[str]:
+        """Names of the modules that `apply` would replace, as in `named_modules`; changes nothing."""
+        ...
+
+    def apply(self, backbone: nn.Module) -> nn.Module:
+        """Replace the targets and nothing else, in place or in a copy; use only what is returned.
+
+        What it makes is on the device and in the dtype of what it replaces, and moves with the backbone.
+        Raises `UserError` where there is nothing to replace.
+        """
         ...
 
 

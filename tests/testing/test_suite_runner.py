@@ -49,7 +49,7 @@ def test_every_kind_has_a_suite_and_a_floor_it_can_reach():
         assert 0.75 * len(suite.checks_of(kind)) <= floor <= len(suite.checks_of(kind))
 
 
-@pytest.mark.parametrize("kind", ["codec", "sampler", "task", "frontend"])
+@pytest.mark.parametrize("kind", ["codec", "sampler", "task", "frontend", "rewrite"])
 def test_each_check_quotes_a_sentence_that_the_contract_says(kind):
     said = words("".join(inspect.getsource(module) for module in (interfaces, types, plugin)))
     owners = {**vars(interfaces), **vars(types), **vars(plugin)}

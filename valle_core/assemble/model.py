@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from valle_core.assemble.part import build
+from valle_core.assemble.rewriting import rewritten
 from valle_core.config.schema import Resolved
 from valle_core.interfaces import Codec
 from valle_core.model.codec_lm import CodecLM
@@ -69,6 +70,8 @@ def build_model(
     (arch,) = selected["arch"]
     takes = {"attention": attention} if "attention" in arch.spec.needs else {"attention": None}
     backbone = build(arch, resolved.part("arch").options, **takes)
+    for rewrite, part in zip(selected["rewrite"], resolved.parts["rewrite"], strict=True):
+        backbone = rewritten(backbone, rewrite, part.options)
     vocabulary = Vocabulary(
         symbols=facts.symbols,
         languages=facts.languages,

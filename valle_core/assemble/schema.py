@@ -6,7 +6,11 @@ from valle_core.config.schema import Resolved, Schema, Section, Slot
 from valle_core.model.options import ModelOptions
 
 MODEL_SCHEMA = Schema(
-    slots=(Slot("arch", "arch", "llama"), Slot("attention", "attention", "sdpa")),
+    slots=(
+        Slot("arch", "arch", "llama"),
+        Slot("attention", "attention", "sdpa"),
+        Slot("rewrite", "rewrite", None, many=True),
+    ),
     sections=(Section("model", ModelOptions, help="Codec language model"),),
 )
 

@@ -105,6 +105,17 @@ KINDS: tuple[Kind, ...] = (
         suite="valle_core.testing.frontend",
         usual="espeak",
     ),
+    Kind(
+        name="rewrite",
+        group="valle.rewrite",
+        interface="valle_core.interfaces:Rewrite",
+        api=1,
+        suite="valle_core.testing.rewrite",
+        on_device=True,
+        in_dtype=True,
+        words=frozenset({"trainable"}),
+        usual="bitlinear",
+    ),
 )
 
 COMMAND = Kind(

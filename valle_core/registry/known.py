@@ -6,7 +6,11 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-transformer": {"arch": ("transformer",)},
     "valle-llama": {"arch": ("llama",)},
     "valle-mixtral": {"arch": ("mixtral",)},
-    "valle-bitnet": {"arch": ("bitnet",)},
+    "valle-bitnet": {
+        "arch": ("bitnet",),
+        "rewrite": ("bitlinear", "bitlinear-packed"),
+        "command": ("pack-bitnet",),
+    },
     "valle-retnet": {"arch": ("retnet", "retnet-hf")},
     "valle-mamba": {"arch": ("mamba", "mamba2")},
     "valle-attention-sdpa": {"attention": ("eager", "default", "math", "mem_efficient", "flash", "cudnn", "sdpa")},

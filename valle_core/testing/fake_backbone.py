@@ -37,7 +37,7 @@ class FakeCache:
 
 
 class FakeBackbone(nn.Module):
-    """Each layer adds tanh(A x + B · mean of the visible states), plus a sine of the position at the start."""
+    """Each layer adds tanh(A x + B · mean of the visible states); layer 0 first adds a sine of the position."""
 
     max_length = None
     mask_forms = frozenset({"causal", "full", "mixed"})
@@ -64,13 +64,16 @@ class FakeBackbone(nn.Module):
         if isinstance(mask, PackedMask):
             raise UserError("the fake backbone takes no packed rows; pad them")
         T, D = x.shape[1:]
-        waves = positions[..., None] / 10 ** (torch.arange(D, device=x.device) * 3 / D)
-        h = x + 0.5 * torch.sin(waves)
+        chosen = range(self.n_layers) if layers is None else layers
+        h = x
+        if 0 in chosen:
+            waves = positions[..., None] / 10 ** (torch.arange(D, device=x.device) * 3 / D)
+            h = x + 0.5 * torch.sin(waves).to(x.dtype)
         index = mask.query_start[:, None] + torch.arange(T, device=x.device)  # [B, T]
         valid = (index < mask.lengths[:, None])[..., None]
         full = ((mask.prefix == mask.lengths) & (mask.query_start == 0))[:, None, None]
         kept = {}
-        for layer in range(self.n_layers) if layers is None else layers:
+        for layer in chosen:
             masked = h.masked_fill(~valid, 0.0)
             sums = masked.cumsum(1)
             if cache is not None:

@@ -47,7 +47,7 @@ def check_plugin(registry: Registry, kind: str, name: str) -> suite.Report:
         return suite.run(kind, _backbone(registry, selected, device), spec=selected.spec)
     if kind == "codec":
         return suite.run(kind, _built(selected, device=torch.device(device)), spec=selected.spec, device=device)
-    if kind == "sampler":
+    if kind in ("sampler", "rewrite"):
         return suite.run(kind, _built(selected), spec=selected.spec, device=device)
     return suite.run(kind, _built(selected), spec=selected.spec)
 

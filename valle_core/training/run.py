@@ -51,7 +51,9 @@ def run_training(
     if not run_options.data:
         raise UserError("no dataset given; make one with `valle prepare` and name it with --data")
     device = choose_device(options.device)
-    selected = preflight(registry, resolved.choices(), device=device.type)
+    selected = preflight(
+        registry, resolved.choices(), device=device.type, demands={"rewrite": frozenset({"trainable"})}
+    )
     dataset = open_dataset(Path(run_options.data), part="train")
     codebooks = _check_codec(resolved, selected, dataset)
     torch.manual_seed(options.seed)
@@ -133,7 +135,7 @@ def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Se
             version=plugin.entry.version,
             api=plugin.spec.api,
         )
-        for slot in ("arch", "attention", "task")
+        for slot in ("arch", "attention", "rewrite", "task")
         for plugin in selected.get(slot, ())
     )
     return Manifest(
