@@ -10,7 +10,8 @@ from valle_core.testing import suite
 
 from acme_package.options import AcmeNameOptions
 from acme_package.plugin import SPEC
-from acme_package.rewrite import AcmeNameRewrite, ThinLinear
+from acme_package.rewrite import AcmeNameRewrite
+from acme_package.thin_linear import ThinLinear
 
 test_it_conforms = suite.conformance("rewrite", lambda: AcmeNameRewrite(AcmeNameOptions()), spec=SPEC)
 
