@@ -14,7 +14,7 @@ ALLOWED = {"--version": {"importlib.metadata"}}
 
 @pytest.mark.parametrize(
     "command", ["--help", "--version", "list-plugins", "list-plugins --json", "list-plugins --help", "bench",
-                "plugins info greedy", "no-such-command"],
+                "plugins info greedy", "new-plugin --help", "no-such-command"],
 )  # fmt: skip
 def test_a_fast_command_imports_nothing_heavy(command):
     code = (

@@ -1,0 +1,45 @@
+"""The command as a user runs it, and its figures for sounds whose loudness is known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from valle_core.api import UserError, write_audio
+
+from acme_package.app import app
+from acme_package.levels import measure
+
+
+@pytest.fixture
+def tone(tmp_path):
+    """One second of a sine at half of full scale."""
+    path = tmp_path / "tone.wav"
+    write_audio(path, 0.5 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000), 16_000)
+    return path
+
+
+def test_a_sine_at_half_scale_is_six_and_nine_decibels_down(tone):
+    done = CliRunner().invoke(app, [str(tone)])
+    assert done.exit_code == 0
+    assert done.stdout == f"{tone}: 1.00 s, peak -6.0 dB, rms -9.0 dB, clipped 0.00 %\n"
+
+
+def test_json_holds_one_object_for_each_file(tone):
+    rows = json.loads(CliRunner().invoke(app, [str(tone), str(tone), "--json"]).stdout)
+    assert [row["file"] for row in rows] == [str(tone)] * 2
+    assert rows[0]["rms"] == pytest.approx(20 * math.log10(0.5 / math.sqrt(2)), abs=0.01)
+
+
+def test_clipped_samples_are_counted_and_silence_is_as_low_as_it_gets():
+    assert measure(np.array([1.0, -1.0, 0.0, 0.5]), 16_000).clipped == 0.5
+    assert measure(np.zeros(10), 16_000).rms == -120
+
+
+def test_a_missing_file_and_an_impossible_rate_are_errors_of_the_user(tone):
+    assert isinstance(CliRunner().invoke(app, ["none.wav"]).exception, UserError)
+    done = CliRunner().invoke(app, [str(tone), "--sample-rate", "3"])
+    assert str(done.exception) == "--sample-rate is 3, needs to lie in 1000 … 192000"

@@ -1,0 +1,1 @@
+"""The acme-kind `acme-name` for valle."""
