@@ -99,6 +99,10 @@ class Observers:
         if critical:
             self._critical.add(name)
 
+    def order(self, hook: str) -> list[str]:
+        """Names of the plugins that implement a hook, in the order in which they are called."""
+        return [implementation.plugin_name for implementation in self._implementations(hook)]
+
     def call(self, hook: str, **facts: Any) -> list[Any]:
         """Tell every plugin; returns what they returned, without None. Arguments must not be changed."""
         results = [self._guarded(hook, implementation, facts) for implementation in self._implementations(hook)]
