@@ -8,6 +8,7 @@ from pathlib import Path
 
 from valle_core.doctor.finding import Finding
 from valle_core.registry.installed import Installed
+from valle_core.registry.kinds import announced_as
 from valle_core.registry.known import KNOWN
 from valle_core.registry.loading import is_importable
 from valle_core.registry.scan import Found, parse
@@ -34,7 +35,9 @@ def _doubled(groups: Sequence[Sequence[Installed]]) -> Iterator[Finding]:
     apart: dict[tuple[Path, Path], list[str]] = {}
     for first, *others in groups:
         for other in others:
-            here, there = first.folder.parent, other.folder.parent
+            here, there = first.folder.parent.resolve(), other.folder.parent.resolve()
+            if here == there and first.folder.name == other.folder.name:
+                continue  # one folder under two names, as lib and lib64 are
             if here == there:
                 yield Finding(
                     severity="problem",
@@ -93,7 +96,7 @@ def _stale(found: Installed) -> Iterator[Finding]:
     if "entry-points" not in project.get("dynamic", ()):
         before = {(entry.group, entry.name, entry.value) for entry in found.announced}
         for word, changed in (("does not have yet", announced - before), ("still has", before - announced)):
-            names = ", ".join(f"{group.removeprefix('valle.')} '{name}' = {to}" for group, name, to in sorted(changed))
+            names = ", ".join(f"{announced_as(group, name)} = {to}" for group, name, to in sorted(changed))
             if names:
                 text = f"its metadata is stale: it {word} {names}"
                 yield Finding(severity="problem", subject=who, text=text, mend=again)
