@@ -28,6 +28,7 @@ def metadata_findings(folders: Sequence[Installed]) -> Iterator[Finding]:
         yield from _left_behind(copies[0])
     for copies in groups.values():
         yield from _stale(copies[0])
+        yield from _unreadable(copies[0])
 
 
 def _doubled(groups: Sequence[Sequence[Installed]]) -> Iterator[Finding]:
@@ -58,16 +59,32 @@ def _doubled(groups: Sequence[Sequence[Installed]]) -> Iterator[Finding]:
 
 def _left_behind(found: Installed) -> Iterator[Finding]:
     modules = {entry.value.partition(":")[0].strip() for entry in found.announced}
-    gone = sorted(module for module in modules if not (module and is_importable(module)))
+    modules = {module for module in modules if all(map(str.isidentifier, module.split(".")))}  # others are malformed
+    gone = sorted(module for module in modules if not is_importable(module))
     if not gone:
         return
     every = "none of its modules is there" if len(gone) == len(modules) else "not all of its modules are there"
     yield Finding(
         severity="problem",
         subject=f"{found.name} {found.version}",
-        text=f"{every}: {', '.join(gone) or 'its entry points name none'} cannot be found",
+        text=f"{every}: {', '.join(gone)} cannot be found",
         mend=f"valle plugins uninstall {found.name}" if found.removable else f"delete {found.folder}",
     )
+
+
+def _unreadable(found: Installed) -> Iterator[Finding]:
+    """Torch reads the entry points of all distributions when it is imported, and stops at one it cannot decode."""
+    try:
+        (found.folder / "entry_points.txt").read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        yield Finding(
+            severity="problem",
+            subject=f"{found.name} {found.version}",
+            text=f"{found.folder / 'entry_points.txt'} is not UTF-8, which keeps torch from being imported",
+            mend=f"pip uninstall {found.name}",
+        )
+    except OSError:
+        return
 
 
 def _stale(found: Installed) -> Iterator[Finding]:

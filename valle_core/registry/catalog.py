@@ -49,7 +49,13 @@ def examine(kind: Kind, found: Found) -> Entry:
     try:
         spec: Any = load_spec(found.value)
     except LoadError as error:
-        return _entry(kind, found, "broken", str(error), f"pip install -U {found.distribution}, or uninstall it")
+        return _entry(
+            kind,
+            found,
+            "broken",
+            str(error),
+            f"pip install -U {found.distribution}, or valle plugins uninstall {found.distribution}",
+        )
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
             f"while importing the spec of {kind.name} '{found.name}' ({found.distribution} {found.version}); "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import pluggy
 
 from valle_core.plugin import HOOK_PROJECT, HookSpec, UserError
+from valle_core.registry.identity import warn
 from valle_core.registry.loading import LoadError, load, one_line
 from valle_core.registry.registry import Registry
 
@@ -76,7 +76,7 @@ class Observers:
         self._manager = pluggy.PluginManager(HOOK_PROJECT)
         self._manager.add_hookspecs(Specifications)
         self._critical: set[str] = set()
-        self._report = report or _to_stderr
+        self._report = report or warn
 
     @property
     def names(self) -> list[str]:
@@ -168,7 +168,7 @@ def open_observers(registry: Registry, report: Callable[[str], None] | None = No
         if entry.status == "disabled":
             continue
         if not isinstance(spec, HookSpec) or entry.status != "ok":
-            (report or _to_stderr)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
+            (report or warn)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
             continue
         try:
             plugin = load(spec.plugin)
@@ -181,7 +181,3 @@ def open_observers(registry: Registry, report: Callable[[str], None] | None = No
 
 def _unique(name: str, taken: Iterable[str], distribution: str) -> str:
     return f"{distribution}:{name}" if name in taken else name
-
-
-def _to_stderr(message: str) -> None:
-    sys.stderr.write(f"warning: {message}\n")

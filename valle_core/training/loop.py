@@ -21,6 +21,7 @@ from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
+from valle_core.registry.identity import changes, warn
 from valle_core.training.examples import Example, ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.meter import Meter, append_line, cut_after
@@ -200,7 +201,7 @@ def restore(
     wanted: Manifest,
     accelerator: Accelerator,
 ) -> int:
-    """Continue from the newest checkpoint of the run; returns its step.
+    """Continue from the newest checkpoint of the run; returns its step. Warns of plugins of another version.
 
     Raises:
         UserError: a damaged checkpoint, or one of another shape, other data or other codes than `wanted`.
@@ -208,6 +209,8 @@ def restore(
     checkpoint = run.latest()
     manifest = read_manifest(checkpoint)
     refuse_other_data(manifest, wanted, checkpoint)
+    for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
+        warn(line)
     try:
         model.load_state_dict(read_tensors(checkpoint, "model"))
     except RuntimeError as error:

@@ -31,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     """Its options."""
     parser = _Parser(
         prog="valle plugins info",
-        description="Show what a plugin says about itself (status, devices, needs, licence, options) and where it lies.",
+        description="Show what a plugin says about itself: status, devices, needs, licence, options, "
+        "and where it lies.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
