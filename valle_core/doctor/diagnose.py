@@ -10,7 +10,7 @@ from valle_core.doctor.finding import Finding, worst_first
 from valle_core.doctor.hooks import hook_findings
 from valle_core.doctor.metadata import metadata_findings
 from valle_core.doctor.probe import probe
-from valle_core.doctor.specs import import_findings, status_findings, word_findings
+from valle_core.doctor.specs import import_findings, option_findings, status_findings, word_findings
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.installed import installed
 from valle_core.registry.registry import Registry
@@ -39,6 +39,7 @@ def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
     entries = [entry for entry in registry.entries() if f"{entry.distribution}:{entry.name}" not in deadly]
     yield from status_findings(entries)
     yield from word_findings(entries)
+    yield from option_findings(entries)
     yield from hook_findings(registry)
     yield from machine_findings()
     yield from default_findings(registry, schemas(), automatic_device()[0] or "cpu")

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from valle_core.doctor.finding import Finding, Severity
 from valle_core.doctor.probe import Probed
-from valle_core.plugin import PluginSpec
+from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.catalog import Entry
 from valle_core.registry.kinds import KINDS
+from valle_core.registry.select import Selected
 
 SLOW_MS = 100.0
 """An import that takes longer is felt in every listing."""
@@ -43,6 +44,17 @@ def status_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
     missing = sum(entry.status == "not-installed" for entry in entries)
     text = f"{len(good)} can be used, of {len(homes)} distributions; {missing} first-party ones are not installed"
     yield Finding(severity="ok", subject="plugins", text=text)
+
+
+def option_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Options that are no frozen dataclass, which a run would only find when the plugin is selected."""
+    for entry in entries:
+        if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
+            try:
+                Selected(name=entry.name, entry=entry, spec=entry.spec).options_type()
+            except UserError as error:
+                mend = f"tell the authors of {entry.distribution}"
+                yield Finding(severity="problem", subject="options", text=str(error), mend=mend)
 
 
 def word_findings(entries: Sequence[Entry]) -> Iterator[Finding]:

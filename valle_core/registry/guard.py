@@ -109,7 +109,7 @@ def _alarm(guard: Guard) -> Iterator[None]:
         before(number, frame)  # type: ignore[arg-type]
 
     def give_up(number: int, frame: object) -> None:
-        guard.refuse(f"its spec module takes more than {LIMIT_S:.0f} s to import")
+        guard.refuse(f"its spec module takes more than {LIMIT_S:g} s to import")
 
     timed = hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[0] == 0
     other = signal.signal(signal.SIGALRM, give_up) if timed else None
