@@ -74,9 +74,7 @@ def test_a_known_plugin_that_is_missing_asks_for_the_version_it_was_made_with(ru
 
 def test_a_disabled_plugin_is_said_to_be_disabled(run):
     registry = Registry.open(environ={"VALLE_DISABLE_PLUGINS": "transformer"})
-    with pytest.raises(
-        UserError, match=r"0\.1\.0, which is disabled: listed in VALLE_DISABLE_PLUGINS"
-    ):
+    with pytest.raises(UserError, match=r"0\.1\.0, which is disabled: listed in VALLE_DISABLE_PLUGINS"):
         load(run, registry)
 
 

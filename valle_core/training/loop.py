@@ -69,7 +69,7 @@ def train(
         manifest: what every checkpoint says; step and progress are filled in here.
         model_config: YAML kept with each checkpoint.
         resume: continue from the newest checkpoint of `run`.
-        observers: told of start, logged steps, checkpoints and the end.
+        observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
         ready: called once everything is loaded, before the first step; nothing is written to the run before it.
     """
@@ -99,11 +99,12 @@ def train(
             elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
                 reason = "minutes"
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
-            if saving or step % options.log_every == 0:
+            logged = saving or step % options.log_every == 0
+            if logged:
                 line = meter.line(step, rate)
                 append_line(run.metrics, line)
                 report(line)
-                observers.call("train_step_end", step=step, metrics=line)
+            observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
                 state = replace(manifest, step=step, progress=progress(stream, accelerator))
                 path = save_checkpoint(
