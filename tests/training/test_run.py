@@ -132,7 +132,7 @@ def test_observers_are_told(tone_dataset, tmp_path):
 
     observers = Observers()
     observers.add("watch", Watch())
-    run(tone_dataset, tmp_path / "r", observers, steps="5")
+    run(tone_dataset, tmp_path / "r", observers, steps="5", log_every="2")
     assert told == ["start", (4, True), (5, True), ("end", 5)]
     assert [step for step, _ in steps] == [1, 2, 3, 4, 5]
     logged = [line for _, line in steps if line is not None]
