@@ -1,4 +1,4 @@
-"""What `valle list-plugins` and `valle plugins info` print."""
+"""What `valle list-plugins` prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SPECS = """
 print("noise on stdout")
 from valle_core.plugin import PluginSpec
 SPEC = PluginSpec(kind="arch", name="mine", api=1, summary="my own", factory="a:b", options="a:c",
-                  devices=("cuda",), capabilities=frozenset({"window"}), licence="MIT", advisories=("Mind the gap.",))
+                  devices=("cuda",), capabilities=frozenset({"window"}), licence="MIT")
 """
 
 
@@ -56,15 +56,3 @@ def test_unknown_names_in_the_environment_warn_on_stderr(valle, monkeypatch):
     code, _, err = valle("list-plugins", "--json")
     assert code == 0
     assert err == "warning: VALLE_DISABLE_PLUGINS names 'nobody', which is no installed plugin or distribution\n"
-
-
-def test_info_shows_licence_and_advisories(valle, mine):
-    code, out, _ = valle("plugins", "info", "mine")
-    assert code == 0
-    assert "licence       MIT" in out
-    assert "advisories    Mind the gap." in out
-    assert json.loads(valle("plugins", "info", "acme:mine", "--json")[1])["options"] == "a:c"
-
-
-def test_info_of_a_name_nobody_has_is_an_error(valle):
-    assert valle("plugins", "info", "nix") == (2, "", "error: there is no plugin 'nix'. See: valle list-plugins\n")

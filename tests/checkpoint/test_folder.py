@@ -10,8 +10,9 @@ import torch
 
 from valle_core.checkpoint import folder
 from valle_core.checkpoint.folder import RunFolder, find_checkpoint, read_manifest, read_tensors, save_checkpoint
-from valle_core.checkpoint.manifest import Manifest, PluginIdentity
+from valle_core.checkpoint.manifest import Manifest
 from valle_core.plugin import UserError
+from valle_core.registry.identity import PluginIdentity
 from valle_core.types import CodecIdentity
 
 

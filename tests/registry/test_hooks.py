@@ -90,6 +90,48 @@ def test_after_audio_is_a_chain_in_which_each_result_feeds_the_next(reports):
     assert observers.after_audio([1, 2], 10, {}) == [12, 14]
 
 
+@pytest.mark.parametrize("odd", ["loud", (1, 2), 3.0])
+def test_a_hook_that_gives_no_audio_has_failed_and_the_audio_stays(reports, odd):
+    class Odd:
+        @hookimpl
+        def after_audio(self, wav):
+            return odd
+
+    observers = Observers(reports.append)
+    observers.add("doubler", Doubler())
+    observers.add("odd", Odd())
+    assert observers.after_audio([1, 2], 10, {}) == [2, 4]
+    assert reports == [
+        f"hook 'odd' failed in after_audio: TypeError: it gave a {type(odd).__name__}, expected a list [N]. "
+        "It is left out from here on"
+    ]
+
+
+def test_the_order_of_a_hook_is_that_of_its_calls(reports):
+    observers = Observers(reports.append)
+    for name, plugin in (("adder", Adder()), ("listener", Listener()), ("doubler", Doubler())):
+        observers.add(name, plugin)
+    assert observers.order("after_audio") == ["doubler", "adder"]
+
+
+def test_items_of_all_plugins_are_collected_and_no_series_is_a_failure(reports):
+    class Cases:
+        def __init__(self, cases):
+            self.cases = cases
+
+        @hookimpl
+        def bench_cases(self):
+            return self.cases
+
+    observers = Observers(reports.append)
+    for name, cases in (("a", ["one"]), ("none", None), ("number", 3), ("b", ["two", "three"])):
+        observers.add(name, Cases(cases))
+    assert observers.collect("bench_cases") == ["two", "three", "one"]
+    assert reports == [
+        "hook 'number' failed in bench_cases: TypeError: 'int' object is not iterable. It is left out from here on"
+    ]
+
+
 def test_audio_passes_unchanged_without_plugins(reports):
     assert Observers(reports.append).after_audio([1], 10, {}) == [1]
 

@@ -54,12 +54,6 @@ def test_selecting_one_plugin_imports_no_other(site):
     assert "acme_other_other_1_0" not in sys.modules
 
 
-def test_an_interrupt_while_a_spec_is_imported_is_not_swallowed(site):
-    site.plugin("acme", "slow", before="raise KeyboardInterrupt")
-    with pytest.raises(KeyboardInterrupt):
-        Registry.open(environ={}).entries("arch")
-
-
 def test_a_missing_requirement_makes_a_plugin_unavailable_with_the_hint(site):
     more = "requires=(Requirement(module='no_such.kernels', hint='pip install no-such'),)"
     site.plugin("acme", "fast", more=more)

@@ -111,12 +111,16 @@ def test_interrupting_saves_and_resumes(tone_dataset, tmp_path, whole):
 def test_observers_are_told(tone_dataset, tmp_path):
     from valle_core.registry.hooks import hookimpl
 
-    told = []
+    told, steps = [], []
 
     class Watch:
         @hookimpl
         def train_start(self, facts):
             told.append("start")
+
+        @hookimpl
+        def train_step_end(self, step, metrics):
+            steps.append((step, metrics.get("step")))
 
         @hookimpl
         def checkpoint_saved(self, step, path):
@@ -128,8 +132,30 @@ def test_observers_are_told(tone_dataset, tmp_path):
 
     observers = Observers()
     observers.add("watch", Watch())
-    run(tone_dataset, tmp_path / "r", observers, steps="5")
+    run(tone_dataset, tmp_path / "r", observers, steps="5", log_every="2")
     assert told == ["start", (4, True), (5, True), ("end", 5)]
+    assert [step for step, _ in steps] == [1, 2, 3, 4, 5]
+    logged = [line for _, line in steps if line is not None]
+    assert logged == [json.loads(line)["step"] for line in (tmp_path / "r" / "metrics.jsonl").open()]
+
+
+@pytest.mark.parametrize("hook", ["train_start", "train_step_end", "checkpoint_saved", "train_end"])
+@pytest.mark.parametrize("critical", [False, True])
+def test_a_failing_observer_is_reported_once_and_a_critical_one_stops_the_run(tone_dataset, tmp_path, hook, critical):
+    from valle_core.registry.hooks import hookimpl
+
+    def fail():
+        raise RuntimeError("boom")
+
+    reports: list[str] = []
+    observers = Observers(reports.append)
+    observers.add("guard", type("Guard", (), {hook: staticmethod(hookimpl(fail))})(), critical=critical)
+    if critical:
+        with pytest.raises(UserError, match=rf"hook 'guard' failed in {hook}: RuntimeError: boom. It is critical"):
+            run(tone_dataset, tmp_path / "r", observers, steps="2")
+        return
+    assert run(tone_dataset, tmp_path / "r", observers, steps="2").step == 2
+    assert reports == [f"hook 'guard' failed in {hook}: RuntimeError: boom. It is left out from here on"]
 
 
 def test_a_run_folder_is_not_trained_over(whole, tone_dataset):

@@ -27,7 +27,7 @@ def cases_of(observers: Observers, bench: str) -> list[RunnableCase]:
     Raises:
         UserError: no plugin brings one, or one has no `run`.
     """
-    found = [case for cases in observers.call("bench_cases") for case in cases if case.bench == bench]
+    found = [case for case in observers.collect("bench_cases") if getattr(case, "bench", None) == bench]
     if not found:
         raise UserError(f"no installed plugin has a case for 'bench {bench}'. See: valle list-plugins --kind hook")
     for case in found:

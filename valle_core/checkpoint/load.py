@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,12 @@ from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.resolve import resolve
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
+from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
+
+OF_DATA = frozenset({"codec", "frontend"})
+"""Kinds that made the data; they are needed to speak, not to load the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +46,7 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     overrides: Iterable[tuple[str, Any]] = (),
+    report: Callable[[str], None] = warn,
 ) -> LoadedModel:
     """The model of a run folder (its newest checkpoint) or of a checkpoint folder.
 
@@ -50,6 +55,7 @@ def load_model(
         registry: where its plugins are looked up.
         device, dtype: where and in what the model computes.
         overrides: changed settings that do not change weights, e.g. `("attention", "eager")`.
+        report: gets a line for each plugin that is there in another version than the checkpoint was made with.
 
     Raises:
         UserError: no run, damaged files, a missing plugin (named with its distribution), or weights of another shape.
@@ -57,7 +63,7 @@ def load_model(
     checkpoint = find_checkpoint(path)
     manifest = read_manifest(checkpoint)
     changed = list(overrides)
-    require_plugins(manifest, registry, str(path), instead={key for key, _ in changed})
+    require_plugins(manifest, registry, str(path), instead={key for key, _ in changed}, report=report)
     resolved = resolve(MODEL_SCHEMA, registry, yaml_file=checkpoint / "model.yaml", flags=changed)
     selected = preflight(registry, resolved.choices(), device=device.type, dtype=str(dtype).removeprefix("torch."))
     tensors = read_tensors(checkpoint, "model")
@@ -74,17 +80,21 @@ def load_model(
 
 
 def require_plugins(
-    manifest: Manifest, registry: Registry, where: str, *, instead: Collection[str] = frozenset()
+    manifest: Manifest,
+    registry: Registry,
+    where: str,
+    *,
+    instead: Collection[str] = frozenset(),
+    report: Callable[[str], None] = warn,
 ) -> None:
-    """Raises `UserError` naming distribution, version and install line of the first plugin that is missing.
+    """Checks the plugins a checkpoint's model is made of, and reports those of another version.
 
     Kinds in `instead` are not looked for: another plugin of theirs was chosen.
+
+    Raises:
+        UserError: naming distribution, version and install line of the first that cannot be had.
     """
     for plugin in manifest.plugins:
-        if plugin.kind in instead:
-            continue
-        if plugin.name.rpartition(":")[2] not in registry.names(plugin.kind):
-            raise UserError(
-                f"{where} was made with {plugin.kind} '{plugin.name}' of {plugin.distribution} {plugin.version}, "
-                f"which is not installed. Install it with: pip install {plugin.distribution}=={plugin.version}"
-            )
+        needed = plugin.kind not in OF_DATA and plugin.kind not in instead
+        if needed and (warning := check_plugin(plugin, registry, where)):
+            report(warning)

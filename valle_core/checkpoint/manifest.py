@@ -8,20 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from valle_core.plugin import UserError
+from valle_core.registry.identity import PluginIdentity
 from valle_core.types import CodecIdentity
 
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PluginIdentity:
-    """A plugin this checkpoint was made with."""
-
-    kind: str
-    name: str
-    distribution: str
-    version: str
-    api: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +25,7 @@ class Manifest:
         symbols: the symbol map, index = position.
         languages: language tags, index = position.
         tasks: names of the tasks it was trained on.
-        plugins: who provided the parts.
+        plugins: who provided the parts, and the codec and the frontend of the data where its dataset tells.
         progress: where the data stood, for an exact resume.
         format_version: of this file.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from valle_core.data.record import Row
 from valle_core.data.storage import StorageName
 from valle_core.files import write_json, write_text
 from valle_core.plugin import UserError
+from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import CodecIdentity
 
@@ -35,6 +36,7 @@ class Manifest:
         utterances: rows of the index.
         seconds: of audio in all.
         speakers: how many.
+        plugins: who provided the codec and the frontend; empty in datasets made before that was written down.
         index_hash: SHA-256 of `index.jsonl`, so that a half-replaced pair is noticed.
         complete: False while a changed corpus is being prepared again.
     """
@@ -50,6 +52,7 @@ class Manifest:
     speakers: int
     index_hash: str
     complete: bool = True
+    plugins: tuple[PluginIdentity, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -59,6 +62,7 @@ class Manifest:
             "storage": self.storage,
             "codec": identity.to_dict(self.codec),
             "frontend": self.frontend,
+            "plugins": [asdict(plugin) for plugin in self.plugins],
             "languages": list(self.languages),
             "utterances": self.utterances,
             "speakers": self.speakers,
@@ -104,6 +108,7 @@ def read_manifest(folder: Path) -> Manifest:
             speakers=stored["speakers"],
             index_hash=stored["index_hash"],
             complete=stored["complete"],
+            plugins=tuple(PluginIdentity(**plugin) for plugin in stored.get("plugins", ())),
         )
     except (KeyError, TypeError) as error:
         raise UserError(f"'{path}' is not as valle writes it ({error!r}). Prepare the dataset again") from error

@@ -32,6 +32,7 @@ from valle_core.preparation.loading import Loaded, NotLoaded, load_groups
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.recordings import Recording, Rejection, find_recordings
 from valle_core.preparation.report import PrepareReport, reasons_text
+from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 from valle_core.types import Phonemes
 
@@ -48,12 +49,14 @@ def prepare(
     codec: Codec,
     frontend: Frontend,
     frontend_name: str,
+    plugins: tuple[PluginIdentity, ...] = (),
     device: torch.device | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Make `options.out` the dataset of `options.source`, doing only what is not done yet.
 
     An interrupted run leaves a folder that this call completes to what an uninterrupted run would have made.
+    `plugins` says who provided codec and frontend; it is written down for those who use the dataset.
 
     Raises:
         UserError: nothing usable was found, the folder belongs to another codec or other options, or the disk is
@@ -94,7 +97,17 @@ def prepare(
             f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / 'report.json'}'"
         )
     if todo or removed or journal.pending or not _is_current(options.out, held_out):
-        _finish(options, journal, rows, held_out, report, codec=codec, frontend=frontend, name=frontend_name)
+        _finish(
+            options,
+            journal,
+            rows,
+            held_out,
+            report,
+            codec=codec,
+            frontend=frontend,
+            name=frontend_name,
+            plugins=plugins,
+        )
     return report
 
 
@@ -240,6 +253,7 @@ def _finish(
     codec: Codec,
     frontend: Frontend,
     name: str,
+    plugins: tuple[PluginIdentity, ...],
 ) -> None:
     """Write the files that make it a dataset, `dataset.json` last; then the parts have served."""
     known = set(frontend.symbols()) | journal.symbols
@@ -257,6 +271,7 @@ def _finish(
         seconds=report.seconds,
         speakers=report.speakers,
         index_hash=write_index(options.out, rows),
+        plugins=plugins,
     )
     write_manifest(options.out, manifest)
     journal.forget_parts()

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, Requirement
+from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
 from valle_core.registry.kinds import Kind
 from valle_core.registry.loading import LoadError, is_importable, load_spec
 from valle_core.registry.scan import Found
+from valle_core.registry.spec_check import complaint_about
 
 Status = Literal["ok", "unavailable", "incompatible", "broken", "disabled", "conflict", "not-installed"]
-
-FIELDS: dict[str, Any] = {
-    "api": int,
-    "summary": str,
-    "factory": str,
-    "options": str,
-    "licence": str,
-    "app": str,
-    "plugin": str,
-    "devices": tuple,
-    "dtypes": tuple,
-    "requires": tuple,
-    "advisories": tuple,
-    "capabilities": (frozenset, set),
-    "needs": Mapping,
-}
-"""What the fields of a spec must be; a slip such as `devices=("cuda")` is told to the author, not met later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +49,19 @@ def examine(kind: Kind, found: Found) -> Entry:
     try:
         spec: Any = load_spec(found.value)
     except LoadError as error:
-        return _entry(kind, found, "broken", str(error), f"pip install -U {found.distribution}, or uninstall it")
-    if complaint := _complaint(kind, found, spec):
+        return _entry(
+            kind,
+            found,
+            "broken",
+            str(error),
+            f"pip install -U {found.distribution}, or valle plugins uninstall {found.distribution}",
+        )
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(
+            f"while importing the spec of {kind.name} '{found.name}' ({found.distribution} {found.version}); "
+            f"VALLE_DISABLE_PLUGINS={found.name} leaves it out"
+        ) from error
+    if complaint := complaint_about(kind, found, spec):
         return _entry(kind, found, "broken", complaint, f"tell the authors of {found.distribution}")
     if spec.api != kind.api:
         return _other_api(kind, found, spec)
@@ -85,24 +79,6 @@ def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: 
         mend=mend,
         spec=spec,
     )
-
-
-def _complaint(kind: Kind, found: Found, spec: Any) -> str:
-    """What makes the object behind an entry point no spec of this kind, or ""."""
-    if not isinstance(spec, kind.spec):
-        return f"{found.value} is a {type(spec).__name__}, expected a {kind.spec.__name__}"
-    if getattr(spec, "kind", kind.name) != kind.name:
-        return f"{found.value} says kind '{spec.kind}' but is announced in the group {kind.group}"
-    if spec.name != found.name:
-        return f"{found.value} says name '{spec.name}' but is announced as '{found.name}'"
-    for field, types in FIELDS.items():
-        value = getattr(spec, field, None)
-        if hasattr(spec, field) and not isinstance(value, types):
-            wanted = getattr(types, "__name__", "set")
-            return f"{found.value} says {field}={value!r}, expected a {wanted}"
-    if not all(isinstance(need, Requirement) for need in getattr(spec, "requires", ())):
-        return f"{found.value} says requires={spec.requires!r}, expected Requirement objects"
-    return ""
 
 
 def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec) -> Entry:

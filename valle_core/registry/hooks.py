@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import pluggy
 
 from valle_core.plugin import HOOK_PROJECT, HookSpec, UserError
+from valle_core.registry.identity import warn
 from valle_core.registry.loading import LoadError, load, one_line
 from valle_core.registry.registry import Registry
 
@@ -36,11 +36,11 @@ class Specifications:
 
     @hookspec
     def train_start(self, facts: Mapping[str, Any]) -> None:
-        """A training run is about to take its first step; `facts` is the resolved configuration and the sizes."""
+        """A training run is about to take its first step; `facts` has `step`, `steps` and `run`, its folder."""
 
     @hookspec
     def train_step_end(self, step: int, metrics: Mapping[str, float]) -> None:
-        """An optimizer step is done."""
+        """An optimizer step is done; `metrics` is the new line of metrics.jsonl, empty where none was written."""
 
     @hookspec
     def checkpoint_saved(self, step: int, path: Path) -> None:
@@ -76,7 +76,7 @@ class Observers:
         self._manager = pluggy.PluginManager(HOOK_PROJECT)
         self._manager.add_hookspecs(Specifications)
         self._critical: set[str] = set()
-        self._report = report or _to_stderr
+        self._report = report or warn
 
     @property
     def names(self) -> list[str]:
@@ -99,32 +99,59 @@ class Observers:
         if critical:
             self._critical.add(name)
 
+    def order(self, hook: str) -> list[str]:
+        """Names of the plugins that implement a hook, in the order in which they are called."""
+        return [implementation.plugin_name for implementation in self._implementations(hook)]
+
     def call(self, hook: str, **facts: Any) -> list[Any]:
         """Tell every plugin; returns what they returned, without None. Arguments must not be changed."""
         results = [self._guarded(hook, implementation, facts) for implementation in self._implementations(hook)]
         return [result for result in results if result is not None]
 
-    def chain(self, hook: str, value: str, **facts: Any) -> Any:
-        """Each plugin's result replaces the argument called `value` for the next; returns the last."""
+    def collect(self, hook: str) -> list[Any]:
+        """The items of what every plugin returned; one that returns no series has failed."""
+        return [
+            item
+            for implementation in self._implementations(hook)
+            for item in self._guarded(hook, implementation, {}, lambda result: list(result or ())) or ()
+        ]
+
+    def chain(self, hook: str, value: str, accept: Callable[[Any], Any] = lambda result: result, **facts: Any) -> Any:
+        """Each plugin's result replaces the argument called `value` for the next; returns the last.
+
+        `accept` takes each result and gives it back; raising, it makes the plugin that gave it one that failed.
+        """
         for implementation in self._implementations(hook):
-            result = self._guarded(hook, implementation, facts)
+            result = self._guarded(hook, implementation, facts, accept)
             if result is not None:
                 facts[value] = result
         return facts[value]
 
     def after_audio(self, wav: Any, sample_rate: int, facts: Mapping[str, Any]) -> Any:
-        """The single exit of all audio: what the chain of plugins makes of `wav [N]`."""
-        return self.chain("after_audio", "wav", wav=wav, sample_rate=sample_rate, facts=facts)
+        """The single exit of all audio: what the chain of plugins makes of `wav [N]`, which stays of its type."""
+
+        def accept(result: Any) -> Any:
+            if result is not None and (type(result) is not type(wav) or getattr(result, "ndim", 1) != 1):
+                raise TypeError(f"it gave a {type(result).__name__}, expected a {type(wav).__name__} [N]")
+            return result
+
+        return self.chain("after_audio", "wav", accept, wav=wav, sample_rate=sample_rate, facts=facts)
 
     def _implementations(self, hook: str) -> list[Any]:
         return list(reversed(getattr(self._manager.hook, hook).get_hookimpls()))
 
-    def _guarded(self, hook: str, implementation: Any, facts: Mapping[str, Any]) -> Any:
+    def _guarded(
+        self,
+        hook: str,
+        implementation: Any,
+        facts: Mapping[str, Any],
+        accept: Callable[[Any], Any] = lambda result: result,
+    ) -> Any:
         name = implementation.plugin_name
         if not self._manager.has_plugin(name):  # dropped while this very call was under way
             return None
         try:
-            return implementation.function(*(facts[argument] for argument in implementation.argnames))
+            return accept(implementation.function(*(facts[argument] for argument in implementation.argnames)))
         except (Exception, SystemExit) as error:
             critical = name in self._critical
             self._manager.unregister(name=name)
@@ -164,7 +191,7 @@ def open_observers(registry: Registry, report: Callable[[str], None] | None = No
         if entry.status == "disabled":
             continue
         if not isinstance(spec, HookSpec) or entry.status != "ok":
-            (report or _to_stderr)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
+            (report or warn)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
             continue
         try:
             plugin = load(spec.plugin)
@@ -177,7 +204,3 @@ def open_observers(registry: Registry, report: Callable[[str], None] | None = No
 
 def _unique(name: str, taken: Iterable[str], distribution: str) -> str:
     return f"{distribution}:{name}" if name in taken else name
-
-
-def _to_stderr(message: str) -> None:
-    sys.stderr.write(f"warning: {message}\n")

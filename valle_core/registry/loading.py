@@ -8,26 +8,12 @@ import importlib.machinery
 import importlib.util
 import io
 import sys
-from collections.abc import Iterator
 
-HEAVY = frozenset({"torch"})
-"""A spec module that imports one of these would slow down every listing; it is refused instead."""
+from valle_core.registry.guard import Refused, guarded
 
 
 class LoadError(Exception):
     """An import failed; the message is one line that says how."""
-
-
-class _RefuseHeavy:
-    """A finder in front of all others while specs are imported."""
-
-    def __init__(self) -> None:
-        self.asked: str | None = None
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
-        if fullname in HEAVY:
-            self.asked = fullname
-            raise ImportError(f"a spec module must not import {fullname}", name=fullname)
 
 
 def load(reference: str) -> object:
@@ -45,33 +31,29 @@ def load(reference: str) -> object:
                 target = getattr(target, part)
     except SystemExit as error:
         raise LoadError(f"importing {module} called sys.exit({error.code!r})") from error
-    except Exception as error:
+    except (KeyboardInterrupt, Refused):
+        raise
+    except BaseException as error:
         raise LoadError(one_line(error)) from error
     return target
 
 
 def load_spec(reference: str) -> object:
-    """As `load`, for spec modules: they must not import torch."""
+    """As `load`, for spec modules, which may do no more than define specs (see `valle_core.registry.guard`)."""
     target: object = None
-    with _without_heavy() as guard:
+    with guarded() as guard:
         try:
             target = load(reference)
-        except LoadError:
-            if guard.asked is None:
+        except (LoadError, Refused):
+            if not guard.refused:
                 raise
-    if guard.asked is not None:
-        raise LoadError(f"its spec module imports {guard.asked}, which would slow every listing")
+        except KeyboardInterrupt as error:
+            if guard.interrupted or not guard.watching:
+                raise
+            raise LoadError(f"importing {reference.partition(':')[0]} raised KeyboardInterrupt") from error
+    if guard.refused:
+        raise LoadError(guard.refused)
     return target
-
-
-@contextlib.contextmanager
-def _without_heavy() -> Iterator[_RefuseHeavy]:
-    guard = _RefuseHeavy()
-    sys.meta_path.insert(0, guard)  # type: ignore[arg-type]
-    try:
-        yield guard
-    finally:
-        sys.meta_path.remove(guard)  # type: ignore[arg-type]
 
 
 def is_importable(module: str) -> bool:
@@ -94,7 +76,7 @@ def _find(name: str, search: list[str] | None) -> importlib.machinery.ModuleSpec
         if search is None:
             return importlib.util.find_spec(name)
         return importlib.machinery.PathFinder.find_spec(name, search)
-    except (ImportError, ValueError, AttributeError):
+    except Exception:  # a finder of others may raise anything
         return None
 
 

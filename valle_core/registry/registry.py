@@ -19,6 +19,7 @@ class Registry:
 
     Attributes:
         rows: the table of kinds it serves.
+        announced: every entry point of those kinds, those that are switched off included.
         warnings: lines for the user, e.g. about unknown names in VALLE_DISABLE_PLUGINS.
     """
 
@@ -31,6 +32,7 @@ class Registry:
         known = [entry for entry in found.found if entry.group in groups]
         for entry in dict.fromkeys(known):
             self._found[groups[entry.group]].append(entry)
+        self.announced = tuple(dict.fromkeys(known))
         self.warnings = tuple(self._disabling.unknown(known))
         self._examined: dict[tuple[str, Found], Entry] = {}
 

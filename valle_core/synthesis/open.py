@@ -12,13 +12,13 @@ from valle_core.assemble.device import choose_device
 from valle_core.assemble.model import build_codec
 from valle_core.assemble.part import build
 from valle_core.checkpoint.load import LoadedModel, load_model
-from valle_core.checkpoint.manifest import Manifest
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Part, Resolved, Schema, Slot
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
+from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.synthesis.options import SynthesisOptions
@@ -52,8 +52,8 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
             nar=nar.model,
             symbols=SymbolMap(ar.manifest.symbols),
             languages=ar.manifest.languages,
-            codec=open_codec(resolved, registry, ar.manifest, device),
-            frontend=open_frontend(resolved, registry, ar.manifest),
+            codec=open_codec(resolved, registry, ar, device),
+            frontend=open_frontend(resolved, registry, ar),
             task=build(task, resolved.part("task").options),
             chain=SamplerChain(
                 [
@@ -73,18 +73,18 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
     )
 
 
-def open_codec(resolved: Resolved, registry: Registry, manifest: Manifest, device: torch.device) -> Codec:
+def open_codec(resolved: Resolved, registry: Registry, loaded: LoadedModel, device: torch.device) -> Codec:
     """The codec named in `resolved`, else the model's; refused unless its identity is the model's."""
-    wanted = _slot("codec", resolved, registry, manifest.codec.name)
+    wanted = _slot("codec", resolved, registry, loaded, loaded.manifest.codec.name)
     (selected,) = preflight(registry, wanted.choices(), device=device.type)["codec"]
     codec = build_codec(selected, wanted.part("codec").options, device=device)
-    require_same(manifest.codec, codec.identity, "the model speaks in codes of")
+    require_same(loaded.manifest.codec, codec.identity, "the model speaks in codes of")
     return codec
 
 
-def open_frontend(resolved: Resolved, registry: Registry, manifest: Manifest) -> Frontend:
+def open_frontend(resolved: Resolved, registry: Registry, loaded: LoadedModel) -> Frontend:
     """The frontend named in `resolved`, else the one the model's data was made with."""
-    wanted = _slot("frontend", resolved, registry, manifest.frontend)
+    wanted = _slot("frontend", resolved, registry, loaded, loaded.manifest.frontend)
     (selected,) = preflight(registry, wanted.choices())["frontend"]
     return build(selected, wanted.part("frontend").options)
 
@@ -95,12 +95,22 @@ def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
     return [(slot, part.name), *options]
 
 
-def _slot(name: str, resolved: Resolved, registry: Registry, default: str) -> Resolved:
-    """The slot as it was resolved, or the default plugin with its default options."""
+def _slot(name: str, resolved: Resolved, registry: Registry, loaded: LoadedModel, default: str) -> Resolved:
+    """The slot as it was resolved, or what the model's data was made with, with its default options.
+
+    Raises:
+        UserError: that plugin cannot be had; named with distribution and version where the checkpoint tells them.
+    """
     schema = Schema(slots=(Slot(name, name, default),))
     if resolved.parts.get(name):
         return Resolved(parts={name: resolved.parts[name]}, sections={}, schema=schema)
-    return resolve(schema, registry)
+    for plugin in loaded.manifest.plugins:
+        if plugin.kind == name and (warning := check_plugin(plugin, registry, f"the data of {loaded.path}")):
+            warn(warning)
+    try:
+        return resolve(schema, registry)
+    except UserError as error:
+        raise UserError(f"the data of {loaded.path} was made with {name} '{default}': {error}") from error
 
 
 def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:

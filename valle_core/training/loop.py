@@ -21,6 +21,7 @@ from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
+from valle_core.registry.identity import changes, warn
 from valle_core.training.examples import Example, ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.meter import Meter, append_line, cut_after
@@ -68,7 +69,7 @@ def train(
         manifest: what every checkpoint says; step and progress are filled in here.
         model_config: YAML kept with each checkpoint.
         resume: continue from the newest checkpoint of `run`.
-        observers: told of start, logged steps, checkpoints and the end.
+        observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
         ready: called once everything is loaded, before the first step; nothing is written to the run before it.
     """
@@ -98,11 +99,12 @@ def train(
             elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
                 reason = "minutes"
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
-            if saving or step % options.log_every == 0:
+            logged = saving or step % options.log_every == 0
+            if logged:
                 line = meter.line(step, rate)
                 append_line(run.metrics, line)
                 report(line)
-                observers.call("train_step_end", step=step, metrics=line)
+            observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
                 state = replace(manifest, step=step, progress=progress(stream, accelerator))
                 path = save_checkpoint(
@@ -200,7 +202,7 @@ def restore(
     wanted: Manifest,
     accelerator: Accelerator,
 ) -> int:
-    """Continue from the newest checkpoint of the run; returns its step.
+    """Continue from the newest checkpoint of the run; returns its step. Warns of plugins of another version.
 
     Raises:
         UserError: a damaged checkpoint, or one of another shape, other data or other codes than `wanted`.
@@ -208,6 +210,8 @@ def restore(
     checkpoint = run.latest()
     manifest = read_manifest(checkpoint)
     refuse_other_data(manifest, wanted, checkpoint)
+    for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
+        warn(line)
     try:
         model.load_state_dict(read_tensors(checkpoint, "model"))
     except RuntimeError as error:

@@ -14,7 +14,7 @@ from valle_core.assemble.model import ModelFacts, build_codec, build_model
 from valle_core.assemble.part import build
 from valle_core.assemble.schema import model_part
 from valle_core.checkpoint.folder import RunFolder
-from valle_core.checkpoint.manifest import Manifest, PluginIdentity
+from valle_core.checkpoint.manifest import Manifest
 from valle_core.codes.identity import require_same
 from valle_core.config.save import save, to_yaml
 from valle_core.config.schema import Resolved
@@ -24,6 +24,7 @@ from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
+from valle_core.registry.identity import identity_of
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
@@ -127,17 +128,8 @@ def _check_codec(
 
 
 def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Selected, ...]]) -> Manifest:
-    plugins = tuple(
-        PluginIdentity(
-            kind=plugin.kind,
-            name=plugin.name,
-            distribution=plugin.entry.distribution,
-            version=plugin.entry.version,
-            api=plugin.spec.api,
-        )
-        for slot in ("arch", "attention", "rewrite", "task")
-        for plugin in selected.get(slot, ())
-    )
+    recorded = ("arch", "attention", "rewrite", "task")
+    plugins = tuple(identity_of(plugin) for slot in recorded for plugin in selected.get(slot, ()))
     return Manifest(
         step=0,
         codec=dataset.codec,
@@ -145,5 +137,5 @@ def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Se
         symbols=tuple(dataset.symbols.symbols),
         languages=tuple(dataset.languages),
         tasks=tuple(part.name for part in resolved.parts["task"]),
-        plugins=plugins,
+        plugins=(*plugins, *dataset.manifest.plugins),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import typer
 
@@ -12,6 +13,13 @@ from valle_core.plugin import UserError
 
 INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What was given beside the command; a Typer command finds it as `typer.Context.obj`."""
+
+    safe: bool
 
 
 def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
@@ -24,7 +32,7 @@ def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None
         with warnings.catch_warnings():
             # Two plugins of one chain may share an option's name; each shows it in its own panel.
             warnings.filterwarnings("ignore", message="The parameter .* is used more than once")
-            result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False)
+            result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False, obj=Flags(safe=safe))
     except typer.Exit as error:
         return error.exit_code
     except typer.Abort as error:

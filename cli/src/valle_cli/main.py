@@ -36,8 +36,8 @@ def run(argv: Sequence[str]) -> int:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     except UserError as error:
         return _complain(str(error), 2, debug=debug)
-    except KeyboardInterrupt:
-        return _complain("interrupted", 130, debug=debug)
+    except KeyboardInterrupt as error:
+        return _complain(f"interrupted {error}".strip(), 130, debug=debug)
     except BrokenPipeError:
         # The reader of our output went away; what is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,6 +23,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(epilog=epilog(["valle bench decode --quick", "valle bench decode --out benchmarks/results"]))
 def decode(
+    context: typer.Context,
     *,
     quick: Annotated[bool, typer.Option("--quick", help="short answers, nothing compiled: a look only")] = False,
     force: Annotated[bool, typer.Option("--force", help="measure although others use the machine")] = False,
@@ -42,7 +43,7 @@ def decode(
 
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file. Name a folder")
-    cases = cases_of(open_observers(Registry.open()), "decode")
+    cases = cases_of(open_observers(Registry.open(safe=context.obj.safe)), "decode")
     facts = {**describe(force=force), **provenance(["torch", "transformers", "numba"]), "quick": quick}
     rows: list[dict[str, Any]] = []
     for case in cases:

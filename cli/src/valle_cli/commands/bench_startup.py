@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from valle_cli.broken_plugins import write_broken
 from valle_cli.compose import epilog
 from valle_cli.machine import describe, provenance
 from valle_core.plugin import UserError
@@ -29,7 +32,8 @@ def startup(
 ) -> None:
     """Measure the wall time of `valle --help` and `valle list-plugins` beside `python -c pass`, in one run."""
     machine = {**describe(force=force), **provenance(())}
-    times = measure(commands(), runs)
+    with tempfile.TemporaryDirectory() as folder:
+        times = measure({**commands(), **commands_beside_broken(Path(folder))}, runs)
     bare = min(times["python -c pass"])
     rows = [
         {
@@ -44,11 +48,11 @@ def startup(
     if as_json:
         typer.echo(json.dumps({"machine": machine, "runs": runs, "limit_ms": LIMIT_MS, "rows": rows}, indent=1))
         return
-    typer.echo(f"{'command':<28}{'best':>9}{'median':>9}{'x bare':>8}  under {LIMIT_MS:.0f} ms")
+    typer.echo(f"{'command':<40}{'best':>9}{'median':>9}{'x bare':>8}  under {LIMIT_MS:.0f} ms")
     for row in rows:
         verdict = "yes" if row["within_limit"] else "NO"
         best, median = f"{row['best_ms']:.1f} ms", f"{row['median_ms']:.1f} ms"
-        typer.echo(f"{row['command']:<28}{best:>9}{median:>9}{row['ratio_to_bare']:>8.2f}  {verdict}")
+        typer.echo(f"{row['command']:<40}{best:>9}{median:>9}{row['ratio_to_bare']:>8.2f}  {verdict}")
     typer.echo(f"best of {runs}; {machine['cores']} cores, {machine['cores_in_use_by_others']} in use by others")
 
 
@@ -62,6 +66,17 @@ def commands() -> dict[str, list[str]]:
         "valle --help": [str(script), "--help"],
         "valle list-plugins": [str(script), "list-plugins"],
         "valle list-plugins --json": [str(script), "list-plugins", "--json"],
+    }
+
+
+def commands_beside_broken(folder: Path) -> dict[str, list[str]]:
+    """The same with plugins on the path that are broken on purpose, but for the one that is slow on purpose."""
+    count = write_broken(folder, slow=False)
+    script = Path(sysconfig.get_path("scripts")) / "valle"
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    return {
+        f"{command} ({count} broken plugins)": ["env", f"PYTHONPATH={path}", str(script), command.split()[1]]
+        for command in ("valle --help", "valle list-plugins")
     }
 
 

@@ -20,6 +20,7 @@ LEVELS = 4
 
 @app.command(epilog=epilog(["valle demo", "valle demo --out demo --minutes 4 --json"]))
 def demo(
+    context: typer.Context,
     *,
     out: Annotated[Path, typer.Option(help="folder of everything it makes; run again to go on")] = Path("demo"),
     minutes: Annotated[float, typer.Option(min=0.05, max=60, help="training stops after this long")] = 4.8,
@@ -35,20 +36,21 @@ def demo(
     from valle_cli.demo_report import check, show
     from valle_core.evaluation.sentences import demo_prompts, demo_sentences
 
+    flags = ["--safe"] if context.obj.safe else []
     out.mkdir(parents=True, exist_ok=True)
     script, prompts = out / "sentences.txt", out / "prompts.txt"
     script.write_text("\n".join(demo_sentences()) + "\n", encoding="utf-8")
     prompts.write_text("\n".join(demo_prompts()) + "\n", encoding="utf-8")
     if not (out / "corpus" / "corpus.json").exists():
         speakers = [word for voice in VOICES for word in ("--speaker", voice)]
-        say("corpus", "--out", out / "corpus", *speakers, "--script", script, "--held-out-script", prompts)
-    say("prepare", out / "corpus", "--out", out / "data", "--held-out-fraction", 0)
-    train(out / "run", out / "data", steps=steps, minutes=minutes, seed=seed)
-    train(out / "untrained", out / "data", steps=1, minutes=minutes, seed=seed + 1, lr=0.0)
+        say("corpus", *flags, "--out", out / "corpus", *speakers, "--script", script, "--held-out-script", prompts)
+    say("prepare", *flags, out / "corpus", "--out", out / "data", "--held-out-fraction", 0)
+    train(out / "run", out / "data", *flags, steps=steps, minutes=minutes, seed=seed)
+    train(out / "untrained", out / "data", *flags, steps=1, minutes=minutes, seed=seed + 1, lr=0.0)
     prompt = out / "corpus" / "held-out" / VOICES[0] / "0000.wav"
     sentence = demo_sentences()[seed % len(demo_sentences())]
     say(
-        "synth", sentence, "--prompt", prompt, "--model", out / "run", "--out", out / "speech.wav",
+        "synth", *flags, sentence, "--prompt", prompt, "--model", out / "run", "--out", out / "speech.wav",
         "--seed", seed, "--max-duration", 4, *SAMPLERS,
     )  # fmt: skip
     report = check(out, sentence=sentence, prompt=prompt, voice=VOICES[0], samplers=SAMPLERS, seed=seed, levels=LEVELS)
@@ -64,7 +66,7 @@ SAMPLERS = ("--sampler", "top_p", "--sampler.p", "0.8", "--sampler", "sample")
 """A little narrower than the default of `valle synth`: what a small model is unsure of is seldom right."""
 
 
-def train(run: Path, data: Path, *, steps: int, minutes: float, seed: int, lr: float = 2e-3) -> None:
+def train(run: Path, data: Path, *flags: str, steps: int, minutes: float, seed: int, lr: float = 2e-3) -> None:
     """Train, or go on where an interrupted demo stopped."""
     from valle_core.checkpoint.folder import RunFolder, read_manifest
 
@@ -82,7 +84,7 @@ def train(run: Path, data: Path, *, steps: int, minutes: float, seed: int, lr: f
     if done and read_manifest(RunFolder(run).latest()).step >= steps:
         typer.echo(f"{run} is trained already")
         return
-    say("train", *words, *(["--resume"] if done else []))
+    say("train", *flags, *words, *(["--resume"] if done else []))
 
 
 def say(*words: object) -> None:

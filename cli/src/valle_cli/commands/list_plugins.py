@@ -48,7 +48,7 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     if options.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
-        _print_table(rows)
+        print_table(rows)
     return 0
 
 
@@ -71,7 +71,8 @@ def as_row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _print_table(rows: list[dict[str, object]]) -> None:
+def print_table(rows: list[dict[str, object]]) -> None:
+    """The rows as columns, with summary or reason and mend behind; warnings go to stderr."""
     columns = ("kind", "name", "version", "distribution", "status")
     cells = [columns, *(tuple(str(row[column]) or "-" for column in columns) for row in rows)]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
@@ -86,5 +87,5 @@ def _print_table(rows: list[dict[str, object]]) -> None:
 
 def _note(row: dict[str, object]) -> str:
     if row["status"] == "ok":
-        return str(row["summary"])
+        return " ".join(str(row["summary"]).split())
     return f"{row['why']} -> {row['mend']}" if row["mend"] else str(row["why"])

@@ -39,6 +39,7 @@ def prepare(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.preparation.prepare import prepare as prepare_dataset
+    from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["prepare"]
@@ -57,6 +58,7 @@ def prepare(
             codec=codec,
             frontend=frontend,
             frontend_name=setup.resolved.part("frontend").name,
+            plugins=tuple(identity_of(selected[slot][0]) for slot in ("codec", "frontend")),
             device=target,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
         )

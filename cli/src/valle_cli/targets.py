@@ -1,0 +1,109 @@
+"""From what the user calls a plugin to the distribution that an installer knows."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from valle_core.plugin import UserError
+from valle_core.registry.installed import Installed
+from valle_core.registry.known import KNOWN
+from valle_core.registry.scan import normalise
+
+OURS = ("valle-core", "valle")
+"""What every plugin stands on; never removed by `valle` itself."""
+
+_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*(?<![._-]))(\[[A-Za-z0-9._,\s-]*\])?\s*((?:[=<>!~]=?=?).+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to hand to an installer.
+
+    Attributes:
+        requirement: as pip reads it.
+        distribution: name in the form that compares, or "" where only the installer can tell.
+    """
+
+    requirement: str
+    distribution: str
+
+
+def to_install(word: str, there: Sequence[Installed]) -> Target:
+    """`mamba`, `valle-mamba==0.1.0`, `./acme-thing`, `thing-1.0-py3-none-any.whl` or an address.
+
+    The name of a plugin means its distribution; a name that no plugin has is handed on as a distribution.
+
+    Raises:
+        UserError: a path where nothing is, a name that several distributions provide, or no name at all.
+    """
+    if "://" in word:
+        name, at, _ = word.partition("@")
+        return Target(word, normalise(name.strip()) if at and "://" not in name else "")
+    if os.sep in word or word.startswith(".") or word.endswith((".whl", ".tar.gz", ".zip")):
+        return _path(Path(word))
+    match = _NAME.match(word.partition(":")[0] if ":" in word else word)
+    if match is None:
+        raise UserError(f"'{word}' names no plugin, distribution, folder or wheel. Try: valle plugins install mamba")
+    name, extras, version = match[1], match[2] or "", match[3] or ""
+    home = name if ":" in word else _home(name, there, "install") or name
+    return Target(f"{home}{extras}{version}", normalise(home))
+
+
+def to_uninstall(word: str, there: Sequence[Installed]) -> Installed:
+    """The installed distribution meant by `mamba`, `valle-mamba` or `valle-mamba:mamba`; looks at metadata only.
+
+    Raises:
+        UserError: it is not installed, announces no plugin, is part of valle itself, or is not the only one.
+    """
+    home = _home(word.partition(":")[0], there, "uninstall") or word.partition(":")[0]
+    key = normalise(home)
+    if key in OURS:
+        raise UserError(f"{key} is valle itself, which every plugin needs. To remove it use pip: pip uninstall {key}")
+    for found in there:
+        if found.key == key:
+            if found.announced or key in KNOWN:
+                return found
+            raise UserError(f"{found.name} {found.version} announces no plugin. To remove it use pip itself")
+    if key in KNOWN:
+        raise UserError(f"{key} is not installed, so there is nothing to remove")
+    names = {entry.name for found in there for entry in found.announced}
+    near = difflib.get_close_matches(word, [*names, *(found.name for found in there if found.announced)], n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise UserError(f"no installed plugin or distribution is called '{word}'.{hint} See: valle list-plugins")
+
+
+def _home(name: str, there: Sequence[Installed], action: str) -> str:
+    """The distribution behind the name of a plugin, "" where none has it. A distribution's own name comes first."""
+    if normalise(name) in KNOWN or any(found.announced and found.key == normalise(name) for found in there):
+        return name
+    homes = {found.key: found.name for found in there for entry in found.announced if entry.name == name}
+    if not homes:
+        homes = {home: home for home, kinds in KNOWN.items() if any(name in names for names in kinds.values())}
+    if len(homes) > 1:
+        owners = " and ".join(sorted(homes.values()))
+        pick = sorted(homes.values())[0]
+        raise UserError(f"'{name}' is provided by {owners}. Choose one: valle plugins {action} {pick}")
+    return next(iter(homes.values()), "")
+
+
+def _path(path: Path) -> Target:
+    if not path.exists():
+        raise UserError(f"there is no {path}. Give a folder with a pyproject.toml, a wheel, or the name of a plugin")
+    if path.suffix == ".whl":
+        return Target(str(path), normalise(path.name.partition("-")[0]))
+    name = ""
+    if path.is_dir():
+        try:
+            name = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+        except FileNotFoundError:
+            if not (path / "setup.py").exists():
+                raise UserError(f"{path} has no pyproject.toml, so it is no distribution") from None
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # the installer says what is wrong with it
+    return Target(str(path), normalise(name) if isinstance(name, str) else "")

@@ -1,0 +1,257 @@
+"""`valle plugins install` and `uninstall`: what they hand to pip or uv, and one real installation.
+
+Most tests record the command line instead of running it; they say nothing about pip. The slow one runs the real pip.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+from valle_cli import installer
+from valle_cli.commands import plugins_install
+
+SPEC = """
+from valle_core.plugin import PluginSpec
+SPEC = PluginSpec(kind="sampler", name="softcap", api=1, summary="Squeezes", factory="acme_softcap:x", options="a:b")
+"""
+PIP = [sys.executable, "-m", "pip"]
+
+
+@pytest.fixture
+def ran(monkeypatch) -> list[list[str]]:
+    """The command lines that would have been run."""
+    commands: list[list[str]] = []
+
+    def run(command, **settings):
+        commands.append(list(command))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(installer.subprocess, "run", run)
+    monkeypatch.setattr(plugins_install, "_listed", lambda *, safe: [])
+    return commands
+
+
+def without_pip(monkeypatch, tmp_path, *, uv: bool) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        installer.importlib.util, "find_spec", lambda name: None if name in ("pip", "uv") else find(name)
+    )
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if uv:
+        (tmp_path / "uv").write_text("#!/bin/sh\n")
+        (tmp_path / "uv").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("words", "requirements"),
+    [
+        (["mamba"], ["valle-mamba"]),
+        (["mamba2", "mamba"], ["valle-mamba"]),
+        (["mamba==0.1.0"], ["valle-mamba==0.1.0"]),
+        (["mamba[kernels]>=0.1,<2"], ["valle-mamba[kernels]>=0.1,<2"]),
+        (["valle-retnet"], ["valle-retnet"]),
+        (["corpus"], ["valle-espeak"]),
+        (["somebodys-plugin"], ["somebodys-plugin"]),
+        (["acme:softcap"], ["acme"]),
+        (["git+https://example.org/x.git"], ["git+https://example.org/x.git"]),
+    ],
+)
+def test_names_of_plugins_become_distributions(valle, ran, words, requirements):
+    assert valle("plugins", "install", *words)[0] == 0
+    assert ran == [[*PIP, "install", "--disable-pip-version-check", *requirements]]
+
+
+def test_folders_and_wheels_are_handed_on_and_what_follows_two_dashes_too(valle, ran, tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "acme"\n')
+    wheel = tmp_path / "acme-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"")
+    valle("plugins", "install", "--editable", str(tmp_path), "--upgrade", "--", "--no-deps", "--safe")
+    valle("plugins", "install", str(wheel))
+    start = [*PIP, "install", "--disable-pip-version-check"]
+    assert ran == [[*start, "--upgrade", "--no-deps", "--safe", "--editable", str(tmp_path)], [*start, str(wheel)]]
+
+
+def test_the_name_of_an_installed_plugin_means_its_distribution(valle, ran, install):
+    install("acme-caps", {"valle.sampler": {"softcap": "acme_caps:SPEC"}}, acme_caps=SPEC)
+    valle("plugins", "install", "-U", "softcap")
+    assert ran[0][-2:] == ["--upgrade", "acme-caps"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["./nowhere"], "there is no nowhere. Give a folder"),
+        (["~x"], "'~x' names no plugin"),
+        (["--index", "x", "mamba"], "valle plugins install: unrecognized arguments: --index"),
+        ([], "valle plugins install: the following arguments are required: NAME"),
+    ],
+)
+def test_what_cannot_be_installed_is_one_line_and_nothing_runs(valle, ran, words, said):
+    code, out, err = valle("plugins", "install", *words)
+    assert (code, out, ran) == (2, "", [])
+    assert err.startswith(f"error: {said}")
+    assert err.count("\n") == 1
+
+
+def test_uv_is_used_where_pip_is_absent(valle, ran, monkeypatch, tmp_path, install):
+    install("acme", {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
+    without_pip(monkeypatch, tmp_path, uv=True)
+    valle("plugins", "install", "mamba")
+    assert ran.pop() == [str(tmp_path / "uv"), "pip", "install", "--python", sys.executable, "valle-mamba"]
+    valle("plugins", "uninstall", "softcap", "--yes")
+    assert ran.pop() == [str(tmp_path / "uv"), "pip", "uninstall", "--python", sys.executable, "acme"]
+
+
+def test_neither_pip_nor_uv_is_one_line(valle, ran, monkeypatch, tmp_path):
+    without_pip(monkeypatch, tmp_path, uv=False)
+    code, out, err = valle("plugins", "install", "mamba")
+    assert (code, out, ran) == (2, "", [])
+    assert err.startswith("error: neither pip nor uv is there to change this installation")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("action", ["install", "uninstall"])
+def test_a_dry_run_shows_the_command_and_runs_nothing(valle, ran, install, action):
+    install("acme", {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
+    code, out, _ = valle("plugins", action, "softcap", "--dry-run")
+    assert (code, ran) == (0, [])
+    assert f"-m pip {action} --disable-pip-version-check" in out.splitlines()[-1]
+    assert out.splitlines()[-1].endswith(" acme")
+
+
+def test_a_broken_and_a_disabled_plugin_can_be_removed_and_nothing_of_it_is_imported(
+    valle, ran, install, monkeypatch, tmp_path
+):
+    trace = tmp_path / "imported"
+    install("acme", {"valle.sampler": {"softcap": "acme_trace:SPEC"}}, acme_trace=f"open({str(trace)!r}, 'w')")
+    monkeypatch.setenv("VALLE_DISABLE_PLUGINS", "softcap")
+    monkeypatch.setattr("valle_cli.commands.plugins_uninstall.installed", Once())
+    code, out, _ = valle("--safe", "plugins", "uninstall", "acme:softcap", "--yes")
+    assert code == 0
+    assert out.startswith("acme 1.0 goes, and with it sampler 'softcap'\n$ ")
+    assert ran == [[*PIP, "uninstall", "--disable-pip-version-check", "--yes", "acme"]]
+    assert not trace.exists()
+
+
+class Once:
+    """What is installed, the first time; nothing of it afterwards, as after a real uninstall."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self):
+        from valle_core.registry.installed import installed
+
+        before, self.asked = self.asked, True
+        return iter(()) if before else installed()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("valle-core", "valle-core is valle itself"),
+        ("valle", "valle is valle itself"),
+        ("Valle_Core", "valle-core is valle itself"),
+        ("numpy", "numpy 2"),
+        ("mamba", "valle-mamba is not installed, so there is nothing to remove"),
+        ("gredy", "no installed plugin or distribution is called 'gredy'. Did you mean 'greedy'?"),
+        ("softcap", "'softcap' is provided by acme-one and acme-two. Choose one: valle plugins uninstall acme-one"),
+    ],
+)
+def test_what_may_not_or_cannot_go_is_one_line(valle, ran, install, name, said):
+    for owner in ("acme-one", "acme-two"):
+        install(owner, {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
+    code, out, err = valle("plugins", "uninstall", name, "--yes")
+    assert (code, out, ran) == (2, "", [])
+    assert err.startswith(f"error: {said}")
+    assert err.count("\n") == 1
+
+
+def test_where_nobody_can_be_asked_removing_needs_yes(valle, ran, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    code, _, err = valle("plugins", "uninstall", "greedy")
+    assert (code, ran) == (2, [])
+    assert "nobody can be asked. Add --yes" in err
+
+
+@pytest.mark.parametrize("action", ["install", "uninstall"])
+def test_at_a_terminal_a_no_changes_nothing(valle, ran, monkeypatch, action):
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr("builtins.input", lambda prompt: "n")
+    code, out, _ = valle("plugins", action, "greedy")
+    assert (code, ran) == (1, [])
+    assert out.endswith("nothing was changed\n")
+
+
+def test_a_failing_installer_is_one_line_with_its_code(valle, monkeypatch):
+    failed = subprocess.CompletedProcess([], 7)
+    monkeypatch.setattr(installer.subprocess, "run", lambda command, **settings: failed)
+    code, _, err = valle("plugins", "install", "mamba")
+    assert code == 2
+    assert err.endswith("ended with exit code 7; what it says is above\n")
+
+
+PYPROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "acme-softcap"
+version = "0.3"
+[project.entry-points."valle.sampler"]
+softcap = "acme_softcap:SPEC"
+[tool.hatch.build.targets.wheel]
+packages = ["acme_softcap"]
+"""
+
+
+@pytest.mark.slow
+def test_the_real_pip_installs_a_folder_and_removes_it_though_it_is_broken(tmp_path):
+    python = scratch_python(tmp_path / "scratch")
+    source = tmp_path / "source"
+    (source / "acme_softcap").mkdir(parents=True)
+    (source / "pyproject.toml").write_text(PYPROJECT)
+    (source / "acme_softcap" / "__init__.py").write_text(SPEC)
+    valle = [str(python), "-m", "valle_cli", "plugins"]
+    offline = ["--", "--no-deps", "--no-build-isolation", "--no-index"]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*valle, *words], capture_output=True, text=True, cwd=tmp_path, stdin=subprocess.DEVNULL)
+
+    done = run("install", str(source), *offline)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[:5] == ["sampler", "softcap", "0.3", "acme-softcap", "ok"]
+    (info,) = (tmp_path / "scratch").rglob("acme_softcap-0.3.dist-info")
+    (info.parent / "acme_softcap" / "__init__.py").write_text("raise RuntimeError('broken')")
+    listed = subprocess.run([*valle[:-1], "list-plugins", "--json"], capture_output=True, text=True, check=True)
+    assert {row["name"]: row["status"] for row in json.loads(listed.stdout)}["softcap"] == "broken"
+    done = run("uninstall", "softcap", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not info.exists()
+    assert run("uninstall", "softcap", "--yes").returncode == 2
+    done = run("install", "--editable", str(source), *offline)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[1:5] == ["softcap", "0.3", "acme-softcap", "ok"]
+
+
+def scratch_python(folder: Path) -> Path:
+    """A new environment with its own pip that sees what this one has, by a path file."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    found = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    here = [
+        path for path in sys.path if path.endswith(("site-packages", "/src")) or (Path(path) / "valle_core").is_dir()
+    ]
+    assert sysconfig.get_path("purelib") in here
+    (Path(found.stdout.strip()) / "host.pth").write_text("\n".join(here) + "\n")
+    return python

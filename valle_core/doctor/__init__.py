@@ -1,0 +1,1 @@
+"""Looks over an installation: metadata, specs, hooks, defaults and the machine."""
