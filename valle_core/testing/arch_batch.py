@@ -10,10 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
+from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 
-Build = Callable[[], Backbone]
-"""Makes a small float32 backbone (rows of 24 positions must fit) on the device to test; may use dropout."""
+Build = Callable[..., Backbone]
+"""Makes a small backbone (rows of 24 positions must fit) on the device to test; may use dropout. It is float32, or
+float64 where states are rounded inside: there a difference in the last place may become a whole step.
+Keywords are options to change, for checks of what an option does:
+`lambda **changes: build(Options(**SMALL | changes), attention=RuleKernel())`.
+"""
 
 TOLERANCE = 1e-5
 """Largest difference of finished float32 states."""
@@ -57,17 +62,23 @@ def device_of(backbone: Backbone) -> torch.device:
     return next(backbone.parameters()).device
 
 
+def dtype_of(backbone: Backbone) -> torch.dtype:
+    """What its parameters are in."""
+    assert isinstance(backbone, nn.Module)
+    return next(backbone.parameters()).dtype
+
+
 def batch(backbone: Backbone, lengths: list[int], prefix: list[int] | None = None, *, T: int | None = None) -> Batch:
-    """Noise of these lengths; causal rows unless `prefix` says otherwise."""
+    """Noise of these lengths in the backbone's dtype; causal rows unless `prefix` says otherwise."""
     B, T = len(lengths), max(lengths) if T is None else T
-    device = device_of(backbone)
+    device, dtype = device_of(backbone), dtype_of(backbone)
     random = torch.Generator().manual_seed(B * 101 + T)
     return Batch(
-        x=torch.randn(B, T, backbone.d_model, generator=random).to(device),
+        x=torch.randn(B, T, backbone.d_model, generator=random).to(device, dtype),
         lengths=torch.tensor(lengths, device=device),
         prefix=torch.tensor(prefix or [0] * B, device=device),
         positions=torch.arange(T, device=device).expand(B, T),
-        condition=torch.randn(B, backbone.d_model, generator=random).to(device),
+        condition=torch.randn(B, backbone.d_model, generator=random).to(device, dtype),
     )
 
 
@@ -91,6 +102,15 @@ def alone(backbone: Backbone, rows: Batch, b: int, length: int | None = None) ->
     )
     out = backbone(rows.x[b : b + 1, :n], mask, rows.positions[b : b + 1, :n], condition=rows.condition[b : b + 1])
     return backbone.finish(out.h)[0]
+
+
+def refused(call: Callable[[], object]) -> bool:
+    """Whether it raises `UserError`; anything else it raises passes through."""
+    try:
+        call()
+    except UserError:
+        return True
+    return False
 
 
 def close(found: Tensor, wanted: Tensor, what: str, tolerance: float = TOLERANCE) -> None:

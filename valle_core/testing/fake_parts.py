@@ -55,6 +55,7 @@ class FakeTask:
     """Says a text in the voice of a random piece of another utterance."""
 
     output = "codes"
+    continues = False
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         others = list(pool.other(utterance.speaker, utterance.id))
