@@ -15,7 +15,7 @@ from unittest import SkipTest
 import torch
 from torch import nn
 
-from valle_core.testing.arch_batch import Build, alone, batch, close, device_of, finished, ready, refused
+from valle_core.testing.arch_batch import Build, alone, batch, close, device_of, finished, ready, refused, weighed
 from valle_core.testing.arch_cache import CACHE_CHECKS
 from valle_core.testing.arch_cached_rows import CACHED_ROW_CHECKS
 from valle_core.testing.arch_declared import DECLARED_CHECKS, orders_by_positions
@@ -77,7 +77,7 @@ def keeps_padding_out(build: Build) -> None:
     padding = torch.arange(12, device=rows.x.device) >= rows.lengths[:, None]
     x = rows.x.clone().requires_grad_()
     first = finished(backbone, replace(rows, x=x))
-    first[~padding].square().sum().backward()
+    weighed(first.masked_fill(padding[..., None], 0.0)).backward()
     assert x.grad is not None
     assert not x.grad[padding].any(), "padding receives a gradient"
     second = finished(backbone, replace(rows, x=rows.x.masked_fill(padding[..., None], 1e3)))
@@ -94,8 +94,8 @@ def equals_rows_one_by_one(build: Build) -> None:
     for b, length in enumerate(rows.lengths.tolist()):
         wanted = alone(backbone, replace(rows, x=apart), b)
         close(found[b, :length], wanted, f"row {b} of a mixed batch")
-        found[b, :length].square().sum().backward(retain_graph=True)
-        wanted.square().sum().backward()
+        weighed(found[b, :length]).backward(retain_graph=True)
+        weighed(wanted).backward()
     assert together.grad is not None
     assert apart.grad is not None
     close(together.grad, apart.grad, "gradient of a mixed batch", tolerance=2e-4)
@@ -125,7 +125,7 @@ def takes_empty_rows(build: Build) -> None:
         found = finished(backbone, replace(rows, x=x))
         assert bool(found.isfinite().all()), "an empty row gives NaN"
         close(found[0], alone(backbone, rows, 0), "the row beside an empty one")
-        found.square().sum().backward()
+        weighed(found).backward()
         assert x.grad is not None
         assert bool(x.grad.isfinite().all()), "an empty row gives a NaN gradient"
 

@@ -44,7 +44,7 @@ def states_what_its_cache_holds(build: Build) -> None:
 def caches_share_nothing(build: Build) -> None:
     """Two caches of one backbone, fed in turns."""
     backbone = ready(build)
-    one, two = (Decoding(backbone, batch(backbone, lengths)) for lengths in ([12, 9], [11, 12]))
+    one, two = (Decoding(backbone, batch(backbone, lengths)) for lengths in ([12, 9], [10, 11]))
     one.feed([6, 4])
     two.feed([3, 7])
     for _ in range(3):
@@ -89,8 +89,11 @@ def keeps_no_hold_of_what_it_was_given(build: Build) -> None:
         given = [x, lengths, start, torch.zeros_like(start), place, now.condition.clone()]
         mask = SequenceMask(lengths=lengths, prefix=given[3], query_start=start, form="causal")
         backbone(x, mask, place, condition=given[5], cache=decoding.cache)
+        wanted = lengths.tolist()
         for tensor in given:
             tensor.fill_(3)
+        held = decoding.cache.lengths.tolist()
+        assert held == wanted, f"lengths became {held} when the caller wrote to its mask, they were {wanted}"
 
     lent([4, 4, 4])
     decoding.feed([1, 1, 1])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
 from valle_core.plugin import PluginSpec, UserError
-from valle_core.testing.arch_batch import Build, batch, close, device_of, finished, ready, refused
+from valle_core.testing.arch_batch import Build, batch, close, device_of, finished, ready, refused, weighed
 from valle_core.testing.arch_cache import Decoding
 from valle_core.testing.contract import contract
 from valle_core.types import SequenceMask
@@ -78,7 +78,7 @@ def checkpoints_without_a_difference(build: Build, spec: PluginSpec) -> None:
     again, less = _step(ready(lambda: build(gradient_checkpointing=True), training=True))
     assert plain.keys() == again.keys(), "with gradient_checkpointing other parameters get a gradient"
     for name, wanted in plain.items():
-        close(again[name], wanted, f"with gradient_checkpointing, {name}")
+        close(again[name], wanted, f"with gradient_checkpointing, {name}", tolerance=1e-4)
     assert less < kept, f"with gradient_checkpointing {less} bytes are kept for the backward pass, without it {kept}"
 
 
@@ -173,7 +173,7 @@ def _step(backbone: Backbone) -> tuple[dict[str, Tensor], int]:
     torch.manual_seed(6)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         states = finished(backbone, rows)
-    states.square().mean().backward()
+    weighed(states).backward()
     grads = {name: parameter.grad for name, parameter in backbone.named_parameters()}
     return {"states": states.detach()} | {f"gradient of {n}": g for n, g in grads.items() if g is not None}, sum(
         kept.values()
