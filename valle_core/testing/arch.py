@@ -36,7 +36,7 @@ def states_its_facts(build: Build) -> None:
     rows = batch(backbone, [7, 4])
     out = backbone(rows.x, rows.mask, rows.positions, condition=rows.condition)
     assert out.h.shape == rows.x.shape, f"h has shape {tuple(out.h.shape)} for x {tuple(rows.x.shape)}"
-    assert out.h.dtype == rows.x.dtype
+    assert out.h.dtype == rows.x.dtype, f"h is {out.h.dtype} for x in {rows.x.dtype}"
     assert backbone.finish(out.h[0]).shape == (7, backbone.d_model), "finish does not take [T, D]"
 
 
@@ -78,7 +78,7 @@ def keeps_padding_out(build: Build) -> None:
     x = rows.x.clone().requires_grad_()
     first = finished(backbone, replace(rows, x=x))
     weighed(first.masked_fill(padding[..., None], 0.0)).backward()
-    assert x.grad is not None
+    assert x.grad is not None, "x gets no gradient"
     assert not x.grad[padding].any(), "padding receives a gradient"
     second = finished(backbone, replace(rows, x=rows.x.masked_fill(padding[..., None], 1e3)))
     close(second[~padding], first[~padding], "padding changed a valid state")
@@ -96,8 +96,8 @@ def equals_rows_one_by_one(build: Build) -> None:
         close(found[b, :length], wanted, f"row {b} of a mixed batch")
         weighed(found[b, :length]).backward(retain_graph=True)
         weighed(wanted).backward()
-    assert together.grad is not None
-    assert apart.grad is not None
+    assert together.grad is not None, "x of a batch gets no gradient"
+    assert apart.grad is not None, "x of a row alone gets no gradient"
     close(together.grad, apart.grad, "gradient of a mixed batch", tolerance=2e-4)
 
 
@@ -126,7 +126,7 @@ def takes_empty_rows(build: Build) -> None:
         assert bool(found.isfinite().all()), "an empty row gives NaN"
         close(found[0], alone(backbone, rows, 0), "the row beside an empty one")
         weighed(found).backward()
-        assert x.grad is not None
+        assert x.grad is not None, "x gets no gradient"
         assert bool(x.grad.isfinite().all()), "an empty row gives a NaN gradient"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest import SkipTest
 
 import torch
 from jaxtyping import Float
@@ -26,7 +27,7 @@ from valle_core.testing.attention_cases import (
     tensors_of,
     visible,
 )
-from valle_core.testing.contract import contract
+from valle_core.testing.contract import contract, without_data
 from valle_core.types import PackedMask, SequenceMask
 
 TOLERANCE = {torch.float32: (2e-5, 1e-4), torch.float16: (4e-3, 2e-2), torch.bfloat16: (3e-2, 1e-1)}
@@ -151,6 +152,24 @@ def gives_the_dtype_it_takes(kernel: AttentionKernel, capabilities: frozenset[st
         assert found.isfinite().all(), f"{case.name}: not finite"
 
 
+@contract("AttentionKernel", "The result is in the dtype of q, on its device.")
+def stays_on_its_device(kernel: AttentionKernel, capabilities: frozenset[str], **where: Any) -> None:
+    """On the device `meta`, where no tensor of another device fits: causal and full rows, chunks and steps."""
+    uniform = [case for case in cases("meta") if not case.needs]
+    refusals: list[SkipTest] = []
+    for case in uniform:
+        q, k, v = inputs_for(case, HEADS // 2, dtype=where.get("dtype", torch.float32), device="meta")
+        try:
+            with without_data():
+                found = kernel(q, k, v, case.mask)
+        except SkipTest as refusal:
+            refusals.append(refusal)
+            continue
+        assert found.device.type == "meta", f"{case.name}: on {found.device} for queries on meta"
+    if len(refusals) == len(uniform):
+        raise refusals[0]
+
+
 @contract("AttentionKernel", "Equal inputs give equal results: nothing is drawn")
 def repeats_itself(kernel: AttentionKernel, capabilities: frozenset[str], **where: Any) -> None:
     """Bit for bit, after all other cases, and no random number is drawn."""
@@ -207,6 +226,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     reads_the_mask_anew,
     refuses_what_it_does_not_declare,
     gives_the_dtype_it_takes,
+    stays_on_its_device,
     repeats_itself,
     takes_no_rows_and_no_keys,
     withstands_large_scores,
