@@ -16,7 +16,7 @@ test: check
 	$(PYTEST) -n 2 --durations=10
 
 test-all: check
-	$(PYTEST) -n 2 --durations=25 -m "slow or not slow"
+	$(PYTEST) -n 2 --durations=25 --planted-table -m "slow or not slow"
 
 check: .venv/.ready
 	$(BIN)/ruff check .

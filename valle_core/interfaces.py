@@ -30,9 +30,11 @@ from valle_core.types import (
 class Cache(Protocol):
     """The decoding state of a batch: keys and values, or a recurrent state.
 
+    Two caches share nothing, nor do rows of one. It keeps hold of no tensor it was given.
+
     Attributes:
         lengths: [B] positions consumed by each row.
-        nbytes: bytes held.
+        nbytes: bytes that its tensors hold.
     """
 
     @property
@@ -42,11 +44,14 @@ class Cache(Protocol):
     def nbytes(self) -> int: ...
 
     def select(self, rows: Int[Tensor, "R"]) -> None:
-        """Keep these rows in this order (repeats allowed); later calls see a batch of R."""
+        """Keep these rows in this order (repeats allowed, and go on apart); later calls see a batch of R."""
         ...
 
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
-        """Forget positions at and past `lengths` (≤ the present ones). Raises `UserError` if it cannot."""
+        """Forget positions at and past `lengths` (≤ the present ones). Raises `UserError` if it cannot.
+
+        The caches of a backbone that declares "rewind" can.
+        """
         ...
 
 
@@ -57,11 +62,24 @@ class Backbone(Protocol):
     Factory: `(options, *, attention: AttentionKernel | None) → Backbone`; `attention` is given when the spec's
     `needs` names it.
 
+    A backbone owes causal, full, mixed and packed masks, a cache and its `select`. Each row gives what it gives
+    alone: NaN in one reaches no other, and one of no length gives no NaN, forward or backward. Nothing it is given is
+    written, nothing is kept between calls, and two backbones share nothing. In eval mode nothing is drawn; in training
+    the random state of torch alone decides what is drawn, and every parameter gets a gradient.
+    What it computes from is in its parameters and buffers, so `state_dict` restores it and `.to()` moves all of it;
+    states are in the dtype of x.
+
+    It may declare "prefix", "window" and "tree" (mask forms), "rewind" (its caches can), "positions" (the order comes
+    from `positions`, not from the places), "checkpointing" (its option `gradient_checkpointing` keeps less for the
+    backward pass and changes neither states nor gradients) and "compile" (`torch.compile` changes no state). Masks it
+    does not declare raise `UserError`.
+
     Attributes:
         d_model: D.
         n_layers: number of layers.
         max_length: largest position + 1, or None for no bound. Longer input raises `UserError`.
-        mask_forms: the forms it takes: "causal", "full", "mixed", "packed", "prefix", "window", "tree".
+        mask_forms: the forms it takes: "causal", "full", "mixed", "packed", "prefix", "window", "tree". With an
+            attention kernel that takes every form, they are those that the spec declares.
     """
 
     @property
@@ -87,7 +105,7 @@ class Backbone(Protocol):
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),
     ) -> BackboneOutput:
-        """Run the layers (all, or the ordered subset `layers`).
+        """Run the layers (all, or the ordered subset `layers`; none gives x back).
 
         With a cache, x holds only new positions, `mask.query_start` equals `cache.lengths`, and the new valid
         positions (mask.lengths − query_start per row) are appended to the cache. Padded positions never
@@ -100,7 +118,7 @@ class Backbone(Protocol):
         ...
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> Cache:
-        """An empty cache for rows of at most `max_length` positions."""
+        """An empty cache for rows of at most `max_length` positions; more raise `UserError`, here and later."""
         ...
 
 
@@ -134,7 +152,11 @@ class AttentionKernel(Protocol):
 
     A kernel owes causal, full and lengths; the core splits mixed rows into groups for one that does not declare
     "mixed". Grouped-query attention by shape: Hk divides H. `scale = None` means 1/√Dh. Queries at or past
-    `lengths` give zeros. The inputs are never written.
+    `lengths` give zeros. The inputs are never written. Forms it does not declare raise `UserError`.
+
+    Keys that no query sees change nothing, and no row reaches another. Equal inputs give equal results: nothing is
+    drawn, nothing kept but what belongs to the same values of a mask. Any strides and any number of rows are taken,
+    scores of any size too. The result is in the dtype of q, on its device.
     """
 
     def __call__(
@@ -167,7 +189,8 @@ class Codec(Protocol):
 
     Equal waveforms give equal codes, equal codes equal waveforms: nothing is drawn, nothing remembered. The inputs
     are never written. Results are on the device of the codec, codes int64, waveforms float32; int32 and int64
-    codes are taken.
+    codes are taken. One that declares "streaming" gives sound before `CodecStream.flush`; "codebooks", that it has
+    them.
 
     Attributes:
         sample_rate: Hz of the waveforms it takes and gives.

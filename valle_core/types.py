@@ -29,7 +29,8 @@ class SequenceMask:
         prefix: keys that every query of the row sees, 0 ≤ prefix ≤ lengths.
         query_start: position of the first query; 0 without a cache, else the row's cached length.
         window: width of a sliding window, or None.
-        tree: parents of draft tokens for speculative decoding, [B, Tq], or None.
+        tree: parents of draft tokens for speculative decoding, [B, Tq] (−1 where the cached positions are), or None.
+            A draft sees the keys before `query_start`, its ancestors and itself.
         form: the promise of the builder about all rows, so that no kernel must read the device to find out:
             "causal" (every prefix is 0), "full" (every prefix is the row's length) or "mixed".
         padded: False promises that every row fills all T positions, so kernels may skip the padding work.

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec
-from valle_core.testing import planted, suite, task
+from valle_core.testing import planted, suite
 from valle_core.testing.fake_parts import FakeTask as Good
 from valle_core.types import TaskInputs
+
+WORDS = frozenset({"codes"})
+SPEC = PluginSpec(kind="task", name="t", api=1, summary="", factory="a:b", options="a:c", capabilities=WORDS)
 
 
 def drawing(change):
@@ -90,6 +93,12 @@ def the_prompt_is_the_target(good, utterance, pool, rng):
 
 def prompt_and_answer_overlap_by_a_frame(good, utterance, pool, rng):
     return replace(good() or return_nothing(), prompt=utterance.codes[:31], response=utterance.codes[30:])
+
+
+def the_prompt_is_the_beginning_of_the_utterance(good, utterance, pool, rng):
+    """As a continuation does, which this task does not say it is."""
+    inputs = good()
+    return inputs and replace(inputs, prompt=utterance.codes[:20], response=utterance.codes[20:])
 
 
 def return_nothing():
@@ -357,6 +366,14 @@ FAULTS = {
     the_pools_codes_are_shifted_in_place: (drawing, "writes_nothing_and_keeps_nothing"),
     symbols_are_written: (drawing, "writes_nothing_and_keeps_nothing"),
     the_answer_is_written: (finishing, "writes_nothing_and_keeps_nothing"),
+    "it says that it continues": (type("Faulty", (Good,), {"continues": True}), "continues_where_it_says"),
+    the_prompt_is_the_beginning_of_the_utterance: (drawing, "continues_where_it_says"),
+    "another output is declared": (
+        Good,
+        "is_what_its_spec_says",
+        replace(SPEC, capabilities=frozenset({"symbols"})),
+    ),
+    "a word is misspelt": (Good, "declares_words_of_its_kind", replace(SPEC, capabilities=frozenset({"code"}))),
     the_answer_loses_its_last_frame: (finishing, "finishes_every_answer"),
     the_answer_has_level_0_alone: (finishing, "finishes_every_answer"),
     the_answer_is_reversed: (finishing, "finishes_every_answer"),
@@ -365,36 +382,19 @@ FAULTS = {
 """Fault → how it is planted, the check that must see it."""
 
 
-CASES = planted.cases(FAULTS)
+CASES = planted.cases("task", FAULTS, spec=SPEC)
 
 
 def test_a_good_task_passes():
-    report = suite.run("task", Good)
+    report = suite.run("task", Good, spec=SPEC)
     assert report.ok, report.table()
-    assert report.count("passed") == len(task.CHECKS)
+    assert report.count("passed") == len(suite.checks_of("task", SPEC))
 
 
 @pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault):
-    build, check = CASES[fault]
-    (outcome,) = suite.run("task", build, only=(check,)).outcomes
-    assert outcome.verdict == "failed"
-
-
-def test_an_output_that_is_not_declared_is_caught():
-    words = frozenset({"symbols"})
-    spec = PluginSpec(kind="task", name="t", api=1, summary="", factory="a:b", options="a:c", capabilities=words)
-    outcome = suite.run("task", Good, spec=spec).outcomes[-1]
-    assert (outcome.check, outcome.verdict) == ("is_what_its_spec_says", "failed")
+def test_a_planted_fault_is_caught(fault, record_property):
+    assert CASES[fault].caught(record_property)
 
 
 def test_every_check_has_a_fault():
-    assert {check for _, check in CASES.values()} == {check.__name__ for check in task.CHECKS}
-
-
-@pytest.mark.slow
-def test_the_table_of_planted_faults(capsys):
-    table, missed = planted.table("task", CASES)
-    with capsys.disabled():
-        print("\n" + table)  # noqa: T201
-    assert not missed
+    assert {fault.check for fault in CASES.values()} == {check.__name__ for check in suite.checks_of("task", SPEC)}

@@ -10,11 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
+from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 
-Build = Callable[[], Backbone]
+Build = Callable[..., Backbone]
 """Makes a small backbone (rows of 24 positions must fit) on the device to test; may use dropout. It is float32, or
-float64 where states are rounded inside: there a difference in the last place may become a whole step."""
+float64 where states are rounded inside: there a difference in the last place may become a whole step.
+Keywords are options to change, for checks of what an option does:
+`lambda **changes: build(Options(**SMALL | changes), attention=RuleKernel())`.
+"""
 
 TOLERANCE = 1e-5
 """Largest difference of finished float32 states."""
@@ -98,6 +102,22 @@ def alone(backbone: Backbone, rows: Batch, b: int, length: int | None = None) ->
     )
     out = backbone(rows.x[b : b + 1, :n], mask, rows.positions[b : b + 1, :n], condition=rows.condition[b : b + 1])
     return backbone.finish(out.h)[0]
+
+
+def weighed(states: Float[Tensor, "*B T D"]) -> Float[Tensor, ""]:
+    """A loss whose gradient is of order one everywhere; the sum of squares of normed states has hardly any."""
+    T, D = states.shape[-2:]
+    place = torch.arange(T, device=states.device)[:, None] * 1.3 + torch.arange(D, device=states.device) * 2.1
+    return (states * place.cos().to(states.dtype)).sum()
+
+
+def refused(call: Callable[[], object]) -> bool:
+    """Whether it raises `UserError`; anything else it raises passes through."""
+    try:
+        call()
+    except UserError:
+        return True
+    return False
 
 
 def close(found: Tensor, wanted: Tensor, what: str, tolerance: float = TOLERANCE) -> None:

@@ -312,13 +312,17 @@ def keeps_device_and_types(build: Build, *, device: str = "cpu") -> None:
 
 
 @contract("PluginSpec", "words of the kind's contract it declares")
-def is_what_its_spec_says(build: Build, spec: PluginSpec) -> None:
-    """Name of the identity; "codebooks" is declared exactly where there are some."""
+def is_what_its_spec_says(build: Build, spec: PluginSpec, *, device: str = "cpu") -> None:
+    """Name of the identity; codebooks are declared exactly where there are some, streaming where sound comes early."""
     codec = build()
     assert codec.identity.name == spec.name, f"identity is of '{codec.identity.name}', the spec of '{spec.name}'"
     has = codec.codebooks is not None
     declared = "codebooks" in spec.capabilities
     assert has == declared, f"codebooks are {'' if has else 'not '}there and {'' if declared else 'not '}declared"
+    if "streaming" in spec.capabilities:
+        codes, _ = codes_of(codec, [frames_for(codec)], device=device)
+        given = codec.stream(1).push(codes).shape[1]
+        assert given, f"streaming is declared and {codes.shape[1]} frames give no sound before the end"
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
@@ -342,4 +346,4 @@ CHECKS: tuple[Callable[..., None], ...] = (
 """Each takes `(build, *, device="cpu")` and raises `AssertionError`."""
 
 SPEC_CHECKS: tuple[Callable[..., None], ...] = (is_what_its_spec_says,)
-"""Each takes `(build, spec)`."""
+"""Each takes `(build, spec, *, device="cpu")`."""

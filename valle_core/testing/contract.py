@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec
+from unittest import SkipTest
+
+from valle_core.plugin import UserError
 
 P = ParamSpec("P")
 
@@ -43,6 +47,27 @@ def contract(owner: str, words: str) -> Callable[[Callable[P, None]], Callable[P
         return tied
 
     return tie
+
+
+MIXED_UP = ("is not on the expected device", "to be on the same device")
+"""What torch says when tensors of two devices meet."""
+
+
+@contextmanager
+def without_data() -> Iterator[None]:
+    """For work on the device `meta`, which tensors of another device do not fit.
+
+    Raises `AssertionError` where two devices meet, `SkipTest` where the work needs data or refuses the device.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise SkipTest(f"it refuses the device meta: {error}") from error
+    except (RuntimeError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        if any(words in reason for words in MIXED_UP):
+            raise AssertionError(f"tensors of two devices meet: {reason}") from error
+        raise SkipTest(f"it cannot run without data: {reason}") from error
 
 
 def sentence_of(check: Callable[..., None]) -> str:

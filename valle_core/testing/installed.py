@@ -9,12 +9,11 @@ from typing import Any
 import torch
 
 from valle_core.assemble.part import build
-from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
-from valle_core.registry.kinds import kind_named
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.testing import suite
+from valle_core.testing.rule_kernel import RuleKernel
 
 SMALL: Mapping[str, Any] = {
     "d_model": 32,
@@ -26,12 +25,15 @@ SMALL: Mapping[str, Any] = {
 }
 """Options of a backbone under test, where it has them under the usual names."""
 
+Given = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""What `suite.run` takes for a plugin: positional and by keyword."""
+
 
 def check_plugin(registry: Registry, kind: str, name: str) -> suite.Report:
     """The report of one plugin.
 
     Args:
-        registry: where it and, for a backbone, its attention kernel are found.
+        registry: where it is found.
         kind: of the plugin.
         name: of the plugin, or `distribution:name`.
 
@@ -39,17 +41,48 @@ def check_plugin(registry: Registry, kind: str, name: str) -> suite.Report:
         UserError: it cannot be selected or built, or runs on no device of this machine.
     """
     selected = registry.select(kind, name)
-    device = _device(selected)
-    if kind == "attention":
-        kernel = _built(selected)()
-        return suite.run(kind, kernel, selected.spec.capabilities, spec=selected.spec, device=device)
-    if kind == "arch":
-        return suite.run(kind, _backbone(registry, selected, device), spec=selected.spec)
-    if kind == "codec":
-        return suite.run(kind, _built(selected, device=torch.device(device)), spec=selected.spec, device=device)
-    if kind in ("sampler", "rewrite"):
-        return suite.run(kind, _built(selected), spec=selected.spec, device=device)
-    return suite.run(kind, _built(selected), spec=selected.spec)
+    given, how = GIVEN.get(kind, _plain)(selected, _device(selected))
+    return suite.run(kind, *given, spec=selected.spec, **how)
+
+
+def _plain(selected: Selected, device: str) -> Given:
+    """A function that builds it from its default options."""
+    return (_built(selected),), {}
+
+
+def _on_device(selected: Selected, device: str) -> Given:
+    """The same, and where the checks' tensors are to be."""
+    return (_built(selected),), {"device": device}
+
+
+def _codec(selected: Selected, device: str) -> Given:
+    return (_built(selected, device=torch.device(device)),), {"device": device}
+
+
+def _kernel(selected: Selected, device: str) -> Given:
+    return (_built(selected)(), selected.spec.capabilities), {"device": device}
+
+
+def _backbone(selected: Selected, device: str) -> Given:
+    """A function that builds it small, with options changed; attention takes every mask form."""
+    attention = RuleKernel() if "attention" in selected.spec.needs else None
+    options = _small(selected.options_type())
+
+    def once(**changes: Any) -> Any:
+        return build(selected, dataclasses.replace(options, **changes), attention=attention).to(device)
+
+    once()
+    return (once,), {}
+
+
+GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
+    "arch": _backbone,
+    "attention": _kernel,
+    "codec": _codec,
+    "sampler": _on_device,
+    "rewrite": _on_device,
+}
+"""How a plugin of a kind is handed to its suite; a kind without a row is built from its options alone."""
 
 
 def _built(selected: Selected, **parts: Any) -> Callable[[], Any]:
@@ -57,20 +90,6 @@ def _built(selected: Selected, **parts: Any) -> Callable[[], Any]:
 
     def once() -> Any:
         return build(selected, selected.options_type()(), **parts)
-
-    once()
-    return once
-
-
-def _backbone(registry: Registry, selected: Selected, device: str) -> Callable[[], Any]:
-    parts: dict[str, Any] = {"attention": None}
-    if "attention" in selected.spec.needs:
-        usual = registry.select("attention", kind_named("attention").usual)
-        parts["attention"] = MixedRows(_built(usual)(), usual.spec.capabilities)
-    options = _small(selected.options_type())
-
-    def once() -> Any:
-        return build(selected, options, **parts).to(device)
 
     once()
     return once

@@ -1,45 +1,58 @@
-"""Shows which checks see which planted faults: a suite is worth what it catches."""
+"""Faults planted in copies of good plugins, and the check that must see each: a suite is worth what it catches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from valle_core.plugin import PluginSpec
 from valle_core.testing import suite
-
-Planted = Mapping[str, tuple[Callable[[], Any], str]]
-"""Name of a fault → a function that builds a plugin with it, and the check that must see it."""
+from valle_core.testing.planted_table import PROPERTY, Row
 
 
-def cases(faults: Mapping[Any, tuple[Any, str]]) -> Planted:
-    """Faults by name. A key is a name, then the value holds the builder; or a function that does something wrong, then
-    the value holds what plants it (None where it is the builder itself)."""
-    named: dict[str, tuple[Callable[[], Any], str]] = {}
-    for fault, (plant, check) in faults.items():
-        if isinstance(fault, str):
-            named[fault] = plant, check
-        else:
-            named[fault.__name__.replace("_", " ")] = (fault if plant is None else plant(fault)), check
-    return named
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One planted fault.
+
+    Attributes:
+        kind: of the plugin.
+        name: what is wrong, in words.
+        check: the check that must see it.
+        given: what `suite.run` takes of the faulty plugin.
+        spec: what the plugin says of itself, where a check compares it.
+    """
+
+    kind: str
+    name: str
+    check: str
+    given: tuple[Any, ...]
+    spec: PluginSpec | None = None
+
+    def caught(self, record: Callable[[str, object], None]) -> bool:
+        """Run its check and note the outcome for the table (`record` is pytest's `record_property`)."""
+        (outcome,) = suite.run(self.kind, *self.given, spec=self.spec, only=(self.check,)).outcomes
+        caught = outcome.verdict == "failed" and bool(outcome.contract)
+        row = Row(kind=self.kind, fault=self.name, check=self.check, caught=caught, found=outcome.found)
+        record(PROPERTY, row.told())
+        return caught
 
 
-def table(kind: str, faults: Planted) -> tuple[str, list[str]]:
-    """Every fault against every check.
+def cases(
+    kind: str, faults: Mapping[Any, tuple[Any, ...]], *more: Any, spec: PluginSpec | None = None
+) -> dict[str, Fault]:
+    """Faults by name.
 
     Args:
-        kind: of what the builders make.
-        faults: the faults and what must see them.
-
-    Returns:
-        A table of one line per fault (its check, yes or NO, the others that see it too), and the faults not caught.
+        kind: of the plugins.
+        faults: what is wrong → (how, check) or (how, check, spec). A key is a name, then `how` is the builder; or a
+            function that does something wrong, then `how` plants it (None where the function is the builder itself).
+        more: what `suite.run` takes beside the builder.
+        spec: for the checks that compare the plugin with it, where a fault brings none.
     """
-    width = max(map(len, faults), default=0)
-    lines, missed = [f"{kind}: {'planted fault':<{width}}  caught  by the check (others that see it too)"], []
-    for name, (build, wanted) in faults.items():
-        found = [outcome.check for outcome in suite.run(kind, build).outcomes if outcome.verdict == "failed"]
-        if wanted not in found:
-            missed.append(name)
-        others = ", ".join(check for check in found if check != wanted)
-        caught = "yes" if wanted in found else "NO "
-        lines.append(f"{kind}: {name:<{width}}  {caught}     {wanted}{f' ({others})' if others else ''}")
-    return "\n".join([*lines, f"{kind}: {len(faults) - len(missed)} of {len(faults)} caught"]), missed
+    named = {}
+    for fault, (plant, check, *own) in faults.items():
+        name = fault if isinstance(fault, str) else fault.__name__.replace("_", " ")
+        build = plant if isinstance(fault, str) else fault if plant is None else plant(fault)
+        named[name] = Fault(kind=kind, name=name, check=check, given=(build, *more), spec=own[0] if own else spec)
+    return named

@@ -238,7 +238,7 @@ KEPT: tuple[Callable[..., None], ...] = tuple(
 
 
 @contract("Rewrite", "leaves parameters to train in each module it replaces; one that does not leaves none.")
-def trains_as_declared(build: Build, spec: PluginSpec) -> None:
+def trains_as_declared(build: Build, spec: PluginSpec, *, device: str = "cpu") -> None:
     """With "trainable" each target has a parameter whose gradient is not zero; without, none has one to train."""
     rewrite = build()
     for make in BACKBONES:

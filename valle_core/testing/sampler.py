@@ -257,7 +257,7 @@ def takes_any_stop_and_any_number_of_tokens(build: Build, *, device: str = "cpu"
 
 
 @contract("PluginSpec", "words of the kind's contract it declares")
-def is_what_its_spec_says(build: Build, spec: PluginSpec) -> None:
+def is_what_its_spec_says(build: Build, spec: PluginSpec, *, device: str = "cpu") -> None:
     """The role is declared: "processor" or "chooser"."""
     role = "processor" if isinstance(build(), Processor) else "chooser"
     declared = sorted(spec.capabilities & {"processor", "chooser"})
@@ -302,4 +302,4 @@ CHECKS: tuple[Callable[..., None], ...] = (
 """Each takes `(build, *, device="cpu")` and raises `AssertionError`."""
 
 SPEC_CHECKS: tuple[Callable[..., None], ...] = (is_what_its_spec_says,)
-"""Each takes `(build, spec)`."""
+"""Each takes `(build, spec, *, device="cpu")`."""

@@ -47,6 +47,21 @@ def states_its_output(build: Build) -> None:
         assert said == task.output, f"a sequence's output is {said!r}, the task's {task.output!r}"
 
 
+@contract("Task", "continues: whether the answer goes on where the prompt ends, so that the text is of both.")
+def continues_where_it_says(build: Build) -> None:
+    """A prompt that the response follows without a gap is drawn where it says so, and nowhere else."""
+    task = build()
+    assert isinstance(task.continues, bool), f"continues is {task.continues!r}"
+    _needs_codes(task)
+    for what, inputs in _examples(task):
+        if len(inputs.prompt):
+            follows = torch.equal(inputs.prompt[-1] + LEVELS, inputs.response[0])
+            assert follows == task.continues, (
+                f"{what}: continues is {task.continues} and the response {'follows' if follows else 'does not follow'} "
+                "the prompt without a gap"
+            )
+
+
 @contract("Task.draw", "is the only source of chance: equal arguments give equal inputs")
 def draws_by_its_rng_alone(build: Build) -> None:
     """Equal seeds give equal inputs in any order, in a second object, under other global seeds, all unused."""
@@ -310,6 +325,7 @@ def _needs_codes(task: Task) -> None:
 
 CHECKS: tuple[Callable[..., None], ...] = (
     states_its_output,
+    continues_where_it_says,
     draws_by_its_rng_alone,
     keeps_the_answer_out_of_the_prompt,
     asks_the_pool_for_others,

@@ -10,7 +10,7 @@ from valle_attention_sdpa import eager, plugin, sdpa
 from valle_attention_sdpa.options import KernelOptions
 
 from valle_core.plugin import UserError
-from valle_core.testing import attention
+from valle_core.testing import attention, suite
 from valle_core.types import SequenceMask
 
 KERNELS = {
@@ -21,10 +21,21 @@ KERNELS = {
 }
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def conformance(name):
+    build, spec = KERNELS[name]
+    return suite.conformance("attention", build(KernelOptions()), spec.capabilities, spec=spec)
+
+
+test_eager_conforms = conformance("eager")
+test_sdpa_conforms = conformance("sdpa")
+test_math_conforms = conformance("math")
+test_flash_conforms = conformance("flash")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
-def test_the_kernel_passes_the_suite(check, name, dtype):
+def test_the_kernel_passes_the_suite_in_16_bits(check, name, dtype):
     build, spec = KERNELS[name]
     check(build(KernelOptions()), spec.capabilities, dtype=dtype)
 

@@ -8,47 +8,27 @@ import pytest
 import torch
 from valle_transformer.factory import build
 from valle_transformer.options import TransformerOptions
+from valle_transformer.plugin import SPEC
 
 from valle_core.plugin import UserError
-from valle_core.testing import arch
+from valle_core.testing import suite
 from valle_core.testing.arch_batch import batch, close, finished, ready
+from valle_core.testing.rule_kernel import RuleKernel
 from valle_core.types import PackedMask, SequenceMask
-
-EVERYTHING = frozenset({"mixed", "prefix", "packed", "window", "tree"})
-
-
-class Dense:
-    """Attention by a dense mask made from the rule itself."""
-
-    capabilities = EVERYTHING
-
-    def __call__(self, q, k, v, mask, *, scale=None):
-        seen = visible(mask, q.shape[2], k.shape[2])[:, None]
-        scores = (q @ k.mT) * (q.shape[-1] ** -0.5 if scale is None else scale)
-        weights = scores.masked_fill(~seen, -1e30).softmax(-1)
-        return (weights @ v).masked_fill(~seen.any(-1, keepdim=True), 0.0)
-
-
-def visible(mask, Tq, Tk):
-    j = torch.arange(Tk)
-    if isinstance(mask, PackedMask):
-        segment = torch.searchsorted(mask.offsets, j, right=True) - 1
-        inside = j < mask.offsets[segment] + mask.prefix[segment]
-        return ((segment[:, None] == segment) & (inside | (j <= j[:, None])))[None]
-    p = (mask.query_start[:, None] + torch.arange(Tq))[..., None]
-    lengths = mask.lengths[:, None, None]
-    return (j < lengths) & (p < lengths) & ((j < mask.prefix[:, None, None]) | (j <= p))
 
 
 def small(**changes):
     options = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24} | changes
-    return build(TransformerOptions(**options), attention=Dense())
+    return build(TransformerOptions(**options), attention=RuleKernel())
 
 
-@pytest.mark.parametrize("adaptive", [False, True], ids=["plain", "adaptive"])
-@pytest.mark.parametrize("check", arch.CHECKS + arch.POSITION_CHECKS, ids=lambda check: check.__name__)
-def test_the_backbone_passes_the_suite(check, adaptive):
-    check(lambda: small(adaptive_norm=adaptive))
+test_the_backbone_conforms = suite.conformance("arch", small, spec=SPEC)
+test_the_adaptive_backbone_conforms = suite.conformance(
+    "arch",
+    lambda **changes: small(adaptive_norm=True, **changes),
+    spec=SPEC,
+    slow=("compiles_without_a_difference",),
+)
 
 
 @pytest.mark.parametrize(
@@ -65,17 +45,6 @@ def test_impossible_sizes_are_refused_before_weights_are_made(changes, message, 
     monkeypatch.setattr(torch.nn, "Linear", lambda *_: pytest.fail("a weight was made"))
     with pytest.raises(UserError, match=message):
         small(**changes)
-
-
-def test_gradient_checkpointing_gives_the_same_gradients():
-    gradients = []
-    for twice in (False, True):
-        backbone = ready(lambda twice=twice: small(gradient_checkpointing=twice, dropout=0.2), training=True)
-        torch.manual_seed(1)
-        finished(backbone, batch(backbone, [9, 5], [0, 5])).square().sum().backward()
-        gradients.append([parameter.grad for parameter in backbone.parameters()])
-    for plain, again in zip(*gradients, strict=True):
-        close(again, plain, "gradient", tolerance=1e-6)
 
 
 def test_gradient_checkpointing_runs_each_layer_again():

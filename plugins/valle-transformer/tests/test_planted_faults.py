@@ -1,4 +1,4 @@
-"""The suite of backbones catches faults planted in copies of this one."""
+"""The suite of backbones catches faults planted in copies of this one: masks and layers."""
 
 from __future__ import annotations
 
@@ -10,266 +10,268 @@ from torch import nn
 from torch.nn import functional
 from valle_transformer import backbone as module
 from valle_transformer.backbone import TransformerBackbone
-from valle_transformer.cache import KeyValueCache
 from valle_transformer.layers import Attention, Layer
 from valle_transformer.options import TransformerOptions
+from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
-from valle_core.testing import arch
+from valle_core.testing import arch, planted
+from valle_core.testing.rule_kernel import RuleKernel
 from valle_core.types import PackedMask, SequenceMask
 
-
-def dense(q, k, v, mask, *, scale=None):
-    """Attention by a dense mask."""
-    seen = visible(mask, q.shape[2], k.shape[2])[:, None]
-    weights = (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~seen, -1e30).softmax(-1)
-    return (weights @ v).masked_fill(~seen.any(-1, keepdim=True), 0.0)
+MASKS_AND_LAYERS = (*arch.FORWARD_CHECKS, *arch.MASK_CHECKS)
+SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}
 
 
-def visible(mask, Tq, Tk):
-    j = torch.arange(Tk)
-    if isinstance(mask, PackedMask):
-        segment = torch.searchsorted(mask.offsets, j, right=True) - 1
-        inside = j < mask.offsets[segment] + mask.prefix[segment]
-        return ((segment[:, None] == segment) & (inside | (j <= j[:, None])))[None]
-    p = (mask.query_start[:, None] + torch.arange(Tq))[..., None]
-    lengths = mask.lengths[:, None, None]
-    return (j < lengths) & (p < lengths) & ((j < mask.prefix[:, None, None]) | (j <= p))
+def made(kernel=None, made_of=TransformerBackbone):
+    """A function that builds a small backbone with a (faulty) kernel."""
+    return lambda **changes: made_of(TransformerOptions(**SMALL | changes), kernel or RuleKernel())
 
 
-def build(kernel=dense, **changes):
-    options = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24} | changes
-    return TransformerBackbone(TransformerOptions(**options), kernel)
+class Changed(RuleKernel):
+    """Reads rows with their mask changed."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def __call__(self, q, k, v, mask, *, scale=None):
+        return super().__call__(q, k, v, self.change(mask) if isinstance(mask, SequenceMask) else mask)
 
 
-def changed_mask(**changes):
-    """A kernel that reads rows with parts of their mask replaced."""
+def changed(**changes):
+    return made(Changed(lambda mask: replace(mask, **{name: change(mask) for name, change in changes.items()})))
 
-    def kernel(q, k, v, mask, *, scale=None):
-        if isinstance(mask, SequenceMask):
-            mask = replace(mask, **{name: change(mask) for name, change in changes.items()})
-        return dense(q, k, v, mask)
 
-    return kernel
+def forward(change):
+    """Plants it around forward: `change(original, backbone, x, mask, positions, how)`."""
+
+    class Faulty(TransformerBackbone):
+        def forward(self, x, mask, positions, **how):
+            return change(super().forward, self, x, mask, positions, how)
+
+    return lambda patch: made(made_of=Faulty)
+
+
+def silent(word):
+    """Takes a mask form that it does not declare, and answers."""
+
+    class Fewer(RuleKernel):
+        capabilities = RuleKernel.capabilities - {word}
+
+        def __call__(self, q, k, v, mask, *, scale=None):
+            if word == "prefix":
+                return super().__call__(q, k, v, mask)
+            return super().__call__(q, k, v, replace(mask, **{word: None}) if isinstance(mask, SequenceMask) else mask)
+
+    return lambda patch: made(Fewer())
 
 
 def nar_rows_run_causally(patch):
-    return build(changed_mask(prefix=lambda mask: torch.zeros_like(mask.prefix)))
+    return changed(prefix=lambda mask: torch.zeros_like(mask.prefix))
 
 
 def every_row_is_full(patch):
-    return build(changed_mask(prefix=lambda mask: mask.lengths))
+    return changed(prefix=lambda mask: mask.lengths)
+
+
+def the_next_position_is_seen(patch):
+    return changed(query_start=lambda mask: mask.query_start + 1)
+
+
+def the_prefix_is_one_short(patch):
+    return changed(prefix=lambda mask: torch.where(mask.prefix < mask.lengths, mask.prefix - 1, mask.prefix))
+
+
+def the_promise_of_full_rows_changes_the_answer(patch):
+    return changed(prefix=lambda mask: torch.zeros_like(mask.prefix) if mask.form == "full" else mask.prefix)
+
+
+def the_window_is_one_too_wide(patch):
+    return changed(window=lambda mask: mask.window and mask.window + 1)
+
+
+def the_window_is_forgotten(patch):
+    return changed(window=lambda mask: None)
+
+
+def siblings_see_each_other(patch):
+    return changed(tree=lambda mask: None)
 
 
 def the_first_row_decides_for_the_batch(patch):
-    def kernel(q, k, v, mask, *, scale=None):
-        if isinstance(mask, SequenceMask) and len(mask.prefix):
-            full = bool(mask.prefix[0])
-            mask = replace(mask, prefix=mask.lengths if full else torch.zeros_like(mask.prefix))
-        return dense(q, k, v, mask)
+    def first(mask):
+        full = len(mask.prefix) > 0 and bool(mask.prefix[0])
+        return replace(mask, prefix=mask.lengths if full else torch.zeros_like(mask.prefix))
 
-    return build(kernel)
+    return made(Changed(first))
 
 
 def padding_is_attended(patch):
-    def kernel(q, k, v, mask, *, scale=None):
-        if isinstance(mask, SequenceMask):
-            whole = torch.full_like(mask.lengths, k.shape[2])
-            mask = replace(mask, lengths=whole, prefix=torch.where(mask.prefix > 0, whole, 0))
-        return dense(q, k, v, mask)
+    class Whole(RuleKernel):
+        def __call__(self, q, k, v, mask, *, scale=None):
+            if isinstance(mask, SequenceMask):
+                whole = torch.full_like(mask.lengths, k.shape[2])
+                mask = replace(mask, lengths=whole, prefix=torch.where(mask.prefix > 0, whole, 0))
+            return super().__call__(q, k, v, mask)
 
     patch.setattr(module, "_padding", lambda mask, T: torch.zeros(1, T, 1, dtype=torch.bool))
-    return build(kernel)
+    return made(Whole())
 
 
 def empty_rows_give_nan(patch):
-    def kernel(q, k, v, mask, *, scale=None):
-        seen = visible(mask, q.shape[2], k.shape[2])[:, None]
-        return (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~seen, -torch.inf).softmax(-1) @ v
+    class Divides(RuleKernel):
+        def __call__(self, q, k, v, mask, *, scale=None):
+            out = super().__call__(q, k, v, mask)
+            return out / mask.lengths.clamp(max=1)[:, None, None, None] if isinstance(mask, SequenceMask) else out
 
-    return build(kernel)
+    return made(Divides())
 
 
 def heads_attend_across_heads(patch):
     """Attention over the head axis: heads and positions not transposed."""
 
-    def kernel(q, k, v, mask, *, scale=None):
-        weights = (q.transpose(1, 2) @ k.transpose(1, 2).mT).softmax(-1)
-        return (weights @ v.transpose(1, 2)).transpose(1, 2)
+    class Across(RuleKernel):
+        def __call__(self, q, k, v, mask, *, scale=None):
+            weights = (q.transpose(1, 2) @ k.transpose(1, 2).mT).softmax(-1)
+            return (weights @ v.transpose(1, 2)).transpose(1, 2)
 
-    return build(kernel)
+    return made(Across())
 
 
 def segments_are_one_row(patch):
-    def kernel(q, k, v, mask, *, scale=None):
-        if isinstance(mask, PackedMask):
-            mask = SequenceMask.causal(torch.tensor([q.shape[2]]))
-        return dense(q, k, v, mask)
+    class One(RuleKernel):
+        def __call__(self, q, k, v, mask, *, scale=None):
+            packed = isinstance(mask, PackedMask)
+            return super().__call__(q, k, v, SequenceMask.causal(torch.tensor([q.shape[2]])) if packed else mask)
 
-    return build(kernel)
-
-
-def positions_count_from_the_start_of_the_call(patch):
-    def forward(self, x, positions):
-        places = torch.arange(x.shape[1]).expand(x.shape[:2])
-        return torch.addcmul(x, functional.embedding(places, self.table), self.scale)
-
-    patch.setattr(SinusoidalPositions, "forward", forward)
-    return build()
-
-
-def positions_are_added_by_every_call(patch):
-    original = TransformerBackbone.forward
-
-    def forward(self, x, mask, positions, *, layers=None, **how):
-        if layers is not None and 0 not in layers:
-            x = self.positions(x, positions)
-        return original(self, x, mask, positions, layers=layers, **how)
-
-    patch.setattr(TransformerBackbone, "forward", forward)
-    return build()
-
-
-def dropout_stays_on(patch):
-    patch.setattr(Layer, "_drop", lambda self, x: functional.dropout(x, 0.1))
-    return build()
-
-
-def a_matrix_is_never_used(patch):
-    backbone = build()
-    backbone.spare = nn.Linear(4, 4)
-    return backbone
-
-
-def the_input_is_added_to_in_place(patch):
-    original = TransformerBackbone.forward
-
-    def forward(self, x, mask, positions, **how):
-        with torch.no_grad():
-            x.add_(1e-3)
-        return original(self, x, mask, positions, **how)
-
-    patch.setattr(TransformerBackbone, "forward", forward)
-    return build()
-
-
-def long_rows_are_taken(patch):
-    patch.setattr(TransformerBackbone, "_refuse_long", lambda self, mask, T: None)
-    patch.setattr(SinusoidalPositions, "forward", lambda self, x, positions: x)
-    return build()
-
-
-def select_reorders_lengths_only(patch):
-    def select(self, rows):
-        self.data = self.data[:, torch.arange(len(rows)) % self.data.shape[1]]
-        self.lengths = self.lengths.index_select(0, rows)
-        self._measure()
-
-    patch.setattr(KeyValueCache, "select", select)
-    return build()
-
-
-def select_keeps_an_old_bound(patch):
-    def select(self, rows):
-        self.data = self.data.index_select(1, rows)
-        self.lengths = self.lengths.index_select(0, rows)
-        self.exact = True
-
-    patch.setattr(KeyValueCache, "select", select)
-    return build()
-
-
-def rewind_forgets_nothing(patch):
-    patch.setattr(KeyValueCache, "rewind", lambda self, lengths: None)
-    return build()
-
-
-def padded_places_overwrite_the_last_one(patch):
-    original = KeyValueCache.reserve
-
-    def reserve(self, mask, T):
-        slots = original(self, mask, T)
-        if not isinstance(slots, slice):
-            slots = slots[0], torch.minimum(slots[1], (mask.lengths - 1).clamp(min=0)[:, None])
-        return slots
-
-    patch.setattr(KeyValueCache, "reserve", reserve)
-    return build()
-
-
-def steps_see_only_themselves(patch):
-    original = KeyValueCache.append
-
-    def append(self, layer, kv, slots):
-        original(self, layer, kv, slots)
-        keys, values = self.data[layer][:, :, :, : self.extent].unbind(1)
-        if kv.shape[1] == 1:
-            keys = keys.clone()
-            keys[:, :, :-1] = 0
-        return keys, values
-
-    patch.setattr(KeyValueCache, "append", append)
-    return build()
-
-
-def layers_share_their_cache(patch):
-    original = KeyValueCache.append
-    patch.setattr(KeyValueCache, "append", lambda self, layer, kv, slots: original(self, 0, kv, slots))
-    return build()
-
-
-def a_full_cache_is_written_past(patch):
-    patch.setattr(KeyValueCache, "_extend", lambda self, extent: setattr(self, "extent", min(extent, self.capacity)))
-    return build()
+    return made(One())
 
 
 def rows_meet_in_a_mean(patch):
     """A statistic of the whole batch carries one row's NaN to the others."""
     original = Attention.forward
+    patch.setattr(Attention, "forward", lambda self, x, *rest: original(self, x, *rest) + 0 * x.mean())
+    return made()
 
-    def forward(self, x, *rest):
-        return original(self, x, *rest) + 0 * x.mean()
 
-    patch.setattr(Attention, "forward", forward)
-    return build()
+def states_are_normalised_over_the_batch(patch):
+    original = Attention.forward
+    patch.setattr(Attention, "forward", lambda self, x, *rest: original(self, x - 0.1 * x.mean(0, keepdim=True), *rest))
+    return made()
+
+
+@forward
+def positions_are_added_by_every_call(run, self, x, mask, positions, how):
+    later = how.get("layers") is not None and 0 not in how["layers"]
+    return run(self.positions(x, positions) if later else x, mask, positions, **how)
+
+
+@forward
+def every_layer_runs_whatever_is_asked(run, self, x, mask, positions, how):
+    return run(x, mask, positions, **how | {"layers": how.get("layers") and range(self.n_layers)})
+
+
+@forward
+def what_is_kept_is_the_last_state(run, self, x, mask, positions, how):
+    out = run(x, mask, positions, **how)
+    return replace(out, kept=dict.fromkeys(out.kept, out.h))
+
+
+@forward
+def states_come_back_in_64_bits(run, self, x, mask, positions, how):
+    out = run(x, mask, positions, **how)
+    return replace(out, h=out.h.double())
+
+
+@forward
+def the_input_is_added_to_in_place(run, self, x, mask, positions, how):
+    with torch.no_grad():
+        x.add_(1e-3)
+    return run(x, mask, positions, **how)
+
+
+@forward
+def positions_wrap_past_the_maximum(run, self, x, mask, positions, how):
+    self._refuse_long = lambda mask, T: None
+    return run(x, mask, positions % self.max_length, **how)
+
+
+def packed_is_not_among_the_forms(patch):
+    patch.setattr(module, "OWED", frozenset({"causal", "full", "mixed"}))
+    return made()
+
+
+def dropout_stays_on(patch):
+    patch.setattr(Layer, "_drop", lambda self, x: functional.dropout(x, 0.1))
+    return made()
+
+
+def a_matrix_is_never_used(patch):
+    def build(**changes):
+        backbone = made()(**changes)
+        backbone.spare = nn.Linear(4, 4)
+        return backbone
+
+    return build
+
+
+def the_gradient_of_values_is_lost(patch):
+    class Lost(RuleKernel):
+        def __call__(self, q, k, v, mask, *, scale=None):
+            return super().__call__(q.detach(), k.detach(), v.detach(), mask)
+
+    return made(Lost())
+
+
+def long_rows_are_taken(patch):
+    patch.setattr(TransformerBackbone, "_refuse_long", lambda self, mask, T: None)
+    patch.setattr(SinusoidalPositions, "forward", lambda self, x, positions: x)
+    return made()
 
 
 FAULTS = {
-    nar_rows_run_causally: "full_rows_see_the_future",
-    every_row_is_full: "causal_rows_never_see_the_future",
-    the_first_row_decides_for_the_batch: "equals_rows_one_by_one",
-    padding_is_attended: "keeps_padding_out",
-    empty_rows_give_nan: "takes_empty_rows",
-    heads_attend_across_heads: "causal_rows_never_see_the_future",
-    segments_are_one_row: "packed_equals_separate",
-    positions_count_from_the_start_of_the_call: "decodes_uniform_rows",
-    positions_are_added_by_every_call: "runs_an_ordered_subset_of_layers",
-    dropout_stays_on: "has_no_dropout_in_eval",
-    a_matrix_is_never_used: "trains_every_parameter",
-    the_input_is_added_to_in_place: "writes_nothing",
-    long_rows_are_taken: "refuses_rows_longer_than_max_length",
-    select_reorders_lengths_only: "decodes_after_select",
-    select_keeps_an_old_bound: "decodes_after_select",
-    rewind_forgets_nothing: "decodes_after_rewind",
-    padded_places_overwrite_the_last_one: "decodes_in_chunks",
-    steps_see_only_themselves: "decodes_ragged_rows",
-    layers_share_their_cache: "decodes_mixed_rows",
-    a_full_cache_is_written_past: "refuses_more_than_the_cache_holds",
-    rows_meet_in_a_mean: "keeps_rows_apart",
+    "packed is not among the forms": (packed_is_not_among_the_forms, "states_its_facts"),
+    "states come back in 64 bits": (states_come_back_in_64_bits, "states_its_facts"),
+    "every row is full": (every_row_is_full, "causal_rows_never_see_the_future"),
+    "the next position is seen": (the_next_position_is_seen, "causal_rows_never_see_the_future"),
+    "heads attend across heads": (heads_attend_across_heads, "causal_rows_never_see_the_future"),
+    "NAR rows run causally": (nar_rows_run_causally, "full_rows_see_the_future"),
+    "padding is attended": (padding_is_attended, "keeps_padding_out"),
+    "the first row decides for the batch": (the_first_row_decides_for_the_batch, "equals_rows_one_by_one"),
+    "states are normalised over the batch": (states_are_normalised_over_the_batch, "equals_rows_one_by_one"),
+    "rows meet in a mean": (rows_meet_in_a_mean, "keeps_rows_apart"),
+    "empty rows give NaN": (empty_rows_give_nan, "takes_empty_rows"),
+    "segments are one row": (segments_are_one_row, "packed_equals_separate"),
+    "dropout stays on": (dropout_stays_on, "has_no_dropout_in_eval"),
+    "a matrix is never used": (a_matrix_is_never_used, "trains_every_parameter"),
+    "the gradient of values is lost": (the_gradient_of_values_is_lost, "trains_every_parameter"),
+    "the input is added to in place": (the_input_is_added_to_in_place, "writes_nothing"),
+    "positions are added by every call": (positions_are_added_by_every_call, "runs_an_ordered_subset_of_layers"),
+    "every layer runs whatever is asked": (every_layer_runs_whatever_is_asked, "runs_an_ordered_subset_of_layers"),
+    "what is kept is the last state": (what_is_kept_is_the_last_state, "runs_an_ordered_subset_of_layers"),
+    "long rows are taken": (long_rows_are_taken, "refuses_rows_longer_than_max_length"),
+    "positions wrap past the maximum": (positions_wrap_past_the_maximum, "refuses_rows_longer_than_max_length"),
+    "the promise of full rows changes the answer": (
+        the_promise_of_full_rows_changes_the_answer,
+        "takes_the_forms_it_declares",
+    ),
+    "the prefix is one short": (the_prefix_is_one_short, "sees_the_prefix_and_what_came_before"),
+    "prefix rows are undeclared and taken": (silent("prefix"), "sees_the_prefix_and_what_came_before"),
+    "the window is one too wide": (the_window_is_one_too_wide, "sees_as_far_as_the_window"),
+    "the window is forgotten": (the_window_is_forgotten, "sees_as_far_as_the_window"),
+    "a window is undeclared and taken": (silent("window"), "sees_as_far_as_the_window"),
+    "siblings see each other": (siblings_see_each_other, "drafts_see_their_own_branch"),
+    "a tree is undeclared and taken": (silent("tree"), "drafts_see_their_own_branch"),
 }
-"""Fault → the check that must see it."""
-
-CHECK = {check.__name__: check for check in arch.CHECKS}
+"""What is wrong → a function of `monkeypatch` that gives the builder, the check that must see it, another spec."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_planted_fault_is_caught(fault, monkeypatch):
-    backbone = fault(monkeypatch)
-    with pytest.raises(AssertionError):
-        CHECK[FAULTS[fault]](lambda: backbone)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught(fault, monkeypatch, record_property):
+    plant, check, *spec = FAULTS[fault]
+    ((_, case),) = planted.cases("arch", {fault: (plant(monkeypatch), check, *spec)}, spec=SPEC).items()
+    assert case.caught(record_property)
 
 
-def test_every_check_but_the_facts_has_a_fault():
-    named = set(FAULTS.values())
-    left = {check.__name__ for check in arch.CHECKS} - named
-    assert left == {"states_its_facts", "takes_the_forms_it_declares", "drafts_and_verifies_on_one_cache"}
+def test_every_check_of_masks_and_layers_has_a_fault():
+    assert {check for _, check in FAULTS.values()} == {check.__name__ for check in MASKS_AND_LAYERS}

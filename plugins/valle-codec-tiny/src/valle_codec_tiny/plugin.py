@@ -27,7 +27,7 @@ MEL_GL = PluginSpec(
     factory="valle_codec_tiny.mel_gl:build",
     options="valle_codec_tiny.options:MelGriffinLimOptions",
     dtypes=("float32",),
-    capabilities=frozenset({"streaming", "codebooks"}),
+    capabilities=frozenset({"codebooks"}),
     licence="Apache-2.0 (code and weights)",
     advisories=(_SYNTHETIC, "A baseline: metallic sound. Prefer --codec tiny."),
 )

@@ -22,6 +22,8 @@ from valle_llama.options import LlamaSizes
 if TYPE_CHECKING:
     from valle_llama.fused_step import FusedStep
 
+OWED = frozenset({"causal", "full", "mixed", "packed"})
+
 INITIAL_STD = 0.02
 """Standard deviation of fresh matrices, Hugging Face's `initializer_range`."""
 
@@ -30,10 +32,8 @@ class LlamaBackbone(nn.Module):
     """LLaMA layers and final norm; parameters are named as in `transformers.LlamaModel` minus `embed_tokens`.
 
     Satisfies `valle_core.interfaces.Backbone`. `condition` is ignored: LLaMA has no adaptive norm.
-    Mask forms beyond causal, full, mixed and packed hold as far as the attention kernel declares them.
+    Mask forms beyond causal, full, mixed and packed are those that the attention kernel declares.
     """
-
-    mask_forms = frozenset({"causal", "full", "mixed", "packed", "prefix", "window"})
 
     def __init__(
         self,
@@ -50,6 +50,8 @@ class LlamaBackbone(nn.Module):
         self.d_model = sizes.d_model
         self.n_layers = sizes.n_layers
         self.max_length = sizes.max_length
+        declared = getattr(kernel, "capabilities", frozenset())
+        self.mask_forms = OWED | (declared & {"prefix", "window", "tree"})
         self.gradient_checkpointing = gradient_checkpointing
         self.layers = nn.ModuleList(Layer(sizes, kernel, dropout) for _ in range(sizes.n_layers))
         self.norm = nn.RMSNorm(sizes.d_model, eps=sizes.norm_eps)

@@ -11,7 +11,7 @@ SPEC = PluginSpec(
     summary="LLaMA as in Hugging Face: RoPE, RMSNorm, SwiGLU, grouped-query attention; loads and saves HF weights",
     factory="valle_llama.factory:build",
     options="valle_llama.options:LlamaOptions",
-    capabilities=frozenset({"causal", "full", "mixed", "packed", "prefix", "window"}),
+    capabilities=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
 )
 

@@ -12,6 +12,6 @@ SPEC = PluginSpec(
     factory="valle_transformer.factory:build",
     options="valle_transformer.options:TransformerOptions",
     devices=("cpu", "cuda", "mps"),
-    capabilities=frozenset({"causal", "full", "mixed", "packed", "prefix"}),
+    capabilities=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
 )
