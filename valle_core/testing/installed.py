@@ -68,9 +68,11 @@ def _backbone(registry: Registry, selected: Selected, device: str) -> Callable[[
         usual = registry.select("attention", kind_named("attention").usual)
         parts["attention"] = MixedRows(_built(usual)(), usual.spec.capabilities)
     options = _small(selected.options_type())
+    # Where states are rounded inside, a difference in the last place of float32 may become a whole step.
+    dtype = torch.float64 if "rounds" in selected.spec.capabilities else torch.float32
 
     def once() -> Any:
-        return build(selected, options, **parts).to(device)
+        return build(selected, options, **parts).to(device, dtype)
 
     once()
     return once
