@@ -60,6 +60,9 @@ def test_training_with_packed_layers_is_refused_and_names_what_can_be_trained(sp
 def test_a_run_with_a_rewrite_is_resumed_with_it(spine, valle, tmp_path):
     run = tmp_path / "run"
     assert valle(*spine.training(run, "--rewrite", "bitlinear", "--steps", "4"))[0] == 0
+    code, _, err = valle(*spine.training(run, "--steps", "6", "--resume"))
+    assert code == 2  # its weights would fit a plain backbone as well
+    assert "was trained with --rewrite bitlinear; resume with the options of the run" in err
     code, _, err = valle(*spine.training(run, "--rewrite", "bitlinear", "--steps", "6", "--resume"))
     assert code == 0, err
     assert RunFolder(run).steps()[-1] == 6
