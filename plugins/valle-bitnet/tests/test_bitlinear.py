@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import pytest
@@ -76,6 +77,34 @@ def test_zeros_stay_zeros_and_a_norm_makes_it_deaf_to_loudness():
     assert not layer(bias=False)(torch.zeros(2, 24)).any()
     made, x = layer(norm="rms", dtype=torch.float64), torch.randn(3, 24).double()
     torch.testing.assert_close(made(x * 64), made(x), atol=1e-4, rtol=0)
+
+
+def test_kept_weights_are_rounded_anew_whenever_they_change():
+    def fresh(like):
+        other = layer().eval()
+        other.load_state_dict(like.state_dict())
+        with torch.no_grad():
+            return other(x)
+
+    made, x = layer().eval(), torch.randn(5, 24)
+    optimizer = torch.optim.SGD(made.parameters(), lr=1.0)
+    made(x).square().sum().backward()
+    twin = copy.deepcopy(made)
+    with torch.no_grad():
+        first = made(x)
+        optimizer.step()
+        assert not torch.equal(made(x), first)
+        assert torch.equal(made(x), fresh(made))
+        made.load_state_dict(layer(seed=5).state_dict())
+        assert torch.equal(made(x), fresh(made))
+        made.train().weight.data.neg_()  # unseen while kept, hence forgotten by train()
+        assert torch.equal(made.eval()(x), fresh(made))
+        made.weight = nn.Parameter(torch.randn(17, 24))
+        assert torch.equal(made(x), fresh(made))
+        assert torch.equal(twin(x), first)
+        assert made.double()(x.double()).dtype == torch.float64
+    with torch.inference_mode():
+        assert torch.equal(layer().eval()(x), first)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
