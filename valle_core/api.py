@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from valle_core.assemble.part import build
     from valle_core.audio.wav import load as read_audio
     from valle_core.audio.wav import write as write_audio
-    from valle_core.checkpoint.folder import RunFolder
+    from valle_core.checkpoint.folder import RunFolder, save_checkpoint
     from valle_core.checkpoint.load import LoadedModel, load_model
+    from valle_core.checkpoint.manifest import PluginIdentity
     from valle_core.config.resolve import resolve
     from valle_core.config.schema import Part, Resolved, Schema, Section, Slot
     from valle_core.data.dataset import Dataset, open_dataset
@@ -81,6 +82,8 @@ _WHERE = {
     "LoadedModel": "valle_core.checkpoint.load:LoadedModel",
     "RunFolder": "valle_core.checkpoint.folder:RunFolder",
     "load_model": "valle_core.checkpoint.load:load_model",
+    "PluginIdentity": "valle_core.checkpoint.manifest:PluginIdentity",
+    "save_checkpoint": "valle_core.checkpoint.folder:save_checkpoint",
     # synthesis
     "SYNTHESIS_SCHEMA": "valle_core.synthesis.options:SYNTHESIS_SCHEMA",
     "SynthesisOptions": "valle_core.synthesis.options:SynthesisOptions",

@@ -22,13 +22,18 @@ def specs(kind):
 
 KERNELS = specs("attention")
 ARCHS = {name: spec for name, spec in specs("arch").items() if "attention" in spec.needs}
+DOUBLE = ("eager", "math", "sdpa")
+"""Kernels that run in float64 on a CPU. A backbone that rounds its states inside is tested in it: a difference in the
+last place of float32 may become a whole step there."""
+PAIRS = [(a, k) for a, spec in ARCHS.items() for k in KERNELS if "rounds" not in spec.capabilities or k in DOUBLE]
 
 
 def builder(backbone, kernel):
     def build():
         attention = load(kernel.factory)(load(kernel.options)())
         wrapped = MixedRows(attention, kernel.capabilities)
-        return load(backbone.factory)(load(backbone.options)(**SIZES), attention=wrapped)
+        made = load(backbone.factory)(load(backbone.options)(**SIZES), attention=wrapped)
+        return made.double() if "rounds" in backbone.capabilities else made
 
     return build
 
@@ -40,8 +45,7 @@ def test_the_default_distributions_are_installed():
 
 
 @pytest.mark.parametrize("check", arch.CHECKS + arch.POSITION_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("backbone", ARCHS)
+@pytest.mark.parametrize(("backbone", "kernel"), PAIRS)
 def test_every_backbone_passes_the_suite_on_every_kernel(backbone, kernel, check):
     check(builder(ARCHS[backbone], KERNELS[kernel]))
 

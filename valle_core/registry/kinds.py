@@ -54,7 +54,7 @@ KINDS: tuple[Kind, ...] = (
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "mixed", "packed", "cache", "select"}),
-        words=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
+        words=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile", "rounds"}),
         usual="llama",
     ),
     Kind(

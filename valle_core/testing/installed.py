@@ -68,8 +68,11 @@ def _backbone(selected: Selected, device: str) -> Given:
     attention = RuleKernel() if "attention" in selected.spec.needs else None
     options = _small(selected.options_type())
 
+    # Where states are rounded inside, a difference in the last place of float32 may become a whole step.
+    dtype = torch.float64 if "rounds" in selected.spec.capabilities else torch.float32
+
     def once(**changes: Any) -> Any:
-        return build(selected, dataclasses.replace(options, **changes), attention=attention).to(device)
+        return build(selected, dataclasses.replace(options, **changes), attention=attention).to(device, dtype)
 
     once()
     return (once,), {}

@@ -205,13 +205,14 @@ def restore(
     """Continue from the newest checkpoint of the run; returns its step. Warns of plugins of another version.
 
     Raises:
-        UserError: a damaged checkpoint, or one of another shape, other data or other codes than `wanted`.
+        UserError: a damaged checkpoint, or one of another shape, other data, codes or rewrites than `wanted`.
     """
     checkpoint = run.latest()
     manifest = read_manifest(checkpoint)
     refuse_other_data(manifest, wanted, checkpoint)
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
+    refuse_other_rewrites(manifest, wanted, checkpoint)
     try:
         model.load_state_dict(read_tensors(checkpoint, "model"))
     except RuntimeError as error:
@@ -237,3 +238,14 @@ def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> No
     for name in ("symbols", "languages"):
         if getattr(found, name) != getattr(wanted, name):
             raise UserError(f"{checkpoint} was trained with other {name} than the dataset has; resume with its dataset")
+
+
+def refuse_other_rewrites(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
+    """Raises `UserError` for another chain of rewrites: weights may fit both ways and would mean something else."""
+    before, now = (
+        [plugin.name.rpartition(":")[2] for plugin in manifest.plugins if plugin.kind == "rewrite"]
+        for manifest in (found, wanted)
+    )
+    if before != now:
+        flags = " ".join(f"--rewrite {name}" for name in before) or "no --rewrite"
+        raise UserError(f"{checkpoint} was trained with {flags}; resume with the options of the run (its config.yaml)")

@@ -1,0 +1,131 @@
+"""The other sides of the benchmark, on the weights of a backbone: transformers' BitNetModel, and a packed copy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from valle_bitnet.backbone import BitNetBackbone
+from valle_bitnet.folder import config_of
+from valle_bitnet.packed import weights_nbytes
+from valle_bitnet.rewrites import BitLinearOptions, build_packed
+from valle_core.interfaces import Cache
+from valle_core.types import SequenceMask
+
+
+def hf_model(backbone: BitNetBackbone, attention: str) -> nn.Module:
+    """A `BitNetModel` with the backbone's weights whose linear layers round in every forward, as ours do."""
+    from transformers import BitNetConfig, BitNetModel
+    from transformers.integrations.bitnet import AutoBitLinear
+
+    config = BitNetConfig(**config_of(backbone.sizes, 1), attn_implementation=attention)
+    config.head_dim = backbone.sizes.head_dim
+    model = BitNetModel(config)
+    for name, linear in list(model.named_modules()):
+        if isinstance(linear, nn.Linear):
+            model.set_submodule(
+                name, AutoBitLinear(linear.in_features, linear.out_features, bias=False, online_quant=True)
+            )
+    weight = backbone.norm.weight
+    table = weight.new_zeros(1, backbone.d_model)
+    model.load_state_dict({**backbone.state_dict(), "embed_tokens.weight": table})
+    return model.to(weight.device, weight.dtype).train(backbone.training)
+
+
+class PeerDecoder:
+    """Decodes causal rows of one length with transformers' own cache."""
+
+    def __init__(self, model: nn.Module) -> None:
+        from transformers import DynamicCache
+
+        self._model = model
+        self._cache: Any = DynamicCache(config=model.config)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of keys and values."""
+        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self._cache.layers if layer.keys is not None)
+
+    def feed(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Finished states of these positions."""
+        return self._model(inputs_embeds=x, past_key_values=self._cache, use_cache=True).last_hidden_state
+
+
+class BitNetPeer:
+    """`BitNetModel` with SDPA attention; causal rows without padding.
+
+    Attributes:
+        weights_nbytes: bytes of its weights, the unused embedding left out.
+    """
+
+    def __init__(self, backbone: BitNetBackbone) -> None:
+        self.model = hf_model(backbone, "sdpa")
+        self.weights_nbytes = sum(part.nbytes for part in self.parameters())
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Finished states."""
+        return self.model(inputs_embeds=x, use_cache=False).last_hidden_state
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """All but the embedding, which is not used."""
+        return (part for name, part in self.model.named_parameters() if not name.startswith("embed_tokens"))
+
+    def decoder(self, batch: int, max_length: int) -> PeerDecoder:
+        """A fresh decoder; its cache grows by itself."""
+        return PeerDecoder(self.model)
+
+
+class PackedDecoder:
+    """Decodes causal rows of one length with a backbone and its cache."""
+
+    def __init__(self, backbone: BitNetBackbone, cache: Cache) -> None:
+        self._backbone, self._cache = backbone, cache
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the cache."""
+        return self._cache.nbytes
+
+    def feed(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Finished states of these positions."""
+        start = self._cache.lengths
+        zeros, T = torch.zeros_like(start), x.shape[1]
+        mask = SequenceMask(lengths=start + T, prefix=zeros, query_start=start, form="causal", padded=False)
+        positions = start[:, None] + torch.arange(T, device=x.device)
+        return self._backbone.finish(self._backbone(x, mask, positions, cache=self._cache).h)  # type: ignore[arg-type]
+
+
+class PackedPeer:
+    """A copy of the backbone with two bits per weight. Its linear layers have nothing to train.
+
+    Attributes:
+        weights_nbytes, weights_nbytes_before: bytes of its weights, and of the backbone's.
+    """
+
+    def __init__(self, backbone: BitNetBackbone) -> None:
+        self.weights_nbytes_before = weights_nbytes(backbone)
+        self.backbone: Any = build_packed(BitLinearOptions()).apply(copy.deepcopy(backbone))
+        self.weights_nbytes = weights_nbytes(self.backbone)
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Finished states."""
+        B, T, _ = x.shape
+        lengths = torch.full((B,), T, device=x.device)
+        zeros = torch.zeros_like(lengths)
+        mask = SequenceMask(lengths=lengths, prefix=zeros, query_start=zeros, form="causal", padded=False)
+        positions = torch.arange(T, device=x.device).expand(B, T)
+        return self.backbone.finish(self.backbone(x, mask, positions).h)
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The norms."""
+        return self.backbone.parameters()
+
+    def decoder(self, batch: int, max_length: int) -> PackedDecoder:
+        """A fresh decoder."""
+        weight = self.backbone.norm.weight
+        return PackedDecoder(self.backbone, self.backbone.new_cache(batch, max_length, weight.dtype, weight.device))

@@ -1,0 +1,67 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
+
+SPEC = PluginSpec(
+    kind="arch",
+    name="bitnet",
+    api=1,
+    summary="BitNet b1.58: LLaMA-like, ternary weights and 8-bit activations in every linear layer",
+    factory="valle_bitnet.factory:build",
+    options="valle_bitnet.options:BitNetOptions",
+    capabilities=frozenset(
+        {
+            "causal",
+            "full",
+            "mixed",
+            "packed",
+            "cache",
+            "select",
+            "prefix",
+            "window",
+            "tree",
+            "rewind",
+            "positions",
+            "checkpointing",
+            "compile",
+            "rounds",
+        }
+    ),
+    needs={"attention": frozenset({"causal", "full"})},
+    advisories=("Training keeps weights in full precision; `valle pack-bitnet` makes the small ones.",),
+)
+
+BITLINEAR = PluginSpec(
+    kind="rewrite",
+    name="bitlinear",
+    api=1,
+    summary="Linear layers of any backbone with ternary weights and 8-bit activations (BitNet b1.58), to be trained",
+    factory="valle_bitnet.rewrites:build_bitlinear",
+    options="valle_bitnet.rewrites:BitLinearOptions",
+    capabilities=frozenset({"trainable"}),
+)
+
+PACKED = PluginSpec(
+    kind="rewrite",
+    name="bitlinear-packed",
+    api=1,
+    summary="The same linear layers with two bits per weight, for inference; put in place by `valle pack-bitnet`",
+    factory="valle_bitnet.rewrites:build_packed",
+    options="valle_bitnet.rewrites:BitLinearOptions",
+)
+
+PACK = CommandSpec(
+    name="pack-bitnet",
+    api=1,
+    summary="Copy a checkpoint with its ternary weights packed into two bits each",
+    app="valle_bitnet.commands:app",
+)
+
+HOOKS = HookSpec(
+    name="bitnet-bench",
+    api=1,
+    summary="Arch 'bitnet' beside transformers' BitNetModel and beside its packed self, for `valle bench arch`",
+    plugin="valle_bitnet.hooks:HOOKS",
+)

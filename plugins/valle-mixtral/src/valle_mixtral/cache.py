@@ -1,0 +1,100 @@
+"""Keys and values of a decoding batch, in buffers allocated once."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.plugin import UserError
+from valle_core.types import SequenceMask
+
+Places = slice | Tensor
+"""Where new positions are kept: one range for all rows, or [B, T] places."""
+
+
+class KeyValueCache:
+    """Rotated keys and values of every layer, right-padded, with one length per row.
+
+    One place past the capacity takes what padded positions write, so that they never touch a valid one.
+
+    Attributes:
+        keys, values: [n_layers, B, Hk, capacity + 1, Dh].
+        lengths: [B] positions consumed by each row.
+        longest: no row is longer; known without reading the device.
+    """
+
+    keys: Float[Tensor, "layers B Hk S Dh"]
+    values: Float[Tensor, "layers B Hk S Dh"]
+    lengths: Int[Tensor, "B"]
+
+    def __init__(
+        self, n_layers: int, batch: int, heads: int, width: int, capacity: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        # Zeros, not empty: kernels multiply masked values by zero, and zero times an old NaN is NaN.
+        self.keys = torch.zeros(n_layers, batch, heads, capacity + 1, width, dtype=dtype, device=device)
+        self.values = torch.zeros_like(self.keys)
+        self.lengths = torch.zeros(batch, dtype=torch.long, device=device)
+        self.longest = 0
+        self._guessed = False
+
+    @property
+    def capacity(self) -> int:
+        """Longest row it can hold."""
+        return self.keys.shape[3] - 1
+
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.values.nbytes + self.lengths.nbytes
+
+    def select(self, rows: Int[Tensor, "R"]) -> None:
+        self.keys, self.values = self.keys.index_select(1, rows), self.values.index_select(1, rows)
+        self._set(self.lengths.index_select(0, rows))
+
+    def rewind(self, lengths: Int[Tensor, "B"]) -> None:
+        if lengths.shape != self.lengths.shape or bool(((lengths > self.lengths) | (lengths < 0)).any()):
+            raise UserError(
+                f"cannot rewind a cache of arch 'mixtral' from {self.lengths.tolist()} to {lengths.tolist()}: "
+                "each length must lie between 0 and the present one"
+            )
+        self._set(lengths.to(self.lengths).clone())
+
+    def open(self, mask: SequenceMask, new: int) -> Places:
+        """Places for each row's next `new` positions.
+
+        Raises `UserError` when a row needs more than the cache holds. With padding on a device that would have to be
+        waited for, `longest` may become larger than it is.
+        """
+        reached = self.longest + new
+        guess = mask.padded and self.lengths.device.type != "cpu" and reached <= self.capacity
+        if not guess and (mask.padded or self._guessed):
+            reached = int(mask.lengths.max()) if len(mask.lengths) else 0
+        if reached > self.capacity:
+            raise UserError(
+                f"the cache of arch 'mixtral' holds {self.capacity} positions and a row needs {reached}; "
+                "make it longer with new_cache(max_length=…)"
+            )
+        self.longest, self._guessed = reached, guess
+        if not mask.padded:
+            return slice(reached - new, reached)
+        places = mask.query_start[:, None] + torch.arange(new, device=mask.lengths.device)
+        return places.masked_fill(places >= mask.lengths[:, None], self.capacity)
+
+    def append(
+        self, layer: int, places: Places, k: Float[Tensor, "B Hk T Dh"], v: Float[Tensor, "B Hk T Dh"]
+    ) -> tuple[Float[Tensor, "B Hk S Dh"], Float[Tensor, "B Hk S Dh"]]:
+        """Keep one layer's new keys and values; gives all of that layer's up to `longest`."""
+        held = self.keys[layer], self.values[layer]
+        with torch.no_grad():
+            for buffer, new in zip(held, (k, v), strict=True):
+                if isinstance(places, slice):
+                    buffer[:, :, places] = new
+                else:
+                    at = places[:, None, :, None].expand(-1, buffer.shape[1], -1, buffer.shape[3])
+                    buffer.scatter_(2, at, new.to(buffer.dtype))
+        keys, values = (buffer[:, :, : self.longest].to(k.dtype) for buffer in held)
+        return keys, values
+
+    def _set(self, lengths: Int[Tensor, "B"]) -> None:
+        self.lengths = lengths
+        self.longest, self._guessed = int(lengths.max()) if len(lengths) else 0, False

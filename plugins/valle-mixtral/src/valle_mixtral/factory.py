@@ -1,0 +1,50 @@
+"""Builds the backbone from its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transformers import MixtralConfig, MixtralModel
+
+from valle_core.interfaces import AttentionKernel
+from valle_core.plugin import UserError
+from valle_mixtral.backbone import MixtralBackbone
+from valle_mixtral.folder import CONFIG_KEYS, load_model
+from valle_mixtral.layers import ATTENTION, register
+from valle_mixtral.options import MixtralOptions, check, ffn_dim_of
+
+LONGEST = 1 << 20
+"""`max_position_embeddings` of a backbone without a bound; rotary positions have none."""
+
+
+def build(options: MixtralOptions, *, attention: AttentionKernel | None) -> MixtralBackbone:
+    """A fresh backbone, or the one of `options.weights`. Raises `UserError` before any weight is made."""
+    if attention is None:
+        raise UserError("arch 'mixtral' needs an attention kernel: choose one with --attention, e.g. sdpa")
+    check(options)
+    register()
+    model = MixtralModel(config_of(options)) if options.weights is None else load_model(Path(options.weights), options)
+    return MixtralBackbone(
+        model,
+        attention,
+        dropout=options.dropout,
+        max_length=options.max_length,
+        gradient_checkpointing=options.gradient_checkpointing,
+    )
+
+
+def config_of(options: MixtralOptions) -> MixtralConfig:
+    """Hugging Face's configuration of a fresh model with an embedding of one row, which the backbone leaves out."""
+    filled = {
+        "n_kv_heads": options.n_kv_heads or options.n_heads,
+        "ffn_dim": ffn_dim_of(options),
+    }
+    return MixtralConfig(
+        vocab_size=1,
+        max_position_embeddings=options.max_length or LONGEST,
+        rope_parameters={"rope_type": "default", "rope_theta": options.rope_theta},
+        bos_token_id=None,
+        eos_token_id=None,
+        attn_implementation=ATTENTION,
+        **{theirs: filled.get(ours, getattr(options, ours)) for ours, theirs in CONFIG_KEYS.items()},
+    )

@@ -1,0 +1,40 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import HookSpec, PluginSpec
+
+SPEC = PluginSpec(
+    kind="arch",
+    name="mixtral",
+    api=1,
+    summary="Mixtral as in Hugging Face: experts chosen per token; router loss and experts' load in the metrics",
+    factory="valle_mixtral.factory:build",
+    options="valle_mixtral.options:MixtralOptions",
+    capabilities=frozenset(
+        {
+            "causal",
+            "full",
+            "mixed",
+            "packed",
+            "cache",
+            "select",
+            "prefix",
+            "window",
+            "tree",
+            "rewind",
+            "positions",
+            "checkpointing",
+            "compile",
+        }
+    ),
+    needs={"attention": frozenset({"causal", "full"})},
+    advisories=("A step costs as many experts as each token chooses, the memory is that of all of them.",),
+)
+
+HOOKS = HookSpec(
+    name="mixtral-bench",
+    api=1,
+    summary="Arch 'mixtral' beside transformers' MixtralModel, for `valle bench arch`",
+    plugin="valle_mixtral.hooks:HOOKS",
+)

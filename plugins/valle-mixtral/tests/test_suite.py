@@ -1,0 +1,147 @@
+"""The suite of backbones, and what the suite does not ask."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_mixtral.factory import build
+from valle_mixtral.options import MixtralOptions
+from valle_mixtral.plugin import SPEC
+
+from valle_core.interfaces import Backbone, Cache
+from valle_core.plugin import UserError
+from valle_core.testing import suite
+from valle_core.testing.rule_kernel import RuleKernel
+from valle_core.types import PackedMask, SequenceMask
+
+OPTIONS = {"d_model": 32, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "ffn_dim": 48, "n_experts": 4}
+
+
+def small(kernel, **changes):
+    return build(MixtralOptions(**OPTIONS | changes), attention=kernel)
+
+
+test_it_conforms = suite.conformance(
+    "arch",
+    lambda **changes: small(RuleKernel(), **{"dropout": 0.3, "max_length": 24} | changes),
+    spec=SPEC,
+    slow=("compiles_without_a_difference",),
+)
+
+
+def test_it_satisfies_the_protocols_and_its_spec(kernel):
+    model = small(kernel)
+    assert isinstance(model, Backbone)
+    assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
+    words = {"cache", "select", "rewind", "positions", "checkpointing", "compile"}
+    assert model.mask_forms == SPEC.capabilities - words
+
+
+@torch.no_grad()
+def test_a_window_is_handed_to_the_kernel_with_and_without_a_cache(kernel):
+    model, x = small(kernel).eval(), torch.randn(1, 6, 32)
+    zero = torch.zeros(1).long()
+    window = SequenceMask(lengths=zero + 6, prefix=zero, query_start=zero, window=2, form="causal")
+    want = model(x, window, torch.arange(6)[None]).h
+    assert (model(x, SequenceMask.causal(zero + 6), torch.arange(6)[None]).h - want).abs().max() > 1e-4
+    cache = model.new_cache(1, 6, torch.float32, torch.device("cpu"))
+    for i in range(6):
+        start = zero + i
+        mask = SequenceMask(lengths=start + 1, prefix=zero, query_start=start, window=2, form="causal")
+        torch.testing.assert_close(model(x[:, i : i + 1], mask, start[None], cache=cache).h, want[:, i : i + 1])
+
+
+def test_packed_rows_have_no_cache(kernel):
+    model = small(kernel)
+    cache = model.new_cache(1, 9, torch.float32, torch.device("cpu"))
+    mask = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
+    with pytest.raises(UserError, match="not packed segments"):
+        model(torch.randn(1, 9, 32), mask, torch.arange(9)[None], cache=cache)
+
+
+def test_gradient_checkpointing_changes_no_gradient(kernel):
+    grads = []
+    for checkpointing in (False, True):
+        torch.manual_seed(2)
+        model = small(kernel, gradient_checkpointing=checkpointing, dropout=0.3, router_jitter_noise=0.1).train()
+        x, lengths = torch.randn(2, 5, 32), torch.tensor([5, 3])
+        out = model(x, SequenceMask.causal(lengths), torch.arange(5).expand(2, -1))
+        (out.h.square().sum() + out.losses["router_loss"]).backward()
+        grads.append([parameter.grad for name, parameter in model.named_parameters() if name != "norm.weight"])
+    for plain, recomputed in zip(*grads, strict=True):
+        torch.testing.assert_close(plain, recomputed)
+
+
+@torch.no_grad()
+def test_jitter_is_drawn_in_training_alone(kernel):
+    model, x = small(kernel, router_jitter_noise=0.2), torch.randn(1, 5, 32)
+    mask, positions = SequenceMask.causal(torch.tensor([5])), torch.arange(5)[None]
+    first, second = (model.train()(x, mask, positions).h for _ in range(2))
+    assert not torch.equal(first, second)
+    first, second = (model.eval()(x, mask, positions).h for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n_heads": 5}, "n_heads = 5 must divide d_model = 32"),
+        ({"n_kv_heads": 3}, "n_kv_heads = 3 must divide n_heads = 4"),
+        ({"n_heads": 32, "n_kv_heads": None}, "odd width 1"),
+        ({"n_layers": 0}, "n_layers = 0"),
+        ({"ffn_dim": -1}, "ffn_dim = -1"),
+        ({"n_experts": 0}, "n_experts = 0"),
+        ({"experts_per_token": 5}, "experts_per_token = 5 must lie in 1 … n_experts = 4"),
+        ({"router_aux_loss_coef": -0.1}, "router_aux_loss_coef"),
+        ({"router_jitter_noise": 1.0}, "router_jitter_noise = 1.0"),
+        ({"dropout": 1.0}, "dropout = 1.0"),
+        ({"rope_theta": 0.0}, "rope_theta"),
+        ({"max_length": 0}, "max_length = 0"),
+    ],
+)
+def test_impossible_options_are_refused_by_name(kernel, changes, words):
+    with pytest.raises(UserError, match=words):
+        small(kernel, **changes)
+
+
+def test_without_a_kernel_it_says_what_to_choose():
+    with pytest.raises(UserError, match="--attention"):
+        build(MixtralOptions(), attention=None)
+
+
+def test_the_cache_says_what_it_holds_and_refuses_to_rewind_forward(kernel):
+    cache = small(kernel).new_cache(2, 7, torch.float16, torch.device("cpu"))
+    assert cache.nbytes == 2 * 3 * 2 * 2 * 8 * 8 * 2 + 2 * 8
+    with pytest.raises(UserError, match="cannot rewind"):
+        cache.rewind(torch.tensor([1, 0]))
+
+
+@torch.no_grad()
+def test_rotary_positions_stay_exact_in_half_precision(kernel):
+    """`.to(bfloat16)` rounds buffers; the angles of far positions must not move with it."""
+    whole = small(kernel).eval()
+    half = small(kernel).eval()
+    half.load_state_dict(whole.state_dict())
+    half = half.to(torch.bfloat16)
+    x, mask = torch.randn(1, 8, 32), SequenceMask.causal(torch.tensor([8]))
+    far = torch.arange(20_000, 20_008)[None]
+    found = half.finish(half(x.to(torch.bfloat16), mask, far).h).float()
+    wanted = whole.finish(whole(x, mask, far).h)
+    assert (found - wanted).abs().max() < 0.1
+
+
+@pytest.mark.slow
+def test_torch_compile_gives_the_same_states_and_gradients(kernel):
+    torch.manual_seed(0)
+    model = small(kernel)
+    compiled = torch.compile(model, backend="aot_eager")
+    x, lengths = torch.randn(2, 6, 32), torch.tensor([6, 4])
+    mask, positions = SequenceMask.causal(lengths), torch.arange(6).expand(2, -1)
+    found = []
+    for run in (model, compiled):
+        model.zero_grad()
+        out = run(x, mask, positions)
+        (model.finish(out.h).sin().sum() + out.losses["router_loss"]).backward()
+        found.append([out.h, *(parameter.grad.clone() for parameter in model.parameters())])
+    for plain, traced in zip(*found, strict=True):
+        torch.testing.assert_close(traced, plain, atol=1e-5, rtol=1e-5)
