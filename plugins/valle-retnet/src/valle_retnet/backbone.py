@@ -97,7 +97,7 @@ class RetNetBackbone(nn.Module):
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> RetNetCache:
         """An empty cache; `max_length` bounds the rows and costs no memory."""
-        self._check_length(max_length)
+        self.refuse_longer_than(max_length)
         return RetNetCache(self.sizes, batch, max_length, dtype, device)
 
     def _step(self, x: Float[Tensor, "B 1 D"], cache: RetNetCache) -> Float[Tensor, "B D"]:
@@ -121,7 +121,7 @@ class RetNetBackbone(nn.Module):
         both_ways = self.sizes.full_rows == "bidirectional"
         rows = rows_of(mask, T, cached=cache is not None, both_ways=both_ways)
         if cache is None:
-            self._check_length(rows.width)
+            self.refuse_longer_than(rows.width)
         return rows
 
     def _checked(self, layers: Sequence[int]) -> Sequence[int]:
@@ -130,7 +130,8 @@ class RetNetBackbone(nn.Module):
                 raise UserError(f"layers: there is no layer {index}, choose among 0 … {self.n_layers - 1}")
         return layers
 
-    def _check_length(self, length: int) -> None:
+    def refuse_longer_than(self, length: int) -> None:
+        """Raises `UserError` above `max_length`."""
         if self.max_length is not None and length > self.max_length:
             raise UserError(
                 f"arch 'retnet' was built for at most {self.max_length} positions and got {length}; "

@@ -48,7 +48,7 @@ def build_hf(options: RetNetOptions, *, attention: AttentionKernel | None = None
     from valle_retnet.hf_backbone import RetNetHFBackbone
     from valle_retnet.hf_config import config_of
 
-    backbone = RetNetHFBackbone(config_of(sizes, options), options)
+    backbone = RetNetHFBackbone(config_of(sizes, options), gradient_checkpointing=options.gradient_checkpointing)
     if options.weights is not None:
         load_weights(backbone.model.decoder, Path(options.weights))
     return backbone

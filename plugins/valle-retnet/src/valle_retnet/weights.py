@@ -86,6 +86,7 @@ def save_folder(backbone: nn.Module, sizes: RetNetSizes, folder: Path) -> None:
     """
     state = {f"decoder.{name}": tensor.detach().contiguous().cpu() for name, tensor in backbone.state_dict().items()}
     config = {"architectures": ["RetNetModel"], "model_type": MODEL_TYPE, "vocab_size": 0, **asdict(sizes)}
+    config["max_positions"] = config.pop("max_length")
     config["dtype"] = str(next(iter(state.values())).dtype).removeprefix("torch.")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
