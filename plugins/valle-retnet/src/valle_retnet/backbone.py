@@ -113,7 +113,9 @@ class RetNetBackbone(nn.Module):
         T = x.shape[1]
         if cache is not None:
             if isinstance(mask, PackedMask):
-                raise UserError("arch 'retnet' decodes rows, not packed segments: give a cache only with a SequenceMask")
+                raise UserError(
+                    "arch 'retnet' decodes rows, not packed segments: give a cache only with a SequenceMask"
+                )
             cache.claim(mask, T)
         if isinstance(mask, SequenceMask) and (mask.window is not None or mask.tree is not None):
             word = "window" if mask.window is not None else "tree"
@@ -141,7 +143,13 @@ class RetNetBackbone(nn.Module):
 
 def _one_step(mask: SequenceMask | PackedMask) -> bool:
     """Whether the builder promises that each row gets one more causal position."""
-    return isinstance(mask, SequenceMask) and mask.form == "causal" and not mask.padded and mask.tree is None
+    return (
+        isinstance(mask, SequenceMask)
+        and mask.form == "causal"
+        and not mask.padded
+        and mask.window is None
+        and mask.tree is None
+    )
 
 
 def _told(routings: list[Routing], factor: float) -> dict[str, dict[str, Tensor]]:
@@ -151,4 +159,7 @@ def _told(routings: list[Routing], factor: float) -> dict[str, dict[str, Tensor]
     balance = torch.stack([routing.balance for routing in routings]).mean()
     share = torch.stack([routing.share for routing in routings]).mean(0)
     figures = {f"expert_{index}": part for index, part in enumerate(share.unbind())}
-    return {"losses": {"router_balance": factor * balance}, "figures": {"router_balance_raw": balance.detach(), **figures}}
+    return {
+        "losses": {"router_balance": factor * balance},
+        "figures": {"balance": balance.detach(), **figures},
+    }

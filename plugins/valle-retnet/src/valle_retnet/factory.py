@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from valle_retnet.torchscale_engine import TorchscaleBackbone
 
 
-def build(
-    options: RetNetOptions, *, attention: AttentionKernel | None = None
-) -> RetNetBackbone | TorchscaleBackbone:
+def build(options: RetNetOptions, *, attention: AttentionKernel | None = None) -> RetNetBackbone | TorchscaleBackbone:
     """Arch `retnet`, fresh or of `options.weights`. Raises `UserError` before any weight is made."""
     sizes = _sizes(options, attention)
     if options.engine == "torchscale":

@@ -105,7 +105,6 @@ def aligned(
 
 
 def _causal(start: Tensor, new: Tensor, *, padded: bool) -> SequenceMask:
-    padded = padded or len(start) > 1 and bool((start != start[0]).any())
     return SequenceMask(
         lengths=start + new, prefix=torch.zeros_like(start), query_start=start, form="causal", padded=padded
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from valle_core.plugin import HookSpec, PluginSpec, Requirement
 
-CAPABILITIES = frozenset(
-    {"causal", "full", "mixed", "packed", "prefix", "cache", "select", "checkpointing", "compile"}
-)
+CAPABILITIES = frozenset({"causal", "full", "mixed", "packed", "prefix", "cache", "select", "checkpointing", "compile"})
 
 SPEC = PluginSpec(
     kind="arch",

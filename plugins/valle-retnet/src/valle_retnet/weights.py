@@ -1,4 +1,4 @@
-"""Weights on disk: torchscale's and ours are one set of names; read from safetensors, written as a Hugging Face folder."""
+"""Weights on disk: safetensors under torchscale's names, read from anywhere, written as a Hugging Face folder."""
 
 from __future__ import annotations
 
