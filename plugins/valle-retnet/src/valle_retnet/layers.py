@@ -12,7 +12,7 @@ from valle_retnet.feed_forward import FeedForward
 from valle_retnet.options import RetNetSizes
 from valle_retnet.retention import Form, state_after
 from valle_retnet.rows import Rows, TwoWay
-from valle_retnet.tables import StepTables, Tables, normalised
+from valle_retnet.tables import StepTables, Tables, normalised, rotated
 
 PROJECTION_GAIN = 2**-2.5
 """Of the Xavier initialisation of queries, keys, values and gates, as in the original."""
@@ -51,10 +51,12 @@ class Retention(nn.Module):
         self, x: Float[Tensor, "b T D"], rows: Rows, tables: Tables, state: Float[Tensor, "B H Dk W"] | None
     ) -> Float[Tensor, "b T D"]:
         """Padded places of x must be zero. A `state` is continued, then overwritten with the one after x."""
-        q = self._turned(rows.spread(self.q_proj(x)), tables.turn)
-        k = self._turned(rows.spread(self.k_proj(x)), tables.key_turn)
-        v = rows.spread(self.v_proj(x)).unflatten(2, (self.heads, -1)).transpose(1, 2)
-        v = F.pad(v.to(tables.dtype), (0, 1), value=1.0)  # [B, H, T, Dv + 1], see valle_retnet.tables
+        q, k, v = (
+            rows.spread(project(x)).to(tables.dtype).unflatten(2, (self.heads, -1))
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        q, k = rotated(q, tables.turn).transpose(1, 2), rotated(k, tables.key_turn).transpose(1, 2)  # [B, H, T, Dk]
+        v = F.pad(v.transpose(1, 2), (0, 1), value=1.0)  # [B, H, T, Dv + 1], see valle_retnet.tables
         with torch.autocast(x.device.type, enabled=False):
             y = normalised(self.form(q, k, v, tables.decay, state), tables.mass, self.eps)
             y = y.transpose(1, 2).flatten(2)  # [B, T, H · Dv]
@@ -70,19 +72,14 @@ class Retention(nn.Module):
     ) -> Float[Tensor, "B D"]:
         """One new position of each row; the state moves on in place."""
         B, H = len(x), self.heads
-        qk = torch.stack((self.q_proj(x), self.k_proj(x)), dim=1).to(tables.dtype).view(B, 2, H, -1, 2)
-        q, k = torch.view_as_real(torch.view_as_complex(qk) * tables.turns).flatten(-2).unbind(1)  # [B, H, Dk]
+        qk = torch.stack((self.q_proj(x), self.k_proj(x)), dim=1).to(tables.dtype).view(B, 2, H, -1)
+        q, k = rotated(qk, tables.turns).unbind(1)  # [B, H, Dk]
         v = F.pad(self.v_proj(x).to(tables.dtype).view(B, H, 1, -1), (0, 1), value=1.0)
         with torch.no_grad():
             state.mul_(tables.gamma).addcmul_(k[..., None], v)
         with torch.autocast(x.device.type, enabled=False):
             y = normalised((q[:, :, None] @ state)[:, :, 0], tables.mass, self.eps)
         return self.out_proj(F.silu(self.g_proj(x)) * y.flatten(1).to(x.dtype))
-
-    def _turned(self, x: Float[Tensor, "B T D"], turn: Tensor) -> Float[Tensor, "B H T Dk"]:
-        """Neighbouring pairs (x[2i], x[2i + 1]) rotated by their place (eq. 3, as xPos without its scale)."""
-        pairs = x.to(turn.real.dtype).unflatten(2, (self.heads, -1, 2))
-        return torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(3).transpose(1, 2)
 
     def _both_ways(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_retnet.options import RetNetSizes
@@ -47,7 +47,7 @@ class Tables:
     Attributes:
         dtype: of the sums.
         decay: powers of γ.
-        turn: [b, T, 1, Dk/2] rotation of queries.
+        turn: [b, T, 1, Dk/2, 2] cosine and sine of the queries' rotation.
         key_turn: the same times Dk^(−1/2), for keys.
         mass: [b, H, T, 1] Σ_{m ≤ n} γ^(n−m).
         backward_mass: [R, H, width, 1] Σ_{n ≤ m < front} γ^(m−n), where rows are read both ways.
@@ -55,8 +55,8 @@ class Tables:
 
     dtype: torch.dtype
     decay: Decay
-    turn: Complex[Tensor, "b T 1 half"]
-    key_turn: Complex[Tensor, "b T 1 half"]
+    turn: Float[Tensor, "b T 1 half 2"]
+    key_turn: Float[Tensor, "b T 1 half 2"]
     mass: Float[Tensor, "b H T 1"]
     backward_mass: Float[Tensor, "R H width 1"] | None
 
@@ -91,13 +91,13 @@ class StepTables:
     Attributes:
         dtype: of the sums.
         gamma: [H, 1, 1].
-        turns: [B, 2, 1, Dk/2] rotation of the query and of the key.
+        turns: [B, 2, 1, Dk/2, 2] rotation of the query and of the key.
         mass: [B, H, 1].
     """
 
     dtype: torch.dtype
     gamma: Float[Tensor, "H 1 1"]
-    turns: Complex[Tensor, "B 2 1 half"]
+    turns: Float[Tensor, "B 2 1 half 2"]
     mass: Float[Tensor, "B H 1"]
 
 
@@ -115,10 +115,19 @@ def step_tables_of(sizes: RetNetSizes, lengths: Int[Tensor, "B"], dtype: torch.d
 
 
 def _turns(sizes: RetNetSizes, place: Int[Tensor, "b T"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Rotations [b, T, Dk/2] of queries and keys."""
+    """Rotations [b, T, Dk/2, 2] of queries and keys."""
     phase = place[..., None].to(dtype) * angles(sizes, place.device).to(dtype)
-    turn = torch.complex(phase.cos(), phase.sin())
+    turn = torch.stack((phase.cos(), phase.sin()), dim=-1)
     return turn, turn * sizes.key_width**-0.5
+
+
+def rotated(x: Float[Tensor, "*rows Dk"], turn: Float[Tensor, "*tables half 2"]) -> Float[Tensor, "*rows Dk"]:
+    """Neighbouring pairs (x[2i], x[2i + 1]) rotated by their place (eq. 3; xPos without its scale)."""
+    pairs = x.unflatten(-1, (-1, 2))
+    if torch.compiler.is_compiling():  # the compiler fuses this and has no code for complex numbers
+        (a, b), (cos, sin) = pairs.unbind(-1), turn.unbind(-1)
+        return torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1).flatten(-2)
+    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(turn)).flatten(-2)
 
 
 def normalised(
