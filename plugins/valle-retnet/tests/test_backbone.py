@@ -51,6 +51,8 @@ def test_one_layer_of_a_prefix_row_is_the_formula():
     heads, front, T = 3, 6, 10
     retention = model.layers[0].retention
     retention.merge.normal_()
+    for projection in (retention.q_proj, retention.k_proj):  # row sums beyond their clamp
+        projection.weight.mul_(8)
     x = torch.randn(1, T, 24, dtype=torch.float64)
     h = model.layers[0].retention_layer_norm(x)[0]
     q, k, v = (p(h).view(T, heads, -1) for p in (retention.q_proj, retention.k_proj, retention.v_proj))
