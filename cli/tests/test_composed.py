@@ -13,6 +13,7 @@ from valle_cli.main import run
 from valle_cli.rows import attribute_texts
 
 from valle_core.config.schema import Schema, Section, Slot
+from valle_core.registry.known import KNOWN
 
 PLUGINS = """
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("--arch retnet-hf --help", "arch 'retnet-hf' is not installed. Install it with: pip install valle-retnet"),
+        ("--arch planned --help", "arch 'planned' is not installed. Install it with: pip install valle-planned"),
         ("--arch bgi", "there is no arch 'bgi'. Did you mean 'big'?"),
         ("--arch.hiden-size 3", "there is no option --arch.hiden-size of arch 'big'. Did you mean '--arch.h"),
         ("--arch.depth 3", "there is no option --arch.depth of arch 'big'."),
@@ -181,7 +182,8 @@ def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
         ("one two", "Got unexpected extra argument"),
     ],
 )  # fmt: skip
-def test_a_wrong_command_line_is_one_line_and_exit_code_two(command, line, error):
+def test_a_wrong_command_line_is_one_line_and_exit_code_two(command, monkeypatch, line, error):
+    monkeypatch.setitem(KNOWN, "valle-planned", {"arch": ("planned",)})
     code, received, out, err = command(line)
     assert (code, received, out) == (2, None, "")
     assert err.startswith(f"error: {error}")

@@ -1,0 +1,1 @@
+"""Backbones `retnet` and `retnet-hf`: retention over torchscale's weights."""

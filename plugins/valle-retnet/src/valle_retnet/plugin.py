@@ -1,0 +1,35 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import HookSpec, PluginSpec, Requirement
+
+CAPABILITIES = frozenset({"causal", "full", "mixed", "packed", "prefix", "cache", "select", "checkpointing", "compile"})
+
+SPEC = PluginSpec(
+    kind="arch",
+    name="retnet",
+    api=1,
+    summary="RetNet: parallel, chunkwise and recurrent retention, constant memory in decoding; torchscale's weights",
+    factory="valle_retnet.factory:build",
+    options="valle_retnet.options:RetNetOptions",
+    capabilities=CAPABILITIES,
+)
+
+HF_SPEC = PluginSpec(
+    kind="arch",
+    name="retnet-hf",
+    api=1,
+    summary="RetNet as a transformers PreTrainedModel: save_pretrained, from_pretrained, generate",
+    factory="valle_retnet.factory:build_hf",
+    options="valle_retnet.options:RetNetOptions",
+    capabilities=CAPABILITIES,
+    requires=(Requirement(module="transformers", hint="pip install 'valle-retnet[hf]'"),),
+)
+
+HOOKS = HookSpec(
+    name="retnet-bench",
+    api=1,
+    summary="torchscale's RetNet beside arch 'retnet', for `valle bench arch`",
+    plugin="valle_retnet.hooks:HOOKS",
+)

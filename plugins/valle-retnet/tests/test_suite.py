@@ -1,0 +1,38 @@
+"""The suite of backbones, for every form, with experts, and through transformers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_retnet.factory import build, build_hf
+from valle_retnet.options import RetNetOptions
+from valle_retnet.plugin import HF_SPEC, SPEC
+
+from valle_core.interfaces import Backbone, Cache
+from valle_core.testing import suite
+
+SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "ffn_dim": 48, "dropout": 0.3, "max_length": 24, "chunk_size": 5}
+
+
+def small(**changes):
+    return lambda: build(RetNetOptions(**SMALL | changes))
+
+
+test_auto_conforms = suite.conformance("arch", small(), spec=SPEC)
+test_retnet_hf_conforms = suite.conformance("arch", lambda: build_hf(RetNetOptions(**SMALL)), spec=HF_SPEC)
+
+
+@pytest.mark.parametrize("changes", [{"form": "parallel"}, {"form": "chunkwise"}, {"form": "recurrent"},
+                                     {"n_experts": 4}, {"n_experts": 3, "experts_per_token": 1}], ids=str)  # fmt: skip
+def test_other_settings_conform(changes):
+    report = suite.run("arch", small(**changes), spec=SPEC)
+    assert report.ok, report.table()
+
+
+@pytest.mark.parametrize("made", [small(), lambda: build_hf(RetNetOptions(**SMALL))], ids=["retnet", "retnet-hf"])
+def test_it_satisfies_the_protocols_and_its_spec(made):
+    model = made()
+    assert isinstance(model, Backbone)
+    assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
+    assert model.mask_forms == SPEC.capabilities - {"cache", "select", "checkpointing", "compile"}
+    assert SPEC.capabilities == HF_SPEC.capabilities
