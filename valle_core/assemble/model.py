@@ -11,7 +11,7 @@ from torch import Tensor
 
 from valle_core.assemble.part import build
 from valle_core.config.schema import Resolved
-from valle_core.interfaces import Codec
+from valle_core.interfaces import Backbone, Codec
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.model.rows import MixedRows
@@ -61,14 +61,7 @@ def build_model(
             f"model.levels: codec '{facts.codec.name}' has {facts.codec.num_levels} levels, got {options.levels}; "
             f"choose 1 to {facts.codec.num_levels}, or 0 for all"
         )
-    attention = None
-    if resolved.parts["attention"]:
-        (chosen,) = selected["attention"]
-        kernel = build(chosen, resolved.part("attention").options)
-        attention = MixedRows(kernel, chosen.spec.capabilities)
-    (arch,) = selected["arch"]
-    takes = {"attention": attention} if "attention" in arch.spec.needs else {"attention": None}
-    backbone = build(arch, resolved.part("arch").options, **takes)
+    backbone = build_backbone(resolved, selected)
     vocabulary = Vocabulary(
         symbols=facts.symbols,
         languages=facts.languages,
@@ -77,6 +70,22 @@ def build_model(
         per_language_text=options.per_language_text,
     )
     return CodecLM(backbone, vocabulary, options, codebooks)
+
+
+def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]]) -> Backbone:
+    """The backbone alone, with fresh weights, over the attention kernel that was chosen for it.
+
+    Args:
+        resolved, selected: as for `build_model`; only the slots `arch` and `attention` are looked at.
+    """
+    attention = None
+    if resolved.parts["attention"]:
+        (chosen,) = selected["attention"]
+        kernel = build(chosen, resolved.part("attention").options)
+        attention = MixedRows(kernel, chosen.spec.capabilities)
+    (arch,) = selected["arch"]
+    takes = attention if "attention" in arch.spec.needs else None
+    return build(arch, resolved.part("arch").options, attention=takes)
 
 
 def build_codec(selected: Selected, options: Any, *, device: Any) -> Codec:

@@ -28,6 +28,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the mend"),
     Command("plugins info", "plugins_info", "Show all that one plugin says about itself"),
     Command("plugins check", "plugins_check", "Run the conformance suite of its kind on a plugin"),
+    Command("bench arch", "bench_arch", "Measure every backbone beside the library it replaces, and at equal size"),
     Command("bench decode", "bench_decode", "Measure decoding beside generate of transformers, equal tokens first"),
     Command("bench startup", "bench_startup", "Measure how fast `--help` and `list-plugins` answer"),
 )
