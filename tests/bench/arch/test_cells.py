@@ -38,6 +38,16 @@ def test_a_training_step_compares_gradients_and_leaves_none(bench):
     assert all(parameter.grad is None for parameter in bench.sides[OWN].parameters())
 
 
+def test_our_side_is_in_training_mode_only_for_training(bench):
+    modes = []
+    backbone = bench.sides[OWN].backbone
+    backbone.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+    for what in ("train", "forward", "train", "decode"):
+        modes.clear()
+        measure(bench, Cell(what=what, length=7))
+        assert set(modes) == {what == "train"}, what
+
+
 def test_what_fails_is_named_and_the_others_are_measured(bench):
     figures = measure(bench, Cell(what="forward", length=5))
     assert figures["broken"].seconds is None

@@ -14,13 +14,14 @@ from valle_core.types import SequenceMask
 
 
 class OwnModel:
-    """A `PeerModel` over a backbone of ours."""
+    """A `PeerModel` over a backbone of ours; it is in training mode exactly while gradients are taken."""
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Causal rows without padding."""
+        self._set_mode(training=torch.is_grad_enabled())
         B, T, _ = x.shape
         mask = _rows(torch.zeros(B, dtype=torch.long, device=x.device), T)
         positions = torch.arange(T, device=x.device).expand(B, T)
@@ -33,7 +34,13 @@ class OwnModel:
 
     def decoder(self, batch: int, max_length: int) -> OwnDecoder:
         """A fresh cache."""
+        self._set_mode(training=False)
         return OwnDecoder(self.backbone, batch, max_length)
+
+    def _set_mode(self, *, training: bool) -> None:
+        assert isinstance(self.backbone, nn.Module)
+        if self.backbone.training != training:  # setting it walks through all modules
+            self.backbone.train(training)
 
 
 class OwnDecoder:

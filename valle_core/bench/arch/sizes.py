@@ -23,7 +23,7 @@ CLOSE = 0.05
 
 
 def build_subject(registry: Registry, subject: Subject, settings: Settings) -> Backbone:
-    """The backbone with fresh weights of `settings.seed`, on its device.
+    """The backbone with fresh weights of `settings.seed`, on its device, in eval mode.
 
     Raises:
         UserError: as the plugin says it.
@@ -36,7 +36,7 @@ def build_subject(registry: Registry, subject: Subject, settings: Settings) -> B
     torch.manual_seed(settings.seed)
     backbone = build_backbone(resolved, selected)
     assert isinstance(backbone, nn.Module)
-    return backbone.to(settings.device)
+    return backbone.to(settings.device).eval()
 
 
 def count(backbone: Backbone) -> int:
