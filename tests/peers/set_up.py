@@ -55,10 +55,11 @@ def groups(text: str) -> list[Group]:
 
 
 def make_environment(folder: Path) -> Path:
-    """The environment's interpreter; made where it is missing, on top of the packages of this one."""
+    """The environment's interpreter, on top of the packages of this one; made anew where it is of another Python."""
     python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True, symlinks=True)
+    version = "import sys; print(sys.version_info[:2])"
+    if not python.exists() or run([str(python), "-c", version]).stdout.strip() != str(sys.version_info[:2]):
+        venv.create(folder, with_pip=True, symlinks=True, clear=True)
     below = sysconfig.get_path("purelib")
     path = run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).stdout.strip()
     # addsitedir and not a plain path: that environment's own .pth files (editable installs) count too.
