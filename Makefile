@@ -41,7 +41,8 @@ setup: .venv/.ready
 peers: .venv-peers/.ready
 
 test-peers: .venv-peers/.ready
-	OMP_NUM_THREADS=1 .venv-peers/bin/python -m pytest tests/peers -o addopts="--import-mode=importlib -q" $(if $(TABLE),--table $(TABLE))
+	OMP_NUM_THREADS=1 .venv-peers/bin/python -m pytest tests/peers --continue-on-collection-errors \
+		-o addopts="--import-mode=importlib -q" $(if $(TABLE),--table $(TABLE))
 
 .venv-peers/.ready: .venv/.ready peers.txt tests/peers/set_up.py
 	$(BIN)/python tests/peers/set_up.py .venv-peers

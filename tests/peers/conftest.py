@@ -68,9 +68,16 @@ def pytest_configure(config) -> None:
     torch.manual_seed(0)
 
 
-def pytest_collectreport(report) -> None:
-    if report.failed:
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A test file whose peer is missing cannot be imported: that is a row, too."""
+    report = yield
+    if report.failed and isinstance(collector, pytest.File):
+        reason = str(report.longrepr).strip().splitlines()[-1].removeprefix("E").strip()
+        peer = collector.path.stem.removeprefix("test_")
+        collector.config.stash[ROWS].append(Row(peer, f"{collector.path.name}: {reason}", None, False))
         report.sections.append(("peers", "a peer is missing? `make peers` says which could not be installed, and why"))
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
