@@ -37,6 +37,9 @@ class Row:
 
 
 ROWS = pytest.StashKey[list[Row]]()
+BEFORE = pytest.StashKey[int]()
+"""How many rows there were when a test began."""
+
 Parity = Callable[..., None]
 
 
@@ -46,7 +49,6 @@ def parity(request) -> Parity:
 
     The difference is the largest absolute one, over the larger of 1 and the largest absolute value of `theirs`.
     """
-    request.node.user_properties.append(("rows", True))
 
     def compare(peer: str, compared: str, ours: Tensor, theirs: Tensor, *, within: float) -> None:
         assert ours.shape == theirs.shape, f"{peer}: {compared}: {tuple(ours.shape)} beside {tuple(theirs.shape)}"
@@ -82,12 +84,17 @@ def pytest_make_collect_report(collector):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
+    """What a test did not say by itself: that it passed, or that it failed before or beside its comparisons."""
     report = yield
-    told = ("rows", True) in item.user_properties
-    if (report.when == "call" and not told) or (report.failed and report.when == "setup"):
+    rows = item.config.stash[ROWS]
+    if report.when == "setup":
+        item.stash[BEFORE] = len(rows)
+    said = rows[item.stash[BEFORE] :]
+    silent = report.when == "call" and not said
+    if silent or (report.failed and all(row.ok for row in said)):
         peer = getattr(item.module, "PEER", item.path.stem.removeprefix("test_"))
         sentence = item.name.removeprefix("test_").replace("_", " ")
-        item.config.stash[ROWS].append(Row(peer, sentence, None, report.passed))
+        rows.append(Row(peer, sentence, None, report.passed))
     return report
 
 
