@@ -22,6 +22,13 @@ def test_growth_is_taken_from_the_last_two_runs():
     assert forecast.refusal("quadratic", "forward", 4096) == ("skipped: about 16 s a run foreseen, the limit is 10 s")
 
 
+def test_the_fastest_of_several_runs_counts():
+    forecast = Forecast(10.0)
+    forecast.saw("peer", "forward", 1024, 9.0, 5)
+    forecast.saw("peer", "forward", 1024, 1.0, 0)
+    assert forecast.refusal("peer", "forward", 2048) == ""
+
+
 def test_memory_that_is_not_there_is_not_asked_for(monkeypatch):
     monkeypatch.setattr(limits, "free_memory", lambda: 2**30)
     forecast = Forecast(10.0)

@@ -74,6 +74,7 @@ def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
     left = {side: run for side, run in runs.items() if side in said}
     for side, times in _in_turns(left, figures, bench).items():
         figures[side] = replace(figures[side], seconds=statistics.median(times), runs=len(times))
+        bench.forecast.saw(side, cell.what, cell.length, min(times), 0)
     return figures
 
 
