@@ -76,7 +76,7 @@ def pytest_make_collect_report(collector):
     report = yield
     if report.failed and isinstance(collector, pytest.File):
         reason = str(report.longrepr).strip().splitlines()[-1].removeprefix("E").strip()
-        peer = collector.path.stem.removeprefix("test_")
+        peer = peer_of(collector.path)
         collector.config.stash[ROWS].append(Row(peer, f"{collector.path.name}: {reason}", None, False))
         report.sections.append(("peers", "a peer is missing? `make peers` says which could not be installed, and why"))
     return report
@@ -92,10 +92,16 @@ def pytest_runtest_makereport(item, call):
     said = rows[item.stash[BEFORE] :]
     silent = report.when == "call" and not said
     if silent or (report.failed and all(row.ok for row in said)):
-        peer = getattr(item.module, "PEER", item.path.stem.removeprefix("test_"))
+        peer = getattr(item.module, "PEER", peer_of(item.path))
         sentence = item.name.removeprefix("test_").replace("_", " ")
         rows.append(Row(peer, sentence, None, report.passed))
     return report
+
+
+def peer_of(path: Path) -> str:
+    """The distribution a test file is about."""
+    stem = path.stem.removeprefix("test_")
+    return {"mamba_references": "mamba-ssm", "fla": "fla-core"}.get(stem, stem)
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:

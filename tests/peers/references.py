@@ -8,6 +8,7 @@ Importing this module is enough. `fla.ops.simple_gla.naive`, `mamba_ssm.ops.sele
 from __future__ import annotations
 
 import sys
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -35,6 +36,7 @@ def enter_bare(top: str, below: tuple[str, ...]) -> None:
     root = spec.submodule_search_locations[0]
     for name in (top, *below):
         package = ModuleType(name)
+        package.__spec__ = spec if name == top else ModuleSpec(name, None, is_package=True)
         package.__path__ = ["/".join([root, *name.split(".")[1:]])]
         sys.modules[name] = package
 
@@ -42,6 +44,7 @@ def enter_bare(top: str, below: tuple[str, ...]) -> None:
 def leave_out(module: str, names: tuple[str, ...]) -> None:
     """A module with these names, none of which can be used."""
     absent = ModuleType(module)
+    absent.__spec__ = ModuleSpec(module, None)
     for name in names:
         setattr(absent, name, None)
     sys.modules.setdefault(module, absent)
