@@ -7,7 +7,7 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml $(wildcard plugins/*/pyproject.t
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all check docs setup clean
+.PHONY: demo test test-all check docs setup peers test-peers clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -41,5 +41,16 @@ setup: .venv/.ready
 	@$(PIP) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"
 	touch $@
 
+# Reference implementations, on top of .venv; one that cannot be installed is named and left out.
+peers: .venv-peers/.ready
+
+test-peers: .venv-peers/.ready
+	OMP_NUM_THREADS=1 .venv-peers/bin/python -m pytest tests/peers --continue-on-collection-errors \
+		-o addopts="--import-mode=importlib -q" $(if $(TABLE),--table $(TABLE))
+
+.venv-peers/.ready: .venv/.ready peers.txt tests/peers/set_up.py
+	$(BIN)/python tests/peers/set_up.py .venv-peers
+	touch $@
+
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-peers demo

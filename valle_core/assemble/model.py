@@ -12,7 +12,7 @@ from torch import Tensor
 from valle_core.assemble.part import build
 from valle_core.assemble.rewriting import rewritten
 from valle_core.config.schema import Resolved
-from valle_core.interfaces import Codec
+from valle_core.interfaces import Backbone, Codec
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.model.rows import MixedRows
@@ -62,15 +62,7 @@ def build_model(
             f"model.levels: codec '{facts.codec.name}' has {facts.codec.num_levels} levels, got {options.levels}; "
             f"choose 1 to {facts.codec.num_levels}, or 0 for all"
         )
-    attention = None
-    if resolved.parts["attention"]:
-        (chosen,) = selected["attention"]
-        kernel = build(chosen, resolved.part("attention").options)
-        attention = MixedRows(kernel, chosen.spec.capabilities)
-    (arch,) = selected["arch"]
-    backbone = build(arch, resolved.part("arch").options, attention=attention)
-    for rewrite, part in zip(selected["rewrite"], resolved.parts["rewrite"], strict=True):
-        backbone = rewritten(backbone, rewrite, part.options)
+    backbone = build_backbone(resolved, selected)
     vocabulary = Vocabulary(
         symbols=facts.symbols,
         languages=facts.languages,
@@ -79,6 +71,24 @@ def build_model(
         per_language_text=options.per_language_text,
     )
     return CodecLM(backbone, vocabulary, options, codebooks)
+
+
+def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]]) -> Backbone:
+    """The backbone alone, with fresh weights, over the attention kernel that was chosen for it, and rewritten.
+
+    Args:
+        resolved, selected: as for `build_model`; only the slots are looked at, and `rewrite` may be missing.
+    """
+    attention = None
+    if resolved.parts["attention"]:
+        (chosen,) = selected["attention"]
+        kernel = build(chosen, resolved.part("attention").options)
+        attention = MixedRows(kernel, chosen.spec.capabilities)
+    (arch,) = selected["arch"]
+    backbone = build(arch, resolved.part("arch").options, attention=attention)
+    for rewrite, part in zip(selected.get("rewrite", ()), resolved.parts.get("rewrite", ()), strict=True):
+        backbone = rewritten(backbone, rewrite, part.options)
+    return backbone
 
 
 def build_codec(selected: Selected, options: Any, *, device: Any) -> Codec:

@@ -56,12 +56,14 @@ class Report:
             lines.append("  ".join(padded).rstrip())
         return "\n".join(lines)
 
+    def table(self) -> str:
+        """The table in Markdown."""
+        head, *body = (f"| {' | '.join(row)} |" for row in self._cells())
+        return "\n".join([head, "|" + "---|" * len(self.columns), *body])
+
     def markdown(self) -> str:
         """Title, table and facts as one page."""
-        head, *body = (f"| {' | '.join(row)} |" for row in self._cells())
-        rule = "|" + "---|" * len(self.columns)
-        facts = "\n".join(f"* {name.replace('_', ' ')}: {value}" for name, value in self.facts.items())
-        return "\n".join([f"# {self.title}", "", head, rule, *body, "", facts]) + "\n"
+        return "\n".join([f"# {self.title}", "", self.table(), "", listed(self.facts)]) + "\n"
 
     def to_json(self) -> dict[str, Any]:
         """All that was measured."""
@@ -81,6 +83,11 @@ class Report:
     def _cells(self) -> list[list[str]]:
         shown = [[_show(row.get(column.key), column.form) for column in self.columns] for row in self.rows]
         return [[column.title for column in self.columns], *shown]
+
+
+def listed(facts: Mapping[str, Any]) -> str:
+    """Facts in Markdown, one line each."""
+    return "\n".join(f"* {name.replace('_', ' ')}: {value}" for name, value in facts.items())
 
 
 def as_mappings(rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -11,17 +11,19 @@ from valle_llama import bench_decode
 from valle_llama.bench_decode import Size, compare, read_rate
 from valle_llama.hooks import HOOKS, DecodeCase
 
+from valle_core.bench.peer import PeerCase
 from valle_core.registry.hooks import BenchCase, Observers
 
 pytest.importorskip("transformers")
 
 
-def test_the_hook_offers_one_case_of_valle_bench_decode():
+def test_the_hook_offers_a_case_of_bench_decode_and_a_peer_for_bench_arch():
     observers = Observers()
     observers.add("llama-bench", HOOKS)
     (cases,) = observers.call("bench_cases")
-    assert [(case.bench, case.name) for case in cases] == [("decode", "llama")]
+    assert [(case.bench, case.name) for case in cases] == [("decode", "llama"), ("arch", "transformers LlamaModel")]
     assert isinstance(cases[0], BenchCase)
+    assert isinstance(cases[1], PeerCase)
 
 
 def test_all_settings_say_the_same_tokens_and_the_threads_are_given_back():

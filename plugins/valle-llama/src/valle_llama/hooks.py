@@ -1,4 +1,4 @@
-"""The decoding benchmark, offered to `valle bench decode`."""
+"""The decoding benchmark and the peer of `llama`, offered to `valle bench decode` and `valle bench arch`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from valle_core.plugin import HOOK_PROJECT
 
 if TYPE_CHECKING:
     from valle_llama.bench_decode import Row
+    from valle_llama.peer import LlamaPeer
 
 hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
 
@@ -29,13 +30,28 @@ class DecodeCase:
         return compare(**settings)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchCase:
+    """A `valle_core.api.PeerCase`: transformers' LLaMA beside ours."""
+
+    bench: str = "arch"
+    name: str = "transformers LlamaModel"
+    arch: str = "llama"
+
+    def load(self, backbone: Any) -> LlamaPeer:
+        """See `valle_llama.peer.load`."""
+        from valle_llama.peer import load
+
+        return load(backbone)
+
+
 class Hooks:
     """What this distribution observes: nothing but the call for benchmarks."""
 
     @hookimpl
-    def bench_cases(self) -> list[DecodeCase]:
-        """One case of `valle bench decode`."""
-        return [DecodeCase()]
+    def bench_cases(self) -> list[DecodeCase | ArchCase]:
+        """One case of `valle bench decode`, one of `valle bench arch`."""
+        return [DecodeCase(), ArchCase()]
 
 
 HOOKS = Hooks()

@@ -18,6 +18,6 @@ SPEC = PluginSpec(
 HOOKS = HookSpec(
     name="llama-bench",
     api=1,
-    summary="Decoding of arch 'llama' beside LlamaForCausalLM.generate, for `valle bench decode`",
+    summary="Arch 'llama' beside transformers' LLaMA, for `valle bench decode` and `valle bench arch`",
     plugin="valle_llama.hooks:HOOKS",
 )

@@ -1,0 +1,109 @@
+"""`valle bench arch` measures any backbone it finds beside its peers, in processes that may die."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from valle_cli import machine
+
+FAKE = """
+    import os
+    from dataclasses import dataclass
+    from valle_core.api import hookimpl
+    from valle_core.plugin import HookSpec, PluginSpec
+
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Options:
+        d_model: int = 16
+        n_layers: int = 2
+
+    SPEC = PluginSpec(kind="arch", name="acme", api=1, summary="s", factory="acme_mod:build",
+                      options="acme_mod:Options", capabilities=frozenset({"causal", "full", "mixed"}))
+    HOOKS = HookSpec(name="acme-peers", api=1, summary="s", plugin="acme_mod:Hooks")
+
+    def build(options, *, attention):
+        from valle_core.testing.fake_backbone import FakeBackbone
+
+        class Mortal(FakeBackbone):
+            def forward(self, x, *rest, **more):
+                if x.shape[1] == 48:
+                    os.kill(os.getpid(), 9)
+                return super().forward(x, *rest, **more)
+
+        return Mortal(options.d_model, options.n_layers)
+
+    @dataclass(frozen=True)
+    class Case:
+        name: str
+        factor: float
+        bench: str = "arch"
+        arch: str = "acme"
+
+        def load(self, backbone):
+            from valle_core.bench.arch.sides import OwnModel
+
+            class Peer(OwnModel):
+                def forward(peer, x):
+                    print("a peer that talks")
+                    return self.factor * super().forward(x)
+
+            if not self.factor:
+                raise ImportError("libpeer.so")
+            return Peer(backbone)
+
+    class Hooks:
+        @hookimpl
+        def bench_cases(self):
+            return [Case("same", 1.0), Case("other", 2.0), Case("gone", 0.0)]
+
+    Hooks = Hooks()
+"""
+
+
+@pytest.fixture
+def acme(install, monkeypatch):
+    entries = {"valle.arch": {"acme": "acme_mod:SPEC"}, "valle.hooks": {"acme-peers": "acme_mod:HOOKS"}}
+    install("acme-arch", entries, acme_mod=FAKE)
+    monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_a_backbone_of_others_is_measured_beside_its_peers_though_its_process_dies(valle, acme, tmp_path):
+    out = tmp_path / "results"
+    code, text, err = valle("bench", "arch", "--arch", "acme", "--quick", "--T", "16,48,64", "--d-model", "16",
+                            "--layers", "2", "--out", str(out))  # fmt: skip
+    assert code == 0, err
+    lines = [line.split() for line in text.splitlines()]
+    at = {(line[1], line[3]): line for line in lines if line[:1] == ["acme"] and line[2:3] == ["forward"]}
+    assert at["same", "64"][7] == "yes"
+    assert at["other", "64"][6:8] == ["-", "NO"]
+    assert "killed by signal 9, probably out of memory" in text
+    assert "acme, gone, cannot be loaded: ImportError: libpeer.so" in text
+    told = json.loads((out / "arch.json").read_text())
+    assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "peak_memory"} <= set(told["facts"])
+    decoding = [row for row in told["rows"] if row["what"] == "decode" and row["side"] == "valle"]
+    assert all(row["tokens_per_s"] and row["nbytes"] for row in decoding)
+    assert sorted(path.name for path in out.iterdir()) == ["arch.json", "arch.md", "arch.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--arch", "nobody"], "there is no arch 'nobody'"),
+        (["--arch", "llama", "--T", "256,x"], "expected numbers of positions"),
+        (["--arch", "llama", "--T", "0"], "expected numbers of positions"),
+        (["--arch", "llama", "--set", "transformer.n_heads=2"], "expected ARCH.OPTION=VALUE with one of llama"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(valle, acme, words, said):
+    code, out, err = valle("bench", "arch", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_a_busy_machine_is_refused_before_anything_is_measured(valle, acme, monkeypatch):
+    monkeypatch.setattr(machine, "cores_in_use", lambda: 0.8)
+    code, out, err = valle("bench", "arch", "--arch", "acme")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: other processes keep 0.80 of a core busy")

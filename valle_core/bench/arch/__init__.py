@@ -1,0 +1,1 @@
+"""`bench arch`: every backbone at equal sizes and at equal parameter counts, beside the library it replaces."""

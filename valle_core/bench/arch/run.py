@@ -1,0 +1,267 @@
+"""The whole of `bench arch`: plan the subjects, let a process measure each, turn the answers into rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from valle_core.bench.arch.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, timed_cells
+from valle_core.bench.arch.sizes import equal_size, given_size
+from valle_core.bench.arch.worker import Job
+from valle_core.plugin import PluginSpec, UserError
+from valle_core.registry.registry import Registry
+
+REFERENCE = "llama"
+"""The backbone whose parameter count the others are brought to, where it is among them; else the first."""
+
+TOLERANCE = 1e-3
+"""Largest difference (relative to the larger of 1 and the largest value) that is called a match, in float32."""
+
+SILENCE = 20.0
+"""A worker that says nothing for this many times `cell_seconds` (and a minute) is stopped."""
+
+Size = Literal["given", "equal"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One figure of one side.
+
+    Attributes:
+        size: "given" (d_model and layers as asked, peers beside it) or "equal" (about one parameter count).
+        arch: the backbone.
+        side: "valle", or the peer's name.
+        parameters, options: of the backbone.
+        what, length: the cell.
+        seconds, nbytes, difference, note: as in `Figure`.
+        tokens_per_s: positions per second; None for memory.
+        match: whether the peer's result is ours within `TOLERANCE`; None for our side and where nothing was compared.
+        ratio: the peer's seconds over ours: how many times faster ours is; None unless `match`.
+    """
+
+    size: Size
+    arch: str
+    side: str
+    parameters: int
+    options: Mapping[str, Any]
+    what: str
+    length: int
+    seconds: float | None
+    runs: int
+    tokens_per_s: float | None
+    nbytes: int | None
+    difference: float | None
+    match: bool | None
+    ratio: float | None
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One job and which rows it fills."""
+
+    sizes: tuple[Size, ...]
+    job: Job
+
+
+Tell = Callable[[int, int, str], None]
+"""Takes cells done, cells in all, and what is being measured."""
+
+
+def archs_of(registry: Registry, wanted: Sequence[str], device: str) -> tuple[list[str], dict[str, str]]:
+    """The backbones to measure, and those of this machine that cannot be, with the reason.
+
+    Raises:
+        UserError: one that is asked for cannot be used, or none is there.
+    """
+    for name in wanted:
+        registry.select("arch", name)
+    if wanted:
+        return list(dict.fromkeys(wanted)), {}
+    usable, left = [], {}
+    for entry in registry.entries("arch"):
+        if entry.status == "ok" and isinstance(entry.spec, PluginSpec) and device in (entry.spec.devices or (device,)):
+            usable.append(entry.name)
+        else:
+            left[entry.name] = entry.why or f"it does not run on {device}"
+    if not usable:
+        raise UserError("no usable backbone is installed. See: valle list-plugins --kind arch")
+    return usable, left
+
+
+def plan(
+    registry: Registry, archs: Sequence[str], settings: Settings, extra: Mapping[str, Mapping[str, Any]]
+) -> list[Task]:
+    """What is to be measured: each backbone at the given size, and at the common parameter count where that differs.
+
+    Raises:
+        UserError: a backbone that is not there or cannot have the size.
+    """
+    given = [given_size(registry, arch, settings, extra.get(arch, {})) for arch in archs]
+    target = next((subject for subject in given if subject.arch == REFERENCE), given[0]).parameters
+    tasks = []
+    for subject in given:
+        equal = equal_size(registry, subject, target, settings, extra.get(subject.arch, {}))
+        same = equal.options == subject.options
+        sizes: tuple[Size, ...] = ("given", "equal") if same else ("given",)
+        tasks.append(Task(sizes=sizes, job=_timing(subject, settings, peers=True)))
+        if not same:
+            tasks.append(Task(sizes=("equal",), job=_timing(equal, settings, peers=False)))
+    return tasks
+
+
+def _timing(subject: Subject, settings: Settings, *, peers: bool) -> Job:
+    return Job(subject=subject, settings=settings, cells=tuple(timed_cells(settings)), peers=peers)
+
+
+def run(tasks: Sequence[Task], tell: Tell) -> list[Row]:
+    """Measure everything; `tell` is called before each cell."""
+    rows: list[Row] = []
+    total = sum(len(task.job.cells) + len(memory_cells(task.job.settings)) for task in tasks)
+    done = 0
+    for task in tasks:
+
+        def begin(cell: Cell, task: Task = task) -> None:
+            nonlocal done
+            tell(done, total, f"{task.job.subject.arch}: {cell.what}, T = {cell.length}")
+            done += 1
+
+        sides, figures = ask(task.job, begin)
+        for cell in memory_cells(task.job.settings):
+            begin(cell)
+            figures[cell] = _peaks(task.job, cell, [side for side, note in sides.items() if not note])
+        for size in task.sizes:
+            rows += _rows(size, task.job.subject, sides, figures)
+    tell(total, total, "")
+    return rows
+
+
+def _peaks(job: Job, cell: Cell, sides: Sequence[str]) -> dict[str, Figure]:
+    """Peak memory of each side, each in a fresh process."""
+    found: dict[str, Figure] = {}
+    for side in sides:
+        _, figures = ask(replace(job, cells=(cell,), only=side), lambda _: None)
+        found[side] = figures.get(cell, {}).get(side, Figure(note="failed: the process gave no answer"))
+    return found
+
+
+def ask(job: Job, begin: Callable[[Cell], None]) -> tuple[dict[str, str], dict[Cell, dict[str, Figure]]]:
+    """Let a process do the job; where it dies, the cell says so and another process goes on behind it."""
+    sides: dict[str, str] = {}
+    figures: dict[Cell, dict[str, Figure]] = {}
+    cells = job.cells
+    while cells:
+        answers, ended = _converse(replace(job, cells=cells), lambda index, cells=cells: begin(cells[index]))
+        for line in answers:
+            sides |= line.get("sides", {})
+            if "cell" in line:
+                figures[cells[line["cell"]]] = {side: Figure(**figure) for side, figure in line["figures"].items()}
+        if not ended:
+            break
+        begun = [line["begin"] for line in answers if "begin" in line]
+        if not begun:  # it died before the first cell: it would again
+            sides = {OWN: ended} | sides
+            break
+        failed = cells[begun[-1]]
+        figures.setdefault(failed, {side: Figure(note=ended) for side, note in sides.items() if not note})
+        cells = cells[begun[-1] + 1 :]
+    return sides, figures
+
+
+def _converse(job: Job, begin: Callable[[int], None]) -> tuple[list[dict[str, Any]], str]:
+    """The lines a worker said, and "" or how it ended before its time."""
+    answers: list[dict[str, Any]] = []
+    patience = SILENCE * job.settings.cell_seconds + 60
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "valle_core.bench.arch.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        silent = False
+
+        def stop() -> None:
+            nonlocal silent
+            silent = True
+            worker.kill()
+
+        watch = threading.Timer(patience, stop)
+        try:
+            watch.start()
+            worker.stdin.write(job.text() + "\n")
+            worker.stdin.close()
+            for text in worker.stdout:
+                watch.cancel()
+                watch = threading.Timer(patience, stop)
+                watch.start()
+                answers.append(json.loads(text))
+                if "begin" in answers[-1]:
+                    begin(answers[-1]["begin"])
+            code = worker.wait()
+        except BrokenPipeError:
+            code = worker.wait()
+        finally:
+            watch.cancel()
+            worker.kill()
+            worker.wait()
+            worker.stdout.close()
+        errors.seek(0)
+        return answers, "" if code == 0 else _how_it_ended(code, errors.read(), patience if silent else 0.0)
+
+
+def _how_it_ended(code: int, errors: str, silent: float) -> str:
+    if silent:
+        return f"stopped: nothing was heard for {silent:.0f} s"
+    if code < 0:
+        return f"failed: the process was killed by signal {-code}" + (", probably out of memory" if code == -9 else "")
+    last = [line.strip() for line in errors.splitlines() if line.strip()][-1:]
+    return f"failed: {last[0] if last else f'exit code {code}'}"[:300]
+
+
+def _rows(
+    size: Size, subject: Subject, sides: Mapping[str, str], figures: Mapping[Cell, Mapping[str, Figure]]
+) -> list[Row]:
+    rows = []
+    for side, note in sides.items():
+        if size == "equal" and side != OWN:
+            continue
+        if note:
+            rows.append(_row(size, subject, side, Cell(what="forward", length=0), Figure(note=note), Figure()))
+        for cell, measured in figures.items():
+            if side in measured:
+                rows.append(_row(size, subject, side, cell, measured[side], measured.get(OWN, Figure())))
+    return rows
+
+
+def _row(size: Size, subject: Subject, side: str, cell: Cell, figure: Figure, own: Figure) -> Row:
+    match = None if figure.difference is None else figure.difference <= TOLERANCE
+    positions = 1 if cell.what == "decode" else cell.length
+    return Row(
+        size=size,
+        arch=subject.arch,
+        side=side,
+        parameters=subject.parameters,
+        options=subject.options,
+        what=cell.what,
+        length=cell.length,
+        seconds=figure.seconds,
+        runs=figure.runs,
+        tokens_per_s=positions / figure.seconds if figure.seconds else None,
+        nbytes=figure.nbytes,
+        difference=figure.difference,
+        match=match,
+        ratio=figure.seconds / own.seconds if match and figure.seconds and own.seconds else None,
+        note=figure.note,
+    )
