@@ -10,11 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from valle_bitnet.cache import KeyValueCache, Places
 from valle_bitnet.layers import Layer, rotation
 from valle_bitnet.options import BitNetSizes
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
+from valle_core.sequence.key_value_cache import KeyValueCache, Places
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 
 INITIAL_STD = 0.02

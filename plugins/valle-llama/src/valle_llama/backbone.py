@@ -76,7 +76,7 @@ class LlamaBackbone(nn.Module):
             if fused is not None and one_new_position(mask, cache):
                 return BackboneOutput(h=self._advance(fused, x, cache, positions[:, 0], finish=False))
         slots = self._open(cache, mask, T)
-        self._check_length(T if cache is None else cache.extent)
+        self._check_length(T if cache is None else cache.longest)
         if isinstance(mask, SequenceMask) and mask.padded:
             x = x.masked_fill(_padding(mask, T)[..., None], 0.0)
         by = rotation(positions, rotary_frequencies(self.sizes, x.device), x.dtype)
@@ -114,7 +114,7 @@ class LlamaBackbone(nn.Module):
         self, fused: FusedStep, x: Tensor, cache: LlamaCache, positions: Tensor | None, *, finish: bool
     ) -> Tensor:
         cache.grow()
-        self._check_length(cache.extent)
+        self._check_length(cache.longest)
         h = fused(x, cache, positions, finish=finish)
         cache.lengths = cache.lengths + 1
         return h
@@ -124,16 +124,14 @@ class LlamaBackbone(nn.Module):
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> LlamaCache:
         self._check_length(max_length)
-        shape = (self.n_layers, batch, self.sizes.n_kv_heads, self.sizes.head_dim)
-        return LlamaCache(shape, max_length, dtype, device)
+        return LlamaCache(self.n_layers, batch, self.sizes.n_kv_heads, self.sizes.head_dim, max_length, dtype, device)
 
     def _open(self, cache: LlamaCache | None, mask: SequenceMask | PackedMask, new: int) -> Tensor | slice | None:
         if cache is None:
             return None
         if isinstance(mask, PackedMask):
             raise UserError("arch 'llama' decodes rows, not packed segments: give a cache only with a SequenceMask")
-        cache.reserve(mask, new)
-        return cache.slots(mask, new)
+        return cache.open(mask, new)
 
     def _check_length(self, length: int) -> None:
         if self.max_length is not None and length > self.max_length:

@@ -13,9 +13,9 @@ from transformers import AttentionInterface
 from transformers.models.mixtral.modeling_mixtral import MixtralDecoderLayer
 
 from valle_core.interfaces import AttentionKernel
+from valle_core.sequence.key_value_cache import KeyValueCache, Places
 from valle_core.types import PackedMask, SequenceMask
 from valle_mixtral.balance import Routing
-from valle_mixtral.cache import KeyValueCache, Places
 
 ATTENTION = "valle_mixtral"
 """The name under which `attend` stands in transformers' attention registry."""

@@ -1,4 +1,4 @@
-"""Keys and values of a decoding batch, in buffers allocated once."""
+"""The cache of a backbone with attention: keys and values of a decoding batch, in buffers allocated once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ Places = slice | Tensor
 
 
 class KeyValueCache:
-    """Rotated keys and values of every layer, right-padded, with one length per row.
+    """See `valle_core.interfaces.Cache`: keys and values of every layer, right-padded, with one length per row.
 
+    A backbone calls `open` once per forward, `append` in every layer, and sets `lengths` when it is done.
     One place past the capacity takes what padded positions write, so that they never touch a valid one.
 
     Attributes:
@@ -54,7 +55,7 @@ class KeyValueCache:
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
         if lengths.shape != self.lengths.shape or bool(((lengths > self.lengths) | (lengths < 0)).any()):
             raise UserError(
-                f"cannot rewind a cache of arch 'bitnet' from {self.lengths.tolist()} to {lengths.tolist()}: "
+                f"cannot rewind the cache from {self.lengths.tolist()} to {lengths.tolist()}: "
                 "each length must lie between 0 and the present one"
             )
         self._set(lengths.to(self.lengths).clone())
@@ -69,16 +70,17 @@ class KeyValueCache:
         guess = mask.padded and self.lengths.device.type != "cpu" and reached <= self.capacity
         if not guess and (mask.padded or self._guessed):
             reached = int(mask.lengths.max()) if len(mask.lengths) else 0
-        if reached > self.capacity:
-            raise UserError(
-                f"the cache of arch 'bitnet' holds {self.capacity} positions and a row needs {reached}; "
-                "make it longer with new_cache(max_length=…)"
-            )
-        self.longest, self._guessed = reached, guess
+        self._reach(reached, guessed=guess)
         if not mask.padded:
             return slice(reached - new, reached)
         places = mask.query_start[:, None] + torch.arange(new, device=mask.lengths.device)
         return places.masked_fill(places >= mask.lengths[:, None], self.capacity)
+
+    def grow(self) -> None:
+        """Make room for one position more in every row; raises `UserError` where there is none."""
+        if self._guessed:
+            self._set(self.lengths)
+        self._reach(self.longest + 1, guessed=False)
 
     def append(
         self, layer: int, places: Places, k: Float[Tensor, "B Hk T Dh"], v: Float[Tensor, "B Hk T Dh"]
@@ -94,6 +96,14 @@ class KeyValueCache:
                     buffer.scatter_(2, at, new.to(buffer.dtype))
         keys, values = (buffer[:, :, : self.longest].to(k.dtype) for buffer in held)
         return keys, values
+
+    def _reach(self, reached: int, *, guessed: bool) -> None:
+        if reached > self.capacity:
+            raise UserError(
+                f"the cache holds {self.capacity} positions and a row needs {reached}; "
+                "make it longer with new_cache(max_length=…)"
+            )
+        self.longest, self._guessed = reached, guessed
 
     def _set(self, lengths: Int[Tensor, "B"]) -> None:
         self.lengths = lengths
