@@ -1,4 +1,4 @@
-"""How the selective scan is cut: rows into groups, time into blocks, blocks into chunks that are scanned side by side."""
+"""How the selective scan is cut: rows into groups, time into blocks, blocks into chunks scanned side by side."""
 
 from __future__ import annotations
 
