@@ -17,6 +17,10 @@ from torch.nn import functional as F
 from valle_mamba.block_scan import block_scan
 from valle_mamba.selective_scan import selective_scan
 
+FOUND = importlib.util.find_spec("mamba_ssm")
+assert FOUND is not None, "mamba-ssm is not in this environment"
+PACKAGE = Path(str(FOUND.origin)).parent
+
 NEVER_CALLED = {
     "selective_scan_cuda": (),
     "mamba_ssm": (),
@@ -30,15 +34,12 @@ NEVER_CALLED = {
 
 
 def reference(place, monkeypatch):
-    found = importlib.util.find_spec("mamba_ssm")
-    assert found is not None, "mamba-ssm is not in this environment"
-    assert found.origin is not None
     for name, attributes in NEVER_CALLED.items():
         stand_in = ModuleType(name)
         for attribute in attributes:
             setattr(stand_in, attribute, lambda function, **_: function)
         monkeypatch.setitem(sys.modules, name, stand_in)
-    spec = importlib.util.spec_from_file_location("reference", Path(found.origin).parent / place)
+    spec = importlib.util.spec_from_file_location("reference", PACKAGE / place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -91,8 +91,7 @@ def test_float32_holds_over_long_rows_with_long_and_short_decays(which):
         scan, steps, case = selective_scan, selective_steps, selective_case(1, T, 8, 4, decay=3.0)
     else:
         scan, steps, case = block_scan, block_steps, block_case(1, T, 8, 4, 1, 4, decay=3.0)
-    u, dt, A, B, C = case
-    dt[:, T // 2 :] *= 1e-3  # a fast half, then a slow one
+    case[1][:, T // 2 :] *= 1e-3  # a fast half, then a slow one
     single = [x.float() for x in case]
     y, final = scan(*single)
     wanted, last = steps(*(x.double() for x in single))

@@ -31,7 +31,7 @@ def causal_convolution(
         if segment is not None:
             same = F.pad(segment[:, back:] == segment[:, :-back], (min(back, T), 0))[:, :T]
             earlier = earlier.masked_fill(~same[..., None], 0.0)
-        y = torch.addcmul(y, earlier, taps[-1 - back])
+        y.addcmul_(earlier, taps[-1 - back])  # in place: fresh memory costs more than the sum
     return F.silu(y)
 
 
