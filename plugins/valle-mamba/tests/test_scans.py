@@ -82,6 +82,13 @@ def test_the_block_scan_is_the_recurrence(size, what):
     compare(block_scan, block_steps, block_case(*size), segment, state)
 
 
+def test_segments_may_begin_where_chunks_do():
+    starts = torch.zeros(1, 200, dtype=torch.long).index_fill(1, torch.tensor([30, 64, 128, 150]), 1)
+    compare(block_scan, block_steps, block_case(1, 200, 4, 3, 2, 5, decay=-2.0), starts.cumsum(1), None)
+    keep = 1.0 - torch.zeros(1, 200).index_fill(1, torch.tensor([15, 30, 120]), 1).double()
+    compare(selective_scan, selective_steps, selective_case(1, 200, 4, 3, decay=-2.0), keep, None)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("which", ["selective", "block"])
 def test_float32_holds_over_long_rows_with_long_and_short_decays(which):
