@@ -17,6 +17,7 @@ from valle_core.testing import suite
 from valle_core.testing.arch_batch import alone, batch, close, finished, ready
 from valle_core.types import PackedMask, SequenceMask
 
+COMPILES = ("compiles_without_a_difference",)
 CPU = torch.device("cpu")
 
 
@@ -31,8 +32,12 @@ def mamba2(**changes):
 
 both = pytest.mark.parametrize("make", [mamba, mamba2], ids=["mamba", "mamba2"])
 
-test_mamba_conforms = suite.conformance("arch", lambda: mamba(dropout=0.3, max_length=24), spec=MAMBA)
-test_mamba2_conforms = suite.conformance("arch", lambda: mamba2(dropout=0.3, max_length=24), spec=MAMBA2)
+test_mamba_conforms = suite.conformance(
+    "arch", lambda **changes: mamba(**{"dropout": 0.3, "max_length": 24} | changes), spec=MAMBA, slow=COMPILES
+)
+test_mamba2_conforms = suite.conformance(
+    "arch", lambda **changes: mamba2(**{"dropout": 0.3, "max_length": 24} | changes), spec=MAMBA2, slow=COMPILES
+)
 
 
 @both
