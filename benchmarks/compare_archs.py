@@ -4,9 +4,10 @@
     cp runs/compare/compare-archs.* benchmarks/results/
 
 It makes a synthetic corpus, prepares it with the built-in codec, trains each backbone by `valle train`, measures loss
-and accuracy on held-out voices at several checkpoints, training speed and decoding speed, and writes a table and
-curves. Interrupted, the same command goes on; a backbone that is done is not trained again. `--ablation` adds the
-recurrent backbones with full rows read one way only (`full_rows = causal`).
+and accuracy on held-out voices at several checkpoints, then training speed and decoding speed, and writes a table and
+curves. Interrupted, the same command goes on; what is done is not done again. Accuracy does not depend on who else uses
+the machine; the speeds do, so they come last, in turns, and are refused on a busy machine (wait, and run it again).
+`--ablation` adds the recurrent backbones with full rows read one way only (`full_rows = causal`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +38,9 @@ from valle_core.files import replacing, write_json
 STEM = "compare-archs"
 POINTS = 8
 """Checkpoints of a run that are measured."""
+
+TIMED_STEPS = 14
+"""Steps of training whose speed is measured, after the first two."""
 
 ABLATION = "full_rows"
 """The option that is set to "causal" by `--ablation`, in the backbones that have it."""
@@ -57,8 +62,6 @@ class Variant:
 def main() -> None:
     given = arguments()
     registry = Registry.open()
-    facts = {**describe(force=given.force), **provenance(["torch", "transformers"])}
-    facts["command"] = " ".join(["python", *sys.argv])
     archs, left_out = archs_of(registry, given.arch or [], "cpu")
     found = variants(registry, archs, given)
     for variant in found:
@@ -68,7 +71,17 @@ def main() -> None:
     data = dataset(given)
     for variant in found:
         study(variant, data, given, registry)
-    rows = [json.loads(done(given.out, variant.name).read_text()) for variant in found]
+    facts = {**describe(force=given.force), **provenance(["torch", "transformers"])}
+    facts["command"] = " ".join(["python", *sys.argv])
+    for variant in found:
+        measure(variant, data, given, registry)
+    rows = [
+        {
+            **json.loads(done(given.out, variant.name).read_text()),
+            **json.loads(timed(given.out, variant.name).read_text()),
+        }
+        for variant in found
+    ]
     facts |= {"left_out": ", ".join(left_out) or "nothing", "steps": given.steps, "seed": given.seed}
     facts |= {"corpus": f"{given.voices} voices × {given.utterances} utterances, held out {given.held_out_voices} × "
                         f"{given.held_out_utterances}"}  # fmt: skip
@@ -155,15 +168,11 @@ def study(variant: Variant, data: Path, given: argparse.Namespace, registry: Reg
     for step in run.steps():
         curve.append({"step": step, **score(run.checkpoint(step), held_out, registry)})
         say(f"{variant.name}: step {step}: loss {curve[-1]['loss']:.3f}, level 0 {curve[-1]['level_0']:.3f}")
-    lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
-    prompt = next(iter(sorted((given.out / "recordings" / "held-out").rglob("*.wav"))))
     result = {
         "name": variant.name,
         **asdict(variant.subject),
         "curve": curve,
         **{name: curve[-1][name] for name in ("step", "loss", "level_0", "nar", "accuracies", "losses")},
-        "training_tokens_per_s": statistics.median(line["tokens_per_second"] for line in lines),
-        "decoding_tokens_per_s": decoding_rate(run.path, prompt, registry),
         **json.loads(trained.read_text()),
     }
     write_json(done(given.out, variant.name), result)
@@ -171,21 +180,49 @@ def study(variant: Variant, data: Path, given: argparse.Namespace, registry: Reg
         shutil.rmtree(run.checkpoint(step))
 
 
+def measure(variant: Variant, data: Path, given: argparse.Namespace, registry: Registry) -> None:
+    """Speeds of one backbone: a few steps of training anew, and answers of the trained one."""
+    path = timed(given.out, variant.name)
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        run = RunFolder(Path(scratch) / "run")
+        begin(variant, run, data, given, "--steps", TIMED_STEPS, "--log-every", 1, "--checkpoint-every", TIMED_STEPS)
+        lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    prompt = min((given.out / "recordings" / "held-out").rglob("*.wav"))
+    speeds = {
+        "training_tokens_per_s": statistics.median(line["tokens_per_second"] for line in lines[2:]),
+        "decoding_tokens_per_s": decoding_rate(given.out / "runs" / variant.name, prompt, registry),
+    }
+    say(f"{variant.name}: {speeds}")
+    write_json(path, speeds)
+
+
 def train(variant: Variant, run: RunFolder, data: Path, given: argparse.Namespace) -> None:
     """Train to the end of the budget, from the newest checkpoint if there is one."""
     if run.steps():
         valle("train", "--config", run.config, "--resume", "--quiet")
         return
+    begin(variant, run, data, given, "--steps", given.steps, "--minutes", given.minutes,
+          "--warmup", min(100, max(1, given.steps // 10)), "--checkpoint-every", max(1, given.steps // POINTS),
+          "--keep", 0)  # fmt: skip
+
+
+def begin(variant: Variant, run: RunFolder, data: Path, given: argparse.Namespace, *more: object) -> None:
+    """`valle train` of a variant."""
     options = [word for name, value in variant.subject.options.items() for word in ("--set", f"arch.{name}={value}")]
-    valle("train", "--data", data, "--out", run.path, "--arch", variant.subject.arch, *options,
-          "--steps", given.steps, "--minutes", given.minutes, "--seed", given.seed, "--lr", given.lr,
-          "--warmup", min(100, max(1, given.steps // 10)), "--batching.seconds", given.seconds,
-          "--checkpoint-every", max(1, given.steps // POINTS), "--keep", 0, "--quiet")  # fmt: skip
+    valle("train", "--data", data, "--out", run.path, "--arch", variant.subject.arch, *options, "--seed", given.seed,
+          "--lr", given.lr, "--batching.seconds", given.seconds, *more, "--quiet")  # fmt: skip
 
 
 def done(out: Path, name: str) -> Path:
     """Where a variant's result lies once it is complete."""
     return out / "results" / f"{name}.json"
+
+
+def timed(out: Path, name: str) -> Path:
+    """Where a variant's speeds lie once they are measured."""
+    return out / "speeds" / f"{name}.json"
 
 
 def table(rows: Sequence[dict[str, Any]], facts: dict[str, Any]) -> Report:

@@ -164,3 +164,12 @@ def test_a_plugin_for_one_that_takes_none_is_refused(complaint):
     assert told == "run.yaml:2: arch 'other' takes no kernel; leave kernel out"
     told = complaint("arch: other", flags=[("kernel", "quick")], schema=SERVED)
     assert told == "--kernel: arch 'other' takes no kernel; leave kernel out"
+
+
+def test_set_speaks_of_the_plugin_that_a_flag_beside_it_selects(read, complaint):
+    part = read(sets=["arch.d_model=3"], flags=[("arch", "other")]).part("arch")
+    assert (part.name, part.options.d_model) == ("other", 3)
+    assert read(sets=["arch.d_model=3"], flags=[("arch.d_model", "5")]).part("arch").options.d_model == 5
+    assert "arch 'other' has no option 'hidden_size'" in complaint(
+        sets=["arch.hidden_size=3"], flags=[("arch", "other")]
+    )

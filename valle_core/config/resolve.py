@@ -41,8 +41,9 @@ def resolve(
         flags: (`"arch.d_model"`, `"512"`) in the order typed: an option of a chain belongs to the last plugin named
             before it.
 
-    A plugin named anew in a later layer starts from its defaults unless it is the one already selected; a chain named
-    anew in a later layer replaces the earlier one whole.
+    A plugin named anew in a later layer starts from its defaults unless it is the one already selected, except that
+    `--set` on the command line speaks of the plugin that a flag beside it selects; a chain named anew in a later layer
+    replaces the earlier one whole.
 
     Raises:
         UserError: naming where the value was written, its path, what was expected and what was found.
@@ -95,6 +96,9 @@ def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers) -> tuple[Part, .
     written = [[setting for setting in layer if setting.path[0] == slot.name] for layer in stack]
     if slot.many and any(len(setting.path) == 1 for setting in next(filter(None, written[1:]), ())):
         written = written[1:]  # the default chain is replaced whole, so its plugins need not be installed
+    if not slot.many:
+        *before, sets, flags = written
+        written = [*before, [*sets, *flags]]
     for settings in written:
         chain = _extend(slot, registry, chain, settings) if slot.many else _replace(slot, registry, chain, settings)
     return tuple(_build(slot, registry, element) for element in chain)
