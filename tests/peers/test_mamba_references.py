@@ -21,6 +21,8 @@ FOUND = importlib.util.find_spec("mamba_ssm")
 assert FOUND is not None, "mamba-ssm is not in this environment"
 PACKAGE = Path(str(FOUND.origin)).parent
 
+PEER = "mamba-ssm"
+
 NEVER_CALLED = {
     "selective_scan_cuda": (),
     "mamba_ssm": (),
@@ -49,7 +51,7 @@ def reference(place, monkeypatch):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("T", [1, 17, 130])
-def test_the_selective_scan_is_selective_scan_ref(seed, T, monkeypatch):
+def test_the_selective_scan_is_selective_scan_ref(seed, T, monkeypatch, parity):
     theirs = reference("ops/selective_scan_interface.py", monkeypatch).selective_scan_ref
     torch.manual_seed(seed)
     u, dt = torch.randn(2, T, 24), F.softplus(torch.randn(2, T, 24))
@@ -59,22 +61,23 @@ def test_the_selective_scan_is_selective_scan_ref(seed, T, monkeypatch):
     mine = torch.autograd.grad(y.square().sum(), given)
     wanted, last = theirs(u.mT, dt.mT, A, B.mT, C.mT, return_last_state=True)
     other = torch.autograd.grad(wanted.square().sum(), given)
-    torch.testing.assert_close(y, wanted.mT, atol=1e-4, rtol=1e-5)
-    torch.testing.assert_close(final, last.mT.detach(), atol=1e-5, rtol=1e-5)
-    for ours, reference_ in zip(mine, other, strict=True):
-        torch.testing.assert_close(ours, reference_, atol=1e-3, rtol=1e-4)
+    what = f"selective_scan_ref, T = {T}, seed {seed}"
+    parity(PEER, what, y, wanted.mT, within=1e-5)
+    parity(PEER, f"{what}, last state", final, last.mT, within=1e-5)
+    for name, ours, reference_ in zip(("u", "dt", "A", "B", "C"), mine, other, strict=True):
+        parity(PEER, f"{what}, gradient of {name}", ours, reference_, within=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_block_scan_is_ssd_minimal_discrete(seed, monkeypatch):
+def test_the_block_scan_is_ssd_minimal_discrete(seed, monkeypatch, parity):
     theirs = reference("modules/ssd_minimal.py", monkeypatch).ssd_minimal_discrete
     torch.manual_seed(seed)
     x, dt = torch.randn(2, 192, 4, 8), F.softplus(torch.randn(2, 192, 4) - 2)
     A, B, C = -torch.exp(torch.randn(4)), torch.randn(2, 192, 4, 6), torch.randn(2, 192, 4, 6)
     y, final = block_scan(x, dt, A, B, C)
     wanted, last = theirs(x * dt[..., None], A * dt, B, C, block_len=32)
-    torch.testing.assert_close(y, wanted, atol=1e-4, rtol=1e-5)
-    torch.testing.assert_close(final, last.mT, atol=1e-4, rtol=1e-5)
+    parity(PEER, f"ssd_minimal_discrete, T = 192, seed {seed}", y, wanted, within=1e-5)
+    parity(PEER, f"ssd_minimal_discrete, last state, seed {seed}", final, last.mT, within=1e-5)
 
 
 def test_the_kernels_are_called_in_their_own_layout(monkeypatch):

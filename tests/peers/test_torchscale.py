@@ -15,6 +15,7 @@ from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 
 SIZES = {"d_model": 48, "n_layers": 3, "n_heads": 3, "value_dim": 72, "ffn_dim": 64}
+PEER = "torchscale"
 BATCH, CPU = 2, torch.device("cpu")
 
 
@@ -48,41 +49,45 @@ def finished(ours, x):
 @pytest.mark.parametrize("form", ["parallel", "chunkwise", "recurrent"])
 @pytest.mark.parametrize("T", [1, 7, 130, 401])
 @torch.no_grad()
-def test_states_equal_its_parallel_form(T, form, activation):
+def test_states_equal_its_parallel_form(T, form, activation, parity):
     ours, theirs = pair(form=form, chunk_size=64, activation=activation)
     x = torch.randn(BATCH, T, 48)
-    torch.testing.assert_close(finished(ours, x), states(theirs, x), atol=1e-5, rtol=0)
+    parity(PEER, f"RetNet, {form}, T = {T}, {activation}", finished(ours, x), states(theirs, x), within=1e-5)
 
 
 @pytest.mark.parametrize("norm_eps", [1e-6, 0.1])
 @pytest.mark.parametrize("form", ["parallel", "chunkwise", "recurrent"])
 @torch.no_grad()
-def test_in_float64_without_its_casts_to_float32_the_formula_is_the_same(monkeypatch, form, norm_eps):
+def test_in_float64_without_its_casts_to_float32_the_formula_is_the_same(monkeypatch, form, norm_eps, parity):
     """A large epsilon shows every scale in front of the heads' norm, which a small one hides."""
     ours, theirs = pair(torch.float64, form=form, chunk_size=32, norm_eps=norm_eps)
     monkeypatch.setattr(torch.Tensor, "float", lambda tensor: tensor)
     x = 3 * torch.randn(BATCH, 150, 48, dtype=torch.float64)
-    torch.testing.assert_close(finished(ours, x), states(theirs, x), atol=1e-11, rtol=0)
+    what = f"RetNet, {form}, float64 without its casts, epsilon {norm_eps}"
+    parity(PEER, what, finished(ours, x), states(theirs, x), within=1e-11)
 
 
-def test_gradients_equal_those_of_its_parallel_form():
+def test_gradients_equal_those_of_its_parallel_form(parity):
     ours, theirs = pair(chunk_size=16)
     x = torch.randn(BATCH, 50, 48)
     target = torch.randn(BATCH, 50, 48)
     (finished(ours, x) * target).mean().backward()
     (states(theirs, x) * target).mean().backward()
-    for name, parameter in theirs.named_parameters():
-        grad = ours.get_parameter(name).grad
-        torch.testing.assert_close(grad, parameter.grad, atol=1e-6 + 1e-4 * parameter.grad.abs().max().item(), rtol=0)
+    worst = []
+    for name, parameter in theirs.named_parameters():  # each over the largest of its own
+        size = parameter.grad.abs().max().clamp(min=1e-2)
+        worst.append((ours.get_parameter(name).grad - parameter.grad).abs().max() / size)
+    worst = torch.stack(worst)
+    parity(PEER, "RetNet, gradients of every weight, T = 50", worst, torch.zeros_like(worst), within=2e-4)
 
 
 @torch.no_grad()
-def test_the_bench_peer_decodes_what_our_steps_decode():
+def test_the_bench_peer_decodes_what_our_steps_decode(parity):
     ours, _ = pair()
     (case,) = HOOKS.bench_cases()
     peer = case.load(ours)
     x = torch.randn(BATCH, 20, 48)
-    torch.testing.assert_close(peer.forward(x), finished(ours, x), atol=1e-5, rtol=0)
+    parity(PEER, "RetNet, as `valle bench arch` runs it", finished(ours, x), peer.forward(x), within=1e-5)
     decoding, cache = peer.decoder(BATCH, 20), ours.new_cache(BATCH, 20, torch.float32, CPU)
     found = decoding.feed(x[:, :5])
     torch.testing.assert_close(
