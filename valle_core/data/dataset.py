@@ -81,6 +81,10 @@ class Dataset:
         """Place in `speakers()` of each utterance's speaker, in the order of `ids`."""
         return np.unique(self._index.speakers[self._places], return_inverse=True)[1]
 
+    def spoken(self) -> tuple[tuple[str, ...], Int[np.ndarray, "n"]]:
+        """The tags of the index, and the place in them of each utterance's language, in the order of `ids`."""
+        return self._index.language_names, self._index.languages[self._places]
+
     def row(self, id: str) -> Row:
         """The index line of an utterance. Raises `UserError` for an unknown id."""
         return self._index.row(self._place(id))
@@ -88,6 +92,10 @@ class Dataset:
     def rows(self) -> Iterator[Row]:
         """All index lines in the order of `ids`, made as they are asked for."""
         return (self._index.row(place) for place in self._places.tolist())
+
+    def stored_rows(self) -> Iterator[Row]:
+        """All index lines in the order in which they are stored, made as they are asked for."""
+        return (self._index.row(place) for place in np.sort(self._places).tolist())
 
     def seconds(self, id: str) -> float:
         """Duration of an utterance."""

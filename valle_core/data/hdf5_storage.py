@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -37,22 +37,60 @@ def pack(folder: Path, name: str, records: Iterable[Record]) -> Iterator[tuple[s
         UserError: h5py is missing, or the disk is full.
     """
     h5py = _h5py()
-    with replacing(folder / name) as temporary:
+    with replacing(folder / name) as temporary, temporary.open("wb+", buffering=0) as raw:
+        kept = _Kept(raw)
+        with h5py.File(kept, "w") as file:
+            offsets: dict[str, list[int]] = {part: [0] for part in PARTS}
+            waiting: list[Record] = []
+            for row, record in enumerate(records):
+                waiting.append(record)
+                if len(waiting) == _TOGETHER:
+                    _append(file, waiting, offsets)
+                    kept.check()
+                    waiting = []
+                yield name, row
+            _append(file, waiting, offsets)
+            for part in PARTS:
+                file.create_dataset(f"{part}_offsets", data=np.array(offsets[part], np.int64))
+        kept.check()
+
+
+class _Kept:
+    """A file that keeps a failed write to itself until `check`: HDF5 cannot close a file that it could not write,
+    and crashes the process later."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+        self._error: OSError | None = None
+        self.read, self.readinto, self.seek, self.tell, self.flush = (
+            raw.read,
+            raw.readinto,
+            raw.seek,
+            raw.tell,
+            raw.flush,
+        )
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        size = len(left)
         try:
-            with h5py.File(temporary, "w", locking="best-effort") as file:
-                offsets: dict[str, list[int]] = {part: [0] for part in PARTS}
-                waiting: list[Record] = []
-                for row, record in enumerate(records):
-                    waiting.append(record)
-                    if len(waiting) == _TOGETHER:
-                        _append(file, waiting, offsets)
-                        waiting = []
-                    yield name, row
-                _append(file, waiting, offsets)
-                for part in PARTS:
-                    file.create_dataset(f"{part}_offsets", data=np.array(offsets[part], np.int64))
-        except RuntimeError as error:  # HDF5 says so of what fails while a file is closed
-            raise OSError(errno.ENOSPC, f"HDF5 could not write it ({error})", str(temporary)) from error
+            while len(left) and self._error is None:
+                left = left[self._raw.write(left) :]
+        except OSError as error:
+            self._error = error
+        return size
+
+    def truncate(self, size: int) -> int:
+        try:
+            return self._raw.truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return size
+
+    def check(self) -> None:
+        """Raises what went wrong."""
+        if self._error is not None:
+            raise self._error
 
 
 def _append(file: Any, records: Sequence[Record], offsets: dict[str, list[int]]) -> None:
