@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -78,9 +78,19 @@ def made_row(
 
 
 def write_facts(
-    folder: Path, rows: list[Row], *, storage: StorageName, held_out: tuple[str, ...], phonemes: set[str]
+    folder: Path, rows: Iterable[Row], *, storage: StorageName, held_out: tuple[str, ...], phonemes: set[str]
 ) -> Manifest:
-    """Write the index and `dataset.json` of these rows."""
+    """Write the index and `dataset.json` of these rows, which may be made on the way."""
+    seconds: list[float] = []
+    speakers: set[str] = set()
+
+    def counted() -> Iterator[Row]:
+        for row in rows:
+            seconds.append(row.seconds)
+            speakers.add(row.speaker)
+            yield row
+
+    index_hash = write_index(folder, counted())
     manifest = Manifest(
         storage=storage,
         codec=MADE,
@@ -88,10 +98,10 @@ def write_facts(
         languages=("xx", "yy"),
         frontend="made",
         held_out=held_out,
-        utterances=len(rows),
-        seconds=round(sum(row.seconds for row in rows), 6),
-        speakers=len({row.speaker for row in rows}),
-        index_hash=write_index(folder, rows),
+        utterances=len(seconds),
+        seconds=round(sum(seconds), 6),
+        speakers=len(speakers),
+        index_hash=index_hash,
     )
     write_manifest(folder, manifest)
     return manifest
