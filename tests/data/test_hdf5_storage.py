@@ -9,6 +9,7 @@ import resource
 import pytest
 import torch
 
+from valle_core.data import hdf5_storage as module
 from valle_core.data.dataset import open_dataset
 from valle_core.data.hdf5_storage import Hdf5Store, file_name, pack
 from valle_core.data.record import Record
@@ -59,6 +60,19 @@ def test_workers_open_the_file_for_themselves(packed, records, method):
         worker.join()
     assert mine == [record.hash() for record in records]
     assert sorted(found) == sorted([mine[start:60:2] for start in range(2)])
+
+
+def test_a_handle_that_came_through_a_fork_is_not_used(packed, monkeypatch):
+    opened = []
+    real = module._Opened
+    monkeypatch.setattr(module, "_Opened", lambda file: opened.append(file) or real(file))
+    dataset = open_dataset(packed)
+    dataset.record("0000001")
+    dataset.record("0000002")
+    assert len(opened) == 1
+    monkeypatch.setattr(module.os, "getpid", lambda: 1)
+    dataset.record("0000001")
+    assert len(opened) == 2
 
 
 def test_a_store_travels_without_its_handle(packed):

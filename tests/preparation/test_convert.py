@@ -196,5 +196,6 @@ def test_a_preparation_goes_on_with_the_converted_dataset(tmp_path, storage):
     report = run(tmp_path / "b", storage)
     assert (report.kept, report.prepared) == (6, 2)
     assert list(problems(open_dataset(tmp_path / "b"))) == []
+    assert len(list((tmp_path / "b").glob("*.h5"))) == (storage == "hdf5"), "the file before is gone"
     run(tmp_path / "whole", storage)
     assert_same(tmp_path / "b", tmp_path / "whole")
