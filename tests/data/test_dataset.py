@@ -1,4 +1,4 @@
-"""A dataset reads the same from either storage and refuses what is not whole."""
+"""A dataset reads the same from any storage and refuses what is not whole."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from valle_core.data.dataset import open_dataset
+from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
 from valle_core.data.storage import open_store, write_part
 from valle_core.interfaces import Pool
@@ -22,17 +23,17 @@ from valle_core.types import Utterance
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """The same corpus prepared in both storages."""
+    """The same corpus prepared in every storage."""
     root = tmp_path_factory.mktemp("data")
     tone_corpus(root / "corpus", speakers=2, utterances=4)
     tone_corpus(root / "corpus", speakers=1, utterances=2, seed=1, group="held-out")
-    for storage in ("files", "shards"):
+    for storage in STORAGES:
         options = PrepareOptions(source=root / "corpus", out=root / storage, storage=storage, shard_size=4)
         prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
     return root
 
 
-@pytest.fixture(params=["files", "shards"])
+@pytest.fixture(params=STORAGES)
 def folder(folders, request, tmp_path):
     """A private copy that a test may damage."""
     import shutil
@@ -45,15 +46,18 @@ def same(a: Utterance, b: Utterance) -> bool:
     return facts and torch.equal(a.symbols, b.symbols) and torch.equal(a.codes, b.codes)
 
 
-def test_both_storages_hold_the_same_utterances(folders):
-    files, shards = open_dataset(folders / "files"), open_dataset(folders / "shards")
-    assert files.ids == shards.ids
+def test_all_storages_hold_the_same_utterances(folders):
+    files, others = open_dataset(folders / "files"), [open_dataset(folders / name) for name in ("shards", "hdf5")]
     assert len(files) == 10
     assert len(list((folders / "shards" / "shards").iterdir())) == 3
-    for id in files.ids:
-        assert same(files.utterance(id), shards.utterance(id))
-        assert files.record(id).words == shards.record(id).words
-        assert files.row(id).hash == files.record(id).hash() == shards.record(id).hash()
+    assert len(list((folders / "hdf5").glob("*.h5"))) == 1
+    assert not (folders / "hdf5" / "shards").exists()
+    for other in others:
+        assert files.ids == other.ids
+        for id in files.ids:
+            assert same(files.utterance(id), other.utterance(id))
+            assert files.record(id).words == other.record(id).words
+            assert files.row(id).hash == files.record(id).hash() == other.record(id).hash()
 
 
 def test_an_utterance_is_what_the_codec_and_the_frontend_said(folder, folders):
@@ -138,7 +142,7 @@ def change(folder, **facts):
         (lambda folder: change(folder, format_version=99), "format_version 99, this valle reads 1. Update valle"),
         (lambda folder: change(folder, format_version=0), "Prepare it again"),
         (lambda folder: change(folder, complete=False), "half-written"),
-        (lambda folder: change(folder, storage="hdf5"), "storage 'hdf5'"),
+        (lambda folder: change(folder, storage="tape"), "storage 'tape'"),
         (lambda folder: change(folder, codec={"name": "x"}), "does not name a codec"),
         (lambda folder: change(folder, symbols=[]), "symbol map"),
         (lambda folder: (folder / "index.jsonl").unlink(), "cannot be read"),
@@ -161,10 +165,12 @@ def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
 
 def test_a_damaged_record_is_named(folder):
     dataset = open_dataset(folder)
-    for path in folder.rglob("*.safetensors"):
-        path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(UserError, match=r"\.safetensors' is missing or damaged"):
+    for path in folder.rglob("*"):
+        if path.suffix in (".safetensors", ".h5") and path.name != "index.safetensors":
+            path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(UserError, match=r"\.(safetensors|h5)' is missing or damaged") as caught:
         dataset.utterance(dataset.ids[0])
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("storage", ["files", "shards"])

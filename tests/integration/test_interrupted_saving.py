@@ -98,7 +98,7 @@ def test_speech_that_finds_no_room_leaves_what_was_there(valle, spine, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["o.wav"]
 
 
-@pytest.mark.parametrize("storage", ["files", "shards"])
+@pytest.mark.parametrize("storage", ["files", "shards", "hdf5"])
 def test_a_preparation_that_finds_no_room_is_completed_later(valle, spine, tmp_path, storage):
     words = ["prepare", str(spine.recordings), "--out", str(tmp_path / "data"), "--codec", "mel-gl", "--device", "cpu",
              "--storage", storage, "--quiet"]  # fmt: skip

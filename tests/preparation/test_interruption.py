@@ -68,7 +68,7 @@ def small_groups(monkeypatch):
     monkeypatch.setattr("valle_core.preparation.prepare._GROUP", 4)
 
 
-@pytest.mark.parametrize(("storage", "renames"), [("files", 7), ("shards", 3), ("shards", 9)])
+@pytest.mark.parametrize(("storage", "renames"), [("files", 7), ("shards", 3), ("shards", 9), ("hdf5", 11)])
 def test_after_kill_9_the_same_command_completes_the_dataset_to_the_same_bytes(
     tmp_path, storage, renames, small_groups
 ):
@@ -87,7 +87,7 @@ def test_after_kill_9_the_same_command_completes_the_dataset_to_the_same_bytes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("storage", ["files", "shards"])
+@pytest.mark.parametrize("storage", ["files", "shards", "hdf5"])
 def test_a_preparation_killed_at_every_rename_in_turn_still_ends_the_same(tmp_path, storage, small_groups):
     tone_corpus(tmp_path / "corpus", speakers=3, utterances=4)
     run(tmp_path / "corpus", tmp_path / "whole", storage)
@@ -100,7 +100,7 @@ def test_a_preparation_killed_at_every_rename_in_turn_still_ends_the_same(tmp_pa
     pytest.fail("the preparation renames more than 40 files")
 
 
-@pytest.mark.parametrize("storage", ["files", "shards"])
+@pytest.mark.parametrize("storage", ["files", "shards", "hdf5"])
 def test_a_full_disk_gives_one_line_and_nothing_half_written(tmp_path, storage, small_groups):
     """The kernel's own limit on file sizes stands for the full disk."""
     tone_corpus(tmp_path / "corpus", speakers=3, utterances=4)

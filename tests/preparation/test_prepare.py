@@ -182,7 +182,7 @@ def test_a_source_without_recordings_is_refused(tmp_path):
         run(tmp_path / "empty", tmp_path / "out")
 
 
-@pytest.mark.parametrize("storage", ["files", "shards"])
+@pytest.mark.parametrize("storage", ["files", "shards", "hdf5"])
 def test_a_second_run_does_no_work_and_changes_no_file(corpus, tmp_path, storage):
     run(corpus, tmp_path / "out", storage=storage)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
@@ -192,7 +192,7 @@ def test_a_second_run_does_no_work_and_changes_no_file(corpus, tmp_path, storage
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
 
 
-@pytest.mark.parametrize("storage", ["files", "shards"])
+@pytest.mark.parametrize("storage", ["files", "shards", "hdf5"])
 def test_new_changed_and_removed_recordings_are_followed(corpus, tmp_path, storage):
     run(corpus, tmp_path / "out", storage=storage)
     old = open_dataset(tmp_path / "out").utterance("train/s0/002").codes

@@ -14,6 +14,9 @@ MODEL_SCHEMA = Schema(
     sections=(Section("model", ModelOptions, help="Codec language model"),),
 )
 
+CODEC_SCHEMA = Schema(slots=(Slot("codec", "codec", None),))
+"""A codec that is the stored one unless it is named (with options it may need); see `stored_codec`."""
+
 
 def model_part(resolved: Resolved) -> Resolved:
     """The part of a larger configuration that `MODEL_SCHEMA` describes."""

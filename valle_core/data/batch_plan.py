@@ -1,127 +1,132 @@
-"""The batches of one epoch, planned with lhotse's bucketing sampler.
+"""The batches of one epoch: bucketed by duration, bounded, drawn in an order that every machine repeats.
 
-lhotse buckets by duration and draws; the bound, the ranks and the resume are ours (see docs/adr).
+Utterances are numbers 0 … N − 1 here; nothing is a Python object per utterance (see docs/adr/batches-planned-here).
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from random import Random
-from typing import Any
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt64
 
 from valle_core.data.options import BatchOptions
 
-Batch = tuple[str, ...]
+PLANNER = 2
+"""Changes whenever equal arguments give another plan, so that a resume is refused rather than wrong."""
 
-_BUFFER = 2000  # utterances lhotse looks at; it scans all of them for every batch
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Batches laid end to end.
 
-def plan_epoch(items: Sequence[tuple[str, str, float]], options: BatchOptions, *, seed: int, epoch: int) -> list[Batch]:
-    """All batches of an epoch over (id, speaker, seconds); each id is in exactly one.
-
-    A batch of n utterances whose longest lasts s seconds has n · s ≤ `options.seconds`. No item may last longer
-    than `options.seconds`. A pure function of its arguments.
+    Attributes:
+        utterances: numbers of all utterances.
+        starts: [M + 1] where each batch begins, and the end.
     """
-    rng = Random(f"batches {seed} {epoch}")
-    ordered = [*items]
-    rng.shuffle(ordered)
+
+    utterances: Int[np.ndarray, "n"]
+    starts: Int[np.ndarray, "M_plus_1"]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, batch: int) -> Int[np.ndarray, "b"]:
+        return self.utterances[self.starts[batch] : self.starts[batch + 1]]
+
+    def sizes(self) -> Int[np.ndarray, "M"]:
+        """Utterances of each batch."""
+        return np.diff(self.starts)
+
+    def picked(self, batches: Int[np.ndarray, "m"]) -> Plan:
+        """These batches in this order."""
+        sizes = self.sizes()[batches]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        inside = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes)
+        return Plan(self.utterances[np.repeat(self.starts[:-1][batches], sizes) + inside], starts)
+
+
+def plan_epoch(
+    seconds: Float[np.ndarray, "N"], speakers: Int[np.ndarray, "N"], options: BatchOptions, *, seed: int, epoch: int
+) -> Plan:
+    """All batches of an epoch; each utterance is in exactly one.
+
+    A batch of n utterances whose longest lasts s seconds has n · s ≤ `options.seconds`. No utterance may last longer
+    than `options.seconds`. A pure function of its arguments, on every machine and with every version of numpy.
+    """
+    ordered = permutation(len(seconds), f"utterances {seed} {epoch}")
     if options.order == "interleaved":
-        batches = list(_draw(_interleave(ordered), options, shuffle=False, seed=0))
+        return _in_turn(seconds, _interleave(speakers, ordered), options)
+    if options.order == "random":
+        plan = _in_turn(seconds, ordered, options)
     else:
-        groups = _by_speaker(ordered).values() if options.order == "by-speaker" else [ordered]
-        batches = [b for group in groups for b in _draw(group, options, shuffle=True, seed=rng.getrandbits(32))]
-        rng.shuffle(batches)  # lhotse visits the buckets in the same order every epoch
-    planned = sum(len(batch) for batch in batches)
-    if planned != len(items):
-        raise RuntimeError(f"lhotse's sampler gave {planned} of {len(items)} utterances; please report this")
-    return batches
+        grouped = ordered[np.argsort(speakers[ordered], kind="stable")]
+        edges = np.flatnonzero(np.diff(speakers[grouped])) + 1
+        plan = _joined([_in_turn(seconds, group, options) for group in np.split(grouped, edges)])
+    return plan.picked(permutation(len(plan), f"batches {seed} {epoch}"))
 
 
-def bucket_bounds(seconds: Sequence[float], buckets: int) -> list[float]:
+def permutation(count: int, key: str) -> Int[np.ndarray, "N"]:
+    """0 … count − 1 in an order drawn by `key`: sorted by the SplitMix64 of (key, number)
+    (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014, figure 17)."""
+    start = np.uint64(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big"))
+    z: UInt64[np.ndarray, "N"] = start + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.argsort(z ^ (z >> np.uint64(31)), kind="stable")
+
+
+def bucket_bounds(seconds: Float[np.ndarray, "N"], buckets: int) -> Float[np.ndarray, "K"]:
     """Rising upper bounds of at most `buckets` groups that hold about equally much audio; the last is the longest."""
-    from lhotse.dataset.sampling.dynamic_bucketing import estimate_duration_buckets
-
-    buckets = min(buckets, len(seconds))
-    inner: list[float] = []
-    if buckets > 1:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            inner = estimate_duration_buckets([_cut("", second) for second in seconds], num_buckets=buckets)
-    return sorted({float(bound) for bound in inner} | {max(seconds)})
+    ordered = np.sort(seconds)
+    audio = np.cumsum(ordered)
+    inner = np.searchsorted(audio, audio[-1] * np.arange(1, buckets) / buckets)
+    return np.unique(np.append(ordered[inner], ordered[-1]))
 
 
-def deal(batches: Sequence[Batch], world: int) -> list[list[Batch]]:
-    """Steps of `world` batches, one per rank: every rank gets equally many, no utterance is given twice.
+def deal(plan: Plan, world: int) -> Plan:
+    """Batches whose number divides by `world`: rank r of step k reads batch k · world + r; no utterance comes twice.
 
-    Where the number of batches does not divide, the largest are halved, which keeps their bound. With fewer
-    utterances than needed even so, the last few stay for another epoch.
+    Where the number does not divide, the largest are halved, which keeps their bound. With fewer utterances than
+    needed even so, the last few stay for another epoch.
     """
-    batches = list(batches)
-    while len(batches) % world:
-        largest = max(range(len(batches)), key=lambda index: len(batches[index]))
-        batch = batches[largest]
-        if len(batch) < 2:
+    starts, utterances = plan.starts, plan.utterances
+    while (len(starts) - 1) % world:
+        sizes = np.diff(starts)
+        largest = int(np.argmax(sizes))
+        if sizes[largest] < 2:
             break
-        half = len(batch) // 2
-        batches[largest : largest + 1] = [batch[:half], batch[half:]]
-    return [batches[start : start + world] for start in range(0, len(batches) - world + 1, world)]
+        starts = np.insert(starts, largest + 1, starts[largest] + sizes[largest] // 2)
+    kept = (len(starts) - 1) // world * world
+    return Plan(utterances[: starts[kept]], starts[: kept + 1])
 
 
-def _draw(
-    items: Sequence[tuple[str, str, float]], options: BatchOptions, *, shuffle: bool, seed: int
-) -> Iterator[Batch]:
-    """Batches of like duration in lhotse's drawing order; few items get fewer buckets, so that batches fill."""
-    from lhotse.dataset.sampling.dynamic_bucketing import DynamicBucketingSampler, FixedBucketBatchSizeConstraint
+def _in_turn(seconds: Float[np.ndarray, "N"], ordered: Int[np.ndarray, "n"], options: BatchOptions) -> Plan:
+    """Each bucket fills its batches in the order given; a batch comes when its last utterance has come.
 
-    seconds = [duration for _, _, duration in items]
-    bounds = bucket_bounds(seconds, min(options.buckets, max(int(sum(seconds) / options.seconds), 1)))
-    constraint = FixedBucketBatchSizeConstraint(
-        max_seq_len_buckets=list(bounds), batch_sizes=[max(int(options.seconds / bound + 1e-9), 1) for bound in bounds]
-    )
-    sampler = DynamicBucketingSampler(
-        _Cuts(items),
-        constraint=constraint,
-        duration_bins=list(bounds[:-1]),
-        shuffle=shuffle,
-        buffer_size=_BUFFER,
-        sync_buckets=True,  # without it lhotse 1.33 may draw an empty bucket and end the epoch, losing the rest
-        seed=seed,
-        world_size=1,
-        rank=0,
-    )
-    for batch in sampler:
-        yield tuple(cut.id for cut in batch)
+    Little audio gets fewer buckets, so that batches fill.
+    """
+    of = seconds[ordered]
+    bounds = bucket_bounds(of, min(options.buckets, max(int(of.sum() / options.seconds), 1)))
+    bucket = np.searchsorted(bounds, of)  # the first whose bound is not below
+    full = np.maximum((options.seconds / bounds + 1e-9).astype(np.int64), 1)
+    places = np.argsort(bucket, kind="stable")  # bucket after bucket, each in the order given
+    first = np.searchsorted(bucket[places], np.arange(len(bounds)))
+    inside = np.arange(len(places)) - first[bucket[places]]
+    starts = np.append(np.flatnonzero(inside % full[bucket[places]] == 0), len(places))
+    return Plan(ordered[places], starts).picked(np.argsort(places[starts[1:] - 1]))
 
 
-class _Cuts:
-    """Items as lhotse cuts, made as they are asked for."""
-
-    def __init__(self, items: Sequence[tuple[str, str, float]]) -> None:
-        self._items = items
-
-    def __iter__(self) -> Iterator[Any]:
-        return (_cut(id, seconds) for id, _, seconds in self._items)
-
-
-def _cut(id: str, seconds: float) -> Any:
-    from lhotse import MonoCut
-
-    return MonoCut(id=id, start=0.0, duration=seconds, channel=0)
+def _interleave(speakers: Int[np.ndarray, "N"], ordered: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
+    """Speakers take turns, in the order in which they first come; who has fewer utterances drops out earlier."""
+    _, come, who = np.unique(speakers[ordered], return_index=True, return_inverse=True)
+    grouped = np.argsort(who, kind="stable")
+    turn = np.empty(len(ordered), np.int64)
+    turn[grouped] = np.arange(len(ordered)) - np.searchsorted(who[grouped], np.arange(len(come)))[who[grouped]]
+    return ordered[np.lexsort((come[who], turn))]
 
 
-def _by_speaker(items: Sequence[tuple[str, str, float]]) -> dict[str, list[tuple[str, str, float]]]:
-    speakers: dict[str, list[tuple[str, str, float]]] = {}
-    for item in items:
-        speakers.setdefault(item[1], []).append(item)
-    return speakers
-
-
-def _interleave(items: Sequence[tuple[str, str, float]]) -> list[tuple[str, str, float]]:
-    """Speakers take turns; who has fewer utterances drops out earlier."""
-    turns = [
-        (turn, place, item)
-        for place, of_speaker in enumerate(_by_speaker(items).values())
-        for turn, item in enumerate(of_speaker)
-    ]
-    return [item for _, _, item in sorted(turns, key=lambda entry: entry[:2])]
+def _joined(plans: list[Plan]) -> Plan:
+    starts = np.concatenate([[0], np.cumsum(np.concatenate([plan.sizes() for plan in plans]))]).astype(np.int64)
+    return Plan(np.concatenate([plan.utterances for plan in plans]), starts)

@@ -6,12 +6,27 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from valle_core.data.batch_plan import Batch, deal, plan_epoch
-from valle_core.data.dataset import Dataset
+import numpy as np
+from jaxtyping import Float, Int
+
+from valle_core.data.batch_plan import PLANNER, Plan, deal, plan_epoch
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
+
+Batch = tuple[str, ...]
+
+
+class Durations(Protocol):
+    """A dataset, as batching needs it: three columns of equal length."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+    @property
+    def durations(self) -> Float[np.ndarray, "n"]: ...
+    @property
+    def speaker_numbers(self) -> Int[np.ndarray, "n"]: ...
 
 
 class Batches:
@@ -30,42 +45,43 @@ class Batches:
         left_over: utterances of the present epoch that no rank reads.
     """
 
-    def __init__(self, dataset: Dataset, options: BatchOptions, *, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, dataset: Durations, options: BatchOptions, *, rank: int = 0, world: int = 1) -> None:
         """Raises `UserError` where the filters leave nothing, or fewer utterances than ranks."""
         if not 0 <= rank < world:
             raise UserError(f"rank {rank} is not among {world} processes. Give 0 ≤ rank < world")
         self._options, self._rank, self._world = options, rank, world
-        self._items, self.left_out = _filter(dataset, options)
+        self._ids, self._seconds, self._speakers = dataset.ids, dataset.durations, dataset.speaker_numbers
+        self._kept, self.left_out = _filter(self._seconds, options)
         if self.left_out:
             logging.getLogger(__name__).warning(self.report())
-        if not self._items:
+        if not len(self._kept):
             raise UserError(
                 f"{self.report()}. Nothing is left to train on: change --min-seconds, --max-seconds or batch seconds"
             )
-        if len(self._items) < world:
-            raise UserError(f"{len(self._items)} utterances cannot feed {world} processes. Use fewer processes")
+        if len(self._kept) < world:
+            raise UserError(f"{len(self._kept)} utterances cannot feed {world} processes. Use fewer processes")
         self.epoch = 0
         self.batch = 0
         self.left_over = 0
-        self._steps: list[list[Batch]] = []
-        self._planned = -1
-        self._identity = _fingerprint(self._items, options)
+        self._planned: tuple[int, Plan] | None = None
+        self._identity = self._fingerprint()
 
     def report(self) -> str:
         """One line about what the filters kept."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.left_out.items())) or "none left out"
-        total = len(self._items) + sum(self.left_out.values())
-        return f"{len(self._items)} of {total} utterances are in batches ({reasons})"
+        total = len(self._kept) + sum(self.left_out.values())
+        return f"{len(self._kept)} of {total} utterances are in batches ({reasons})"
 
     def __len__(self) -> int:
         """Batches of this rank in the present epoch."""
-        return len(self._plan())
+        return len(self._plan()) // self._world
 
     def __iter__(self) -> Iterator[Batch]:
-        steps = self._plan()
-        while self.batch < len(steps):
+        plan = self._plan()
+        while self.batch < len(plan) // self._world:
             self.batch += 1
-            yield steps[self.batch - 1][self._rank]
+            places: list[int] = self._kept[plan[(self.batch - 1) * self._world + self._rank]].tolist()
+            yield tuple(self._ids[place] for place in places)
         self.epoch += 1
         self.batch = 0
 
@@ -75,6 +91,7 @@ class Batches:
             "epoch": self.epoch,
             "batch": self.batch,
             "world": self._world,
+            "planner": PLANNER,
             "fingerprint": self._identity,
         }
 
@@ -82,13 +99,18 @@ class Batches:
         """Go on exactly there.
 
         Raises:
-            UserError: the state is of other utterances, other options or another number of processes, so that
-                batches would repeat or be lost.
+            UserError: the state is of other utterances, other options, another number of processes or another way of
+                planning, so that batches would repeat or be lost.
         """
         if state["world"] != self._world:
             raise UserError(
                 f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many, "
                 f"or start a new epoch"
+            )
+        if state.get("planner") != PLANNER:
+            raise UserError(
+                "the interrupted run planned its batches as another version of valle does. "
+                "Resume it with that version, or start a new run"
             )
         if state["fingerprint"] != self._identity:
             raise UserError(
@@ -96,19 +118,21 @@ class Batches:
                 "or start a new epoch"
             )
         self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
-        if not 0 <= self.batch <= len(self._plan()):
-            raise UserError(f"batch {self.batch} lies outside the epoch's {len(self._plan())}. Start a new epoch")
+        if not 0 <= self.batch <= len(self):
+            raise UserError(f"batch {self.batch} lies outside the epoch's {len(self)}. Start a new epoch")
 
     def start_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch."""
         self.epoch, self.batch = epoch, 0
 
-    def _plan(self) -> list[list[Batch]]:
-        if self._planned != self.epoch:
-            batches = plan_epoch(self._items, self._options, seed=self._options.seed, epoch=self.epoch)
-            self._steps = deal(batches, self._world)
-            read = sum(len(batch) for step in self._steps for batch in step)
-            self.left_over = len(self._items) - read
+    def _plan(self) -> Plan:
+        """Of the present epoch, dealt to the ranks; its utterances are places in `_kept`."""
+        if self._planned is None or self._planned[0] != self.epoch:
+            seconds, speakers = self._seconds[self._kept], self._speakers[self._kept]
+            plan = deal(
+                plan_epoch(seconds, speakers, self._options, seed=self._options.seed, epoch=self.epoch), self._world
+            )
+            self.left_over = len(self._kept) - len(plan.utterances)
             if self.left_over:
                 logging.getLogger(__name__).warning(
                     "%d utterances wait for another epoch than %d: they do not divide by %d processes",
@@ -116,30 +140,30 @@ class Batches:
                     self.epoch,
                     self._world,
                 )
-            self._planned = self.epoch
-        return self._steps
+            self._planned = self.epoch, plan
+        return self._planned[1]
+
+    def _fingerprint(self) -> str:
+        """Equal for equal utterances and options."""
+        digest = hashlib.sha256(repr(self._options).encode())
+        for id in self._ids:
+            digest.update(f"{id}\n".encode())
+        for column, kind in ((self._seconds, np.float64), (self._speakers, np.int64), (self._kept, np.int64)):
+            digest.update(np.ascontiguousarray(column, kind).tobytes())
+        return digest.hexdigest()[:16]
 
 
-def _fingerprint(items: Sequence[tuple[str, str, float]], options: BatchOptions) -> str:
-    """Equal for equal utterances and options."""
-    digest = hashlib.sha256(repr(options).encode())
-    for item in items:
-        digest.update(repr(item).encode())
-    return digest.hexdigest()[:16]
-
-
-def _filter(dataset: Dataset, options: BatchOptions) -> tuple[list[tuple[str, str, float]], Counter[str]]:
-    """What may be in batches as (id, speaker, seconds), and how many are not, by reason."""
+def _filter(seconds: Float[np.ndarray, "n"], options: BatchOptions) -> tuple[Int[np.ndarray, "k"], Counter[str]]:
+    """Places of what may be in batches, and how many are not, by reason."""
     longest = options.seconds if options.max_seconds is None else options.max_seconds
-    items, left_out = [], Counter[str]()
-    for id in dataset.ids:
-        row = dataset.row(id)
-        if row.seconds < options.min_seconds:
-            left_out[f"shorter than {options.min_seconds:g} s"] += 1
-        elif row.seconds > longest:
-            left_out[f"longer than {longest:g} s"] += 1
-        elif row.seconds > options.seconds:
-            left_out[f"longer than a batch of {options.seconds:g} s"] += 1
-        else:
-            items.append((id, row.speaker, row.seconds))
-    return items, left_out
+    left = np.ones(len(seconds), bool)
+    left_out = Counter[str]()
+    for reason, wrong in (
+        (f"shorter than {options.min_seconds:g} s", seconds < options.min_seconds),
+        (f"longer than {longest:g} s", seconds > longest),
+        (f"longer than a batch of {options.seconds:g} s", seconds > options.seconds),
+    ):
+        if count := int((wrong & left).sum()):
+            left_out[reason] = count
+        left &= ~wrong
+    return np.flatnonzero(left), left_out

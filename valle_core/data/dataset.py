@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.data.manifest import Manifest, read_index, read_manifest
+from valle_core.data.index import Ids, Index, open_index
+from valle_core.data.manifest import Manifest, read_manifest
 from valle_core.data.record import Record, Row
 from valle_core.data.storage import Store, open_store
 from valle_core.plugin import UserError
@@ -20,6 +22,9 @@ from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import CodecIdentity, Utterance
 
 Part = Literal["all", "train", "held-out"]
+
+
+_CHUNK = 4096  # records whose places are listed at once
 
 
 class Dataset:
@@ -31,45 +36,82 @@ class Dataset:
         frame_rate: frames per second.
         symbols: numbering of the phonemes in `Utterance.symbols`.
         languages: tags; `Utterance.language` is an index in it.
-        ids: sorted.
     """
 
     def __init__(
         self,
         path: Path,
         manifest: Manifest,
-        rows: Mapping[str, Row],
+        index: Index,
         store: Store,
         *,
+        places: Int[np.ndarray, "n"],
         symbols: SymbolMap,
         languages: Sequence[str],
     ) -> None:
+        """`places` are the rows of `index` that belong to it, sorted by id."""
         self.path = path
         self.manifest = manifest
         self.codec: CodecIdentity = manifest.codec
         self.frame_rate = manifest.codec.sample_rate / manifest.codec.hop
         self.symbols = symbols
         self.languages = tuple(languages)
-        self.ids = tuple(sorted(rows))
-        self._rows = rows
-        self._store = store
+        self._index, self._places, self._store = index, places, store
+        self._inside = np.zeros(len(index), bool)
+        self._inside[places] = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_of_speaker"}
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._places)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Sorted."""
+        return Ids(self._index, self._places)
+
+    @property
+    def durations(self) -> Float[np.ndarray, "n"]:
+        """Seconds of each utterance, in the order of `ids`."""
+        return self._index.seconds[self._places]
+
+    @property
+    def speaker_numbers(self) -> Int[np.ndarray, "n"]:
+        """Place in `speakers()` of each utterance's speaker, in the order of `ids`."""
+        return np.unique(self._index.speakers[self._places], return_inverse=True)[1]
+
+    def spoken(self) -> tuple[tuple[str, ...], Int[np.ndarray, "n"]]:
+        """The tags of the index, and the place in them of each utterance's language, in the order of `ids`."""
+        return self._index.language_names, self._index.languages[self._places]
 
     def row(self, id: str) -> Row:
         """The index line of an utterance. Raises `UserError` for an unknown id."""
-        if id not in self._rows:
-            raise UserError(f"utterance '{id}' is not in dataset '{self.path}'. Use one of its ids")
-        return self._rows[id]
+        return self._index.row(self._place(id))
+
+    def rows(self) -> Iterator[Row]:
+        """All index lines in the order of `ids`, made as they are asked for."""
+        return (self._index.row(place) for place in self._places.tolist())
+
+    def stored_rows(self) -> Iterator[Row]:
+        """All index lines in the order in which they are stored, made as they are asked for."""
+        return (self._index.row(place) for place in np.sort(self._places).tolist())
 
     def seconds(self, id: str) -> float:
         """Duration of an utterance."""
-        return self.row(id).seconds
+        return float(self._index.seconds[self._place(id)])
 
     def record(self, id: str) -> Record:
         """Codes, phonemes and words of an utterance as stored."""
-        return self._store.read(id, self.row(id).location)
+        return self._store.read(id, self._index.location(self._place(id)))
+
+    def records(self) -> Iterator[Record]:
+        """All of them in the order that reads the disk from front to back."""
+        places = self._index.on_disk(self._places)
+        for start in range(0, len(places), _CHUNK):
+            chunk = places[start : start + _CHUNK]
+            locations = (self._index.location(place) for place in chunk.tolist())
+            yield from self._store.read_all(list(zip(self._index.ids.at(chunk), locations, strict=True)))
 
     def utterance(self, id: str) -> Utterance:
         """One utterance as training sees it."""
@@ -77,8 +119,7 @@ class Dataset:
 
     def utterances(self) -> Iterator[Utterance]:
         """All of them in the order that reads the disk from front to back."""
-        items = [(id, self._rows[id].location) for id in self.ids]
-        return (self._utterance(record) for record in self._store.read_all(items))
+        return (self._utterance(record) for record in self.records())
 
     def codes(self, id: str) -> Int[Tensor, "F Q"]:
         """See `Pool.codes`."""
@@ -86,19 +127,18 @@ class Dataset:
 
     def other(self, speaker: str, exclude: str) -> Sequence[str]:
         """See `Pool.other`."""
-        return [id for id in self.by_speaker.get(speaker, ()) if id != exclude]
+        places = self._of_speaker.get(speaker, self._places[:0])
+        place = self._index.place(exclude)
+        return Ids(self._index, places if place is None else places[places != place])
 
-    @cached_property
-    def by_speaker(self) -> Mapping[str, tuple[str, ...]]:
+    @property
+    def by_speaker(self) -> Mapping[str, Sequence[str]]:
         """Sorted ids of each speaker, the speakers sorted."""
-        speakers: dict[str, list[str]] = {}
-        for id in self.ids:
-            speakers.setdefault(self._rows[id].speaker, []).append(id)
-        return {speaker: tuple(speakers[speaker]) for speaker in sorted(speakers)}
+        return {speaker: Ids(self._index, places) for speaker, places in self._of_speaker.items()}
 
     def speakers(self) -> tuple[str, ...]:
         """Sorted speaker ids."""
-        return tuple(self.by_speaker)
+        return tuple(self._of_speaker)
 
     def part(self, part: Part) -> Dataset:
         """The utterances of one side of the split; speakers and pool are that side's, too."""
@@ -107,23 +147,50 @@ class Dataset:
             return self
         if part not in ("train", "held-out"):
             raise UserError(f"dataset part '{part}' is unknown. Choose all, train or held-out")
-        return self.subset([id for id in self.ids if (id in held_out) == (part == "held-out")])
+        inside = np.fromiter(((id in held_out) == (part == "held-out") for id in self.ids), bool, len(self))
+        return self._with(self._places[inside])
 
     def subset(self, ids: Collection[str]) -> Dataset:
         """The dataset of these ids only."""
-        rows = {id: self.row(id) for id in ids}
-        return Dataset(self.path, self.manifest, rows, self._store, symbols=self.symbols, languages=self.languages)
+        inside = np.zeros(len(self._index), bool)
+        inside[np.array([self._place(id) for id in ids], np.int64)] = True
+        return self._with(self._places[inside[self._places]])
+
+    def _with(self, places: Int[np.ndarray, "n"]) -> Dataset:
+        return Dataset(
+            self.path,
+            self.manifest,
+            self._index,
+            self._store,
+            places=places,
+            symbols=self.symbols,
+            languages=self.languages,
+        )
+
+    @cached_property
+    def _of_speaker(self) -> dict[str, Int[np.ndarray, "n"]]:
+        """Places of each speaker's utterances, sorted by id."""
+        numbers = self._index.speakers[self._places]
+        order = np.argsort(numbers, kind="stable")
+        found, starts = np.unique(numbers[order], return_index=True)
+        groups = np.split(self._places[order], starts[1:])
+        return {self._index.speaker_names[number]: group for number, group in zip(found, groups, strict=True)}
+
+    def _place(self, id: str) -> int:
+        place = self._index.place(id)
+        if place is None or not self._inside[place]:
+            raise UserError(f"utterance '{id}' is not in dataset '{self.path}'. Use one of its ids")
+        return place
 
     def unknown_symbols(self) -> Counter[str]:
         """How often each phoneme of the data is missing from `symbols` (reads every record)."""
-        items = [(id, self._rows[id].location) for id in self.ids]
         counts: Counter[str] = Counter()
-        for record in self._store.read_all(items):
+        for record in self.records():
             counts.update(self.symbols.unknown(record.phonemes))
         return counts
 
     def _utterance(self, record: Record) -> Utterance:
-        row = self._rows[record.id]
+        row = self.row(record.id)
         return Utterance(
             id=row.id,
             speaker=row.speaker,
@@ -151,14 +218,15 @@ def open_dataset(
     manifest = read_manifest(path)
     if not manifest.complete:
         raise UserError(f"dataset '{path}' is half-written. Finish it: run the same `valle prepare` again")
-    rows = {row.id: row for row in read_index(path, index_hash=manifest.index_hash)}
+    index = open_index(path, manifest.index_hash)
     for language in manifest.languages if languages is not None else ():
         language_index(languages or (), language)
     dataset = Dataset(
         path,
         manifest,
-        rows,
+        index,
         open_store(manifest.storage, path),
+        places=index.order,
         symbols=symbols or manifest.symbols,
         languages=languages if languages is not None else manifest.languages,
     )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from valle_core.codes import identity
-from valle_core.data.record import Row
-from valle_core.data.storage import StorageName
-from valle_core.files import write_json, write_text
+from valle_core.data.options import STORAGES, StorageName
+from valle_core.files import write_json
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import CodecIdentity
 
 FORMAT_VERSION = 1
-MANIFEST, INDEX = "dataset.json", "index.jsonl"
+MANIFEST = "dataset.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,28 +113,6 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _storage(name: Any, path: Path) -> StorageName:
-    if name not in ("files", "shards"):
-        raise UserError(f"'{path}' names storage {name!r}; known are files and shards. Update valle")
+    if name not in STORAGES:
+        raise UserError(f"'{path}' names storage {name!r}; known are {', '.join(STORAGES)}. Update valle")
     return name
-
-
-def write_index(folder: Path, rows: Sequence[Row]) -> str:
-    """Replace `index.jsonl` by these rows; its hash."""
-    text = "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
-    write_text(folder / INDEX, text)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def read_index(folder: Path, *, index_hash: str | None = None) -> list[Row]:
-    """The rows in stored order; with `index_hash`, `UserError` unless the file is the one that was hashed."""
-    path = folder / INDEX
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read ({error.strerror}). Run the same `valle prepare` again") from error
-    if index_hash is not None and hashlib.sha256(content).hexdigest() != index_hash:
-        raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
-    try:
-        return [Row.from_json(json.loads(line)) for line in content.splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"'{path}' is damaged ({error!r}). Run the same `valle prepare` again") from error

@@ -1,11 +1,16 @@
-"""How a dataset is split and batched, as plain options (imports nothing heavy)."""
+"""How a dataset is stored, split and batched, as plain options (imports nothing heavy)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from valle_core.plugin import UserError
+
+StorageName = Literal["files", "shards", "hdf5"]
+"""How records lie on disk: a file each; many in one file for sequential reading; all in one HDF5 file."""
+
+STORAGES: tuple[StorageName, ...] = get_args(StorageName)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

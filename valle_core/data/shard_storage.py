@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -23,7 +23,17 @@ from valle_core.data.record import (
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 
-_PARTS = ("codes", "phonemes", "words")
+PARTS = ("codes", "phonemes", "words")
+"""What is stored of a record."""
+
+
+def columns_of(records: Sequence[Record]) -> dict[str, list[Tensor]]:
+    """Each part of the records as tensors that can be laid end to end."""
+    return {
+        "codes": [record.codes for record in records],
+        "phonemes": [phonemes_to_bytes(record.phonemes) for record in records],
+        "words": [words_to_tensor(record.words) for record in records],
+    }
 
 
 def write_shard(folder: Path, number: int, records: Sequence[Record]) -> list[tuple[str, int]]:
@@ -31,13 +41,8 @@ def write_shard(folder: Path, number: int, records: Sequence[Record]) -> list[tu
     if not records:
         return []
     location = f"shards/{number:06d}.safetensors"
-    columns = {
-        "codes": [record.codes for record in records],
-        "phonemes": [phonemes_to_bytes(record.phonemes) for record in records],
-        "words": [words_to_tensor(record.words) for record in records],
-    }
     tensors = {}
-    for name, rows in columns.items():
+    for name, rows in columns_of(records).items():
         tensors[name] = torch.cat(rows)
         tensors[f"{name}_offsets"] = _offsets(rows)
     with replacing(folder / location) as temporary:
@@ -54,11 +59,10 @@ class ShardStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, Any] = {}
-        self._offsets: dict[str, dict[str, list[int]]] = {}
+        self._open: dict[str, _Shard] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_folder": self._folder, "_open": {}, "_offsets": {}}
+        return {"_folder": self._folder, "_open": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -68,8 +72,7 @@ class ShardStore:
         shard, row = location
         path = self._folder / str(shard)
         try:
-            file = self._shard(str(shard))
-            codes, phonemes, words = (self._rows(file, str(shard), name, int(row)) for name in _PARTS)
+            codes, phonemes, words = self._shard(str(shard)).row(int(row))
         except (OSError, SafetensorError, KeyError, IndexError) as error:
             raise UserError(f"'{path}' is missing or damaged ({error}). Run `valle prepare` again") from error
         return Record(
@@ -83,13 +86,23 @@ class ShardStore:
         """See `Store.read_all`: shard after shard, row after row."""
         return (self.read(id, location) for id, location in sorted(items, key=lambda item: item[1]))
 
-    def _shard(self, shard: str) -> Any:
+    def _shard(self, shard: str) -> _Shard:
         if shard not in self._open:
             file = safe_open(self._folder / shard, framework="pt")
-            self._offsets[shard] = {name: file.get_tensor(f"{name}_offsets").tolist() for name in _PARTS}
-            self._open[shard] = file
+            self._open[shard] = _Shard(
+                [file.get_tensor(name) for name in PARTS],
+                [file.get_tensor(f"{name}_offsets").tolist() for name in PARTS],
+            )
         return self._open[shard]
 
-    def _rows(self, file: Any, shard: str, name: str, row: int) -> Tensor:
-        offsets = self._offsets[shard][name]
-        return file.get_slice(name)[offsets[row] : offsets[row + 1]]
+
+class _Shard(NamedTuple):
+    """The mapped tensors of one shard (a slice of one costs 1 µs, one of the file 40 µs) and their offsets."""
+
+    tensors: list[Tensor]
+    offsets: list[list[int]]
+
+    def row(self, row: int) -> list[Tensor]:
+        return [
+            tensor[offsets[row] : offsets[row + 1]] for tensor, offsets in zip(self.tensors, self.offsets, strict=True)
+        ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_core.data.manifest import INDEX, read_index
+from valle_core.data.index import INDEX, read_rows
 from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.plugin import UserError
@@ -82,7 +82,7 @@ class Journal:
     def _load_finished(self) -> None:
         if not (self._folder / SOURCES).exists():
             return
-        rows = {row.id: row for row in read_index(self._folder)} if (self._folder / INDEX).exists() else {}
+        rows = {row.id: row for row in read_rows(self._folder)} if (self._folder / INDEX).exists() else {}
         for line in _read_jsonl(self._folder / SOURCES):
             outcome = _outcome(line, rows.get(line["id"]))
             if outcome.row or outcome.rejection:
@@ -96,7 +96,9 @@ class Journal:
 
 
 def _shard_number(row: Row) -> int:
-    return -1 if isinstance(row.location, str) else int(Path(row.location[0]).stem)
+    """Of the shard a row lies in; −1 where it lies in a file of its own or in the HDF5 file."""
+    shard = "" if isinstance(row.location, str) else Path(row.location[0]).stem
+    return int(shard) if shard.isdecimal() else -1
 
 
 def _source(outcome: Outcome) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from valle_core.data.options import SplitOptions
+from valle_core.data.options import STORAGES, SplitOptions, StorageName
 from valle_core.plugin import UserError
 
 
@@ -18,8 +17,8 @@ class PrepareOptions:
         source: `{group}/{speaker}/*.wav` (or flac, mp3, ogg) with `.txt` beside, `{speaker}/*`, or LJSpeech.
         out: the dataset's folder.
         language: tag of all transcripts; None reads it from the `.json` beside each recording.
-        storage: `files` (one per utterance) or `shards` (for sequential reading).
-        shard_size: utterances of a shard.
+        storage: `files` (one per utterance), `shards` (for sequential reading) or `hdf5` (one file).
+        shard_size: utterances of a shard; of `hdf5`, of a part that is kept when the preparation is interrupted.
         min_seconds: shorter recordings are left out, and reported.
         max_seconds: longer recordings are left out, and reported.
         batch_seconds: of audio encoded at once, padding included.
@@ -31,7 +30,7 @@ class PrepareOptions:
     source: Path = Path()
     out: Path = Path()
     language: str | None = None
-    storage: Literal["files", "shards"] = "files"
+    storage: StorageName = "files"
     shard_size: int = 512
     min_seconds: float = 0.3
     max_seconds: float = 30.0
@@ -41,8 +40,8 @@ class PrepareOptions:
     held_out_groups: tuple[str, ...] = ("held-out",)
 
     def __post_init__(self) -> None:
-        if self.storage not in ("files", "shards"):
-            raise UserError(f"storage '{self.storage}' is unknown. Choose files or shards")
+        if self.storage not in STORAGES:
+            raise UserError(f"storage '{self.storage}' is unknown. Choose one of {', '.join(STORAGES)}")
         for name in ("shard_size", "jobs"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,15 +10,9 @@ from typing import Any
 import torch
 
 from valle_core.codes import identity
-from valle_core.data.manifest import (
-    FORMAT_VERSION,
-    INDEX,
-    MANIFEST,
-    Manifest,
-    read_manifest,
-    write_index,
-    write_manifest,
-)
+from valle_core.data.columns import COLUMNS
+from valle_core.data.index import INDEX, hash_index, write_index
+from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest, write_manifest
 from valle_core.data.record import Row
 from valle_core.data.split import held_out_ids
 from valle_core.data.storage import write_part
@@ -30,6 +23,7 @@ from valle_core.preparation.encoding import Phonemizer, encode_all, make_record
 from valle_core.preparation.journal import Journal, Outcome
 from valle_core.preparation.loading import Loaded, NotLoaded, load_groups
 from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.recordings import Recording, Rejection, find_recordings
 from valle_core.preparation.report import PrepareReport, reasons_text
 from valle_core.registry.identity import PluginIdentity
@@ -108,6 +102,8 @@ def prepare(
             name=frontend_name,
             plugins=plugins,
         )
+    if options.storage == "hdf5":
+        forget_packed(options.out)
     return report
 
 
@@ -118,7 +114,7 @@ def _settings(options: PrepareOptions, codec: Codec, frontend_name: str) -> dict
         "frontend": frontend_name,
         "language": options.language,
         "storage": options.storage,
-        "shard_size": options.shard_size if options.storage == "shards" else None,
+        "shard_size": options.shard_size if options.storage != "files" else None,
         "min_seconds": options.min_seconds,
         "max_seconds": options.max_seconds,
         "batch_seconds": options.batch_seconds,
@@ -187,7 +183,7 @@ def _work(
     progress: Progress | None,
 ) -> None:
     """Load, phonemize, encode and store, one part after another in the order of the ids."""
-    part_size = options.shard_size if options.storage == "shards" else _GROUP
+    part_size = options.shard_size if options.storage != "files" else _GROUP
     parts = [todo[start : start + part_size] for start in range(0, len(todo), part_size)]
     groups = [part[start : start + _GROUP] for part in parts for start in range(0, len(part), _GROUP)]
     loaded_groups = load_groups(groups, options, codec.sample_rate)
@@ -236,10 +232,10 @@ def _work(
 
 def _is_current(out: Path, held_out: Sequence[str]) -> bool:
     """Whether `dataset.json` fits the index beside it and the split asked for."""
-    if not (out / MANIFEST).exists() or not (out / INDEX).exists():
+    if not all((out / name).exists() for name in (MANIFEST, INDEX, COLUMNS)):
         return False
     manifest = read_manifest(out)
-    fits = hashlib.sha256((out / INDEX).read_bytes()).hexdigest() == manifest.index_hash
+    fits = hash_index(out) == manifest.index_hash
     return manifest.complete and fits and manifest.held_out == tuple(held_out)
 
 
@@ -259,6 +255,8 @@ def _finish(
     known = set(frontend.symbols()) | journal.symbols
     if (options.out / MANIFEST).exists():
         known |= set(read_manifest(options.out).symbols.symbols)
+    if options.storage == "hdf5":
+        rows = pack_rows(options.out, rows)
     journal.write_sources()
     manifest = Manifest(
         storage=options.storage,

@@ -22,6 +22,11 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("prepare", "prepare", "Turn recordings with transcripts into a dataset of phonemes and codes"),
+    Command("data convert", "data_convert", "Make the same dataset in another storage: files, shards or HDF5"),
+    Command("data list", "data_list", "List the utterances of a dataset"),
+    Command("data sample", "data_sample", "Decode some utterances and write a page to listen to them"),
+    Command("data stats", "data_stats", "Show hours, speakers, durations, languages and phonemes of a dataset"),
+    Command("data validate", "data_validate", "Check every code range, length and hash of a dataset"),
     Command("train", "train", "Train a codec language model on a prepared dataset"),
     Command("synth", "synth", "Speak a text in the voice of a prompt"),
     Command("demo", "demo", "From nothing to a recognised sentence: corpus, training, speech, verdict"),
@@ -39,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
 
 GROUPS: dict[str, str] = {
     "bench": "Measure the toolkit beside what it replaces",
+    "data": "Look after datasets",
     "plugins": "Look after plugins",
 }
 """First words of two-word commands."""

@@ -1,0 +1,192 @@
+"""Storage `hdf5`: all utterances of a dataset laid end to end in one HDF5 file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from valle_core.data.record import Location, Record, phonemes_from_bytes, words_from_tensor
+from valle_core.data.shard_storage import PARTS, columns_of
+from valle_core.files import replacing
+from valle_core.plugin import UserError
+
+_TOGETHER = 256  # records written or read at once
+_CHUNK_BYTES = 1 << 16
+
+
+def file_name(records: Iterable[tuple[str, str]]) -> str:
+    """`records-{hash}.h5` from all (id, hash) in order: equal contents have one name, others never replace it."""
+    digest = hashlib.sha256()
+    for id, hash in records:
+        digest.update(f"{id}\n{hash}\n".encode())
+    return f"records-{digest.hexdigest()[:12]}.h5"
+
+
+def pack(folder: Path, name: str, records: Iterable[Record]) -> Iterator[tuple[str, int]]:
+    """Write one HDF5 file; yields where each record lies. The file appears whole after the last one.
+
+    Raises:
+        UserError: h5py is missing, or the disk is full.
+    """
+    h5py = _h5py()
+    with replacing(folder / name) as temporary, temporary.open("wb+", buffering=0) as raw:
+        kept = _Kept(raw)
+        with h5py.File(kept, "w") as file:
+            offsets: dict[str, list[int]] = {part: [0] for part in PARTS}
+            waiting: list[Record] = []
+            for row, record in enumerate(records):
+                waiting.append(record)
+                if len(waiting) == _TOGETHER:
+                    _append(file, waiting, offsets)
+                    kept.check()
+                    waiting = []
+                yield name, row
+            _append(file, waiting, offsets)
+            for part in PARTS:
+                file.create_dataset(f"{part}_offsets", data=np.array(offsets[part], np.int64))
+        kept.check()
+
+
+class _Kept:
+    """A file that keeps a failed write to itself until `check`: HDF5 cannot close a file that it could not write,
+    and crashes the process later."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+        self._error: OSError | None = None
+        self.read, self.readinto, self.seek, self.tell, self.flush = (
+            raw.read,
+            raw.readinto,
+            raw.seek,
+            raw.tell,
+            raw.flush,
+        )
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        size = len(left)
+        try:
+            while len(left) and self._error is None:
+                left = left[self._raw.write(left) :]
+        except OSError as error:
+            self._error = error
+        return size
+
+    def truncate(self, size: int) -> int:
+        try:
+            return self._raw.truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return size
+
+    def check(self) -> None:
+        """Raises what went wrong."""
+        if self._error is not None:
+            raise self._error
+
+
+def _append(file: Any, records: Sequence[Record], offsets: dict[str, list[int]]) -> None:
+    for part, rows in columns_of(records).items() if records else ():
+        content = torch.cat(rows).numpy()
+        if part not in file:
+            width = content.itemsize * int(np.prod(content.shape[1:]))
+            file.create_dataset(
+                part,
+                shape=(0, *content.shape[1:]),
+                maxshape=(None, *content.shape[1:]),
+                chunks=(max(_CHUNK_BYTES // width, 1), *content.shape[1:]),
+                dtype=content.dtype,
+            )
+        begin = offsets[part][-1]
+        file[part].resize(begin + len(content), axis=0)
+        file[part][begin:] = content
+        offsets[part] += (begin + np.cumsum([len(row) for row in rows])).tolist()
+
+
+class Hdf5Store:
+    """Reads rows of the file, which each process opens for itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[tuple[int, str], _Opened] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_folder": self._folder, "_open": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def read(self, id: str, location: Location) -> Record:
+        """See `Store.read`."""
+        return next(self._read(str(location[0]), [(id, int(location[1]))]))
+
+    def read_all(self, items: Sequence[tuple[str, Location]]) -> Iterator[Record]:
+        """See `Store.read_all`: rows that follow each other are read together."""
+        run: list[tuple[str, int]] = []
+        name = ""
+        for id, location in sorted(items, key=lambda item: item[1]):
+            file, row = str(location[0]), int(location[1])
+            if run and (file != name or row != run[-1][1] + 1 or len(run) == _TOGETHER):
+                yield from self._read(name, run)
+                run = []
+            name = file
+            run.append((id, row))
+        if run:
+            yield from self._read(name, run)
+
+    def _read(self, name: str, items: Sequence[tuple[str, int]]) -> Iterator[Record]:
+        """Rows that follow each other."""
+        path = self._folder / name
+        try:
+            parts = self._file(name).rows(items[0][1], items[-1][1] + 1)
+        except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"'{path}' is missing or damaged ({reason}). Run `valle prepare` again") from error
+        for (id, _), codes, phonemes, words in zip(items, *parts, strict=True):
+            yield Record(
+                id=id,
+                codes=codes,
+                phonemes=phonemes_from_bytes(phonemes, str(path)),
+                words=words_from_tensor(words),
+            )
+
+    def _file(self, name: str) -> _Opened:
+        key = (os.getpid(), name)  # a handle that came through fork is not used: HDF5 would share its state
+        if key not in self._open:
+            self._open[key] = _Opened(_h5py().File(self._folder / name, "r", locking="best-effort"))
+        return self._open[key]
+
+
+class _Opened:
+    """An open file and the offsets of its rows."""
+
+    def __init__(self, file: Any) -> None:
+        self._parts = [file[part] for part in PARTS]
+        self._offsets = [file[f"{part}_offsets"][:] for part in PARTS]
+
+    def rows(self, first: int, last: int) -> list[list[Tensor]]:
+        """Of each part, the rows `first` … `last` − 1."""
+        return [_cut(part, offsets[first : last + 1]) for part, offsets in zip(self._parts, self._offsets, strict=True)]
+
+
+def _cut(part: Any, offsets: np.ndarray) -> list[Tensor]:
+    if len(offsets) < 2:
+        raise IndexError("it has fewer rows than the index says")
+    content = torch.from_numpy(part[offsets[0] : offsets[-1]])
+    return list(content.split(np.diff(offsets).tolist()))
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise UserError("storage hdf5 needs h5py. Install it with: pip install 'valle-core[data]'") from error
+    return h5py

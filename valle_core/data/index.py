@@ -1,0 +1,172 @@
+"""The rows of a dataset: opened as mapped columns, made into a `Row` one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from valle_core.data.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns, write_columns
+from valle_core.data.record import Location, Row
+from valle_core.files import replacing
+from valle_core.plugin import UserError
+
+INDEX = "index.jsonl"
+
+
+class Index:
+    """Rows by their place 0 … N − 1 in the stored order. Carried into another process it maps the file again.
+
+    Attributes:
+        ids: of all rows, in stored order.
+        speaker_names: sorted; `speakers` are places in it.
+        language_names: sorted; `languages` are places in it.
+        order: places sorted by id.
+        speakers, languages, seconds, frames: one number per row.
+    """
+
+    def __init__(self, columns: Columns, mapped: tuple[Path, str] | None = None) -> None:
+        self._columns, self._mapped = columns, mapped
+        self.ids, self._texts, self._hashes, self._files = map(self._strings, ("ids", "texts", "hashes", "files"))
+        self.speaker_names = tuple(self._strings("speaker_names"))
+        self.language_names = tuple(self._strings("language_names"))
+        self.order, self.seconds, self.frames = columns["order"], columns["seconds"], columns["frames"]
+        self.speakers, self.languages = columns["speakers"], columns["languages"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"mapped": self._mapped, "columns": None if self._mapped else self._columns}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        columns = state["columns"] or map_columns(*state["mapped"])
+        if columns is None:
+            raise UserError(f"dataset '{state['mapped'][0]}' was changed while it was open. Open it again")
+        Index.__init__(self, columns, state["mapped"])
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def place(self, id: str) -> int | None:
+        """Where a row is, or None."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.ids[int(self.order[middle])] < id:
+                low = middle + 1
+            else:
+                high = middle
+        place = int(self.order[low]) if low < len(self) else -1
+        return place if place >= 0 and self.ids[place] == id else None
+
+    def row(self, place: int) -> Row:
+        """One row as `index.jsonl` has it."""
+        return Row(
+            id=self.ids[place],
+            speaker=self.speaker_names[self.speakers[place]],
+            language=self.language_names[self.languages[place]],
+            text=self._texts[place],
+            seconds=float(self.seconds[place]),
+            frames=int(self.frames[place]),
+            location=self.location(place),
+            hash=self._hashes[place],
+        )
+
+    def location(self, place: int) -> Location:
+        """Where its record lies."""
+        file, row = self._files[int(self._columns["file"][place])], int(self._columns["row"][place])
+        return file if row < 0 else (file, row)
+
+    def on_disk(self, places: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+        """The places in the order that reads the disk from front to back."""
+        return places[np.lexsort((self._columns["row"][places], self._columns["file"][places]))]
+
+    def _strings(self, name: str) -> Strings:
+        return Strings(self._columns[name], self._columns[f"{name}_offsets"])
+
+
+class Ids(Sequence[str]):
+    """Some ids of an index, each decoded when it is asked for. Equal to any sequence of the same strings."""
+
+    def __init__(self, index: Index, places: Int[np.ndarray, "n"]) -> None:
+        self._index, self._places = index, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, item):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if isinstance(item, slice):
+            return Ids(self._index, self._places[item])
+        return self._index.ids[int(self._places[item])]
+
+    def __iter__(self) -> Iterator[str]:
+        return self._index.ids.at(self._places)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        return f"Ids({[*self[:3]]}{' …' if len(self) > 3 else ''}, {len(self)} in all)"
+
+
+def write_index(folder: Path, rows: Iterable[Row]) -> str:
+    """Replace `index.jsonl` and its columns by these rows, which may be made on the way; the hash of `index.jsonl`."""
+    columns, digest = ColumnWriter(), hashlib.sha256()
+    with replacing(folder / INDEX) as temporary, temporary.open("wb") as file:
+        for row in rows:
+            line = (json.dumps(row.to_json(), ensure_ascii=False) + "\n").encode()
+            digest.update(line)
+            file.write(line)
+            columns.add(row)
+    write_columns(folder, columns.columns(), digest.hexdigest())
+    return digest.hexdigest()
+
+
+def open_index(folder: Path, index_hash: str) -> Index:
+    """The rows of an `index.jsonl` of this hash.
+
+    Without usable columns (a dataset of an older valle) they are made in memory from `index.jsonl`.
+
+    Raises:
+        UserError: `index.jsonl` is missing, damaged, or another.
+    """
+    if hash_index(folder) != index_hash:
+        raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
+    columns = map_columns(folder, index_hash)
+    if columns is not None:
+        return Index(columns, (Path(folder), index_hash))
+    if (folder / COLUMNS).exists():
+        logging.getLogger(__name__).warning("%s does not fit %s, which is read instead", folder / COLUMNS, INDEX)
+    made = ColumnWriter()
+    for row in read_rows(folder):
+        made.add(row)
+    return Index(made.columns())
+
+
+def hash_index(folder: Path) -> str:
+    """SHA-256 of `index.jsonl`."""
+    path = folder / INDEX
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}). Run the same `valle prepare` again") from error
+
+
+def read_rows(folder: Path) -> Iterator[Row]:
+    """The rows of `index.jsonl` in stored order, one at a time."""
+    path = folder / INDEX
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                yield Row.from_json(json.loads(line))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"'{path}' is damaged ({error!r}). Run the same `valle prepare` again") from error

@@ -1,0 +1,106 @@
+"""Looks for everything that is wrong with a dataset: codes, lengths, hashes, counts, the index and its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from valle_core.codes.checks import check_codes
+from valle_core.data.columns import COLUMNS
+from valle_core.data.dataset import Dataset
+from valle_core.data.index import INDEX, read_rows
+from valle_core.data.manifest import MANIFEST
+from valle_core.data.record import Record, Row
+from valle_core.plugin import UserError
+
+Progress = Callable[[int, int], None]
+"""Receives utterances done and utterances in all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        id: utterance, or the file that speaks for the whole dataset.
+        what: is wrong with it, in one line.
+    """
+
+    id: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.what}"
+
+
+def problems(dataset: Dataset, progress: Progress | None = None) -> Iterator[Problem]:
+    """Everything that is wrong with a whole dataset, found by reading all of it once."""
+    yield from _counts(dataset)
+    ids = set[str]()
+    for number, (row, written) in enumerate(zip(dataset.stored_rows(), read_rows(dataset.path), strict=False), 1):
+        if row.id in ids:
+            yield Problem(id=row.id, what=f"occurs twice in {INDEX}")
+        ids.add(row.id)
+        if row != written:
+            yield Problem(id=written.id, what=f"{COLUMNS} differs from {INDEX}; prepare or convert the dataset again")
+        yield from _utterance(dataset, written)
+        if progress:
+            progress(number, len(dataset))
+    for id in dataset.manifest.held_out:
+        if id not in ids:
+            yield Problem(id=id, what=f"is held out in {MANIFEST}, but is not in {INDEX}")
+
+
+def _counts(dataset: Dataset) -> Iterator[Problem]:
+    manifest = dataset.manifest
+    for name, said, found in (
+        ("utterances", manifest.utterances, len(dataset)),
+        ("speakers", manifest.speakers, len(dataset.speakers())),
+    ):
+        if said != found:
+            yield Problem(id=MANIFEST, what=f"says {said} {name}, the index has {found}")
+    seconds = float(np.sum(dataset.durations))
+    if abs(manifest.seconds - seconds) > 1e-3:
+        yield Problem(id=MANIFEST, what=f"says {manifest.seconds:.3f} seconds, the index has {seconds:.3f}")
+
+
+def _utterance(dataset: Dataset, row: Row) -> Iterator[Problem]:
+    try:
+        record = dataset.record(row.id)
+    except UserError as error:
+        yield Problem(id=row.id, what=str(error))
+        return
+    for what in (*_codes(dataset, row, record), *_text(dataset, row, record)):
+        yield Problem(id=row.id, what=what)
+
+
+def _codes(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
+    codec = dataset.codec
+    try:
+        check_codes(
+            record.codes,
+            num_levels=codec.num_levels,
+            codebook_size=codec.codebook_size,
+            what=f"utterance '{row.id}'",
+        )
+    except UserError as error:
+        yield str(error)
+    if len(record.codes) != row.frames:
+        yield f"has {len(record.codes)} frames, the index says {row.frames}"
+    seconds = row.frames * codec.hop / codec.sample_rate
+    if abs(seconds - row.seconds) > 1e-5:
+        yield f"lasts {row.seconds} s by the index, but {row.frames} frames are {seconds:.6f} s"
+    if record.hash() != row.hash:
+        yield f"has hash {record.hash()}, the index says {row.hash}"
+
+
+def _text(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
+    P = len(record.phonemes)
+    if wrong := [word for word in record.words if not 0 <= word[0] <= word[1] <= P]:
+        yield f"has the word {list(wrong[0])} outside its {P} phonemes"
+    if unknown := sorted(dataset.manifest.symbols.unknown(record.phonemes)):
+        yield f"has phonemes that the symbol map lacks: {' '.join(unknown)}"
+    if row.language not in dataset.manifest.languages:
+        yield f"is in language '{row.language}', which {MANIFEST} does not name"
