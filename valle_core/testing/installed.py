@@ -46,7 +46,7 @@ def check_plugin(registry: Registry, kind: str, name: str) -> suite.Report:
     if kind == "arch":
         return suite.run(kind, _backbone(registry, selected, device), spec=selected.spec)
     if kind == "codec":
-        return suite.run(kind, _built(selected, device=torch.device(device)), spec=selected.spec, device=device)
+        return suite.run(kind, _codec(selected, device), spec=selected.spec, device=device)
     if kind in ("sampler", "rewrite"):
         return suite.run(kind, _built(selected), spec=selected.spec, device=device)
     return suite.run(kind, _built(selected), spec=selected.spec)
@@ -57,6 +57,20 @@ def _built(selected: Selected, **parts: Any) -> Callable[[], Any]:
 
     def once() -> Any:
         return build(selected, selected.options_type()(), **parts)
+
+    once()
+    return once
+
+
+def _codec(selected: Selected, device: str) -> Callable[[], Any]:
+    """With random weights where its options have `weights` and the `seed` of random ones: a check fetches nothing."""
+    names = {field.name for field in dataclasses.fields(selected.options_type())}
+    if not {"weights", "seed"} <= names:
+        return _built(selected, device=torch.device(device))
+    options = selected.options_type()(weights="random")
+
+    def once() -> Any:
+        return build(selected, options, device=torch.device(device))
 
     once()
     return once

@@ -82,7 +82,7 @@ def _checkpoint(path: Path) -> tuple[dict[str, Any], DacConfig]:
 
 
 def random(config: DacConfig, seed: int) -> dict[str, Tensor]:
-    """Untrained weights, equal for equal seeds. Each level quantises a few directions of the latents, unlike the others'.
+    """Untrained weights, equal for equal seeds. Each level quantises a few directions of the latents of its own.
 
     A trained level projects down and nearly back up; with projections that have nothing to do with each other, near
     sounds would have quite other codes.
