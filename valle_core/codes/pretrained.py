@@ -55,11 +55,11 @@ def find_published(published: Published, fetch: Fetch = fetch_from_hub) -> Path:
         try:
             paths = [fetch(published.repository, file, cached) for file in published.files]
         except Exception as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(". ")
             continue
         return Path(paths[0]).parent
     raise UserError(
-        f"codec '{published.codec}' has no weights here and cannot fetch them ({reason[:120]}). "
+        f"codec '{published.codec}' has no weights here and cannot fetch them ({reason}). "
         f"Fetch {' and '.join(published.files)} of https://huggingface.co/{published.repository} into a folder and "
         f"give {published.flag} FOLDER"
     )

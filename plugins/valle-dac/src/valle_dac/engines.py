@@ -35,7 +35,8 @@ class Engine:
 
 def transformers_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
     """transformers' `DacModel`."""
-    model = DacModel(config)
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model = DacModel(config)
     load_strictly(model, tensors, "dac")
     model.eval().requires_grad_(False).to(device)  # pyright: ignore
     return Engine(
@@ -54,16 +55,17 @@ def original_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: to
             f"engine 'original' needs the package descript-audio-codec ({str(error).splitlines()[0][:100]}). "
             "Install it with: pip install 'valle-dac[original]', or use --codec.engine transformers"
         ) from error
-    model: Any = DAC(
-        encoder_dim=config.encoder_hidden_size,
-        encoder_rates=list(config.downsampling_ratios),
-        decoder_dim=config.decoder_hidden_size,
-        decoder_rates=list(config.upsampling_ratios),
-        n_codebooks=config.n_codebooks,
-        codebook_size=config.codebook_size,
-        codebook_dim=config.codebook_dim,
-        sample_rate=config.sampling_rate,
-    )
+    with torch.random.fork_rng(devices=[]):
+        model: Any = DAC(
+            encoder_dim=config.encoder_hidden_size,
+            encoder_rates=list(config.downsampling_ratios),
+            decoder_dim=config.decoder_hidden_size,
+            decoder_rates=list(config.upsampling_ratios),
+            n_codebooks=config.n_codebooks,
+            codebook_size=config.codebook_size,
+            codebook_dim=config.codebook_dim,
+            sample_rate=config.sampling_rate,
+        )
     for module in model.modules():
         if hasattr(module, "weight_g"):
             nn.utils.remove_weight_norm(module)

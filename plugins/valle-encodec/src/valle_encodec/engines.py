@@ -81,10 +81,11 @@ def original_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], device
         "dilation_base": config.dilation_growth_rate, "compress": config.compress, "lstm": config.num_lstm_layers,
     }  # fmt: skip
     model = nn.Module()
-    model.encoder, model.decoder = SEANetEncoder(**sizes), SEANetDecoder(**sizes)
-    model.quantizer = ResidualVectorQuantizer(
-        dimension=config.hidden_size, n_q=config.num_quantizers, bins=config.codebook_size
-    )
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model.encoder, model.decoder = SEANetEncoder(**sizes), SEANetDecoder(**sizes)
+        model.quantizer = ResidualVectorQuantizer(
+            dimension=config.hidden_size, n_q=config.num_quantizers, bins=config.codebook_size
+        )
     for module in model.modules():
         if hasattr(module, "weight_g"):
             nn.utils.remove_weight_norm(module)

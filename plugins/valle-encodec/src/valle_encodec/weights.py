@@ -26,7 +26,8 @@ PUBLISHED = Published(codec="encodec", repository="facebook/encodec_24khz")
 
 def plain_model(config: EncodecConfig) -> EncodecModel:
     """transformers' model with plain weights in the place of weight norm."""
-    model = EncodecModel(config)
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model = EncodecModel(config)
     for module in model.modules():
         if is_parametrized(module):
             remove_parametrizations(module, "weight")

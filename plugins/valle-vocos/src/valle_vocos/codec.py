@@ -51,7 +51,8 @@ class VocosCodec:
         sizes = weights.sizes_of(tensors, self.hop)
         if len(levels) > sizes.bandwidths:
             raise UserError(f"these weights of Vocos know {sizes.bandwidths} bandwidths, {len(levels)} are needed")
-        self.network = VocosNetwork(sizes)
+        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+            self.network = VocosNetwork(sizes)
         load_strictly(
             self.network, {name: value for name, value in tensors.items() if name != weights.CODEBOOKS}, "vocos"
         )

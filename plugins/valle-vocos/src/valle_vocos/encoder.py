@@ -109,7 +109,8 @@ def random(config: EncodecConfig, seed: int) -> dict[str, Tensor]:
 
 def _plain(config: EncodecConfig) -> EncodecModel:
     """With plain weights in the place of weight norm."""
-    model = EncodecModel(config)
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model = EncodecModel(config)
     for module in model.modules():
         if is_parametrized(module):
             remove_parametrizations(module, "weight")
