@@ -28,6 +28,8 @@ def fill(model: nn.Module) -> None:
             module.weight_g.data.uniform_(0.5, 1.5)
             module.weight_g.data *= math.sqrt(module.weight_v.shape[0] / size if size < 8 else 1.0)
             module.bias.data.normal_(std=0.02)
+        elif hasattr(module, "alpha"):
+            module.alpha.data.uniform_(0.5, 1.5)
 
 
 def fill_codebooks(quantizer, latents: Tensor) -> None:

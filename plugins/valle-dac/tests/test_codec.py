@@ -55,13 +55,28 @@ def test_a_checkpoint_of_the_original_gives_the_same_codec(variant, tmp_path):
         torch.testing.assert_close(read[name], tensor, rtol=1e-5, atol=1e-6)
 
 
-def test_the_originals_names_are_those_it_uses():
-    names = keys.original(made("16khz")[1], 4)
-    for name in ("encoder.block.0.weight", "encoder.block.1.block.0.block.1.weight", "encoder.block.4.block.4.bias",
-                 "encoder.block.5.alpha", "encoder.block.6.weight", "decoder.model.1.block.1.weight",
-                 "decoder.model.4.block.4.block.2.alpha", "decoder.model.6.bias",
-                 "quantizer.quantizers.2.out_proj.weight"):  # fmt: skip
-        assert name in names
+def test_the_originals_names_stand_for_ours():
+    pairs = {
+        "encoder.block.0": "encoder.conv1",
+        "encoder.block.1.block.0.block.0": "encoder.block.0.res_unit1.snake1",
+        "encoder.block.1.block.2.block.1": "encoder.block.0.res_unit3.conv1",
+        "encoder.block.4.block.1.block.2": "encoder.block.3.res_unit2.snake2",
+        "encoder.block.4.block.1.block.3": "encoder.block.3.res_unit2.conv2",
+        "encoder.block.2.block.3": "encoder.block.1.snake1",
+        "encoder.block.2.block.4": "encoder.block.1.conv1",
+        "encoder.block.5": "encoder.snake1",
+        "encoder.block.6": "encoder.conv2",
+        "decoder.model.0": "decoder.conv1",
+        "decoder.model.1.block.0": "decoder.block.0.snake1",
+        "decoder.model.1.block.1": "decoder.block.0.conv_t1",
+        "decoder.model.4.block.2.block.2": "decoder.block.3.res_unit1.snake2",
+        "decoder.model.4.block.4.block.3": "decoder.block.3.res_unit3.conv2",
+        "decoder.model.5": "decoder.snake1",
+        "decoder.model.6": "decoder.conv2",
+    }
+    names = keys.prefixes(4)
+    assert {theirs: names[theirs] for theirs in pairs} == pairs
+    assert "quantizer.quantizers.2.out_proj.weight" in keys.original(made("16khz")[1], 4)
 
 
 def test_a_folder_of_hugging_face_gives_the_codes_and_the_sound_of_its_own_model(tmp_path):
