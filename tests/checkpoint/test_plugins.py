@@ -68,7 +68,9 @@ def test_a_missing_plugin_is_refused_with_distribution_version_and_install_line(
 
 def test_a_known_plugin_that_is_missing_asks_for_the_version_it_was_made_with(run):
     change(run, "attention", name="fused", distribution="valle-attention-triton", version="0.1.0")
-    with pytest.raises(UserError, match=r"not installed\. Install it with: pip install valle-attention-triton==0\.1\.0"):
+    with pytest.raises(
+        UserError, match=r"not installed\. Install it with: pip install valle-attention-triton==0\.1\.0"
+    ):
         load(run)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from types import SimpleNamespace
+
 import pytest
 
 from valle_core.registry.kinds import KINDS
 from valle_core.registry.registry import Registry
-from valle_core.testing import suite
+from valle_core.testing import installed, suite
 from valle_core.testing.installed import GIVEN, check_plugin
 
 
@@ -30,3 +33,21 @@ def test_a_kind_without_a_row_is_built_from_its_options(monkeypatch):
     assert kind == "task"
     assert build().output == "codes"
     assert how["spec"].name == "tts"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    weights: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Shipped:
+    weights: str = ""
+
+
+@pytest.mark.parametrize(("options", "weights"), [(Fetched, "random"), (Shipped, "")])
+def test_weights_that_would_be_fetched_are_random_and_shipped_ones_are_used(monkeypatch, options, weights):
+    monkeypatch.setattr(installed, "build", lambda selected, built, *, device: built)
+    ((made,), _) = installed.GIVEN["codec"](SimpleNamespace(options_type=lambda: options), "cpu")  # type: ignore
+    assert made().weights == weights

@@ -1,0 +1,1 @@
+"""Codec `dac`: the Descript Audio Codec for valle."""

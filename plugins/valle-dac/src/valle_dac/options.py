@@ -1,0 +1,36 @@
+"""Options of the codec (standard library only, so that help panels are cheap)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DacOptions:
+    """Options of the codec `dac`.
+
+    Attributes:
+        variant: of the published weights: `44khz` (9 levels), `24khz` (32) or `16khz` (12).
+        levels: how many of them; 0 for all.
+        weights: a folder with `config.json` and `model.safetensors`, or the original checkpoint `weights_*.pth`; empty
+            for descript/dac_VARIANT in the Hub's cache or downloaded; `random` for untrained ones (tests only).
+        seed: of random weights.
+        engine: whose networks run: `transformers`, or `original` for the package descript-audio-codec.
+        loudness: LUFS that a sound is brought to before it is encoded, e.g. -16; 0 leaves it as it is.
+    """
+
+    variant: Literal["44khz", "24khz", "16khz"] = "44khz"
+    levels: int = 0
+    weights: str = ""
+    seed: int = 0
+    engine: Literal["transformers", "original"] = "transformers"
+    loudness: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.levels < 0:
+            raise UserError(f"levels {self.levels} is negative. Give 1 or more, or 0 for all")
+        if not -70 < self.loudness <= 0:
+            raise UserError(f"loudness {self.loudness} is no LUFS to aim at. Give -69 … -1, or 0 to leave it")

@@ -1,0 +1,22 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import PluginSpec, Requirement
+
+SPEC = PluginSpec(
+    kind="codec",
+    name="dac",
+    api=1,
+    summary="Descript Audio Codec: 44.1 kHz (86.13 Hz x 9 levels), 24 kHz (75 x 32) or 16 kHz (50 x 12), 1024 codes",
+    factory="valle_dac.codec:build",
+    options="valle_dac.options:DacOptions",
+    dtypes=("float32",),
+    capabilities=frozenset({"streaming", "codebooks"}),
+    requires=(Requirement(module="transformers", hint="pip install valle-dac"),),
+    licence="Apache-2.0 (this code, transformers); DAC's code and weights: MIT",
+    advisories=(
+        "Language models on DAC at 24 kHz and 8 kbit/s were reported not to converge; 44.1 kHz is the usual choice.",
+        "DAC's higher levels are hard to model; --codec.levels takes fewer.",
+    ),
+)

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import functools
+import math
+import resource
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from transformers import DacConfig, DacModel
+from valle_dac import keys, loudness, weights
+from valle_dac.codec import DacCodec, build, with_weights
+from valle_dac.options import DacOptions
+
+from valle_core.plugin import UserError
+
+CPU = torch.device("cpu")
+SIZES = {"encoder_hidden_size": 4, "decoder_hidden_size": 32, "codebook_size": 64}
+
+
+@functools.cache
+def made(variant: str) -> tuple[DacConfig, dict[str, torch.Tensor]]:
+    config = DacConfig(**{**weights.VARIANTS[variant], **SIZES, "n_codebooks": 3})
+    return config, weights.random(config, seed=1)
+
+
+def small(variant: str = "16khz", **options: float | str) -> DacCodec:
+    return with_weights(*made(variant), DacOptions(**options), CPU)
+
+
+def original_file(variant: str, path) -> None:
+    """A checkpoint as the original package saves it: its names, weight norm, and the model's arguments."""
+    config, tensors = made(variant)
+    split = {}
+    for name, tensor in keys.original(tensors, len(config.downsampling_ratios)).items():
+        if name.endswith(".weight") and ".codebook." not in name:
+            split[f"{name}_g"] = tensor.flatten(1).norm(dim=1).reshape(-1, 1, 1)
+            split[f"{name}_v"] = 2 * tensor
+        else:
+            split[name] = tensor
+    sizes = {"encoder_dim": 4, "encoder_rates": list(config.downsampling_ratios), "latent_dim": None,
+             "decoder_dim": 32, "decoder_rates": list(config.upsampling_ratios), "n_codebooks": 3, "codebook_size": 64,
+             "codebook_dim": 8, "quantizer_dropout": False, "sample_rate": config.sampling_rate}  # fmt: skip
+    torch.save({"state_dict": split, "metadata": {"kwargs": sizes}}, path)
+
+
+@pytest.mark.parametrize("variant", weights.VARIANTS)
+def test_a_checkpoint_of_the_original_gives_the_same_codec(variant, tmp_path):
+    original_file(variant, tmp_path / "weights.pth")
+    config, read = weights.load(str(tmp_path / "weights.pth"), variant)
+    _, tensors = made(variant)
+    assert config.hop_length == math.prod(config.downsampling_ratios)
+    assert read.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(read[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_the_originals_names_stand_for_ours():
+    pairs = {
+        "encoder.block.0": "encoder.conv1",
+        "encoder.block.1.block.0.block.0": "encoder.block.0.res_unit1.snake1",
+        "encoder.block.1.block.2.block.1": "encoder.block.0.res_unit3.conv1",
+        "encoder.block.4.block.1.block.2": "encoder.block.3.res_unit2.snake2",
+        "encoder.block.4.block.1.block.3": "encoder.block.3.res_unit2.conv2",
+        "encoder.block.2.block.3": "encoder.block.1.snake1",
+        "encoder.block.2.block.4": "encoder.block.1.conv1",
+        "encoder.block.5": "encoder.snake1",
+        "encoder.block.6": "encoder.conv2",
+        "decoder.model.0": "decoder.conv1",
+        "decoder.model.1.block.0": "decoder.block.0.snake1",
+        "decoder.model.1.block.1": "decoder.block.0.conv_t1",
+        "decoder.model.4.block.2.block.2": "decoder.block.3.res_unit1.snake2",
+        "decoder.model.4.block.4.block.3": "decoder.block.3.res_unit3.conv2",
+        "decoder.model.5": "decoder.snake1",
+        "decoder.model.6": "decoder.conv2",
+    }
+    names = keys.prefixes(4)
+    assert {theirs: names[theirs] for theirs in pairs} == pairs
+    assert "quantizer.quantizers.2.out_proj.weight" in keys.original(made("16khz")[1], 4)
+
+
+def test_a_folder_of_hugging_face_gives_the_codes_and_the_sound_of_its_own_model(tmp_path):
+    config, tensors = made("16khz")
+    model = DacModel(config).eval()
+    model.load_state_dict(tensors)
+    model.save_pretrained(tmp_path)
+    codec = build(DacOptions(variant="16khz", weights=str(tmp_path)), device=CPU)
+    assert codec.identity == small().identity
+    wav = 0.3 * torch.randn(1, 7 * 320)
+    codes, frames = codec.encode(wav, torch.tensor([wav.shape[1]]))
+    with torch.no_grad():
+        theirs = model.encode(wav[None]).audio_codes
+        sound = model.decode(audio_codes=theirs).audio_values
+    assert torch.equal(codes, theirs.transpose(1, 2))
+    back, lengths = codec.decode(codes, frames)
+    assert lengths.tolist() == [7 * 320]
+    assert sound.shape[1] == 7 * 320 - 8  # what the odd stride loses
+    torch.testing.assert_close(back[:, :-8], sound, rtol=0, atol=1e-5)
+    assert not back[:, -8:].any()
+
+
+def test_other_weights_and_variants_are_refused(tmp_path):
+    original_file("16khz", tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"are for 16000 Hz, variant 44khz is 44100 Hz"):
+        weights.load(str(tmp_path / "weights.pth"), "44khz")
+    torch.save({"weight": torch.ones(1)}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match="no DAC checkpoint"):
+        weights.load(str(tmp_path / "other.pth"), "44khz")
+    save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"model_type": "encodec"}')
+    with pytest.raises(UserError, match="'encodec', not 'dac'"):
+        weights.load(str(tmp_path), "16khz")
+
+
+def test_without_weights_nothing_is_made_up():
+    def offline(repository, file, cached):
+        raise OSError("offline")
+
+    with pytest.raises(UserError, match=r"descript/dac_24khz into a folder and give --codec\.weights FOLDER"):
+        weights.load("", "24khz", offline)
+
+
+def test_random_weights_follow_the_seed_and_leave_the_callers_randomness_alone():
+    torch.manual_seed(5)
+    wanted = torch.rand(1)
+    torch.manual_seed(5)
+    config, _ = made("16khz")
+    hashes = [
+        with_weights(config, weights.random(config, seed), DacOptions(), CPU).identity.weights_hash
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(torch.rand(1), wanted)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_fewer_levels_are_the_first_of_all():
+    wav, lengths = 0.3 * torch.randn(1, 3000), torch.tensor([3000])
+    two, three = small(levels=2), small()
+    assert (two.num_levels, two.identity.num_levels, three.num_levels) == (2, 2, 3)
+    codes, frames = three.encode(wav, lengths)
+    assert torch.equal(two.encode(wav, lengths)[0], codes[..., :2])
+    torch.testing.assert_close(two.decode(codes[..., :2], frames)[0], three.decode(codes[..., :2], frames)[0])
+
+
+@pytest.mark.parametrize("variant", ["16khz", "44khz"])
+def test_windows_of_bounded_size_give_the_codes_and_the_sound_of_the_whole(variant):
+    codec = small(variant)
+    wav = 0.3 * torch.randn(1, 90 * codec.hop + 5)
+    lengths = torch.tensor([wav.shape[1]])
+    codes, frames = codec.encode(wav, lengths)
+    sound, _ = codec.decode(codes, frames)
+    codec.window, seen = 7, []
+    for part in (codec.engine.model.encoder, codec.engine.model.decoder):
+        part.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
+    assert torch.equal(codec.encode(wav, lengths)[0], codes)
+    assert max(seen) <= (7 + codec.encoder_context.left + codec.encoder_context.right) * codec.hop
+    seen.clear()
+    torch.testing.assert_close(codec.decode(codes, frames)[0], sound, rtol=0, atol=1e-5)
+    assert len(seen) > 12
+    assert max(seen) <= 7 + codec.decoder_context.left + codec.decoder_context.right
+
+
+def test_the_context_is_what_the_windows_need():
+    codec = small()
+    wav = 0.3 * torch.randn(1, 90 * codec.hop)
+    codes, _ = codec.encode(wav, torch.tensor([wav.shape[1]]))
+    codec.window = 7
+    codec.encoder_context = type(codec.encoder_context)(left=0, right=0)
+    assert not torch.equal(codec.encode(wav, torch.tensor([wav.shape[1]]))[0], codes)
+
+
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
+def test_a_full_scale_tone_has_the_loudness_the_recommendation_says(sample_rate):
+    tone = (2 * math.pi * 997 * torch.arange(4 * sample_rate, dtype=torch.float64) / sample_rate).sin().float()
+    assert loudness.integrated_loudness(tone, sample_rate) == pytest.approx(-3.01, abs=0.02)
+    quiet_half = torch.cat([tone, 1e-5 * tone])
+    assert loudness.integrated_loudness(quiet_half, sample_rate) == pytest.approx(-3.01, abs=0.2)
+    assert loudness.integrated_loudness(torch.zeros(9), sample_rate) == -math.inf
+
+
+def test_sounds_come_to_the_loudness_that_was_asked_for_and_never_above_full_scale():
+    wav = 0.01 * torch.randn(3 * 16000)
+    louder = loudness.brought_to(wav, -20.0, 16000)
+    assert loudness.integrated_loudness(louder, 16000) == pytest.approx(-20, abs=0.01)
+    assert float(loudness.brought_to(wav, -1.0, 16000).abs().max()) == pytest.approx(1)
+    assert not loudness.brought_to(torch.zeros(100), -20.0, 16000).any()
+    lengths = torch.tensor([len(wav)])
+    ours, wanted = small(loudness=-20.0).encode(wav[None], lengths)[0], small().encode(louder[None], lengths)[0]
+    assert torch.equal(ours, wanted)
+    assert not torch.equal(small().encode(wav[None], lengths)[0], wanted)
+
+
+def test_long_sounds_are_weighted_in_segments_that_join(monkeypatch):
+    wav = torch.randn(5 * 16000)
+    whole = loudness.weighted(wav, 16000)
+    monkeypatch.setattr(loudness, "SEGMENT_SECONDS", 2)
+    torch.testing.assert_close(loudness.weighted(wav, 16000), whole, rtol=0, atol=1e-5)
+
+
+def test_wrong_options_are_refused():
+    with pytest.raises(UserError, match="levels -1"):
+        DacOptions(levels=-1)
+    with pytest.raises(UserError, match="loudness"):
+        DacOptions(loudness=3.0)
+
+
+def test_a_missing_original_package_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "dac", None)
+    with pytest.raises(UserError, match=r"pip install 'valle-dac\[original\]'"):
+        small(engine="original")
+
+
+@pytest.mark.slow
+def test_half_an_hour_passes_in_bounded_memory():
+    codec = small()
+    wav = torch.zeros(1, 30 * 60 * codec.sample_rate).uniform_(-0.3, 0.3)
+    codec.encode(wav[:, : 60 * codec.sample_rate], torch.tensor([60 * codec.sample_rate]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    codes, frames = codec.encode(wav, torch.tensor([wav.shape[1]]))
+    _, lengths = codec.decode(codes, frames)
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert lengths.tolist() == [wav.shape[1]]
+    assert grown < 6 * wav.nbytes, f"{grown / 1e6:.0f} MB for {wav.nbytes / 1e6:.0f} MB of sound"

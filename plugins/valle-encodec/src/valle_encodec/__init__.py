@@ -1,0 +1,1 @@
+"""Codec `encodec`: EnCodec 24 kHz for valle."""

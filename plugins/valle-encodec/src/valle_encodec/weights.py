@@ -1,0 +1,80 @@
+"""Where the weights come from: a folder, a file, the Hub, or chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from transformers import EncodecConfig, EncodecModel
+
+from valle_core.codes.pretrained import (
+    Fetch,
+    Published,
+    draw_convolutions,
+    fetch_from_hub,
+    find_published,
+    read_folder,
+    read_tensors,
+)
+from valle_core.plugin import UserError
+from valle_encodec import keys
+
+PUBLISHED = Published(codec="encodec", repository="facebook/encodec_24khz")
+
+
+def plain_model(config: EncodecConfig) -> EncodecModel:
+    """transformers' model with plain weights in the place of weight norm."""
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model = EncodecModel(config)
+    for module in model.modules():
+        if is_parametrized(module):
+            remove_parametrizations(module, "weight")
+    return model.eval().requires_grad_(False)
+
+
+def load(source: str, fetch: Fetch = fetch_from_hub) -> tuple[EncodecConfig, dict[str, Tensor]]:
+    """Configuration and weights in our names, from a folder or a file; where `source` is empty, from the Hub.
+
+    Raises:
+        UserError: nothing there, damaged, or of another codec.
+    """
+    path = Path(source).expanduser() if source else find_published(PUBLISHED, fetch)
+    if path.is_dir():
+        tensors, facts = read_folder(path, ("model.safetensors", "pytorch_model.bin"))
+        config = _config(facts, str(path))
+    else:
+        tensors, config = read_tensors(path), EncodecConfig()
+    if isinstance(tensors.get("best_state"), dict):
+        tensors = tensors["best_state"]
+    tensors = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
+    return config, keys.ours(tensors)
+
+
+def _config(facts: dict, where: str) -> EncodecConfig:
+    if facts.get("model_type") != "encodec":
+        raise UserError(f"'{where}' holds a model of type {facts.get('model_type')!r}, not 'encodec'. Give EnCodec's")
+    config = EncodecConfig(**{name: value for name, value in facts.items() if name != "model_type"})
+    if config.normalize or config.audio_channels != 1 or not config.use_causal_conv:
+        raise UserError(
+            f"'{where}' is the stereo, loudness-normalised EnCodec: its codes alone do not give the sound back. "
+            "Give the 24 kHz model (facebook/encodec_24khz)"
+        )
+    return config
+
+
+def random(config: EncodecConfig, seed: int) -> dict[str, Tensor]:
+    """Untrained weights, equal for equal seeds. Codebooks hold latents of swelling noise, level after level."""
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(seed)
+        model = plain_model(config)
+        draw_convolutions(model)
+        samples = 100 * config.hop_length
+        residual = model.encoder(torch.randn(1, 1, samples) * torch.logspace(-3, 0, samples))
+        for layer in model.quantizer.layers:
+            drawn = residual[0].T[torch.randint(residual.shape[-1], (config.codebook_size,))]
+            drawn += 0.3 * residual.std(-1).clamp(min=1e-4) * torch.randn(drawn.shape)
+            layer.codebook.embed.copy_(drawn)
+            residual = residual - layer.decode(layer.encode(residual))
+        return {name: tensor.clone() for name, tensor in model.state_dict().items() if not keys.is_training_state(name)}

@@ -1,0 +1,52 @@
+"""Long sounds and long codes in pieces of bounded size, equal to the whole."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+import torch
+
+
+def sizes_seen(codec, call) -> list[int]:
+    """Inputs of the first convolution of the encoder and the decoder during a call."""
+    seen: list[int] = []
+    hooks = [
+        layers[0].register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
+        for layers in (codec.encoder_layers, codec.decoder_layers)
+    ]
+    call()
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize("samples", [200 * 320, 200 * 320 - 1, 219 * 320 + 17])
+def test_codes_and_sound_in_pieces_are_those_of_the_whole(small, samples):
+    wav, lengths = 0.3 * torch.randn(1, samples), torch.tensor([samples])
+    codes, frames = small.encode(wav, lengths)
+    sound, _ = small.decode(codes, frames)
+    small.piece = 20
+    seen = sizes_seen(small, lambda: small.encode(wav, lengths))
+    assert len(seen) > 8
+    assert max(seen) <= 2 * 20 * 320 + 10
+    assert torch.equal(small.encode(wav, lengths)[0], codes)
+    seen = sizes_seen(small, lambda: small.decode(codes, frames))
+    assert len(seen) > 8
+    assert max(seen) <= 20 + 6
+    torch.testing.assert_close(small.decode(codes, frames)[0], sound, rtol=0, atol=1e-5)
+    stream = small.stream()
+    torch.testing.assert_close(torch.cat([stream.push(codes), stream.flush()], 1), sound, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_half_an_hour_passes_in_bounded_memory(small):
+    minutes = 30
+    wav = torch.zeros(1, minutes * 60 * small.sample_rate).uniform_(-0.3, 0.3)
+    small.encode(wav[:, : 60 * small.sample_rate], torch.tensor([60 * small.sample_rate]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    codes, frames = small.encode(wav, torch.tensor([wav.shape[1]]))
+    _, lengths = small.decode(codes, frames)
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert lengths.tolist() == [wav.shape[1]]
+    assert grown < 6 * wav.nbytes, f"{grown / 1e6:.0f} MB for {wav.nbytes / 1e6:.0f} MB of sound"

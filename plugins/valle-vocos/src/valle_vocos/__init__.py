@@ -1,0 +1,1 @@
+"""Codec `vocos`: the codes of EnCodec, decoded by Vocos, for valle."""
