@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Manifest:
         symbols: numbering of the phonemes.
         languages: tags; `Utterance.language` is an index in it.
         frontend: name of what made the phonemes.
+        frontend_options: what it is built with again; empty for datasets from before they were kept.
         held_out: ids that training never sees, sorted.
         utterances: rows of the index.
         seconds: of audio in all.
@@ -50,6 +51,7 @@ class Manifest:
     speakers: int
     index_hash: str
     complete: bool = True
+    frontend_options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -59,6 +61,7 @@ class Manifest:
             "storage": self.storage,
             "codec": identity.to_dict(self.codec),
             "frontend": self.frontend,
+            "frontend_options": dict(self.frontend_options),
             "languages": list(self.languages),
             "utterances": self.utterances,
             "speakers": self.speakers,
@@ -104,6 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
             speakers=stored["speakers"],
             index_hash=stored["index_hash"],
             complete=stored["complete"],
+            frontend_options=stored.get("frontend_options", {}),
         )
     except (KeyError, TypeError) as error:
         raise UserError(f"'{path}' is not as valle writes it ({error!r}). Prepare the dataset again") from error

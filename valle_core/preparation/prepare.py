@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
 from valle_core.data.manifest import (
     FORMAT_VERSION,
@@ -48,11 +49,13 @@ def prepare(
     codec: Codec,
     frontend: Frontend,
     frontend_name: str,
+    frontend_options: Mapping[str, Any] | None = None,
     device: torch.device | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Make `options.out` the dataset of `options.source`, doing only what is not done yet.
 
+    `frontend_options` are stored for those who build the frontend again (see `valle_core.assemble.portable`).
     An interrupted run leaves a folder that this call completes to what an uninterrupted run would have made.
 
     Raises:
@@ -63,7 +66,7 @@ def prepare(
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
     recordings, misplaced = find_recordings(options.source)
-    _claim(options, codec, frontend_name)
+    _claim(options, codec, frontend_name, frontend_options or {})
     journal = Journal(options.out)
     removed, changed = _forget_stale(journal, recordings)
     if changed:
@@ -94,15 +97,19 @@ def prepare(
             f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / 'report.json'}'"
         )
     if todo or removed or journal.pending or not _is_current(options.out, held_out):
-        _finish(options, journal, rows, held_out, report, codec=codec, frontend=frontend, name=frontend_name)
+        _finish(options, journal, rows, held_out, report, codec=codec, frontend=frontend, name=frontend_name,
+                frontend_options=frontend_options or {})
     return report
 
 
-def _settings(options: PrepareOptions, codec: Codec, frontend_name: str) -> dict[str, Any]:
+def _settings(
+    options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "codec": identity.to_dict(codec.identity),
         "frontend": frontend_name,
+        "frontend_options": options_hash(frontend_options),
         "language": options.language,
         "storage": options.storage,
         "shard_size": options.shard_size if options.storage == "shards" else None,
@@ -112,9 +119,11 @@ def _settings(options: PrepareOptions, codec: Codec, frontend_name: str) -> dict
     }
 
 
-def _claim(options: PrepareOptions, codec: Codec, frontend_name: str) -> None:
+def _claim(
+    options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]
+) -> None:
     """Make the folder ours, or refuse one that holds something else."""
-    wanted = _settings(options, codec, frontend_name)
+    wanted = _settings(options, codec, frontend_name, frontend_options)
     path = options.out / _SETTINGS
     if not path.exists():
         if options.out.exists() and not _is_empty(options.out):
@@ -130,7 +139,12 @@ def _claim(options: PrepareOptions, codec: Codec, frontend_name: str) -> None:
         raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
     identity.require_same(stored, codec.identity, f"dataset '{options.out}' holds codes of")
     for name, value in wanted.items():
-        if found.get(name) != value:
+        if name == "frontend_options" and found.get(name, value) != value:
+            raise UserError(
+                f"dataset '{options.out}' was prepared with other options of frontend '{frontend_name}' "
+                f"(or another tokenizer). Use the same, or choose another --out"
+            )
+        if found.get(name, value if name == "frontend_options" else None) != value:
             raise UserError(
                 f"dataset '{options.out}' was prepared with {name} {found.get(name)!r}, asked for {value!r}. "
                 f"Use the same, or choose another --out"
@@ -240,6 +254,7 @@ def _finish(
     codec: Codec,
     frontend: Frontend,
     name: str,
+    frontend_options: Mapping[str, Any],
 ) -> None:
     """Write the files that make it a dataset, `dataset.json` last; then the parts have served."""
     known = set(frontend.symbols()) | journal.symbols
@@ -252,6 +267,7 @@ def _finish(
         symbols=SymbolMap.from_observed(known - {PAD, UNKNOWN}),
         languages=tuple(sorted({row.language for row in rows})),
         frontend=name,
+        frontend_options=frontend_options,
         held_out=held_out,
         utterances=len(rows),
         seconds=report.seconds,

@@ -84,9 +84,16 @@ def open_codec(resolved: Resolved, registry: Registry, manifest: Manifest, devic
 
 def open_frontend(resolved: Resolved, registry: Registry, manifest: Manifest) -> Frontend:
     """The frontend named in `resolved`, else the one the model's data was made with."""
-    wanted = _slot("frontend", resolved, registry, manifest.frontend)
+    wanted = _slot("frontend", resolved, registry, {"name": manifest.frontend, **manifest.frontend_options})
     (selected,) = preflight(registry, wanted.choices())["frontend"]
-    return build(selected, wanted.part("frontend").options)
+    frontend = build(selected, wanted.part("frontend").options)
+    strange = sorted(set(frontend.symbols()) - set(manifest.symbols))
+    if strange:
+        raise UserError(
+            f"frontend '{selected.name}' has {len(strange)} symbols the model was not trained with, e.g. "
+            f"'{strange[0]}'. Leave --frontend out: the model's own is built as its data was made"
+        )
+    return frontend
 
 
 def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
@@ -95,8 +102,8 @@ def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
     return [(slot, part.name), *options]
 
 
-def _slot(name: str, resolved: Resolved, registry: Registry, default: str) -> Resolved:
-    """The slot as it was resolved, or the default plugin with its default options."""
+def _slot(name: str, resolved: Resolved, registry: Registry, default: str | dict[str, Any]) -> Resolved:
+    """The slot as it was resolved, or the default plugin with the options given for it."""
     schema = Schema(slots=(Slot(name, name, default),))
     if resolved.parts.get(name):
         return Resolved(parts={name: resolved.parts[name]}, sections={}, schema=schema)

@@ -38,6 +38,7 @@ def prepare(
     """
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
+    from valle_core.assemble.portable import portable_options
     from valle_core.preparation.prepare import prepare as prepare_dataset
     from valle_core.registry.preflight import preflight
 
@@ -57,6 +58,7 @@ def prepare(
             codec=codec,
             frontend=frontend,
             frontend_name=setup.resolved.part("frontend").name,
+            frontend_options=portable_options(frontend, setup.resolved.part("frontend").options),
             device=target,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
         )
