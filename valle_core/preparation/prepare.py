@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,12 @@ from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import Phonemizer, encode_all, make_record
 from valle_core.preparation.journal import Journal, Outcome
+from valle_core.preparation.languages import with_languages
 from valle_core.preparation.loading import Loaded, NotLoaded, load_groups
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.recordings import Recording, Rejection, find_recordings
 from valle_core.preparation.report import PrepareReport, reasons_text
+from valle_core.text.detection import is_auto
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 from valle_core.types import Phonemes
 
@@ -66,6 +69,8 @@ def prepare(
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
     recordings, misplaced = find_recordings(options.source)
+    if options.language is not None and is_auto(options.language):
+        recordings = with_languages(recordings, options.language, frontend)
     _claim(options, codec, frontend_name, frontend_options or {})
     journal = Journal(options.out)
     removed, changed = _forget_stale(journal, recordings)
@@ -89,6 +94,8 @@ def prepare(
         seconds=round(sum(row.seconds for row in rows), 6),
         speakers=len({row.speaker for row in rows}),
         held_out=len(held_out),
+        languages=dict(sorted(Counter(row.language for row in rows).items())),
+        detected=options.language is not None and is_auto(options.language),
     )
     report.write()
     if not rows:
@@ -97,8 +104,17 @@ def prepare(
             f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / 'report.json'}'"
         )
     if todo or removed or journal.pending or not _is_current(options.out, held_out):
-        _finish(options, journal, rows, held_out, report, codec=codec, frontend=frontend, name=frontend_name,
-                frontend_options=frontend_options or {})
+        _finish(
+            options,
+            journal,
+            rows,
+            held_out,
+            report,
+            codec=codec,
+            frontend=frontend,
+            name=frontend_name,
+            frontend_options=frontend_options or {},
+        )
     return report
 
 
@@ -119,9 +135,7 @@ def _settings(
     }
 
 
-def _claim(
-    options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]
-) -> None:
+def _claim(options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]) -> None:
     """Make the folder ours, or refuse one that holds something else."""
     wanted = _settings(options, codec, frontend_name, frontend_options)
     path = options.out / _SETTINGS

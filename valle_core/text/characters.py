@@ -6,7 +6,9 @@ import unicodedata
 
 from valle_core.plugin import UserError
 
-_SILENT = frozenset("\"'“”‘’«»‹›„‚()[]{}<>|_*~^`´/\\•·・-‐‑–—…,.;:!?¿¡、。，．！？；：「」『』【】〈〉《》（）［］｛｝〔〕｡｢｣､％＆＠＃／＼＊～ー")
+_SILENT = frozenset(
+    "\"'“”‘’«»‹›„‚()[]{}<>|_*~^`´/\\•·・-‐‑–—…,.;:!?¿¡、。，．！？；：「」『』【】〈〉《》（）［］｛｝〔〕｡｢｣､"
+)
 _NO_WORD = frozenset({"So", "Sk", "Sm", "Sc", "Cn", "Co", "Cs"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import Any
 
 from valle_core.text.writing.rules import Writing
 
@@ -41,7 +42,7 @@ def root(language: str) -> str:
     return "zh" if first == "cmn" else first
 
 
-def _found(language: str, table: dict[str, str]) -> object | None:
+def _found(language: str, table: dict[str, str]) -> Any:
     tag = normal_tag(language)
     while tag:
         if tag in table:
@@ -53,11 +54,9 @@ def _found(language: str, table: dict[str, str]) -> object | None:
 
 def writing_of(language: str) -> Writing | None:
     """Habits of a language with letters that is known, else None."""
-    found = _found(language, _ALPHABETIC)
-    return found if isinstance(found, Writing) else None
+    return _found(language, _ALPHABETIC)
 
 
 def east_asian_writer(language: str) -> Callable[[str], str] | None:
     """What writes out the numbers of Chinese, Japanese or Korean, else None."""
-    found = _found(language, _IDEOGRAPHIC)
-    return found if callable(found) else None
+    return _found(language, _IDEOGRAPHIC)

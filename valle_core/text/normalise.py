@@ -41,7 +41,9 @@ def normalise(text: str, language: str) -> str:
 def abbreviation_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     """These abbreviations where they stand alone; the longest first."""
     each = [
-        rf"{re.escape(word[:-1])}(?= ?\d)" if word.endswith("#") else re.escape(word) + (r"(?!\w)" if word[-1] != "." else "")
+        rf"{re.escape(word[:-1])}(?= ?\d)"
+        if word.endswith("#")
+        else re.escape(word) + (r"(?!\w)" if word[-1] != "." else "")
         for word in sorted(words, key=len, reverse=True)
     ]
     return re.compile(rf"(?<![\w.])(?:{'|'.join(each)})")

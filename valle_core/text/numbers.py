@@ -29,7 +29,11 @@ def write_numbers(text: str, writing: Writing) -> str:
     text = _HOUR.sub(lambda found: _hour(found, writing), text)
     text = _PHONE.sub(lambda found: _phone(found, writing), text)
     text = _RANGE.sub(f" {writing.until} ", text)
-    for pattern, write in ((_money_before(writing), _money), (_money_after(writing), _money), (_unit(writing), _measure)):
+    for pattern, write in (
+        (_money_before(writing), _money),
+        (_money_after(writing), _money),
+        (_unit(writing), _measure),
+    ):
         text = pattern.sub(lambda found, write=write: write(found, writing), text)
     text = re.sub(rf"(?P<n>{_NUMBER}) ?%", lambda found: f"{number(found['n'], writing)} {writing.percent}", text)
     return re.sub(rf"(?P<sign>(?<![\w)])[-−])?(?P<n>{_grouped(writing)})", lambda found: _plain(found, writing), text)
@@ -61,7 +65,9 @@ def _whole(digits: str, writing: Writing) -> str:
 
 def _parts(text: str, writing: Writing) -> tuple[str | None, str]:
     """Digits before and behind the decimal mark; None where the marks are neither decimal nor thousands."""
-    groups = re.fullmatch(rf"(\d{{1,3}}(?:[{re.escape(writing.grouping)}'’]\d{{3}})+|\d+)(?:[{writing.decimal}](\d+))?", text)
+    groups = re.fullmatch(
+        rf"(\d{{1,3}}(?:[{re.escape(writing.grouping)}'’]\d{{3}})+|\d+)(?:[{writing.decimal}](\d+))?", text
+    )
     if groups is not None:
         return re.sub(r"\D", "", groups[1]), groups[2] or ""
     foreign = re.fullmatch(r"(\d+)[.,](\d+)", text)  # 3.14 in a French text, 3,14 in an English one

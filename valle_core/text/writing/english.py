@@ -129,8 +129,8 @@ AMERICAN = Writing(
          lambda found: f"{found['m']} {ordinal(int(found['n']), 'en')}"),
     ),
     regnal={
-        **dict.fromkeys(("Elizabeth", "Henry", "Charles", "George", "Edward", "James", "Richard", "William"), "ordinal"),
-        **dict.fromkeys(("Louis", "Pope John Paul", "Benedict", "Philip", "Catherine"), "ordinal"),
+        **dict.fromkeys(("Elizabeth", "Henry", "Charles", "George", "Edward", "James", "William"), "ordinal"),
+        **dict.fromkeys(("Louis", "Pope John Paul", "Benedict", "Philip", "Catherine", "Richard"), "ordinal"),
         **dict.fromkeys(("Chapter", "chapter", "Part", "Volume", "Act", "World War", "Article"), "cardinal"),
     },
     roman=_roman,

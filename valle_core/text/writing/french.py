@@ -18,8 +18,6 @@ def _agree(words: str, gender: str) -> str:
     return f"{words[:-2]}une" if gender == "f" and re.search(r"\bun$", words) else words
 
 
-
-
 def _date(year: int | None, month: int, day: int, before: str) -> str:
     first = "premier" if day == 1 else cardinal(day, "fr")
     return f"{first} {_MONTHS[month - 1]}" + (f" {cardinal(year, 'fr')}" if year else "")
@@ -27,9 +25,7 @@ def _date(year: int | None, month: int, day: int, before: str) -> str:
 
 def _time(hour: int, minute: int) -> str:
     noun = "heure" if hour < 2 else "heures"
-    return f"{_agree(cardinal(hour, 'fr'), 'f')} {noun}" + (
-        f" {_agree(cardinal(minute, 'fr'), 'f')}" if minute else ""
-    )
+    return f"{_agree(cardinal(hour, 'fr'), 'f')} {noun}" + (f" {_agree(cardinal(minute, 'fr'), 'f')}" if minute else "")
 
 
 def _roman(number: int, reading: str) -> str:

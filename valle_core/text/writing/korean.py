@@ -34,7 +34,9 @@ def number(text: str) -> str:
     whole, _, fraction = text.replace(",", "").partition(".")
     digit_by_digit = int(whole) >= LARGEST or (whole[0] == "0" and whole != "0")
     said = _by_digit(whole) if digit_by_digit else cardinal(int(whole), "ko")
-    return said + (f" 점 {' '.join('영' if digit == '0' else _DIGITS[int(digit)] for digit in fraction)}" if fraction else "")
+    return said + (
+        f" 점 {' '.join('영' if digit == '0' else _DIGITS[int(digit)] for digit in fraction)}" if fraction else ""
+    )
 
 
 def _by_digit(digits: str) -> str:

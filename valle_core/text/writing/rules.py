@@ -22,7 +22,7 @@ class Writing:
         decimal: mark before the fraction.
         grouping: marks between groups of three digits.
         point: the decimal mark as a word.
-        fraction_digits: longest fraction read as one number; longer ones, and those with a leading zero, digit by digit.
+        fraction_digits: longest fraction read as one number; longer ones and 05 are read digit by digit.
         minus, percent: words.
         until: word of a range, as in 10–12.
         abbreviations: with their full stops → written out; one that ends in # counts before a digit only.

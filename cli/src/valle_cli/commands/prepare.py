@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,8 @@ def prepare(
             device=target,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
         )
+    if report.detected:
+        print(f"note: {report.languages_text()}", file=sys.stderr)
     typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
 
 
