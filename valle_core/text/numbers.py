@@ -1,4 +1,4 @@
-"""Finding the numbers of a text in letters, and reading each as what it is: date, time, price, year, telephone …"""
+"""Finding the numbers of a text and reading each as what it is: date, time, price, measure, year, telephone."""
 
 from __future__ import annotations
 
