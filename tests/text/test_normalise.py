@@ -140,6 +140,9 @@ def test_plain_words_and_languages_without_rules_stay_as_they_are(language, text
         ("fr", "1 500", "mille cinq cents"),
         ("fr", "3,05", "trois virgule zéro cinq"),
         ("en", "1.2.3", "one point two point three"),
+        ("en", "3,14", "three point one four"),
+        ("de", "1.2.3", "eins zwei drei"),
+        ("fr", "n°5", "Numéro cinq"),
     ],
 )
 def test_the_marks_in_a_number_are_read_as_the_language_means_them(language, text, said):
@@ -155,6 +158,12 @@ def test_the_marks_in_a_number_are_read_as_the_language_means_them(language, tex
         ("tea, bread etc. He left", "tea, bread et cetera. He left"),
         ("tea etc. and bread", "tea et cetera and bread"),
         ("MP3 and 2nd", "MP three and second"),
+        ("E.g. this", "For example this"),
+        ("the 1990s, the '80s", "the nineteen nineties, the 'eighties"),
+        ("10 20 30 people", "ten twenty thirty people"),
+        ("1,2,3", "one, two, three"),
+        ("12-05-2024", "December fifth, twenty twenty-four"),
+        ("COVID-19 costs many $ or 5%", "COVID-nineteen costs many dollars or five percent"),
     ],
 )
 def test_an_abbreviation_is_read_by_what_stands_around_it(text, said):
@@ -177,6 +186,13 @@ def test_an_abbreviation_is_read_by_what_stands_around_it(text, said):
 )
 def test_chinese_numbers_have_their_zeros(number, said):
     assert chinese(number) == said
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja", "zh", "ko"])
+def test_a_number_nobody_can_count_is_read_digit_by_digit(language):
+    said = normalise("9" * 6000, language)
+    assert not any(character in "0123456789" for character in said)
+    assert len(said) >= 6000
 
 
 def test_without_num2words_a_number_names_the_extra_and_plain_words_need_nothing(monkeypatch):

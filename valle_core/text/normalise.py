@@ -40,19 +40,22 @@ def normalise(text: str, language: str) -> str:
 @cache
 def abbreviation_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     """These abbreviations where they stand alone; the longest first."""
-    each = [
-        rf"{re.escape(word[:-1])}(?= ?\d)"
-        if word.endswith("#")
-        else re.escape(word) + (r"(?!\w)" if word[-1] != "." else "")
-        for word in sorted(words, key=len, reverse=True)
-    ]
+    each = [_alone(word) for word in sorted(words, key=len, reverse=True)]
     return re.compile(rf"(?<![\w.])(?:{'|'.join(each)})")
+
+
+def _alone(word: str) -> str:
+    """Pattern of one abbreviation; one that is written small may begin a sentence."""
+    bare = word.rstrip("#")
+    first = f"[{bare[0]}{bare[0].upper()}]" if bare[0].islower() else re.escape(bare[0])
+    behind = r"(?= ?\d)" if word.endswith("#") else "" if word.endswith(".") else r"(?!\w)"
+    return first + re.escape(bare[1:]) + behind
 
 
 def _write_abbreviations(text: str, writing: Writing) -> str:
     def written(found: re.Match[str]) -> str:
         short = found.group()
-        words = writing.abbreviations.get(short) or writing.abbreviations[f"{short}#"]
+        words = _meaning(short, writing)
         rest = text[found.end() :]
         ends = short in writing.closing and (not rest.strip() or re.match(r"[\"'”’»)]*\s+[A-ZÀ-Þ]", rest) is not None)
         before = text[: found.start()].rstrip()
@@ -63,8 +66,18 @@ def _write_abbreviations(text: str, writing: Writing) -> str:
     return abbreviation_pattern(tuple(writing.abbreviations)).sub(written, text)
 
 
+def _meaning(short: str, writing: Writing) -> str:
+    """Of an abbreviation as it was met: perhaps with a capital at the start of a sentence."""
+    for word in (short, short[0].lower() + short[1:]):
+        for key in (word, f"{word}#"):
+            if key in writing.abbreviations:
+                return writing.abbreviations[key]
+    return short
+
+
 def _write_symbols(text: str, writing: Writing) -> str:
-    for symbol, word in writing.symbols.items():
+    alone = {sign: coin[1] for sign, (coin, _) in writing.currencies.items()}
+    for symbol, word in {**writing.symbols, "%": writing.percent, **alone}.items():
         if symbol in text:
             text = re.sub(rf" ?{re.escape(symbol)} ?", f" {word} ", text).strip()
     return text

@@ -6,8 +6,8 @@ from types import ModuleType
 
 from valle_core.plugin import UserError
 
-LARGEST = 10**15
-"""Above it a number is read digit by digit; nobody says it, and not every language has the words."""
+MOST_DIGITS = 15
+"""A longer number is read digit by digit; nobody says it, and not every language has the words."""
 
 
 def _num2words() -> ModuleType:
@@ -47,7 +47,7 @@ _GROUPS = ("", "万", "亿", "万亿")
 
 
 def chinese(number: int) -> str:
-    """`10203` → `一万零二百零三`; below 10¹⁶."""
+    """`10203` → `一万零二百零三`; of at most `MOST_DIGITS`."""
     if number == 0:
         return "零"
     said, gap = "", False

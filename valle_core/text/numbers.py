@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from valle_core.text.number_words import LARGEST, cardinal, year_words
+from valle_core.text.number_words import MOST_DIGITS, cardinal, year_words
 from valle_core.text.roman import clear_numeral, roman_value
 from valle_core.text.writing.rules import Writing
 
 _NUMBER = r"\d+(?:[.,'’ ]\d{3})*(?:[.,]\d+)*"
 _ISO = re.compile(r"(?<![\d-])(?P<y>\d{4})-(?P<mo>\d{2})-(?P<d>\d{2})(?![\d-])")
-_DATE = re.compile(r"(?<![\d./])(?P<a>\d{1,2})(?P<mark>[./])(?P<b>\d{1,2})(?P=mark)(?P<y>\d{4})(?![\d/])")
+_DATE = re.compile(r"(?<![\d./-])(?P<a>\d{1,2})(?P<mark>[./-])(?P<b>\d{1,2})(?P=mark)(?P<y>\d{4})(?![\d/-])")
 _TIME = re.compile(r"(?<![\d:.,])(?P<h>[01]?\d|2[0-4])(?::| ?h ?)(?P<m>[0-5]\d)(?: Uhr| h\b)?(?![\d:])")
 _HOUR = re.compile(r"(?<![\d:.,])(?P<h>[01]?\d|2[0-4]) ?(?P<word>h|Uhr)\b")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d+\)[ -]?)?\d{2,5}(?:[ -]\d{2,5}){2,}(?![\w.,]\d)|\+\d{6,}")
+_SHORTEST_PHONE = 7  # digits
 _RANGE = re.compile(r"(?<=\d)\s?[–]\s?(?=\d)|(?<=\d)-(?=\d)")
 
 
@@ -42,8 +43,10 @@ def write_numbers(text: str, writing: Writing) -> str:
 def number(text: str, writing: Writing) -> str:
     """A written number in the language's own marks, as words."""
     whole, fraction = _parts(text, writing)
-    if whole is None:  # neither thousands nor a decimal: 1.2.3
-        return f" {writing.point} ".join(_whole(part, writing) for part in re.split(r"[.,]", text))
+    if whole is None:  # neither thousands nor a decimal: 1.2.3, or 1,2,3
+        marks = {writing.decimal: f" {writing.point} ", ",": ", "}
+        parts = re.split(r"([.,'’ ])", text)
+        return "".join(_whole(part, writing) if part.isdigit() else marks.get(part, " ") for part in parts)
     said = _whole(whole, writing)
     if not fraction:
         return said
@@ -58,7 +61,7 @@ def by_digit(digits: str, writing: Writing) -> str:
 
 
 def _whole(digits: str, writing: Writing) -> str:
-    if (len(digits) > 1 and digits[0] == "0") or int(digits) >= LARGEST:
+    if (len(digits) > 1 and digits[0] == "0") or len(digits) > MOST_DIGITS:
         return by_digit(digits, writing)
     return cardinal(int(digits), writing.code)
 
@@ -97,7 +100,7 @@ def _date(found: re.Match[str], month: int, day: int, writing: Writing) -> str:
 
 def _numeric_date(found: re.Match[str], writing: Writing) -> str:
     first, second = int(found["a"]), int(found["b"])
-    month, day = (first, second) if writing.order == "mdy" and found["mark"] == "/" else (second, first)
+    month, day = (first, second) if writing.order == "mdy" and found["mark"] != "." else (second, first)
     if month > 12 >= day:
         month, day = day, month
     return _date(found, month, day, writing)
@@ -110,6 +113,8 @@ def _hour(found: re.Match[str], writing: Writing) -> str:
 def _phone(found: re.Match[str], writing: Writing) -> str:
     text = found.group()
     groups = re.findall(r"\d+", text)
+    if sum(map(len, groups)) < _SHORTEST_PHONE and not text.startswith("+"):
+        return text
     if not text.startswith(("+", "0", "(")) and _parts(text, writing)[0] is not None:
         return text  # 1 234 567 is a number where a space parts thousands
     plus = f"{writing.symbols.get('+', '')} " if text.startswith("+") else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from valle_core.text.number_words import LARGEST, chinese, chinese_digits
+from valle_core.text.number_words import MOST_DIGITS, chinese, chinese_digits
 from valle_core.text.writing.scan import Step, write_all
 
 _UNITS = {
@@ -28,7 +28,9 @@ _UNIT = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
 def number(text: str) -> str:
     """`1,234.5` → `一千二百三十四点五`."""
     whole, _, fraction = text.replace(",", "").replace("，", "").partition(".")
-    said = chinese_digits(whole) if int(whole) >= LARGEST or (whole[0] == "0" and whole != "0") else chinese(int(whole))
+    said = (
+        chinese_digits(whole) if len(whole) > MOST_DIGITS or (whole[0] == "0" and whole != "0") else chinese(int(whole))
+    )
     return said + (f"点{chinese_digits(fraction)}" if fraction else "")
 
 

@@ -37,6 +37,11 @@ def _roman(number: int, reading: str) -> str:
     return f"the {ordinal(number, 'en')}" if reading == "ordinal" else cardinal(number, "en")
 
 
+def _decade(found: re.Match[str]) -> str:
+    words = year_words(int(found["n"]), "en")
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+
+
 def _ordinal(group: str = "n") -> Callable[[re.Match[str]], str]:
     return lambda found: ordinal(int(found[group].replace(",", "")), "en")
 
@@ -105,6 +110,8 @@ AMERICAN = Writing(
         "°C": ("degree Celsius", "degrees Celsius", "n"),
         "°F": ("degree Fahrenheit", "degrees Fahrenheit", "n"),
         "°": ("degree", "degrees", "n"),
+        "min": ("minute", "minutes", "n"),
+        "sec": ("second", "seconds", "n"),
         "Hz": ("hertz", "hertz", "n"),
         "kHz": ("kilohertz", "kilohertz", "n"),
     },
@@ -123,6 +130,7 @@ AMERICAN = Writing(
     order="mdy",
     time=_time,
     special=(
+        (re.compile(r"\b(?P<n>\d{1,3}0)['’]?s\b"), _decade),
         (re.compile(r"\bSt\.(?= [A-Z])"), lambda found: "Saint"),
         (re.compile(r"\b(?P<n>\d[\d,]*)(?:st|nd|rd|th)\b"), _ordinal()),
         (re.compile(rf"(?<=\b)(?P<m>{_NAMED}) (?P<n>\d{{1,2}})\b(?![.,:]?\d)(?!st|nd|rd|th)"),

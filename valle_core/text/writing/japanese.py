@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from valle_core.text.number_words import LARGEST, kana
+from valle_core.text.number_words import MOST_DIGITS, kana
 from valle_core.text.writing.scan import Step, write_all
 
 _DIGITS = ("ゼロ", "いち", "に", "さん", "よん", "ご", "ろく", "なな", "はち", "きゅう")
@@ -36,7 +36,7 @@ _UNIT = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
 def number(text: str) -> str:
     """`1,234.5` → `せんにひゃくさんじゅうよんてんご`."""
     whole, _, fraction = text.replace(",", "").partition(".")
-    digit_by_digit = int(whole) >= LARGEST or (whole[0] == "0" and whole != "0")
+    digit_by_digit = len(whole) > MOST_DIGITS or (whole[0] == "0" and whole != "0")
     said = _by_digit(whole) if digit_by_digit else "れい" if fraction and whole == "0" else kana(int(whole))
     return said + (f"てん{_by_digit(fraction)}" if fraction else "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from valle_core.text.number_words import LARGEST, cardinal
+from valle_core.text.number_words import MOST_DIGITS, cardinal
 from valle_core.text.writing.scan import Step, write_all
 
 _ONES = ("", "한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉")
@@ -32,7 +32,7 @@ _UNIT = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
 def number(text: str) -> str:
     """`1,234.5` → `천이백삼십사 점 오`."""
     whole, _, fraction = text.replace(",", "").partition(".")
-    digit_by_digit = int(whole) >= LARGEST or (whole[0] == "0" and whole != "0")
+    digit_by_digit = len(whole) > MOST_DIGITS or (whole[0] == "0" and whole != "0")
     said = _by_digit(whole) if digit_by_digit else cardinal(int(whole), "ko")
     return said + (
         f" 점 {' '.join('영' if digit == '0' else _DIGITS[int(digit)] for digit in fraction)}" if fraction else ""

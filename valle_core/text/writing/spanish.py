@@ -69,7 +69,7 @@ WRITING = Writing(
         "d. C.": "después de Cristo",
         "pág.": "página",
         "núm.": "número",
-        "n.º": "número",
+        "n.º#": "número",
         "avda.": "avenida",
         "Avda.": "avenida",
         "aprox.": "aproximadamente",

@@ -14,7 +14,7 @@ MARKS = ",.;:!?…¿¡—"
 """Marks that are symbols of their own, behind a word or (¿ ¡) before one."""
 
 _SAME = str.maketrans("。、，！？；：．–－’‘＇", ".,,!?;:.—-'''")
-_SILENT = frozenset('"“”„«»‹›()[]{}<>|_*~^`´\\•·「」『』【】〈〉《》（）［］｛｝〔〕｡｢｣､')
+_SILENT = frozenset('/"“”„«»‹›()[]{}<>|_*~^`´\\•·「」『』【】〈〉《》（）［］｛｝〔〕｡｢｣､')
 """Quotes, brackets and marks of layout: they part words and have no symbol."""
 
 _PIECE = re.compile(r"\S+")
