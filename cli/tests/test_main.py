@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from valle_cli.commands.table import COMMANDS
 
@@ -45,8 +47,8 @@ def test_help_lists_every_built_in_command_with_its_summary(valle):
 def test_help_lists_commands_of_plugins_and_survives_broken_ones(valle, hello):
     code, out, err = valle("--help")
     assert code == 0
-    assert "hello          Says hello" in out
-    assert "shot           (broken)" in out
+    assert re.search(r"hello +Says hello", out)
+    assert re.search(r"shot +\(broken\)", out)
     assert err == ""
 
 

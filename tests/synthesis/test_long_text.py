@@ -94,6 +94,7 @@ def test_every_request_gets_its_own_speech():
     texts = ["One. Two.", "three", "Four. Five. Six."]
     speeches = speak_long(speaker, [Request(text=text) for text in texts], Splitting(pause=0), ["en"])
     assert [speech.seconds for speech in speeches] == [2, 1, 3]
+    assert ["".join(speech.symbols) for speech in speeches] == texts
 
 
 @pytest.mark.parametrize("wrong", [{"by": "words"}, {"pause": -1.0}, {"pause": 60.0}, {"most": 3}])
