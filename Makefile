@@ -36,6 +36,8 @@ setup: .venv/.ready
 	$(PYTHON) -m venv .venv
 	$(TORCH) $(PIP) torch
 	$(PIP) hatchling editables
+	@# These two are published as source only, built in isolation: Python 3.12 has no setuptools of its own.
+	$(PIP) docopt unidic-lite
 	$(PIP) --no-build-isolation --requirement requirements.txt
 	@# PESQ has no wheels. Where it cannot be compiled its checks are skipped.
 	@$(PIP) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"

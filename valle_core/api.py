@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from valle_core.synthesis.sampling.randomness import row_seeds
     from valle_core.synthesis.sampling.view import View as SamplingView
     from valle_core.synthesis.synthesizer import Synthesizer
+    from valle_core.text.characters import require_sayable
+    from valle_core.text.detection import detect as detect_language
+    from valle_core.text.normalise import normalise
+    from valle_core.text.sentences import split_sentences
     from valle_core.training.config import TRAIN_SCHEMA, RunOptions
     from valle_core.training.loop import TrainResult
     from valle_core.training.options import TrainOptions
@@ -71,6 +75,11 @@ _WHERE = {
     "choose_device": "valle_core.assemble.device:choose_device",
     "read_audio": "valle_core.audio.wav:load",
     "write_audio": "valle_core.audio.wav:write",
+    # text
+    "detect_language": "valle_core.text.detection:detect",
+    "normalise": "valle_core.text.normalise:normalise",
+    "require_sayable": "valle_core.text.characters:require_sayable",
+    "split_sentences": "valle_core.text.sentences:split_sentences",
     # data
     "PREPARE_SCHEMA": "valle_core.preparation.config:PREPARE_SCHEMA",
     "PrepareOptions": "valle_core.preparation.options:PrepareOptions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Manifest:
         symbols: numbering of the phonemes.
         languages: tags; `Utterance.language` is an index in it.
         frontend: name of what made the phonemes.
+        frontend_options: what it is built with again; empty for datasets from before they were kept.
         held_out: ids that training never sees, sorted.
         utterances: rows of the index.
         seconds: of audio in all.
@@ -51,6 +52,7 @@ class Manifest:
     index_hash: str
     complete: bool = True
     plugins: tuple[PluginIdentity, ...] = ()
+    frontend_options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -61,6 +63,7 @@ class Manifest:
             "codec": identity.to_dict(self.codec),
             "frontend": self.frontend,
             "plugins": [asdict(plugin) for plugin in self.plugins],
+            "frontend_options": dict(self.frontend_options),
             "languages": list(self.languages),
             "utterances": self.utterances,
             "speakers": self.speakers,
@@ -107,6 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
             index_hash=stored["index_hash"],
             complete=stored["complete"],
             plugins=tuple(PluginIdentity(**plugin) for plugin in stored.get("plugins", ())),
+            frontend_options=stored.get("frontend_options", {}),
         )
     except (KeyError, TypeError) as error:
         raise UserError(f"'{path}' is not as valle writes it ({error!r}). Prepare the dataset again") from error

@@ -16,7 +16,8 @@ class PrepareOptions:
     Attributes:
         source: `{group}/{speaker}/*.wav` (or flac, mp3, ogg) with `.txt` beside, `{speaker}/*`, or LJSpeech.
         out: the dataset's folder.
-        language: tag of all transcripts; None reads it from the `.json` beside each recording.
+        language: tag of all transcripts; `auto` detects each speaker's (`auto:en-gb,fr` among these); None reads it
+            from the `.json` beside each recording.
         storage: `files` (one per utterance), `shards` (for sequential reading) or `hdf5` (one file).
         shard_size: utterances of a shard; of `hdf5`, of a part that is kept when the preparation is interrupted.
         min_seconds: shorter recordings are left out, and reported.

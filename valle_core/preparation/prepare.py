@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
 from valle_core.data.columns import COLUMNS
 from valle_core.data.index import INDEX, hash_index, write_index
@@ -21,12 +23,14 @@ from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import Phonemizer, encode_all, make_record
 from valle_core.preparation.journal import Journal, Outcome
+from valle_core.preparation.languages import with_languages
 from valle_core.preparation.loading import Loaded, NotLoaded, load_groups
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.recordings import Recording, Rejection, find_recordings
 from valle_core.preparation.report import PrepareReport, reasons_text
 from valle_core.registry.identity import PluginIdentity
+from valle_core.text.detection import is_auto
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 from valle_core.types import Phonemes
 
@@ -44,11 +48,13 @@ def prepare(
     frontend: Frontend,
     frontend_name: str,
     plugins: tuple[PluginIdentity, ...] = (),
+    frontend_options: Mapping[str, Any] | None = None,
     device: torch.device | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Make `options.out` the dataset of `options.source`, doing only what is not done yet.
 
+    `frontend_options` are stored for those who build the frontend again (see `valle_core.assemble.portable`).
     An interrupted run leaves a folder that this call completes to what an uninterrupted run would have made.
     `plugins` says who provided codec and frontend; it is written down for those who use the dataset.
 
@@ -60,7 +66,9 @@ def prepare(
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
     recordings, misplaced = find_recordings(options.source)
-    _claim(options, codec, frontend_name)
+    if options.language is not None and is_auto(options.language):
+        recordings = with_languages(recordings, options.language, frontend)
+    _claim(options, codec, frontend_name, frontend_options or {})
     journal = Journal(options.out)
     removed, changed = _forget_stale(journal, recordings)
     if changed:
@@ -83,6 +91,8 @@ def prepare(
         seconds=round(sum(row.seconds for row in rows), 6),
         speakers=len({row.speaker for row in rows}),
         held_out=len(held_out),
+        languages=dict(sorted(Counter(row.language for row in rows).items())),
+        detected=options.language is not None and is_auto(options.language),
     )
     report.write()
     if not rows:
@@ -101,17 +111,21 @@ def prepare(
             frontend=frontend,
             name=frontend_name,
             plugins=plugins,
+            frontend_options=frontend_options or {},
         )
     if options.storage == "hdf5":
         forget_packed(options.out)
     return report
 
 
-def _settings(options: PrepareOptions, codec: Codec, frontend_name: str) -> dict[str, Any]:
+def _settings(
+    options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "codec": identity.to_dict(codec.identity),
         "frontend": frontend_name,
+        "frontend_options": options_hash(frontend_options),
         "language": options.language,
         "storage": options.storage,
         "shard_size": options.shard_size if options.storage != "files" else None,
@@ -121,9 +135,9 @@ def _settings(options: PrepareOptions, codec: Codec, frontend_name: str) -> dict
     }
 
 
-def _claim(options: PrepareOptions, codec: Codec, frontend_name: str) -> None:
+def _claim(options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]) -> None:
     """Make the folder ours, or refuse one that holds something else."""
-    wanted = _settings(options, codec, frontend_name)
+    wanted = _settings(options, codec, frontend_name, frontend_options)
     path = options.out / _SETTINGS
     if not path.exists():
         if options.out.exists() and not _is_empty(options.out):
@@ -139,7 +153,12 @@ def _claim(options: PrepareOptions, codec: Codec, frontend_name: str) -> None:
         raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
     identity.require_same(stored, codec.identity, f"dataset '{options.out}' holds codes of")
     for name, value in wanted.items():
-        if found.get(name) != value:
+        if name == "frontend_options" and found.get(name, value) != value:
+            raise UserError(
+                f"dataset '{options.out}' was prepared with other options of frontend '{frontend_name}' "
+                f"(or another tokenizer). Use the same, or choose another --out"
+            )
+        if found.get(name, value if name == "frontend_options" else None) != value:
             raise UserError(
                 f"dataset '{options.out}' was prepared with {name} {found.get(name)!r}, asked for {value!r}. "
                 f"Use the same, or choose another --out"
@@ -250,6 +269,7 @@ def _finish(
     frontend: Frontend,
     name: str,
     plugins: tuple[PluginIdentity, ...],
+    frontend_options: Mapping[str, Any],
 ) -> None:
     """Write the files that make it a dataset, `dataset.json` last; then the parts have served."""
     known = set(frontend.symbols()) | journal.symbols
@@ -264,6 +284,7 @@ def _finish(
         symbols=SymbolMap.from_observed(known - {PAD, UNKNOWN}),
         languages=tuple(sorted({row.language for row in rows})),
         frontend=name,
+        frontend_options=frontend_options,
         held_out=held_out,
         utterances=len(rows),
         seconds=report.seconds,

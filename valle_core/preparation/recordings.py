@@ -10,6 +10,7 @@ from pathlib import Path
 
 from valle_core.audio.wav import SUFFIXES
 from valle_core.plugin import UserError
+from valle_core.text.detection import is_auto
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,16 +22,18 @@ class Recording:
         speaker: `group/speaker` or `speaker`.
         audio: the file.
         text: transcript where a table gives it; None looks for a `.txt` beside the audio.
+        language: tag that was detected, or None.
     """
 
     id: str
     speaker: str
     audio: Path
     text: str | None = None
+    language: str | None = None
 
     def stamp(self) -> str:
         """Changes when the audio, the transcript or the facts beside it change."""
-        marks = [self.text or ""]
+        marks = [self.text or "", *([self.language] if self.language else [])]
         for path in (self.audio, self.audio.with_suffix(".txt"), self.audio.with_suffix(".json")):
             try:
                 state = path.stat()
@@ -144,7 +147,10 @@ def transcript(recording: Recording) -> str | Rejection:
 
 
 def spoken_language(recording: Recording, language: str | None) -> str | Rejection:
-    """The language asked for, else the field `language` of the `.json` beside the audio."""
+    """The language asked for (detected, where that was asked for), else the field `language` of the `.json` beside."""
+    if is_auto(language):
+        detail = f"the language of '{recording.audio}' is not clear. Name it: --language TAG, or auto:TAG,TAG"
+        return recording.language or Rejection(id=recording.id, reason="unclear-language", detail=detail)
     if language is not None:
         return language
     path = recording.audio.with_suffix(".json")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class PrepareReport:
         seconds: of audio in the dataset.
         speakers: how many.
         held_out: utterances that training never sees.
+        languages: utterances by language tag.
+        detected: whether the languages were detected, not given.
     """
 
     out: Path
@@ -39,6 +41,8 @@ class PrepareReport:
     seconds: float
     speakers: int
     held_out: int
+    languages: Mapping[str, int] = field(default_factory=dict)
+    detected: bool = False
 
     @property
     def utterances(self) -> int:
@@ -60,6 +64,11 @@ class PrepareReport:
             lines.append(f"left out {reasons_text(self.reasons)}; see '{self.out / REPORT}'")
         return "\n".join(lines)
 
+    def languages_text(self) -> str:
+        """`language detected: de (12 utterances), fr (8 utterances)`."""
+        found = [f"{tag} ({count} utterance{'s' if count != 1 else ''})" for tag, count in self.languages.items()]
+        return f"language{'s' if len(found) > 1 else ''} detected: {', '.join(found)}"
+
     def to_json(self) -> dict[str, Any]:
         """The lasting part: the same however often the preparation was interrupted."""
         return {
@@ -68,6 +77,7 @@ class PrepareReport:
             "seconds": self.seconds,
             "speakers": self.speakers,
             "held_out": self.held_out,
+            "languages": dict(self.languages),
             "rejected": self.reasons,
             "details": [
                 {"id": rejection.id, "reason": rejection.reason, "detail": rejection.detail}

@@ -84,9 +84,18 @@ def open_codec(resolved: Resolved, registry: Registry, loaded: LoadedModel, devi
 
 def open_frontend(resolved: Resolved, registry: Registry, loaded: LoadedModel) -> Frontend:
     """The frontend named in `resolved`, else the one the model's data was made with."""
-    wanted = _slot("frontend", resolved, registry, loaded, loaded.manifest.frontend)
+    manifest = loaded.manifest
+    usual = {"name": manifest.frontend, **manifest.frontend_options}
+    wanted = _slot("frontend", resolved, registry, loaded, usual)
     (selected,) = preflight(registry, wanted.choices())["frontend"]
-    return build(selected, wanted.part("frontend").options)
+    frontend = build(selected, wanted.part("frontend").options)
+    strange = sorted(set(frontend.symbols()) - set(manifest.symbols))
+    if strange:
+        raise UserError(
+            f"frontend '{selected.name}' has {len(strange)} symbols the model was not trained with, e.g. "
+            f"'{strange[0]}'. Leave --frontend out: the model's own is built as its data was made"
+        )
+    return frontend
 
 
 def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
@@ -95,8 +104,10 @@ def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
     return [(slot, part.name), *options]
 
 
-def _slot(name: str, resolved: Resolved, registry: Registry, loaded: LoadedModel, default: str) -> Resolved:
-    """The slot as it was resolved, or what the model's data was made with, with its default options.
+def _slot(
+    name: str, resolved: Resolved, registry: Registry, loaded: LoadedModel, default: str | dict[str, Any]
+) -> Resolved:
+    """The slot as it was resolved, or the plugin the model's data was made with, with the options given for it.
 
     Raises:
         UserError: that plugin cannot be had; named with distribution and version where the checkpoint tells them.
@@ -110,7 +121,8 @@ def _slot(name: str, resolved: Resolved, registry: Registry, loaded: LoadedModel
     try:
         return resolve(schema, registry)
     except UserError as error:
-        raise UserError(f"the data of {loaded.path} was made with {name} '{default}': {error}") from error
+        made_with = default if isinstance(default, str) else default["name"]
+        raise UserError(f"the data of {loaded.path} was made with {name} '{made_with}': {error}") from error
 
 
 def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:

@@ -134,6 +134,7 @@ def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Se
         step=0,
         codec=dataset.codec,
         frontend=dataset.manifest.frontend,
+        frontend_options=dict(dataset.manifest.frontend_options),
         symbols=tuple(dataset.symbols.symbols),
         languages=tuple(dataset.languages),
         tasks=tuple(part.name for part in resolved.parts["task"]),

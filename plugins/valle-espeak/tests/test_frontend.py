@@ -6,6 +6,7 @@ import sys
 from itertools import pairwise
 
 import pytest
+from valle_espeak import japanese
 from valle_espeak.frontend import EspeakFrontend, EspeakOptions, build
 
 from valle_core.interfaces import Frontend
@@ -94,9 +95,58 @@ def test_text_with_nothing_to_say_is_refused(frontend, text):
         frontend.phonemize(text, "en-us")
 
 
-def test_kanji_are_refused_rather_than_spelled_as_chinese_letter(frontend):
-    with pytest.raises(UserError, match="kana"):
+def test_kanji_without_the_extra_are_refused_with_its_name(frontend, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fugashi", None)
+    japanese._tagger.cache_clear()
+    with pytest.raises(UserError, match=r"valle-espeak\[ja\]'.*kana"):
         frontend.phonemize("世界", "ja")
+    japanese._tagger.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kanji", "kana"),
+    [
+        ("猿も木から落ちる。", "サルも キから オチル。"),
+        ("今日は東京へ行きました。", "キョーわ トーキョーえ イキました。"),
+        ("私は学生です。", "わたしわ ガクセーです。"),
+    ],
+)
+def test_kanji_are_read_and_particles_sound_as_they_are_said(frontend, kanji, kana):
+    assert frontend.phonemize(kanji, "ja") == frontend.phonemize(kana, "ja")
+
+
+def test_a_japanese_sentence_with_numbers_is_said_as_it_is_counted(frontend):
+    said = frontend.phonemize("4時に3人で本を2冊買いました。", "ja")
+    assert said == frontend.phonemize("よじにさんにんで ホンをにさつ カイました。", "ja")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "spoken"),
+    [
+        (
+            "en-us",
+            "Dr. Smith paid $5.50 in 1987.",
+            "Doctor Smith paid five dollars and fifty cents in nineteen eighty-seven.",
+        ),
+        ("fr", "M. Dupont a 21 ans.", "Monsieur Dupont a vingt et un ans."),
+        ("de", "Am 3. Mai kamen z. B. 25 %.", "Am dritten Mai kamen zum Beispiel fünfundzwanzig Prozent."),
+        ("es", "La Sra. García pagó 21 €.", "La señora García pagó veintiún euros."),
+        ("zh", "他有2个苹果，25%。", "他有两个苹果，百分之二十五。"),
+        ("ko", "3명이 3시에 왔다.", "세 명이 세 시에 왔다."),
+    ],
+)
+def test_numbers_and_abbreviations_have_a_word_range_for_each_word_that_is_said(frontend, language, text, spoken):
+    assert frontend.phonemize(text, language) == frontend.phonemize(spoken, language)
+
+
+def test_numbers_can_be_left_to_espeak():
+    own = build(EspeakOptions(normalise=False)).phonemize("am 3. Mai", "de")
+    assert own.symbols != build(EspeakOptions()).phonemize("am 3. Mai", "de").symbols
+
+
+def test_a_symbol_nobody_can_say_is_refused_by_name_and_not_left_out(frontend):
+    with pytest.raises(UserError, match=r"cannot say '😀' \(GRINNING FACE\), '→'"):
+        frontend.phonemize("good 😀 → bad", "en-us")
 
 
 def test_numbers_keep_their_point(frontend):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,7 @@ def prepare(
     """
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
+    from valle_core.assemble.portable import portable_options
     from valle_core.preparation.prepare import prepare as prepare_dataset
     from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
@@ -59,9 +61,12 @@ def prepare(
             frontend=frontend,
             frontend_name=setup.resolved.part("frontend").name,
             plugins=tuple(identity_of(selected[slot][0]) for slot in ("codec", "frontend")),
+            frontend_options=portable_options(frontend, setup.resolved.part("frontend").options),
             device=target,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
         )
+    if report.detected:
+        print(f"note: {report.languages_text()}", file=sys.stderr)
     typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,19 +27,26 @@ def synth(
     text_file: Annotated[Path | None, typer.Option(help="say each line of this file, as one batch")] = None,
     prompt: Annotated[Path | None, typer.Option(help="recording of the voice; none: the model chooses")] = None,
     prompt_text: Annotated[str, typer.Option(help="what the prompt says (for --task tts-c)")] = "",
-    language: Annotated[str | None, typer.Option(help="tag, e.g. en-us; default: the model's first")] = None,
+    language: Annotated[str | None, typer.Option(help="tag, e.g. en-us, or auto; default: the model's first")] = None,
     out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; several lines get -1, -2, …")] = Path("out.wav"),
     spectrogram: Annotated[Path | None, typer.Option(help="PNG of the prompt and the speech side by side")] = None,
+    split: Annotated[
+        Literal["sentences", "none"], typer.Option(help="long text: a sentence at a time, joined; or none")
+    ] = "sentences",
+    pause: Annotated[float, typer.Option(help="seconds between two sentences")] = 0.25,
+    max_letters: Annotated[int, typer.Option(help="of a piece; longer sentences are cut at their clauses")] = 200,
     seed: Annotated[int, typer.Option(help="of every draw; equal seeds give equal speech")] = 0,
-    max_duration: Annotated[float, typer.Option(help="seconds at which an answer is cut off, and said to be")] = 20.0,
+    max_duration: Annotated[float, typer.Option(help="seconds at which a sentence is cut off, and said to be")] = 20.0,
     as_json: Annotated[bool, typer.Option("--json", help="print what was written as JSON")] = False,
 ) -> None:
     """Speak a text in the voice of a prompt with a trained model."""
     from valle_cli.speech import read_lines, targets, write_all
     from valle_core.registry.hooks import open_observers
+    from valle_core.synthesis.long_text import Splitting, speak_long, with_language
     from valle_core.synthesis.open import open_synthesizer
     from valle_core.synthesis.request import Request
 
+    splitting = Splitting(by=split, pause=pause, most=max_letters)
     texts = read_lines(text, text_file)
     paths = targets(out, len(texts), spectrogram)
     synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry))
@@ -54,7 +61,12 @@ def synth(
         )
         for index, line in enumerate(texts)
     ]
-    speeches = synthesizer(requests)
+    languages = synthesizer.voice.languages
+    tagged = [with_language(request, languages) for request in requests]
+    requests = [request for request, _ in tagged]
+    for note in dict.fromkeys(note for _, note in tagged if note):
+        print(f"note: {note}", file=sys.stderr)
+    speeches = speak_long(synthesizer, requests, splitting, languages)
     write_all(paths, speeches, prompt, spectrogram)
     timing = synthesizer.timing
     assert timing is not None
@@ -63,8 +75,14 @@ def synth(
             print(f"warning: {line}", file=sys.stderr)
     if as_json:
         rows = [
-            {"out": str(path), "seconds": speech.seconds, "stopped": speech.stopped, "unknown": speech.unknown}
-            for path, speech in zip(paths, speeches, strict=True)
+            {
+                "out": str(path),
+                "language": request.language or languages[0],
+                "seconds": speech.seconds,
+                "stopped": speech.stopped,
+                "unknown": speech.unknown,
+            }
+            for path, request, speech in zip(paths, requests, speeches, strict=True)
         ]
         typer.echo(json.dumps({"speech": rows, "timing": asdict(timing), "rtf": timing.real_time_factor}))
         return

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import espeakng_loader
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
+from valle_core.api import normalise, require_sayable
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
+from valle_espeak.japanese import IDEOGRAPH, in_kana
 from valle_espeak.options import EspeakOptions
 
 ALIASES = {
@@ -42,7 +44,8 @@ _CLAUSE = re.compile(rf"[{_STOPS}]+(?=[\s\"'”’»)\]]|$)|[¿¡—–]|[{''.jo
 _SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
 _PHONEME = re.compile(r"^([ˈˌ]*)(.*?)([0-9]*)$", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
+_SPOKEN = "$€£¥₩+=<>±×÷√°№℃"
+"""Symbols espeak-ng has words for; any other without a word is refused, where espeak-ng would leave it out."""
 
 
 class EspeakFrontend:
@@ -93,10 +96,14 @@ class EspeakFrontend:
         raise UserError(f"frontend 'espeak' has no language '{language}'. {hint}")
 
     def phonemize(self, text: str, language: str) -> Phonemes:
-        """Symbols and word ranges of `text`; marks of switched languages never appear."""
+        """Symbols and word ranges of `text`, one per word as it is said; marks of switched languages never appear."""
         tag = self.resolve(language)
-        if tag == "ja" and _IDEOGRAPH.search(text):
-            raise UserError(f"frontend 'espeak' cannot read the kanji in {text!r}. Write Japanese in kana")
+        if self.options.normalise:
+            text = normalise(text, tag)
+        if any(character.isalnum() for character in text):
+            require_sayable(text, "frontend 'espeak'", spoken=_SPOKEN)
+        if tag == "ja" and IDEOGRAPH.search(text):
+            text = in_kana(text)
         if tag != self._voice:
             self._espeak.set_voice(tag)
             self._voice = tag

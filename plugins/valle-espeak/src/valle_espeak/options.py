@@ -12,7 +12,10 @@ class EspeakOptions:
     Attributes:
         stress: keep stress marks, as symbols of their own before the phoneme.
         punctuation: keep the marks `, . ; : ! ? … ¿ ¡ —`, as symbols of their own after the word.
+        normalise: write out numbers and abbreviations before espeak-ng reads them (it reads some wrongly); for
+            en, fr, de, es, it, pt, ja, zh, ko.
     """
 
     stress: bool = True
     punctuation: bool = True
+    normalise: bool = True

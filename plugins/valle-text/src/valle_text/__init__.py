@@ -1,0 +1,1 @@
+"""Raw text without phonemes: characters, bytes, or the tokens of a trained tokenizer."""

@@ -1,0 +1,1 @@
+"""How each language writes numbers, units and abbreviations: one file per language."""

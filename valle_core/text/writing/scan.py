@@ -1,0 +1,22 @@
+"""Applying rules to a text, one after another, so that a later one sees only what is left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+
+Step = tuple[str, Callable[[re.Match[str]], str]]
+"""A pattern and what is written for its match."""
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def write_all(text: str, steps: Sequence[Step]) -> str:
+    """The text after every step."""
+    for pattern, written in steps:
+        text = _compiled(pattern).sub(written, text)
+    return text
