@@ -116,9 +116,15 @@ def test_a_disabled_plugin_is_described_without_importing_it(valle, install, tmp
 
 
 def test_a_plugin_that_is_not_installed_a_command_and_a_hook_have_their_facts_too(valle):
-    assert facts(valle, "mamba")["mend"] == "pip install valle-mamba"
+    assert facts(valle, "fused")["mend"] == "pip install valle-attention-triton"
     assert facts(valle, "corpus")["kind"] == "command"
     assert facts(valle, "llama-bench")["kind"] == "hook"
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest(valle):
+    for command in ("info", "check"):
+        code, _, err = valle("plugins", command, "lama")
+        assert (code, err) == (2, "error: there is no plugin 'lama'. Did you mean 'llama'? See: valle list-plugins\n")
 
 
 def test_a_name_nobody_has_is_an_error(valle):

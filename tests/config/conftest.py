@@ -32,6 +32,8 @@ class TopK:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ValueError(f"k is {self.k}, but must be at least 1")
+        if self.k > 10**6:
+            raise KeyError("a plugin's own mistake")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

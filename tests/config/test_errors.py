@@ -98,3 +98,8 @@ def test_a_dataclass_error_names_the_part_even_without_options(read, complaint):
     assert complaint(flags=[("sampler", "top_k"), ("sampler.k", "0")]) == (
         "--sampler.k: sampler 'top_k': k is 0, but must be at least 1"
     )
+
+
+def test_a_mistake_in_the_options_class_of_a_plugin_names_the_part(complaint):
+    expected = "sampler 'top_k' fails on its options: KeyError: \"a plugin's own mistake\""
+    assert complaint(flags=[("sampler", "top_k"), ("sampler.k", "9999999")]) == expected

@@ -117,3 +117,8 @@ def test_a_run_is_not_trained_over(refused, spine):
 
 def test_resuming_with_another_shape_is_refused(refused, spine):
     assert "another shape" in refused(*spine.training(spine.run, "--resume", "--arch.d-model", "48", "--steps", "12"))
+
+
+def test_resuming_with_another_arch_is_refused_by_name(refused, spine):
+    err = refused(*spine.training(spine.run, "--resume", "--arch", "retnet", "--steps", "12"))
+    assert "was trained with --arch transformer; resume with the options of the run" in err

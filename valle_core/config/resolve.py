@@ -229,3 +229,5 @@ def _instance(options_type: type, options: dict[str, Setting], who: str) -> Any:
     except ValueError as error:
         origins = ", ".join(dict.fromkeys(setting.origin for setting in options.values()))
         raise UserError(f"{origins + ': ' if origins else ''}{who}: {error}") from error
+    except Exception as error:  # the fault of a plugin, whose user should hear which
+        raise UserError(f"{who} fails on its options: {type(error).__name__}: {error}") from error

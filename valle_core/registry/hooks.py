@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -168,11 +169,22 @@ class Observers:
         try:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise ValueError(f"{one_line(error)}; hooks: {', '.join(_hook_names())}") from error
+            raise UserError(_misspelt(plugin)) from error
         for caller in self._manager.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin and (implementation.wrapper or implementation.hookwrapper):
                     raise ValueError(f"{caller.name} is a wrapper, which is not supported")
+
+
+def _misspelt(plugin: object) -> str:
+    """What pluggy says names an address in memory; this names the hooks that there are."""
+    names = _hook_names()
+    unknown = [
+        name for name in dir(plugin) if name not in names and hasattr(getattr(plugin, name), f"{HOOK_PROJECT}_impl")
+    ]
+    near = difflib.get_close_matches(unknown[0], names, n=1) if unknown else []
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"there is no hook {' and no hook '.join(map(repr, unknown))}.{hint} Hooks: {', '.join(names)}"
 
 
 def _hook_names() -> list[str]:

@@ -212,7 +212,7 @@ def restore(
     refuse_other_data(manifest, wanted, checkpoint)
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
-    refuse_other_rewrites(manifest, wanted, checkpoint)
+    refuse_other_parts(manifest, wanted, checkpoint)
     try:
         model.load_state_dict(read_tensors(checkpoint, "model"))
     except RuntimeError as error:
@@ -240,12 +240,15 @@ def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> No
             raise UserError(f"{checkpoint} was trained with other {name} than the dataset has; resume with its dataset")
 
 
-def refuse_other_rewrites(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
-    """Raises `UserError` for another chain of rewrites: weights may fit both ways and would mean something else."""
-    before, now = (
-        [plugin.name.rpartition(":")[2] for plugin in manifest.plugins if plugin.kind == "rewrite"]
-        for manifest in (found, wanted)
-    )
-    if before != now:
-        flags = " ".join(f"--rewrite {name}" for name in before) or "no --rewrite"
-        raise UserError(f"{checkpoint} was trained with {flags}; resume with the options of the run (its config.yaml)")
+def refuse_other_parts(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
+    """Raises `UserError` for another arch or other rewrites: weights may fit and mean something else."""
+    for kind in ("arch", "rewrite"):
+        before, now = (
+            [plugin.name.rpartition(":")[2] for plugin in manifest.plugins if plugin.kind == kind]
+            for manifest in (found, wanted)
+        )
+        if before != now:
+            flags = " ".join(f"--{kind} {name}" for name in before) or f"no --{kind}"
+            raise UserError(
+                f"{checkpoint} was trained with {flags}; resume with the options of the run (its config.yaml)"
+            )

@@ -89,6 +89,7 @@ def test_gradient_checkpointing_changes_no_gradient(kernel):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"d_model": 33}, "d_model = 33 is odd"),
         ({"n_heads": 5}, "n_heads = 5 must divide d_model = 32"),
         ({"n_kv_heads": 3}, "n_kv_heads = 3 must divide n_heads = 4"),
         ({"n_heads": 32, "n_kv_heads": None}, "odd width 1"),

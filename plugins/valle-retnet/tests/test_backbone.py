@@ -186,6 +186,7 @@ def test_gradient_checkpointing_changes_no_gradient(n_experts):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"d_model": 33}, "d_model = 33 is odd"),
         ({"n_heads": 5}, "n_heads = 5 must divide d_model = 24"),
         ({"n_heads": 24}, "n_heads = 24 must divide d_model = 24 into even"),
         ({"d_model": 80, "n_heads": 20, "value_dim": 40}, "never forget"),

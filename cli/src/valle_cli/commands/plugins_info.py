@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -83,7 +84,9 @@ def find_entry(registry: Registry, name: str, kind: str | None) -> Entry:
     if len(known) > 1:
         raise UserError(f"several kinds have '{name}'. Choose one: --kind {' or --kind '.join(sorted(known))}")
     if not known:
-        raise UserError(f"there is no plugin '{name}'. See: valle list-plugins")
+        near = difflib.get_close_matches(name, sorted({entry.name for entry in registry.entries()}), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UserError(f"there is no plugin '{name}'.{hint} See: valle list-plugins")
     return registry.find(known.pop(), name)
 
 

@@ -67,6 +67,8 @@ class BitNetSizes:
             if getattr(self, name) < 1:
                 raise _refuse(name, getattr(self, name), "must be at least 1")
         if self.d_model % self.n_heads:
+            if self.d_model % 2:
+                raise _refuse("d_model", self.d_model, "is odd; heads need an even width")
             divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if self.d_model % (2 * n) == 0]
             raise _refuse("n_heads", self.n_heads, f"must divide d_model = {self.d_model}, e.g. {divisors}")
         if self.n_heads % self.n_kv_heads:

@@ -82,6 +82,8 @@ class LlamaSizes:
 def sizes_of(options: LlamaOptions) -> LlamaSizes:
     """The sizes the options ask for. Raises `UserError` for sizes no LLaMA can have."""
     if options.n_heads < 1 or options.d_model % options.n_heads:
+        if options.d_model % 2:
+            raise _refuse("d_model", options.d_model, "is odd; heads need an even width")
         divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if options.d_model % (2 * n) == 0]
         raise _refuse("n_heads", options.n_heads, f"must divide d_model = {options.d_model}, e.g. {divisors}")
     default_ffn = -(-options.d_model * 8 // 3 // 64) * 64

@@ -53,6 +53,8 @@ def check(options: MixtralOptions) -> None:
         if value is not None and value < 1:
             raise _refuse(name, value, "must be at least 1")
     if options.d_model % options.n_heads:
+        if options.d_model % 2:
+            raise _refuse("d_model", options.d_model, "is odd; heads need an even width")
         divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if options.d_model % (2 * n) == 0]
         raise _refuse("n_heads", options.n_heads, f"must divide d_model = {options.d_model}, e.g. {divisors}")
     if options.d_model // options.n_heads % 2:

@@ -93,6 +93,8 @@ class RetNetSizes:
             if getattr(self, name) < 1:
                 raise refuse(name, getattr(self, name), "must be at least 1")
         if self.d_model % self.n_heads or self.key_width % 2:
+            if self.d_model % 2:
+                raise refuse("d_model", self.d_model, "is odd; heads need an even width")
             fitting = [n for n in (1, 2, 4, 8, 16) if self.d_model % (2 * n) == 0]
             raise refuse("n_heads", self.n_heads, f"must divide d_model = {self.d_model} into even widths: {fitting}")
         if self.n_heads > MOST_HEADS:
