@@ -119,8 +119,11 @@ def variants(registry: Registry, archs: Sequence[str], given: argparse.Namespace
     sized = {arch: given_size(registry, arch, settings, {}) for arch in archs}
     target = sized.get(REFERENCE, sized[archs[0]]).parameters
     found = [Variant(arch, equal_size(registry, sized[arch], target, settings, {})) for arch in archs]
+    types = set()  # retnet-hf is retnet: one of those with the same options is enough
     for arch in archs if given.ablation else ():
-        if ABLATION in registry.select("arch", arch).options_type().__dataclass_fields__:
+        options = registry.select("arch", arch).options_type()
+        if ABLATION in options.__dataclass_fields__ and options not in types:
+            types.add(options)
             extra = {ABLATION: "causal"}
             one_way = given_size(registry, arch, settings, extra)
             found.append(Variant(f"{arch}-one-way", equal_size(registry, one_way, target, settings, extra)))

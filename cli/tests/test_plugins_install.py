@@ -59,6 +59,7 @@ def without_pip(monkeypatch, tmp_path, *, uv: bool) -> None:
         (["valle-retnet"], ["valle-retnet"]),
         (["corpus"], ["valle-espeak"]),
         (["somebodys-plugin"], ["somebodys-plugin"]),
+        (["lamma>=0"], ["lamma>=0"]),
         (["acme:softcap"], ["acme"]),
         (["git+https://example.org/x.git"], ["git+https://example.org/x.git"]),
     ],
@@ -160,7 +161,7 @@ class Once:
         ("valle", "valle is valle itself"),
         ("Valle_Core", "valle-core is valle itself"),
         ("numpy", "numpy 2"),
-        ("mamba", "valle-mamba is not installed, so there is nothing to remove"),
+        ("fused", "valle-attention-triton is not installed, so there is nothing to remove"),
         ("gredy", "no installed plugin or distribution is called 'gredy'. Did you mean 'greedy'?"),
         ("softcap", "'softcap' is provided by acme-one and acme-two. Choose one: valle plugins uninstall acme-one"),
     ],
@@ -255,3 +256,10 @@ def scratch_python(folder: Path) -> Path:
     assert sysconfig.get_path("purelib") in here
     (Path(found.stdout.strip()) / "host.pth").write_text("\n".join(here) + "\n")
     return python
+
+
+@pytest.mark.parametrize(("word", "meant"), [("lamma", "llama"), ("vale-mamba", "valle-mamba"), ("mixtrl", "mixtral")])
+def test_a_slip_of_the_pen_installs_nobodys_package(valle, ran, word, meant):
+    code, _, err = valle("plugins", "install", word, "--yes")
+    assert (code, ran) == (2, [])
+    assert err.startswith(f"error: no plugin is called '{word}'. Did you mean '{meant}'?")

@@ -17,7 +17,10 @@ from valle_core.evaluation.listening import choose, write_samples
 from valle_core.plugin import UserError
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.prepare import prepare
+from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def test_equal_seeds_choose_equal_utterances_and_never_more_than_there_are(datas
 
 def test_the_audio_is_what_the_codec_decodes_and_the_page_holds_all_of_it(dataset, tmp_path):
     ids = ["train/s0/001", "train/s1/002"]
-    page, samples = write_samples(dataset, ids, FakeCodec(), tmp_path, device=torch.device("cpu"))
+    page, samples = write_samples(dataset, ids, FakeCodec(), tmp_path, device=CPU, observers=Observers())
     for sample in samples:
         codes = dataset.codes(sample.row.id)[None]
         wavs, _ = FakeCodec().decode(codes, torch.tensor([codes.shape[1]]))
@@ -61,7 +64,7 @@ def test_the_audio_is_what_the_codec_decodes_and_the_page_holds_all_of_it(datase
 
 def test_another_codec_is_refused(dataset, tmp_path):
     with pytest.raises(UserError, match=r"holds codes of codec 'fake' .* not 'other'"):
-        write_samples(dataset, list(dataset.ids), FakeCodec(name="other"), tmp_path, device=torch.device("cpu"))
+        write_samples(dataset, list(dataset.ids), FakeCodec(name="other"), tmp_path, device=CPU, observers=Observers())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,3 +72,15 @@ def test_a_picture_of_each_figure_is_drawn(dataset, tmp_path):
     paths = draw_statistics(statistics(dataset), tmp_path)
     assert [path.name for path in paths] == ["durations.png", "speakers.png", "languages.png", "phonemes.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_what_is_heard_has_passed_the_hook(dataset, tmp_path):
+    class Mute:
+        @hookimpl
+        def after_audio(self, wav):
+            return wav * 0
+
+    observers = Observers()
+    observers.add("mute", Mute())
+    _, (sample,) = write_samples(dataset, ["train/s0/001"], FakeCodec(), tmp_path, device=CPU, observers=observers)
+    assert not read(sample.wav)[0].any()

@@ -218,6 +218,7 @@ FAULTS = {
     "nothing to do is fine": (nothing_to_do_is_fine(), "refuses_a_backbone_with_nothing_to_replace"),
     "nothing to do is a KeyError": (nothing_to_do_is_a_key_error(), "refuses_a_backbone_with_nothing_to_replace"),
     "rounding stops the gradient": (rounding_stops_the_gradient(), "passes_gradients_on"),
+    "the bias is dropped": (layer(forward=lambda self, x: F.linear(x, self.weight)), "trains_as_declared"),
     "nothing can be trained": (nothing_can_be_trained(), "trains_as_declared"),
     "a word is misspelt": (FakeRewrite, "declares_words_of_its_kind", replace(SPEC, capabilities=frozenset({"train"}))),
 }
@@ -259,7 +260,7 @@ def test_every_check_has_a_fault():
         (
             layer(forward=lambda self, x: x[..., :1].expand(*x.shape[:-1], self.out_features)),
             {"trainable"},
-            "gets a gradient",
+            "gets no gradient",
         ),
         (FakeRewrite, set(), "can be trained"),
     ],

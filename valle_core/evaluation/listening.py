@@ -19,6 +19,7 @@ from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
 
 PAGE = "index.html"
 
@@ -58,9 +59,11 @@ def choose(dataset: Dataset, number: int, seed: int) -> list[str]:
 
 
 def write_samples(
-    dataset: Dataset, ids: list[str], codec: Codec, out: Path, *, device: torch.device
+    dataset: Dataset, ids: list[str], codec: Codec, out: Path, *, device: torch.device, observers: Observers
 ) -> tuple[Path, list[Sample]]:
     """Decode these utterances into `out`: `1.wav`, `1.png`, … and a page that holds all of them in itself.
+
+    What is heard has passed the hook `after_audio` of `observers`.
 
     Raises:
         UserError: `codec` is another than the dataset's, a record is damaged, or `out` cannot be written to.
@@ -71,7 +74,9 @@ def write_samples(
         record = dataset.record(id)
         frames = torch.tensor([len(record.codes)], device=device)
         wavs, lengths = codec.decode(record.codes.long()[None].to(device), frames)
-        wav = wavs[0, : int(lengths[0])].cpu().numpy()
+        facts = {"utterance": id, "codec": codec.identity.name}
+        heard = observers.after_audio(wavs[0, : int(lengths[0])].cpu(), codec.sample_rate, facts)
+        wav = heard.numpy()
         sample = Sample(
             row=dataset.row(id), phonemes=record.phonemes, wav=out / f"{number}.wav", picture=out / f"{number}.png"
         )

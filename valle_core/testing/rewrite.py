@@ -239,7 +239,7 @@ KEPT: tuple[Callable[..., None], ...] = tuple(
 
 @contract("Rewrite", "leaves parameters to train in each module it replaces; one that does not leaves none.")
 def trains_as_declared(build: Build, spec: PluginSpec, *, device: str = "cpu") -> None:
-    """With "trainable" each target has a parameter whose gradient is not zero; without, none has one to train."""
+    """With "trainable" each target has parameters, and each gets a gradient; without, none has one to train."""
     rewrite = build()
     for make in BACKBONES:
         names = rewrite.targets(make())
@@ -249,12 +249,13 @@ def trains_as_declared(build: Build, spec: PluginSpec, *, device: str = "cpu") -
         out = backbone(x, rows.mask, rows.positions, condition=rows.condition)
         out.h.square().mean().backward()
         for name in names:
-            own = [part for part in backbone.get_submodule(name).parameters() if part.requires_grad]
+            named = backbone.get_submodule(name).named_parameters()
+            own = {inner: part for inner, part in named if part.requires_grad}
             if "trainable" in spec.capabilities:
                 assert own, f"'{name}' has nothing to train, yet trainable is declared"
-                assert any(part.grad is not None and bool(part.grad.any()) for part in own), (
-                    f"no parameter of '{name}' gets a gradient"
-                )
+                for inner, part in own.items():
+                    gets = part.grad is not None and bool(part.grad.any())
+                    assert gets, f"'{name}.{inner}' gets no gradient"
             else:
                 assert not own, f"'{name}' can be trained, yet trainable is not declared"
 

@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,9 @@ def run(argv: Sequence[str]) -> int:
     words, flags = _take_global_flags(argv)
     debug = "--debug" in flags
     try:
-        code = _dispatch(words, safe="--safe" in flags) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn  # one line, without the place in the source
+            code = _dispatch(words, safe="--safe" in flags) or 0
         sys.stdout.flush()
         return code
     except SystemExit as left:
@@ -45,6 +48,10 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1, debug=debug)
+
+
+def _warn(message: Warning | str, *place: object, **more: object) -> None:
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _complain(message: str, code: int, *, debug: bool) -> int:

@@ -37,10 +37,12 @@ class Target:
 def to_install(word: str, there: Sequence[Installed]) -> Target:
     """`mamba`, `valle-mamba==0.1.0`, `./acme-thing`, `thing-1.0-py3-none-any.whl` or an address.
 
-    The name of a plugin means its distribution; a name that no plugin has is handed on as a distribution.
+    The name of a plugin means its distribution; a name that no plugin has is handed on as a distribution, unless it
+    looks like a slip of the pen: whoever owns that name on an index would be let in.
 
     Raises:
-        UserError: a path where nothing is, a name that several distributions provide, or no name at all.
+        UserError: a path where nothing is, a name that several distributions provide, one that is nearly a plugin's,
+            or no name at all.
     """
     if "://" in word:
         name, at, _ = word.partition("@")
@@ -51,7 +53,10 @@ def to_install(word: str, there: Sequence[Installed]) -> Target:
     if match is None:
         raise UserError(f"'{word}' names no plugin, distribution, folder or wheel. Try: valle plugins install mamba")
     name, extras, version = match[1], match[2] or "", match[3] or ""
-    home = name if ":" in word else _home(name, there, "install") or name
+    home = name if ":" in word else _home(name, there, "install")
+    if not home and not version:
+        _refuse_slip(name, there)
+    home = home or name
     return Target(f"{home}{extras}{version}", normalise(home))
 
 
@@ -90,6 +95,16 @@ def _home(name: str, there: Sequence[Installed], action: str) -> str:
         pick = sorted(homes.values())[0]
         raise UserError(f"'{name}' is provided by {owners}. Choose one: valle plugins {action} {pick}")
     return next(iter(homes.values()), "")
+
+
+def _refuse_slip(name: str, there: Sequence[Installed]) -> None:
+    names = {entry.name for found in there for entry in found.announced} | {*KNOWN}
+    names |= {word for kinds in KNOWN.values() for group in kinds.values() for word in group}
+    if near := difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.75):
+        raise UserError(
+            f"no plugin is called '{name}'. Did you mean '{near[0]}'? If there is a distribution of that very name, "
+            f"say so with a version: valle plugins install '{name}>=0'"
+        )
 
 
 def _path(path: Path) -> Target:

@@ -32,13 +32,15 @@ def sample(
     from valle_core.assemble.stored_codec import open_stored_codec
     from valle_core.data.dataset import open_dataset
     from valle_core.evaluation.listening import choose, write_samples
+    from valle_core.registry.hooks import open_observers
 
     dataset = open_dataset(data)
     ids = choose(dataset, number, seed)
     target = choose_device(device)
     what = f"dataset '{data}' holds codes of"
     codec = open_stored_codec(setup.resolved, setup.registry, dataset.codec, device=target, what=what)
-    page, samples = write_samples(dataset, ids, codec, out, device=target)
+    observers = open_observers(setup.registry)
+    page, samples = write_samples(dataset, ids, codec, out, device=target, observers=observers)
     if as_json:
         typer.echo(json.dumps({"page": str(page), "samples": [one.to_json() for one in samples]}, ensure_ascii=False))
         return
