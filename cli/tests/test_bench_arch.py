@@ -84,6 +84,8 @@ def test_a_backbone_of_others_is_measured_beside_its_peers_though_its_process_di
     assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "peak_memory"} <= set(told["facts"])
     decoding = [row for row in told["rows"] if row["what"] == "decode" and row["side"] == "valle"]
     assert all(row["tokens_per_s"] and row["nbytes"] for row in decoding)
+    weights = {row["side"]: row["nbytes"] for row in told["rows"] if row["what"] == "weights memory"}
+    assert weights["valle"] == weights["same"] > 0
     assert sorted(path.name for path in out.iterdir()) == ["arch.json", "arch.md", "arch.png"]
 
 

@@ -31,7 +31,10 @@ class PeerDecoder(Protocol):
 
 @runtime_checkable
 class PeerModel(Protocol):
-    """A peer's model over the weights of a backbone, set as its own users would set it for speed."""
+    """A peer's model over the weights of a backbone, set as its own users would set it for speed.
+
+    One whose weights are not all parameters also says `weights_nbytes`.
+    """
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Finished states (after the final norm) of causal rows without padding; it can be differentiated."""

@@ -61,6 +61,8 @@ def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
     """The figures of every side; what fails or would take too long says so in its note."""
     if cell.what == "decode":
         return _decode(bench, cell.length)
+    if cell.what == "weights memory":
+        return {side: Figure(nbytes=_weights(model), runs=1) for side, model in bench.sides.items()}
     x = bench.input(cell.length)
     runs = {side: _run(cell.what, model, x) for side, model in bench.sides.items()}
     if cell.what.endswith("memory"):
@@ -150,6 +152,12 @@ def _in_turns(runs: Mapping[str, Run], figures: Mapping[str, Figure], bench: Ben
         for side in open_sides:
             times[side].append(_timed(runs[side], bench.device)[0])
     return times
+
+
+def _weights(model: PeerModel) -> int:
+    """Bytes of the weights: what the model says, else its parameters."""
+    said = getattr(model, "weights_nbytes", None)
+    return sum(parameter.nbytes for parameter in model.parameters()) if said is None else said
 
 
 def _memory(bench: Bench, run: Run) -> Figure:

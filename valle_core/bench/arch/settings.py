@@ -8,7 +8,7 @@ from typing import Any, Literal
 OWN = "valle"
 """Name of our side."""
 
-What = Literal["forward", "train", "decode", "forward memory", "train memory"]
+What = Literal["weights memory", "forward", "train", "decode", "forward memory", "train memory"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,8 @@ class Figure:
     Attributes:
         seconds: median of a run (of one step, for "decode"); None where it was not made.
         runs: how many runs the median is of.
-        nbytes: state held ("decode") or peak memory above what the loaded model takes ("… memory").
+        nbytes: state held ("decode"), weights ("weights memory") or peak memory above what the loaded model takes
+            (the other "… memory").
         difference: largest difference to our side, over the larger of 1 and the largest value; None for our side.
         note: why something is missing, or what is special.
     """
@@ -95,6 +96,7 @@ class Figure:
 def timed_cells(settings: Settings) -> list[Cell]:
     """The cells that are timed, in the order of measuring."""
     return [
+        Cell(what="weights memory", length=1),
         *(Cell(what="forward", length=length) for length in settings.lengths),
         Cell(what="train", length=settings.train_length),
         *(Cell(what="decode", length=position) for position in settings.positions),

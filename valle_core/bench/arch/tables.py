@@ -130,6 +130,7 @@ def _passes(rows: Sequence[Row], settings: Settings) -> Report:
     columns = [
         Column(key="arch", title="arch"),
         Column(key="parameters", title="parameters", form=","),
+        Column(key="weights memory", title="weights, MB"),
         Column(key="d_model", title="d_model"),
         Column(key="n_layers", title="layers"),
         Column(key="train", title=f"training, tokens/s (T = {settings.train_length})"),
