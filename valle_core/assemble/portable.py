@@ -1,22 +1,23 @@
-"""The options of a frontend as datasets and checkpoints carry them, so that it can be built again anywhere."""
+"""Options as datasets and checkpoints carry them, so that a part can be built again where its files are not."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol, runtime_checkable
 
+from valle_core.config.schema import Part, Resolved
 from valle_core.interfaces import Frontend
 
 
 @runtime_checkable
 class Portable(Protocol):
-    """A frontend whose options name a file: it says them again with the file's content instead."""
+    """A frontend or backbone whose options name a file: it says them again with what the file told it instead."""
 
     def portable_options(self) -> Mapping[str, Any]:
-        """Options (JSON values) that build an equal frontend where the file is missing."""
+        """Options (JSON values) that build an equal one where the file is missing; weights are stored apart."""
         ...
 
 
@@ -24,6 +25,15 @@ def portable_options(frontend: Frontend, options: Any) -> dict[str, Any]:
     """What is stored beside the frontend's name: its own word for it, else the options it was built with."""
     values = frontend.portable_options() if isinstance(frontend, Portable) else asdict(options)
     return json.loads(json.dumps(dict(values), default=str))
+
+
+def with_portable_arch(resolved: Resolved, backbone: Any) -> Resolved:
+    """The configuration a checkpoint keeps: its backbone can be built where the weights it began with are gone."""
+    if not isinstance(backbone, Portable):
+        return resolved
+    part = resolved.part("arch")
+    options = replace(part.options, **backbone.portable_options())
+    return replace(resolved, parts={**resolved.parts, "arch": (Part(part.name, options),)})
 
 
 def options_hash(options: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import torch
 from valle_core.assemble.device import choose_device
 from valle_core.assemble.model import ModelFacts, build_codec, build_model
 from valle_core.assemble.part import build
+from valle_core.assemble.portable import with_portable_arch
 from valle_core.assemble.schema import model_part
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.checkpoint.manifest import Manifest
@@ -82,7 +83,7 @@ def run_training(
         options,
         run,
         _manifest(dataset, resolved, selected),
-        model_config=to_yaml(model_part(resolved)),
+        model_config=to_yaml(with_portable_arch(model_part(resolved), model.backbone)),
         resume=run_options.resume,
         observers=observers,
         report=report,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from valle_bitnet.layers import Layer, rotation
-from valle_bitnet.options import BitNetSizes
+from valle_bitnet.options import BitNetOptions, BitNetSizes
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.sequence.key_value_cache import KeyValueCache, Places
@@ -30,6 +32,9 @@ class BitNetBackbone(nn.Module):
     inside, so what differs in the last place before a rounding (one attention kernel and another) may differ by a
     whole step after it. Mask forms beyond causal, full, mixed and packed are those that the attention kernel declares.
     """
+
+    portable: BitNetOptions | None = None
+    """Options that say its sizes without the weights they were read from; set where it was built from such."""
 
     def __init__(
         self,
@@ -82,6 +87,10 @@ class BitNetBackbone(nn.Module):
         if cache is not None and isinstance(mask, SequenceMask):
             cache.lengths = mask.lengths.clone()
         return BackboneOutput(h=x, kept=kept)
+
+    def portable_options(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
+        return asdict(self.portable) if self.portable else {}
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.norm(h)

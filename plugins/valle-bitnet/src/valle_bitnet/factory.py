@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 from valle_bitnet.backbone import BitNetBackbone
 from valle_bitnet.folder import load_weights, sizes_in
-from valle_bitnet.options import BitNetOptions, sizes_of
+from valle_bitnet.options import BitNetOptions, BitNetSizes, sizes_of
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 
@@ -23,4 +24,12 @@ def build(options: BitNetOptions, *, attention: AttentionKernel | None) -> BitNe
     )
     if options.weights is not None:
         load_weights(backbone, Path(options.weights))
+        backbone.portable = _portable(options, sizes)
     return backbone
+
+
+def _portable(options: BitNetOptions, sizes: BitNetSizes) -> BitNetOptions | None:
+    """Options that build these sizes without the weights, where options can say them."""
+    names = {field.name for field in fields(options)} & {field.name for field in fields(sizes)}
+    plain = replace(options, weights=None, **{name: getattr(sizes, name) for name in names})
+    return plain if sizes_of(plain) == sizes else None

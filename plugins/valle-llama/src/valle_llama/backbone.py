@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +18,7 @@ from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_llama.cache import LlamaCache
 from valle_llama.decoding import Decoding, StepPath, one_new_position
 from valle_llama.layers import Layer, rotary_frequencies, rotation
-from valle_llama.options import LlamaSizes
+from valle_llama.options import LlamaOptions, LlamaSizes
 
 if TYPE_CHECKING:
     from valle_llama.fused_step import FusedStep
@@ -34,6 +35,9 @@ class LlamaBackbone(nn.Module):
     Satisfies `valle_core.interfaces.Backbone`. `condition` is ignored: LLaMA has no adaptive norm.
     Mask forms beyond causal, full, mixed and packed are those that the attention kernel declares.
     """
+
+    portable: LlamaOptions | None = None
+    """Options that say its sizes without the weights they were read from; set where it was built from such."""
 
     def __init__(
         self,
@@ -118,6 +122,10 @@ class LlamaBackbone(nn.Module):
         h = fused(x, cache, positions, finish=finish)
         cache.lengths = cache.lengths + 1
         return h
+
+    def portable_options(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
+        return asdict(self.portable) if self.portable else {}
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.norm(h)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_llama.backbone import LlamaBackbone
 from valle_llama.folder import load_weights, sizes_in
-from valle_llama.options import LlamaOptions, sizes_of
+from valle_llama.options import LlamaOptions, LlamaSizes, sizes_of
 
 
 def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaBackbone:
@@ -27,4 +28,12 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
     )
     if options.weights is not None:
         load_weights(backbone, Path(options.weights))
+        backbone.portable = _portable(options, sizes)
     return backbone
+
+
+def _portable(options: LlamaOptions, sizes: LlamaSizes) -> LlamaOptions | None:
+    """Options that build these sizes without the weights, where options can say them."""
+    names = {field.name for field in fields(options)} & {field.name for field in fields(sizes)}
+    plain = replace(options, weights=None, **{name: getattr(sizes, name) for name in names})
+    return plain if sizes_of(plain) == sizes else None

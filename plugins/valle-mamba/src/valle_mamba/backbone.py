@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +17,7 @@ from valle_mamba.cache import MambaCache, Memory
 from valle_mamba.engine import Engine
 from valle_mamba.mamba import MambaMixer
 from valle_mamba.mamba2 import Mamba2Mixer
+from valle_mamba.options import Mamba2Options, MambaOptions
 from valle_mamba.reading import Reading, reading_of
 from valle_mamba.sizes import MambaSizes, Sizes
 
@@ -51,6 +54,9 @@ class MambaBackbone(nn.Module):
     """
 
     mask_forms = frozenset({"causal", "full", "mixed", "packed", "prefix"})
+
+    portable: MambaOptions | Mamba2Options | None = None
+    """Options that say its sizes without the weights they were read from; set where it was built from such."""
 
     def __init__(
         self,
@@ -123,6 +129,10 @@ class MambaBackbone(nn.Module):
             h = self.layers[index].step(h, cache.memory(index))
         cache.lengths = cache.lengths + 1
         return self.norm_f(h)
+
+    def portable_options(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
+        return asdict(self.portable) if self.portable else {}
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.norm_f(h)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 from valle_core.interfaces import AttentionKernel
@@ -47,4 +48,13 @@ def _build(options: MambaOptions | Mamba2Options, sizes: Sizes) -> MambaBackbone
     )
     if options.weights is not None:
         load_weights(backbone, Path(options.weights))
+        backbone.portable = _portable(options, sizes)
     return backbone
+
+
+def _portable(options: MambaOptions | Mamba2Options, sizes: Sizes) -> MambaOptions | Mamba2Options | None:
+    """Options that build these sizes without the weights, where options can say them (they have no `dt_limit`)."""
+    names = {field.name for field in fields(options)} & {field.name for field in fields(sizes)}
+    plain = replace(options, weights=None, **{name: getattr(sizes, name) for name in names})
+    again = mamba_sizes(plain) if isinstance(plain, MambaOptions) else mamba2_sizes(plain)
+    return plain if again == sizes else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +18,7 @@ from valle_core.sequence.key_value_cache import KeyValueCache
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_mixtral.balance import Routing, balance_loss, load_figures
 from valle_mixtral.layers import CacheView, Surroundings, rotation, run_layer
+from valle_mixtral.options import MixtralOptions
 
 OWED = frozenset({"causal", "full", "mixed", "packed"})
 
@@ -28,6 +31,9 @@ class MixtralBackbone(nn.Module):
     Without a cache the output carries the loss `router_loss` and the figures of `valle_mixtral.balance`, over valid
     positions only. Mask forms beyond causal, full, mixed and packed are those that the attention kernel declares.
     """
+
+    portable: MixtralOptions | None = None
+    """Options that say its sizes without the weights they were read from; set where it was built from such."""
 
     def __init__(
         self,
@@ -110,6 +116,10 @@ class MixtralBackbone(nn.Module):
             cache.lengths = mask.lengths.clone()
             return BackboneOutput(h=x, kept=kept)
         return BackboneOutput(h=x, kept=kept, losses=self._losses(routings), figures=_figures(routings))
+
+    def portable_options(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
+        return asdict(self.portable) if self.portable else {}
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.norm(h)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from transformers import MixtralConfig, MixtralModel
@@ -24,13 +25,24 @@ def build(options: MixtralOptions, *, attention: AttentionKernel | None) -> Mixt
     check(options)
     register()
     model = MixtralModel(config_of(options)) if options.weights is None else load_model(Path(options.weights), options)
-    return MixtralBackbone(
+    backbone = MixtralBackbone(
         model,
         attention,
         dropout=options.dropout,
         max_length=options.max_length,
         gradient_checkpointing=options.gradient_checkpointing,
     )
+    if options.weights is not None:
+        backbone.portable = _portable(options, model.config)
+    return backbone
+
+
+def _portable(options: MixtralOptions, config: MixtralConfig) -> MixtralOptions | None:
+    """Options that build this configuration without the weights, where options can say it."""
+    said = {ours: getattr(config, theirs) for ours, theirs in CONFIG_KEYS.items()}
+    plain = replace(options, weights=None, rope_theta=config.rope_parameters["rope_theta"], **said)
+    width = config.head_dim or config.hidden_size // config.num_attention_heads
+    return plain if width == plain.d_model // plain.n_heads else None
 
 
 def config_of(options: MixtralOptions) -> MixtralConfig:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -14,7 +16,7 @@ from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_retnet.cache import RetNetCache
 from valle_retnet.experts import Routing
 from valle_retnet.layers import Layer
-from valle_retnet.options import RetNetSizes
+from valle_retnet.options import RetNetOptions, RetNetSizes
 from valle_retnet.retention import Form, form_named
 from valle_retnet.rows import Rows, rows_of
 from valle_retnet.tables import step_tables_of, tables_of
@@ -30,6 +32,9 @@ class RetNetBackbone(nn.Module):
     """
 
     mask_forms = frozenset({"causal", "full", "mixed", "packed", "prefix"})
+
+    portable: RetNetOptions | None = None
+    """Options that say its sizes without the weights they were read from; set where it was built from such."""
 
     def __init__(
         self,
@@ -91,6 +96,10 @@ class RetNetBackbone(nn.Module):
     def step(self, x: Float[Tensor, "B 1 D"], cache: RetNetCache) -> Float[Tensor, "B D"]:
         """Append one position to every row and return its finished state: forward, then finish, in one go."""
         return self.finish(self._step(x, cache))
+
+    def portable_options(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
+        return asdict(self.portable) if self.portable else {}
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.layer_norm(h)

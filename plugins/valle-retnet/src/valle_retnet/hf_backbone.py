@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +16,7 @@ from valle_retnet.cache import RetNetCache
 from valle_retnet.hf_config import RetNetConfig
 from valle_retnet.hf_model import RetNetModel
 from valle_retnet.hf_rows import RetNetState
+from valle_retnet.options import RetNetOptions
 
 
 class RetNetHFBackbone(nn.Module):
@@ -22,6 +25,9 @@ class RetNetHFBackbone(nn.Module):
     Attributes:
         model: the transformers model, e.g. for `save_pretrained`; it has no embedding.
     """
+
+    portable: RetNetOptions | None = None
+    """Options that say its sizes without the weights they were read from; set where it was built from such."""
 
     def __init__(self, config: RetNetConfig, *, gradient_checkpointing: bool = False) -> None:
         super().__init__()
@@ -49,6 +55,10 @@ class RetNetHFBackbone(nn.Module):
     def step(self, x: Float[Tensor, "B 1 D"], cache: RetNetCache) -> Float[Tensor, "B D"]:
         """Append one position to every row and return its finished state."""
         return self.model.decoder.step(x, cache)
+
+    def portable_options(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
+        return asdict(self.portable) if self.portable else {}
 
     def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.model.decoder.finish(h)
