@@ -7,7 +7,8 @@ It makes a synthetic corpus, prepares it with the built-in codec, trains each ba
 and accuracy on held-out voices at several checkpoints, then training speed and decoding speed, and writes a table and
 curves. Interrupted, the same command goes on; what is done is not done again. Accuracy does not depend on who else uses
 the machine; the speeds do, so they come last, in turns, and are refused on a busy machine (wait, and run it again).
-`--ablation` adds the recurrent backbones with full rows read one way only (`full_rows = causal`).
+`--ablation` adds the recurrent backbones with full rows read one way only (`full_rows = causal`); with `--parts nar
+--levels 2` all of a small budget goes to such rows.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--d-model", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--parts", choices=("both", "nar"), default="both", help="nar: levels ≥ 1 alone")
+    parser.add_argument("--levels", type=int, default=0, help="of the codec that are modelled; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--voices", type=int, default=24)
     parser.add_argument("--utterances", type=int, default=20)
@@ -170,7 +173,7 @@ def study(variant: Variant, data: Path, given: argparse.Namespace, registry: Reg
     curve = []
     for step in run.steps():
         curve.append({"step": step, **score(run.checkpoint(step), held_out, registry)})
-        say(f"{variant.name}: step {step}: loss {curve[-1]['loss']:.3f}, level 0 {curve[-1]['level_0']:.3f}")
+        say(f"{variant.name}: step {step}: loss {curve[-1]['loss']:.3f}, accuracies {curve[-1]['accuracies']}")
     result = {
         "name": variant.name,
         **asdict(variant.subject),
@@ -195,7 +198,9 @@ def measure(variant: Variant, data: Path, given: argparse.Namespace, registry: R
     prompt = min((given.out / "recordings" / "held-out").rglob("*.wav"))
     speeds = {
         "training_tokens_per_s": statistics.median(line["tokens_per_second"] for line in lines[2:]),
-        "decoding_tokens_per_s": decoding_rate(given.out / "runs" / variant.name, prompt, registry),
+        "decoding_tokens_per_s": None
+        if given.parts == "nar"
+        else decoding_rate(given.out / "runs" / variant.name, prompt, registry),
     }
     say(f"{variant.name}: {speeds}")
     write_json(path, speeds)
@@ -215,7 +220,8 @@ def begin(variant: Variant, run: RunFolder, data: Path, given: argparse.Namespac
     """`valle train` of a variant."""
     options = [word for name, value in variant.subject.options.items() for word in ("--set", f"arch.{name}={value}")]
     valle("train", "--data", data, "--out", run.path, "--arch", variant.subject.arch, *options, "--seed", given.seed,
-          "--lr", given.lr, "--batching.seconds", given.seconds, *more, "--quiet")  # fmt: skip
+          "--model.parts", given.parts, "--model.levels", given.levels, "--lr", given.lr,
+          "--batching.seconds", given.seconds, *more, "--quiet")  # fmt: skip
 
 
 def done(out: Path, name: str) -> Path:
@@ -268,11 +274,13 @@ def draw(png: Path, rows: Sequence[dict[str, Any]]) -> None:
         look = {"color": colours[row["arch"]], "linestyle": "-" if row["name"] == row["arch"] else "--", "marker": "."}
         steps = [point["step"] for point in row["curve"]]
         for axis, key in zip(axes, ("loss", "level_0", "nar"), strict=False):
-            axis.plot(steps, [point[key] for point in row["curve"]], label=row["name"], **look)
-        axes[3].plot(range(len(row["accuracies"])), row["accuracies"], label=row["name"], **look)
+            values = [float("nan") if point[key] is None else point[key] for point in row["curve"]]
+            axis.plot(steps, values, label=row["name"], **look)
+        first = int(row["level_0"] is None)
+        axes[3].plot(range(first, first + len(row["accuracies"])), row["accuracies"], label=row["name"], **look)
     names = [row["name"] for row in rows]
     for axis, key in ((axes[4], "training_tokens_per_s"), (axes[5], "decoding_tokens_per_s")):
-        axis.bar(names, [row[key] for row in rows], color=[colours[row["arch"]] for row in rows])
+        axis.bar(names, [row[key] or 0 for row in rows], color=[colours[row["arch"]] for row in rows])
         axis.tick_params(axis="x", labelrotation=45)
     titles = ("held-out loss, mean of levels", "accuracy at level 0", "accuracy at levels ≥ 1", "accuracy by level, at "
               "the end", "training, tokens/s", "decoding, tokens/s")  # fmt: skip

@@ -40,12 +40,14 @@ SPEAK_SECONDS, CALLS = 4.0, 3
 def score(checkpoint: Path, dataset: Dataset, registry: Registry) -> dict[str, Any]:
     """Cross-entropy (nats) and accuracy by level, their mean over levels, and the mean accuracy of levels ≥ 1.
 
+    A model of the NAR half has no level 0; its accuracy is None then.
+
     Every held-out utterance is asked for every level, as `--task tts` would: another utterance of the speaker prompts.
     """
     model = load_model(checkpoint, registry, device=torch.device("cpu")).model
-    levels = model.vocabulary.num_levels
+    asked = range(1 if model.parts == "nar" else 0, model.vocabulary.num_levels)
     losses, accuracies = [], []
-    for level in range(levels):
+    for level in asked:
         loss = correct = count = 0.0
         for rows in _batches(dataset, level, registry):
             batch = pack(rows, model.rules)
@@ -57,8 +59,8 @@ def score(checkpoint: Path, dataset: Dataset, registry: Registry) -> dict[str, A
         "loss": statistics.fmean(losses),
         "losses": losses,
         "accuracies": accuracies,
-        "level_0": accuracies[0],
-        "nar": statistics.fmean(accuracies[1:]) if levels > 1 else None,
+        "level_0": accuracies[0] if asked.start == 0 else None,
+        "nar": statistics.fmean(accuracies[1 - asked.start :]) if asked.stop > 1 else None,
     }
 
 
