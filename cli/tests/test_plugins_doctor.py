@@ -72,7 +72,7 @@ def test_hooks_their_order_typos_and_checks_are_told(examine, install):
     code, lines = examine()
     assert code == 1
     assert severity(lines, "audio: passes the hooks second → first before it leaves") == "note"
-    assert severity(lines, "unknown hook 'after_aduio'") == "problem"
+    assert severity(lines, "there is no hook 'after_aduio'") == "problem"
     assert severity(lines, "check 'disk': the disk is full; make room") == "problem"
     assert severity(lines, "check 'bad': failed: ZeroDivisionError") == "problem"
     assert severity(lines, "check 'number': gave a int") == "problem"

@@ -121,7 +121,7 @@ def test_the_doctor_names_every_one_that_is_broken(real_valle):
         if one.status not in ("ok", "conflict"):
             assert f"'{one.name}' (acme-{one.name} 1.0): {one.status}: " in done.stdout
     assert "acme_idle (acme-idle 1.0): its import takes" in done.stdout
-    assert "unknown hook 'train_stpe_end'" in done.stdout
+    assert "there is no hook 'train_stpe_end'" in done.stdout
     assert "acme-left-behind 1.0: none of its modules is there" in done.stdout
 
 

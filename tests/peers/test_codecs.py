@@ -28,7 +28,7 @@ def fill(model: nn.Module) -> None:
             module.weight_g.data.uniform_(0.5, 1.5)
             module.weight_g.data *= math.sqrt(module.weight_v.shape[0] / size if size < 8 else 1.0)
             module.bias.data.normal_(std=0.02)
-        elif hasattr(module, "alpha"):
+        elif isinstance(getattr(module, "alpha", None), nn.Parameter):  # Snake, not ELU
             module.alpha.data.uniform_(0.5, 1.5)
 
 
