@@ -90,3 +90,4 @@ def test_differences_are_relative_to_large_values_and_nan_is_one():
     assert difference([torch.tensor([0.0])], [torch.tensor([0.1])]) == pytest.approx(0.1)
     assert difference([torch.tensor([float("nan")])], [torch.tensor([1.0])]) == float("inf")
     assert difference([torch.zeros(2)], [torch.zeros(3)]) == float("inf")
+    assert difference([torch.tensor([0.0, 0.0, 9.0])], [torch.zeros(3)], of=torch.Tensor.median) == 0

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from valle_core.bench.arch.plot import draw
-from valle_core.bench.arch.run import _rows
+from valle_core.bench.arch.run import _rows, matches
 from valle_core.bench.arch.settings import OWN, Cell, Figure, Settings, Subject
 from valle_core.bench.arch.tables import ArchReport
 
@@ -69,3 +69,17 @@ def test_json_is_strict_and_the_picture_is_drawn(report, tmp_path):
     assert {row["side"] for row in told["rows"]} == {OWN, "same", "other", "absent"}
     draw(tmp_path / "arch.png", "t", report.rows)
     assert (tmp_path / "arch.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("difference", "typical", "rounds", "match"),
+    [
+        (2e-2, 1e-6, True, True),
+        (2e-2, 1e-6, False, False),
+        (2e-2, 2e-3, True, False),
+        (2e-1, 1e-6, True, False),
+        (None, None, True, None),
+    ],
+)
+def test_a_rounding_that_went_the_other_way_is_no_mismatch(difference, typical, rounds, match):
+    assert matches(Figure(difference=difference, typical=typical), rounds=rounds) is match

@@ -125,17 +125,20 @@ def _compared(figures: dict[str, Figure], said: Mapping[str, list[Tensor]]) -> d
     ours = said.get(OWN)
     for side, theirs in said.items():
         if side != OWN and ours is not None:
-            figures[side] = replace(figures[side], difference=difference(ours, theirs))
+            figures[side] = replace(
+                figures[side], difference=difference(ours, theirs), typical=difference(ours, theirs, of=Tensor.median)
+            )
     return figures
 
 
-def difference(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """Largest absolute difference over the larger of 1 and the largest value; infinite where shapes differ or NaN."""
+def difference(ours: list[Tensor], theirs: list[Tensor], *, of: Callable[[Tensor], Tensor] = Tensor.max) -> float:
+    """Largest (or median, …) absolute difference over the larger of 1 and the largest value; infinite where shapes
+    differ or NaN."""
     worst = 0.0
     for own, other in zip(ours, theirs, strict=True):
         if own.shape != other.shape:
             return float("inf")
-        apart = float((own - other).abs().max() / other.abs().max().clamp(min=1.0))
+        apart = float(of((own - other).abs()) / other.abs().max().clamp(min=1.0))
         worst = max(worst, float("inf") if math.isnan(apart) else apart)
     return worst
 
@@ -181,15 +184,18 @@ def _decode(bench: Bench, position: int) -> dict[str, Figure]:
         figures[side] = Figure(note=note)
         if decoder is not None and not note:
             decoders[side] = decoder
-    times, apart = _steps(bench, decoders)
+    times, said = _steps(bench, decoders)
+    others = [side for side in said if side != OWN and OWN in said]
+    apart = {side: difference(said[OWN], said[side]) for side in others}
+    typical = {side: difference(said[OWN], said[side], of=Tensor.median) for side in others}
     for side, decoder in decoders.items():
         figures[side] = Figure(seconds=statistics.median(times[side]), runs=len(times[side]), nbytes=decoder.nbytes,
-                               difference=apart.get(side))  # fmt: skip
+                               difference=apart.get(side), typical=typical.get(side))  # fmt: skip
     return figures
 
 
-def _steps(bench: Bench, decoders: Mapping[str, PeerDecoder]) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of each timed step of each side, and how far the others' states were from ours.
+def _steps(bench: Bench, decoders: Mapping[str, PeerDecoder]) -> tuple[dict[str, list[float]], dict[str, list[Tensor]]]:
+    """Seconds of each timed step of each side, and what each said at every step.
 
     The sides take turns after a few steps each, not after every one: caches of the processor stay with who computes.
     """
@@ -203,8 +209,7 @@ def _steps(bench: Bench, decoders: Mapping[str, PeerDecoder]) -> tuple[dict[str,
                 seconds, h = _timed(lambda decoder=decoder, x=x: decoder.feed(x), bench.device)
                 said[side].append(h.clone())
                 times[side].append(seconds)
-    apart = {side: difference(said[OWN], h) for side, h in said.items() if side != OWN and OWN in said}
-    return {side: seconds[WARM_STEPS:] for side, seconds in times.items()}, apart
+    return {side: seconds[WARM_STEPS:] for side, seconds in times.items()}, said
 
 
 def _read(bench: Bench, decoder: PeerDecoder, position: int) -> str:

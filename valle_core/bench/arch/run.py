@@ -24,6 +24,10 @@ REFERENCE = "llama"
 TOLERANCE = 1e-3
 """Largest difference (relative to the larger of 1 and the largest value) that is called a match, in float32."""
 
+STEP = 5e-2
+"""The same where states are rounded inside: the median must be within `TOLERANCE`, and no value further off than what
+a rounding that went the other way explains."""
+
 SILENCE = 20.0
 """A worker that says nothing for this many times `cell_seconds` (and a minute) is stopped."""
 
@@ -40,9 +44,9 @@ class Row:
         side: "valle", or the peer's name.
         parameters, options: of the backbone.
         what, length: the cell.
-        seconds, nbytes, difference, note: as in `Figure`.
+        seconds, nbytes, difference, typical, note: as in `Figure`.
         tokens_per_s: positions per second; None for memory.
-        match: whether the peer's result is ours within `TOLERANCE`; None for our side and where nothing was compared.
+        match: whether the peer's result is ours (`matches`); None for our side and where nothing was compared.
         ratio: the peer's seconds over ours: how many times faster ours is; None unless `match`.
     """
 
@@ -58,6 +62,7 @@ class Row:
     tokens_per_s: float | None
     nbytes: int | None
     difference: float | None
+    typical: float | None
     match: bool | None
     ratio: float | None
     note: str
@@ -245,8 +250,17 @@ def _rows(
     return rows
 
 
+def matches(figure: Figure, *, rounds: bool) -> bool | None:
+    """Whether a peer's result is ours; None where nothing was compared."""
+    if figure.difference is None:
+        return None
+    if not rounds or figure.typical is None:
+        return figure.difference <= TOLERANCE
+    return figure.typical <= TOLERANCE and figure.difference <= STEP
+
+
 def _row(size: Size, subject: Subject, side: str, cell: Cell, figure: Figure, own: Figure) -> Row:
-    match = None if figure.difference is None else figure.difference <= TOLERANCE
+    match = matches(figure, rounds=subject.rounds)
     positions = 1 if cell.what == "decode" else cell.length
     return Row(
         size=size,
@@ -261,6 +275,7 @@ def _row(size: Size, subject: Subject, side: str, cell: Cell, figure: Figure, ow
         tokens_per_s=positions / figure.seconds if figure.seconds else None,
         nbytes=figure.nbytes,
         difference=figure.difference,
+        typical=figure.typical,
         match=match,
         ratio=figure.seconds / own.seconds if match and figure.seconds and own.seconds else None,
         note=figure.note,

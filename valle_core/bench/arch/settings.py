@@ -58,11 +58,13 @@ class Subject:
         arch: its name.
         options: those that are set, by field.
         parameters: their number.
+        rounds: it rounds states inside (capability `rounds`), so that a last place may become a whole step.
     """
 
     arch: str
     options: dict[str, Any]
     parameters: int = 0
+    rounds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +85,7 @@ class Figure:
         nbytes: state held ("decode"), weights ("weights memory") or peak memory above what the loaded model takes
             (the other "… memory").
         difference: largest difference to our side, over the larger of 1 and the largest value; None for our side.
+        typical: the median difference, over the same.
         note: why something is missing, or what is special.
     """
 
@@ -90,6 +93,7 @@ class Figure:
     runs: int = 0
     nbytes: int | None = None
     difference: float | None = None
+    typical: float | None = None
     note: str = ""
 
 

@@ -51,7 +51,8 @@ def given_size(registry: Registry, arch: str, settings: Settings, extra: Mapping
     Dropout is off, and a bound on the length is raised to what is measured. `extra` options count above all.
     """
     options = _sized(_defaults(registry, arch), settings.d_model, settings.n_layers, settings.longest) | dict(extra)
-    subject = Subject(arch=arch, options=options)
+    rounds = "rounds" in registry.select("arch", arch).spec.capabilities
+    subject = Subject(arch=arch, options=options, rounds=rounds)
     return dataclasses.replace(subject, parameters=count(build_subject(registry, subject, settings)))
 
 
@@ -66,7 +67,7 @@ def equal_size(
         return given
 
     def counted(options: dict[str, Any]) -> Subject | None:
-        subject = Subject(arch=given.arch, options={**options, **extra})
+        subject = dataclasses.replace(given, options={**options, **extra})
         try:
             return dataclasses.replace(subject, parameters=count(build_subject(registry, subject, settings)))
         except UserError:
