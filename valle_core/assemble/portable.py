@@ -13,7 +13,7 @@ from valle_core.config.schema import Part, Resolved
 
 @runtime_checkable
 class Portable(Protocol):
-    """A frontend, backbone or recognizer whose options name a file: it says them again with what the file told it instead."""
+    """A part whose options name a file: it says them again with what the file told it instead."""
 
     def portable_options(self) -> Mapping[str, Any]:
         """Options (JSON values) that build an equal one where the file is missing; weights are stored apart."""

@@ -24,7 +24,7 @@ _NEW_SEGMENT = 0.5
 
 
 def sing(text: str, language: str = "xx") -> Float[np.ndarray, "N"]:
-    """`text` as the fake recognizer hears it: one tone of `LETTER` seconds per letter, at 16 kHz; a space is silence."""
+    """`text` as the fake recognizer hears it: a tone of `LETTER` seconds per letter, at 16 kHz; a space is silence."""
     samples = round(LETTER * RATE)
     time = np.arange(samples) / RATE
     fade = np.minimum(1.0, np.minimum(time, time[::-1]) / 0.005)

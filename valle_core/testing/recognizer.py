@@ -183,7 +183,7 @@ def writes_nothing(build: Build, *, device: str = "cpu", clips: Sequence[Clip] |
 
 @contract("Recognizer", "The inputs are never written, no random number is drawn and no gradient kept.")
 def leaves_no_trace(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
-    """With a waveform that wants a gradient: states of random numbers, settings of torch and gradients are as before."""
+    """With a waveform that wants a gradient: random states, settings of torch and gradients are as before."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)[:1]
     wav, lengths = batch([clip.wav for clip in fitted], device=device)

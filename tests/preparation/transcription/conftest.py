@@ -33,11 +33,11 @@ def record(tmp_path):
 def run(tmp_path):
     """Transcribes what was recorded; gives the report, and how many rows were heard."""
 
-    def go(*, capabilities=ALL, max_seconds=None, **options):
+    def go(*, capabilities=ALL, longest=None, **options):
         if not options.get("beside") and "cut" not in options:
             options.setdefault("out", tmp_path / "table.jsonl")
         options = {"min_seconds": 0.1, "pad": 0.1, **options}
-        fake = FakeRecognizer(max_seconds=max_seconds)
+        fake = FakeRecognizer(max_seconds=longest)
         report = transcribe(
             TranscribeOptions(source=tmp_path / "recordings", **options), Ear(fake, capabilities), name="fake"
         )

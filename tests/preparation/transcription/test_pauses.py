@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def test_without_pauses_windows_overlap_and_each_sample_counts_once(seconds, lon
     assert edges[0][0] == 0
     assert edges[-1][1] == len(wav)
     assert [end for _, end in edges[:-1]] == [start for start, _ in edges[1:]]
-    for left, right in zip(found[:-1], found[1:], strict=True):
+    for left, right in pairwise(found):
         assert left.end - left.keep_end >= 0.25 * RATE
         assert right.keep_start - right.start >= 0.25 * RATE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -84,7 +85,7 @@ def test_slices_keep_the_bounds_stay_apart_and_lose_no_word(seed):
         assert 0 <= one.start <= one.words[0].start + 0.001
         assert one.words[-1].end - 0.001 <= one.end <= seconds
         assert one.text.split() == [word.text for word in one.words]
-    for left, right in zip(found.slices[:-1], found.slices[1:], strict=True):
+    for left, right in pairwise(found.slices):
         assert left.end <= right.start
     heard = [word for one in segments for word in one.words]
     kept = [word for one in found.slices for word in one.words]

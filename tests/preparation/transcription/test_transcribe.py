@@ -59,9 +59,9 @@ def test_a_second_run_hears_nothing_and_only_what_changed_is_heard_again(record,
 
 
 def test_other_bounds_are_cut_without_hearing_again(record, run, tmp_path):
-    record("a/1", 0.2, "abba", 0.7, "dace fed", 0.2)
+    record("a/1", 0.2, "abba", 1.2, "dace fed", 0.2)
     run()
-    report, heard = run(min_seconds=0.5, pad=0.0)
+    report, heard = run(min_seconds=0.4, pad=0.0)
     assert (heard, report.too_short) == (0, 1)
     assert [row["text"] for row in rows(tmp_path / "table.jsonl")] == ["dace fed"]
 
@@ -146,7 +146,7 @@ def test_known_texts_get_the_times_of_their_words_and_failures_are_counted(recor
     record("a/1", 0.5, "abba dace").with_suffix(".txt").write_text("Abba dace")
     record("a/2", 0.5, "abba").with_suffix(".txt").write_text("cab")
     record("a/3", 0.5, "fed")
-    report, heard = run(align=True, language="xx")
+    report, _ = run(align=True, language="xx")
     assert (report.aligned, report.reasons, report.utterances) == (1, {"not-aligned": 1}, 3)
     first, second, third = rows(tmp_path / "table.jsonl")
     assert first["words"] == [["Abba", 0.5, 0.74], ["dace", 0.8, 1.04]]
@@ -196,13 +196,11 @@ def test_utterances_may_be_cut_into_files_of_their_own(record, run, tmp_path):
 def test_long_recordings_are_cut_to_what_the_recognizer_takes_and_to_the_longest_utterance(record, run, tmp_path):
     words = ["abba", "dace", "fed", "bag", "cab", "decade"] * 6
     record("a/1", 0.2, " ".join(words), 0.2)
-    run(max_seconds=3.0)
-    report, _ = run(max_seconds=3.0, out=tmp_path / "short.jsonl")
-    table = rows(tmp_path / "short.jsonl")
+    _, heard = run(longest=3.0, max_seconds=2.0)
+    table = rows(tmp_path / "table.jsonl")
+    assert heard > 3
     assert " ".join(row["text"] for row in table).split() == words
-    run(max_seconds=3.0, out=tmp_path / "shorter.jsonl", min_seconds=0.2)
-    options = {"out": tmp_path / "shorter.jsonl", "min_seconds": 0.2}
-    assert TranscribeOptions(**options).max_seconds == 20.0
+    assert all(row["end"] - row["start"] <= 2 for row in table)
 
 
 def test_what_was_heard_by_another_recognizer_is_not_gone_on_with(record, run, tmp_path):
@@ -210,7 +208,7 @@ def test_what_was_heard_by_another_recognizer_is_not_gone_on_with(record, run, t
     run()
     path = tmp_path / "table.heard.jsonl"
     path.write_text(path.read_text().replace('"fake"', '"other"'))
-    with pytest.raises(UserError, match="was made with recognizer 'other', asked for 'fake'. Use the same, choose"):
+    with pytest.raises(UserError, match=r"was made with recognizer 'other', asked for 'fake'. Use the same, choose"):
         run()
 
 
@@ -234,5 +232,5 @@ def test_options_that_cannot_be_are_refused(options, said, tmp_path):
 
 def test_nowhere_to_write_is_refused(record, run):
     record("a/1", 0.2, "abba")
-    with pytest.raises(UserError, match="nothing to write to. Name a table"):
+    with pytest.raises(UserError, match=r"nothing to write to. Name a table"):
         run(cut=None)

@@ -1,4 +1,4 @@
-"""What has been heard so far, one line of JSON per recording, so that a killed run goes on and a finished one does nothing."""
+"""What has been heard so far, a line per recording, so that a killed run goes on and a finished one does nothing."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def slice_up(segments: Sequence[HeardSegment], seconds: float, *, least: float, 
 
 
 def _cut(segment: HeardSegment, most: float) -> list[HeardSegment]:
-    """Itself, or its words in parts that fit, cut at the longest pause; of equal pauses at the one nearest the middle."""
+    """Itself, or its words in parts that fit, cut at the longest pause; of equal ones at that nearest the middle."""
     if segment.end - segment.start <= most or len(segment.words) < 2:
         return [segment]
     words = segment.words

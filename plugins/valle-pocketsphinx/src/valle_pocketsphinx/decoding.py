@@ -15,21 +15,38 @@ from valle_core.types import TimedWord
 
 _FRAMES = 100  # per second
 _SCALE = 1024.0  # pocketsphinx keeps acoustic log-likelihoods divided by 2¹⁰
+_WIDE = 1e-120
 _FILLER = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+|\(NULL\)")
 _ALTERNATIVE = re.compile(r"\(\d+\)$")
 
 
-def decoder(*, dictation: bool = False, bestpath: bool = True) -> Any:
+def decoder(*, dictation: bool = False) -> Any:
     """With the general language model for dictation, else with none; nothing of an earlier sound is in it."""
-    models = Path(pocketsphinx.get_model_path("en-us"))
+    return _decoder(**({"lm": str(_models() / "en-us.lm.bin")} if dictation else {"lm": None}))
+
+
+def aligner(text: str) -> Any:
+    """For one known text, whose words may be said in any way: beams so wide that hardly a path is given up.
+
+    With the usual ones (1e-48) the end of 3 of 47 synthetic utterances was not reached.
+    """
+    engine = _decoder(lm=None, bestpath=False, beam=_WIDE, pbeam=_WIDE, wbeam=_WIDE)
+    engine.set_align_text(text)
+    return engine
+
+
+def _models() -> Path:
+    return Path(pocketsphinx.get_model_path("en-us"))
+
+
+def _decoder(**changes: Any) -> Any:
     return pocketsphinx.Decoder(
-        hmm=str(models / "en-us"),
-        dict=str(models / "cmudict-en-us.dict"),
-        lm=str(models / "en-us.lm.bin") if dictation else None,
+        hmm=str(_models() / "en-us"),
+        dict=str(_models() / "cmudict-en-us.dict"),
         samprate=16_000,
         cmn="batch",  # "live" would carry a mean from one sound to the next
-        bestpath=bestpath,
         loglevel="FATAL",
+        **changes,
     )
 
 

@@ -96,8 +96,7 @@ class PocketSphinx:
         pcm = samples(levelled(sound))
         found: list[TimedWord] = []
         if len(pcm) >= RATE // 5:
-            engine = decoding.decoder(bestpath=False)
-            engine.set_align_text(" ".join(wanted))
+            engine = decoding.aligner(" ".join(wanted))
             decoding.run(engine, pcm)
             found = decoding.words(engine, start=0.0, end=len(sound) / RATE)
         if [word.text for word in found] != wanted:

@@ -17,6 +17,8 @@ _SILENT = 1e-3
 """Loudest sample of a sound that is not listened to: −60 dB of full scale."""
 _DITHER = 1e-3
 """Of full scale. Digital silence has no log energy, which cost synthetic voices up to 40 % of their words."""
+_FAINT = 0.02
+"""Loudest sample of a levelled stretch that is no speech: the detector takes the first frames of silence for some."""
 _AROUND = 0.15
 """Seconds before and after speech that are heard too."""
 _SHORTEST = 0.09
@@ -57,5 +59,5 @@ def stretches(wav: Float[np.ndarray, "N"], pause: float) -> list[tuple[int, int]
     return [
         (max(start * size - around, 0), min(end * size + around, len(wav)))
         for start, end in runs
-        if (end - start) * size >= _SHORTEST * RATE
+        if (end - start) * size >= _SHORTEST * RATE and np.abs(wav[start * size : end * size]).max() > _FAINT
     ]
