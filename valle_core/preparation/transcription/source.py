@@ -63,6 +63,6 @@ def audio_stamp(recording: Recording) -> str:
     return f"{state.st_size}:{state.st_mtime_ns}"
 
 
-def begins_at(recording: Recording) -> float:
-    """Second of the file at which the recording begins; 0 where it is all of it."""
-    return 0.0
+def span_of(recording: Recording) -> tuple[float | None, float | None]:
+    """Seconds of the file from which to which the recording goes; None where it begins or ends with the file."""
+    return None, None

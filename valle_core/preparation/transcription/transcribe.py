@@ -17,7 +17,7 @@ from valle_core.preparation.transcription.languages import Languages, of_speaker
 from valle_core.preparation.transcription.options import TranscribeOptions
 from valle_core.preparation.transcription.report import TranscribeReport
 from valle_core.preparation.transcription.slicing import slice_up
-from valle_core.preparation.transcription.source import audio_stamp, find_all, text_of
+from valle_core.preparation.transcription.source import audio_stamp, find_all, span_of, text_of
 from valle_core.preparation.transcription.work import Job, Progress, work
 from valle_core.preparation.transcription.writing import Line, cut_out, write_beside, write_table
 
@@ -51,7 +51,7 @@ def transcribe(
     languages = Languages(ear, options.language)
     settings = {"recognizer": name, "options": dict(recognizer_options or {})}
     heard_path, report_path = _places(options)
-    plan = _plan(found, languages, align=options.align)
+    plan = _plan(found, languages, align=options.align, beside=options.beside)
     journal = Journal(heard_path, settings)
     todo = [job for job in plan.jobs if not _is_done(journal.entries.get(job.recording.id), job)]
     total = len(plan.jobs)
@@ -128,10 +128,15 @@ class Plan:
     rejected: list[Rejection] = field(default_factory=list)
 
 
-def _plan(found: Sequence[Recording], languages: Languages, *, align: bool) -> Plan:
+def _plan(found: Sequence[Recording], languages: Languages, *, align: bool, beside: bool) -> Plan:
     plan = Plan()
     for recording in found:
         text, tag = text_of(recording), languages.of(recording)
+        if beside and span_of(recording) != (None, None):
+            detail = (
+                f"'{recording.id}' is a part of '{recording.audio}', beside which its text has no place. Give --out"
+            )
+            text = Rejection(id=recording.id, reason="part-of-a-file", detail=detail)
         if isinstance(text, Rejection):
             plan.rejected.append(text)
             continue

@@ -16,7 +16,7 @@ from valle_core.audio.wav import write
 from valle_core.files import write_text
 from valle_core.preparation.recordings import Recording
 from valle_core.preparation.transcription.pieces import word_to_list
-from valle_core.preparation.transcription.source import begins_at, own_sound_of
+from valle_core.preparation.transcription.source import own_sound_of, span_of
 from valle_core.types import TimedWord
 
 
@@ -66,9 +66,10 @@ class Line:
         }
         if self.language:
             row["language"] = self.language
+        start, end = span_of(self.recording)
         if self.start is not None and self.end is not None:
-            first = begins_at(self.recording)
-            row |= {"start": round(first + self.start, 3), "end": round(first + self.end, 3)}
+            start, end = (start or 0.0) + self.start, (start or 0.0) + self.end
+        row |= {name: round(time, 3) for name, time in (("start", start), ("end", end)) if time is not None}
         return row | ({"words": self.timed()} if self.words else {})
 
     def facts(self) -> dict[str, Any]:
