@@ -92,8 +92,8 @@ def write(block: Block, folder: Path) -> None:
     target.write_text(block.text, encoding="utf-8")
 
 
-def execute(where: str, language: str, script: str, folder: Path, *arguments: str) -> None:
-    """Run a script in the folder; what lies in `folder/site` is installed for it."""
+def execute(where: str, language: str, script: str, folder: Path, *arguments: str, timeout: float = 300) -> str:
+    """Run a script in the folder; what lies in `folder/site` is installed for it. What it printed."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "site"),
@@ -106,10 +106,11 @@ def execute(where: str, language: str, script: str, folder: Path, *arguments: st
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
     said = f"{script}\n{found.stdout[-2000:]}\n{found.stderr[-3000:]}"
     assert found.returncode == 0, f"{where} failed with {found.returncode}:\n{said}"
+    return found.stdout
 
 
 def run(page: str, folder: Path, *, slow: bool) -> list[str]:
@@ -162,6 +163,19 @@ def test_a_page_that_stands_alone_works_as_written(page, folder):
 @pytest.mark.parametrize("page", [page for page in ALONE if any(block.slow for block in blocks(page))])
 def test_all_of_a_page_that_stands_alone_works_as_written(page, folder):
     run(page, folder, slow=True)
+
+
+@pytest.mark.slow
+def test_the_guide_at_full_length_leads_to_speech_that_is_understood(folder):
+    printed = ""
+    for block in blocks("guide.md"):
+        if block.file:
+            write(block, folder)
+        elif block.language in PROGRAMS:
+            printed = execute(block.where, block.language, block.text, folder, timeout=3600)
+    understood = re.fullmatch(r"(\d+) of 24 understood\n", printed)
+    assert understood, printed
+    assert int(understood[1]) >= 18, printed
 
 
 CHECK = """
