@@ -154,8 +154,8 @@ def test_a_damaged_entry_is_made_anew(mixer, tmp_path, damage):
 
 def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path):
     identity = LinearCodec.identity
-    cache = MixCache(tmp_path, 60_000, identity)
-    codes = [torch.full((100, 8), n) for n in range(200)]
+    cache = MixCache(tmp_path, 30_000, identity)
+    codes = [torch.full((100, 8), n) for n in range(90)]
     import os
 
     for n, one in enumerate(codes):
@@ -164,10 +164,10 @@ def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path
         if path.exists():
             os.utime(path, (n, n))
     sizes = [path.stat().st_size for path in tmp_path.rglob("*.safetensors")]
-    assert 0.5 * 60_000 < sum(sizes) <= 60_000 * (1 + 1 / 16) + sizes[0]
-    fresh = MixCache(tmp_path, 60_000, identity)
+    assert 0.5 * 30_000 < sum(sizes) <= 30_000 * (1 + 1 / 16) + sizes[0]
+    fresh = MixCache(tmp_path, 30_000, identity)
     assert fresh.get(f"{0:032x}") is None
-    assert fresh.get(f"{199:032x}") is not None
+    assert fresh.get(f"{89:032x}") is not None
 
 
 def test_a_folder_that_cannot_be_written_ends_the_keeping_not_the_mixing(mixer, tmp_path, caplog):

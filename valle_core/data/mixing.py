@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from valle_core.audio.levels import mix_waves
 from valle_core.codes.checks import check_codes
@@ -20,6 +21,8 @@ from valle_core.types import CodecIdentity
 
 Pair = tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]
 """a, b and decibels, as `Pool.mix` takes them."""
+
+_TOGETHER = 16  # rows the codec gets at once
 
 
 class Mixer:
@@ -73,9 +76,7 @@ class Mixer:
             mixed = [
                 mix_waves(wavs[2 * at], wavs[2 * at + 1], db, codec.sample_rate) for at, (_, _, db) in enumerate(pairs)
             ]
-            wav, lengths = _padded(mixed)
-            codes, frames = codec.encode(wav, lengths)
-        return [row[: int(count)].cpu().long() for row, count in zip(codes, frames, strict=True)]
+            return _encode(codec, mixed)
 
 
 @contextmanager
@@ -89,18 +90,35 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _decode(codec: Codec, rows: Sequence[Int[Tensor, "f Q"]]) -> list[Tensor]:
-    frames = torch.tensor([len(row) for row in rows])
-    codes = torch.zeros(len(rows), int(frames.max()), rows[0].shape[1], dtype=torch.long)
-    for at, row in enumerate(rows):
-        codes[at, : len(row)] = row
-    wav, lengths = codec.decode(codes, frames)
-    return [one[: int(length)].cpu() for one, length in zip(wav, lengths, strict=True)]
+def _decode(codec: Codec, rows: Sequence[Int[Tensor, "f Q"]]) -> list[Float[Tensor, "n"]]:
+    """The sound of each row."""
+    wavs: list[Tensor] = [torch.empty(0)] * len(rows)
+    for group in _alike([len(row) for row in rows]):
+        codes = pad_sequence([rows[at].long() for at in group], batch_first=True)
+        found, lengths = codec.decode(codes, torch.tensor([len(rows[at]) for at in group]))
+        for at, wav, length in zip(group, found, lengths.tolist(), strict=True):
+            wavs[at] = wav[:length].cpu()
+    return wavs
 
 
-def _padded(wavs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    lengths = torch.tensor([len(wav) for wav in wavs])
-    batch = torch.zeros(len(wavs), int(lengths.max()))
-    for at, wav in enumerate(wavs):
-        batch[at, : len(wav)] = wav
-    return batch, lengths
+def _encode(codec: Codec, wavs: Sequence[Float[Tensor, "n"]]) -> list[Int[Tensor, "f Q"]]:
+    """The codes of each sound."""
+    rows: list[Tensor] = [torch.empty(0)] * len(wavs)
+    for group in _alike([len(wav) for wav in wavs]):
+        batch = pad_sequence([wavs[at] for at in group], batch_first=True)
+        found, frames = codec.encode(batch, torch.tensor([len(wavs[at]) for at in group]))
+        for at, codes, count in zip(group, found, frames.tolist(), strict=True):
+            rows[at] = codes[:count].cpu().long()
+    return rows
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places in rising length, in groups of at most 16 whose longest is at most a fifth longer than the shortest."""
+    group: list[int] = []
+    for at in sorted(range(len(lengths)), key=lambda at: (lengths[at], at)):
+        if group and (len(group) == _TOGETHER or lengths[at] > 1.2 * lengths[group[0]]):
+            yield group
+            group = []
+        group.append(at)
+    if group:
+        yield group

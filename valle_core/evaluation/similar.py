@@ -29,7 +29,8 @@ class SimilarReport:
         utterances: that have neighbours.
         alone: that have none (a speaker's only utterance).
         neighbours: K.
-        similar: mean cosine of an utterance and its neighbours.
+        nearest: mean cosine of an utterance and its first neighbour.
+        similar: mean cosine of an utterance and all of its neighbours.
         random: mean cosine of two utterances of one speaker (or of anybody, `across`).
     """
 
@@ -38,21 +39,24 @@ class SimilarReport:
     utterances: int
     alone: int
     neighbours: int
+    nearest: float
     similar: float
     random: float
 
     def to_json(self) -> dict[str, Any]:
         """For scripts; a mean of nothing is null."""
-        means = {name: None if math.isnan(value := getattr(self, name)) else value for name in ("similar", "random")}
+        means = {
+            name: None if math.isnan(value := getattr(self, name)) else value
+            for name in ("nearest", "similar", "random")
+        }
         return {**asdict(self), "path": str(self.path), **means}
 
     def summary(self) -> str:
         """One line for a person."""
         alone = f", {self.alone} without any" if self.alone else ""
-        return (
-            f"{self.path}: up to {self.neighbours} neighbours of {self.utterances} utterances{alone}; "
-            f"mean cosine {self.similar:.3f}, of random pairs {self.random:.3f}"
-        )
+        found = f"up to {self.neighbours} neighbours of {self.utterances} utterances{alone}"
+        means = f"{self.nearest:.3f} (nearest), {self.similar:.3f} (all), {self.random:.3f} (random pairs)"
+        return f"{self.path}: {found}; mean cosine {means}"
 
 
 def make_similar(
@@ -88,6 +92,7 @@ def make_similar(
         utterances=len(dataset) - alone,
         alone=alone,
         neighbours=neighbours,
+        nearest=float(np.nanmean(cosines[:, 0])) if alone < len(dataset) else float("nan"),
         similar=float(np.nanmean(cosines)) if alone < len(dataset) else float("nan"),
         random=mean_cosine(vectors, groups),
     )
