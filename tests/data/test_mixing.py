@@ -92,6 +92,7 @@ def test_many_at_once_equal_each_alone_and_equal_ones_are_made_once(mixer):
     found = together.mix_all([*pairs, pairs[0]])
     assert codec.encoded == 4
     assert torch.equal(found[0], found[4])
+    assert found[0].data_ptr() != found[4].data_ptr()
     for pair, codes in zip(pairs, found, strict=False):
         assert torch.equal(mixer(f"alone {pair[2]}")[0].mix(*pair), codes)
 
