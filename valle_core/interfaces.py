@@ -19,6 +19,7 @@ from valle_core.types import (
     CodecIdentity,
     PackedMask,
     Phonemes,
+    Pool,
     SequenceMask,
     TaskInputs,
     TaskSequence,
@@ -50,9 +51,7 @@ class Cache(Protocol):
 
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
         """Forget positions at and past `lengths` (≤ the present ones). Raises `UserError` if it cannot.
-
-        The caches of a backbone that declares "rewind" can.
-        """
+        The caches of a backbone that declares "rewind" can."""
         ...
 
 
@@ -288,18 +287,6 @@ class Chooser(Protocol):
 Sampler = Processor | Chooser
 """A frozen dataclass whose fields are its options, checked when it is made. Factory: `(options) → Sampler`, usually
 the class itself is the options class and the factory returns what it was given."""
-
-
-class Pool(Protocol):
-    """Where a task finds other audio while training."""
-
-    def other(self, speaker: str, exclude: str) -> Sequence[str]:
-        """Ids of the speaker's utterances except `exclude`, sorted."""
-        ...
-
-    def codes(self, id: str) -> Int[Tensor, "F Q"]:
-        """Codes of an utterance."""
-        ...
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""The data that passes between layers, and the legend of the letters used for shapes.
+"""The data that passes between layers, where tasks find more of it, and the legend of the letters used for shapes.
 
 B batch rows · T sequence positions · D model width · H query heads · Hk key/value heads · Dh head width ·
 F codec frames · Q codebook levels (level 0 is the first codebook) · V codes per level · N audio samples ·
@@ -7,9 +7,10 @@ S segments of a packed sequence · C condition width
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from random import Random
+from typing import Literal, Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -255,3 +256,53 @@ class TaskSequence:
     language: int = 0
     target: Int[Tensor, "F"] | None = None
     output: Literal["codes", "symbols", "length"] = "codes"
+
+
+class Pool(Protocol):
+    """Where a task finds other audio while training; all of it has the codes of one codec.
+
+    Codes are int64. What the run was not given (noise, an index of similar utterances) raises `UserError` with the
+    command that makes it. Equal questions get equal answers, in whichever process they are asked.
+    """
+
+    def speakers(self) -> Sequence[str]:
+        """Ids of all speakers, sorted."""
+        ...
+
+    def other(self, speaker: str, exclude: str) -> Sequence[str]:
+        """Ids of the speaker's utterances except `exclude`, sorted."""
+        ...
+
+    def similar(self, id: str, n: int, *, across: bool = False) -> Sequence[str]:
+        """Ids of the n ≥ 1 utterances most like this one, the most similar first; fewer where there are no more.
+
+        They are of its speaker, or with `across` of anybody; never itself, never held out.
+        """
+        ...
+
+    def codes(self, id: str) -> Int[Tensor, "F Q"]:
+        """Codes of an utterance."""
+        ...
+
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+        """`frames` ≥ 1 frames of noise: a random window of a recording, which is repeated where it is shorter.
+
+        Recordings (all, or those with this label) are drawn as often as they are long. `rng` alone decides.
+        """
+        ...
+
+    def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
+        """Codes of both sounding together, a as loud as it is (unless that clips) and `db` decibels above b.
+
+        a and b hold all levels and at least a frame. Both are decoded, b is repeated or cut to the length of a and
+        scaled, and the sum is encoded. The levels compared are root mean squares over the active samples of each:
+        those in a frame of 20 ms at most 40 dB below its loudest. A sum that would pass 0.99 is scaled down to it.
+        Silence has no level: a stays as it is, encoded again. What was mixed before may be kept.
+        """
+        ...
+
+    def mix_all(
+        self, pairs: Sequence[tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]]
+    ) -> Sequence[Int[Tensor, "F Q"]]:
+        """`mix` of each (a, b, db), with the codec called once for many."""
+        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ def _of_key(schema: Schema, key: str, item: Located) -> list[Setting]:
     if item.value is None:
         return []
     if not isinstance(item.value, dict):
+        if section.main and not isinstance(item.value, list):
+            return [Setting((key, section.main), item.plain(), item.origin)]
         raise UserError(f"{item.origin}: {key}: expected options below it, got {_short(item.plain())}")
     return [Setting((key, *_path(name)), value.plain(), value.origin) for name, value in item.value.items()]
 
@@ -119,6 +122,8 @@ def _checked(schema: Schema, setting: Setting) -> Setting:
     slot, section = schema.slot(setting.path[0]), schema.section(setting.path[0])
     if slot is None and section is None:
         raise unknown_key(schema, setting.path[0], setting.origin)
+    if section and section.main and len(setting.path) == 1:
+        return dataclasses.replace(setting, path=(*setting.path, section.main))
     wanted = (1,) if section and section.flat else (2,) if section else (1, 2)
     if len(setting.path) not in wanted:
         what = "has no options below it" if section and section.flat else "needs OPTION after a dot"

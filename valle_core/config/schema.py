@@ -36,12 +36,15 @@ class Section:
         options_type: frozen dataclass with defaults.
         flat: its options stand at the top level: `--steps`, `steps: 100`.
         help: title of its help panel.
+        main: option that the section's own key sets where it has a value instead of options: `--data X`, `data: X`
+            and `data: {path: X}` are one. "" for none.
     """
 
     name: str
     options_type: type
     flat: bool = False
     help: str = ""
+    main: str = ""
 
 
 @dataclass(frozen=True)

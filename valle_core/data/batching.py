@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from valle_core.data.batch_plan import PLANNER, Plan, deal, plan_epoch
+from valle_core.data.curriculum import allowed, described, refuse_start
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
 
@@ -36,13 +37,18 @@ class Batches:
     than `world` utterances may wait for another epoch where batches of one do not divide, see `left_over`).
 
     The state counts batches handed out. A loader that fetches ahead must store the state of the batch it trains
-    on, e.g. by counting steps: `load_state_dict({**state, "batch": steps})`.
+    on (`state_dict` right after each batch).
+
+    A curriculum shortens epochs while it lasts: each holds the utterances that are not too long yet, and ends after a
+    tenth of the curriculum at the latest, so that the longest utterance grows at least ten times. How far it has come
+    is counted in batches of earlier epochs and stored with the state.
 
     Attributes:
         epoch: counted from 0.
         batch: batches of this epoch handed out so far.
         left_out: utterances that no batch may hold, by reason.
         left_over: utterances of the present epoch that no rank reads.
+        waiting: utterances that the curriculum keeps out of the present epoch, too long yet or cut off at its end.
     """
 
     def __init__(self, dataset: Durations, options: BatchOptions, *, rank: int = 0, world: int = 1) -> None:
@@ -60,10 +66,12 @@ class Batches:
             )
         if len(self._kept) < world:
             raise UserError(f"{len(self._kept)} utterances cannot feed {world} processes. Use fewer processes")
+        refuse_start(self._seconds[self._kept], options, world)
         self.epoch = 0
         self.batch = 0
-        self.left_over = 0
-        self._planned: tuple[int, Plan] | None = None
+        self.left_over = self.waiting = 0
+        self._before = 0  # batches of earlier epochs
+        self._planned: tuple[tuple[int, int], Plan] | None = None
         self._identity = self._fingerprint()
 
     def report(self) -> str:
@@ -82,14 +90,14 @@ class Batches:
             self.batch += 1
             places: list[int] = self._kept[plan[(self.batch - 1) * self._world + self._rank]].tolist()
             yield tuple(self._ids[place] for place in places)
-        self.epoch += 1
-        self.batch = 0
+        self.start_epoch(self.epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain JSON; the same on every rank."""
         return {
             "epoch": self.epoch,
             "batch": self.batch,
+            "before": self._before,
             "world": self._world,
             "planner": PLANNER,
             "fingerprint": self._identity,
@@ -118,21 +126,24 @@ class Batches:
                 "or start a new epoch"
             )
         self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
+        self._before = int(state.get("before", 0))
         if not 0 <= self.batch <= len(self):
             raise UserError(f"batch {self.batch} lies outside the epoch's {len(self)}. Start a new epoch")
 
     def start_epoch(self, epoch: int) -> None:
-        """Go to the beginning of an epoch."""
+        """Go to the beginning of an epoch; a curriculum goes on from where it is."""
+        self._before += self.batch
         self.epoch, self.batch = epoch, 0
 
     def _plan(self) -> Plan:
         """Of the present epoch, dealt to the ranks; its utterances are places in `_kept`."""
-        if self._planned is None or self._planned[0] != self.epoch:
+        key = self.epoch, self._before
+        if self._planned is None or self._planned[0] != key:
             seconds, speakers = self._seconds[self._kept], self._speakers[self._kept]
-            plan = deal(
-                plan_epoch(seconds, speakers, self._options, seed=self._options.seed, epoch=self.epoch), self._world
-            )
-            self.left_over = len(self._kept) - len(plan.utterances)
+            inside, most = allowed(seconds, self._options, self._before)
+            plan = plan_epoch(seconds[inside], speakers[inside], self._options, seed=self._options.seed, epoch=key[0])
+            plan = deal(plan, self._world)
+            self.left_over = len(inside) - len(plan.utterances)
             if self.left_over:
                 logging.getLogger(__name__).warning(
                     "%d utterances wait for another epoch than %d: they do not divide by %d processes",
@@ -140,12 +151,26 @@ class Batches:
                     self.epoch,
                     self._world,
                 )
-            self._planned = self.epoch, plan
+            plan = Plan(inside[plan.utterances], plan.starts)
+            if most is not None:
+                plan = plan.picked(np.arange(min(len(plan), most * self._world)))
+            self.waiting = len(seconds) - self.left_over - len(plan.utterances)
+            if self.waiting:
+                logging.getLogger(__name__).log(
+                    logging.INFO if self._before else logging.WARNING,
+                    "curriculum: %d of %d utterances are in epoch %d, up to %.2f s long; %d wait",
+                    len(plan.utterances),
+                    len(seconds),
+                    self.epoch,
+                    float(seconds[inside].max()),
+                    self.waiting,
+                )
+            self._planned = key, plan
         return self._planned[1]
 
     def _fingerprint(self) -> str:
         """Equal for equal utterances and options."""
-        digest = hashlib.sha256(repr(self._options).encode())
+        digest = hashlib.sha256(described(self._options).encode())
         for id in self._ids:
             digest.update(f"{id}\n".encode())
         for column, kind in ((self._seconds, np.float64), (self._speakers, np.int64), (self._kept, np.int64)):

@@ -16,6 +16,7 @@ from torch import Tensor
 from valle_core.data.index import Ids, Index, open_index
 from valle_core.data.manifest import Manifest, read_manifest
 from valle_core.data.record import Record, Row
+from valle_core.data.similar import SimilarIndex
 from valle_core.data.storage import Store, open_store
 from valle_core.plugin import UserError
 from valle_core.text.symbols import SymbolMap, language_index
@@ -130,6 +131,11 @@ class Dataset:
         places = self._of_speaker.get(speaker, self._places[:0])
         place = self._index.place(exclude)
         return Ids(self._index, places if place is None else places[places != place])
+
+    def nearest(self, index: SimilarIndex, id: str, n: int) -> Sequence[str]:
+        """The n utterances most similar to one, of those that are in this dataset; see `Pool.similar`."""
+        places = index.places(self._place(id), n)
+        return Ids(self._index, places[self._inside[places]][:n])
 
     @property
     def by_speaker(self) -> Mapping[str, Sequence[str]]:

@@ -24,6 +24,9 @@ class BatchOptions:
         max_seconds: utterances longer than this are left out, and counted; None means `seconds`.
         order: `random`; `interleaved` (speakers take turns); `by-speaker` (each batch holds one speaker).
         seed: of the order, together with the epoch.
+        curriculum: short utterances first: over so many batches of a process (steps, where `--accumulate` is 1) the
+            longest utterance grows evenly from `curriculum_seconds` to the longest there is; 0 is off.
+        curriculum_seconds: the longest utterance of the first batches.
     """
 
     seconds: float = 60.0
@@ -32,6 +35,8 @@ class BatchOptions:
     max_seconds: float | None = None
     order: Literal["random", "interleaved", "by-speaker"] = "random"
     seed: int = 0
+    curriculum: int = 0
+    curriculum_seconds: float = 3.0
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
@@ -42,6 +47,12 @@ class BatchOptions:
             raise UserError(f"batch order '{self.order}' is unknown. Choose random, interleaved or by-speaker")
         if self.max_seconds is not None and self.max_seconds < self.min_seconds:
             raise UserError(f"max_seconds {self.max_seconds} is below min_seconds {self.min_seconds}")
+        if self.curriculum < 0:
+            raise UserError(f"batch curriculum must be at least 0 batches, found {self.curriculum}")
+        if self.curriculum and self.curriculum_seconds <= self.min_seconds:
+            raise UserError(
+                f"curriculum_seconds must be above min_seconds {self.min_seconds}, found {self.curriculum_seconds}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

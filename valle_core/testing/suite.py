@@ -28,7 +28,7 @@ FLOORS: Mapping[str, int] = {
     "attention": 12,
     "codec": 17,
     "sampler": 12,
-    "task": 11,
+    "task": 12,
     "frontend": 10,
     "rewrite": 18,
     "recognizer": 12,

@@ -105,6 +105,19 @@ def asks_the_pool_for_others(build: Build) -> None:
         assert id not in pool.fetched, f"'{id}' fetches its own codes from the pool as if they were another's"
 
 
+@contract("Pool.mix", "a and b hold all levels and at least a frame.")
+def asks_the_pool_for_what_there_is(build: Build) -> None:
+    """Noise of one frame or more, mixes of whole codes at a ratio, one similar utterance or more, always."""
+    task = build()
+    whole = CorpusPool().utterances()
+    short = [replace(whole[0], codes=whole[0].codes[:frames]) for frames in (0, 1)]
+    for utterance in (*whole, *short):
+        for pool in (CorpusPool(), CorpusPool(frames=1)):
+            for seed in range(6):
+                task.draw(utterance, pool, Random(seed), frame_rate=RATE)
+            assert not pool.misused, f"'{utterance.id}' of {len(utterance.codes)} frames: {pool.misused[0]}"
+
+
 @contract("Task.draw", "Inputs of one training example (`response` is whole)")
 def draws_whole_inputs(build: Build) -> None:
     """All levels of prompt and response, the utterance's language, integers; a symbol sequence of one dimension."""
@@ -329,6 +342,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     draws_by_its_rng_alone,
     keeps_the_answer_out_of_the_prompt,
     asks_the_pool_for_others,
+    asks_the_pool_for_what_there_is,
     draws_whole_inputs,
     copes_with_poor_utterances,
     answers_its_level_without_showing_it,

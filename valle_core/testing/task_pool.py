@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
@@ -25,17 +26,24 @@ def frames_of(start: int, frames: int) -> Int[Tensor, "F Q"]:
     return (start + torch.arange(frames))[:, None] * LEVELS + torch.arange(LEVELS)
 
 
+MIXED = 10_000_000
+NOISE = 20_000_000
+"""Added to the codes of a mix and of noise, so that they are told from all others."""
+
+
 class CorpusPool:
     """Two speakers; a `Pool` that notes what it is asked for.
 
     Attributes:
         asked: (speaker, exclude) of each call of `other`.
         fetched: ids whose codes were given.
+        misused: what the contract does not allow to be asked, in words.
     """
 
     def __init__(self, *, utterances: int = 5, frames: int | None = None) -> None:
         self.asked: list[tuple[str, str]] = []
         self.fetched: list[str] = []
+        self.misused: list[str] = []
         self._all: dict[str, Utterance] = {}
         for s, speaker in enumerate(SPEAKERS):
             for number in range(utterances):
@@ -65,10 +73,49 @@ class CorpusPool:
         self.asked.append((speaker, exclude))
         return [id for id in self.ids() if self._all[id].speaker == speaker and id != exclude]
 
+    def speakers(self) -> Sequence[str]:
+        """See `Pool.speakers`."""
+        return SPEAKERS
+
+    def similar(self, id: str, n: int, *, across: bool = False) -> Sequence[str]:
+        """See `Pool.similar`: the utterances whose number is nearest."""
+        if not (isinstance(n, int) and n >= 1):
+            self.misused.append(f"similar('{id}', {n!r}): n is no whole number of 1 or more")
+            n = 1
+        speaker, number = self._all[id].speaker, int(id.rpartition("/")[2])
+        others = [one for one in self.ids() if one != id and (across or self._all[one].speaker == speaker)]
+        return sorted(others, key=lambda one: (abs(int(one.rpartition("/")[2]) - number), one))[:n]
+
     def codes(self, id: str) -> Int[Tensor, "F Q"]:
         """See `Pool.codes`."""
         self.fetched.append(id)
         return self._all[id].codes
+
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+        """See `Pool.noise`: codes that are nobody's, from a start that `rng` draws."""
+        if not (isinstance(frames, int) and frames >= 1):
+            self.misused.append(f"noise({frames!r}, …): frames are no whole number of 1 or more")
+            frames = 1
+        return frames_of(NOISE + rng.randrange(1000), frames)
+
+    def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
+        """See `Pool.mix`: the codes of a, moved to where no others are, by what b and `db` are."""
+        for name, codes in (("a", a), ("b", b)):
+            if codes.ndim != 2 or codes.shape[1] != LEVELS or not len(codes) or codes.is_floating_point():
+                self.misused.append(
+                    f"mix(a, b, db): {name} is {codes.dtype} {list(codes.shape)}, no codes [frames ≥ 1, {LEVELS}]"
+                )
+                return a.long()
+        if not math.isfinite(db):
+            self.misused.append(f"mix(a, b, {db}): no ratio")
+            return a.long()
+        return a + MIXED + LEVELS * (int(b.sum()) % 89 + round(db) % 101)
+
+    def mix_all(
+        self, pairs: Sequence[tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]]
+    ) -> Sequence[Int[Tensor, "F Q"]]:
+        """See `Pool.mix_all`."""
+        return [self.mix(a, b, db) for a, b, db in pairs]
 
 
 def drawn(task: Task, seeds: Sequence[int]) -> Iterator[tuple[str, TaskInputs]]:

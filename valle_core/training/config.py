@@ -7,22 +7,46 @@ from dataclasses import dataclass
 from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.config.schema import Schema, Section, Slot
 from valle_core.data.options import BatchOptions
+from valle_core.plugin import UserError
 from valle_core.training.options import TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """Where a run reads and writes.
+    """Where a run writes.
 
     Attributes:
-        data: folder that `valle prepare` wrote.
         out: folder of the run: config.yaml, metrics.jsonl, loss.png, checkpoints.
         resume: continue from the newest checkpoint of the run.
     """
 
-    data: str = ""
     out: str = ""
     resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataOptions:
+    """What a run reads.
+
+    Attributes:
+        path: folder that `valle prepare` wrote.
+        noise: folder that `valle prepare-noise` wrote, for tasks that ask for noise.
+        mixes: folder in which mixed sounds are kept for the next time; `mixes` inside the dataset unless named.
+        mixes_gb: most gigabytes that are kept there; 0 keeps none.
+        workers: processes that draw, mix and pack batches ahead of the training; 0 does it in between.
+    """
+
+    path: str = ""
+    noise: str = ""
+    mixes: str = ""
+    mixes_gb: float = 1.0
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mixes_gb < 0:
+            raise UserError(f"mixes_gb must be at least 0, found {self.mixes_gb}")
+        if self.workers < 0:
+            raise UserError(f"data workers must be at least 0, found {self.workers}")
 
 
 TRAIN_SCHEMA = Schema(
@@ -33,6 +57,7 @@ TRAIN_SCHEMA = Schema(
     ),
     sections=(
         Section("run", RunOptions, flat=True, help="Run"),
+        Section("data", DataOptions, help="Data", main="path"),
         Section("train", TrainOptions, flat=True, help="Training"),
         *MODEL_SCHEMA.sections,
         Section("batching", BatchOptions, help="Batches"),

@@ -22,11 +22,12 @@ from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import changes, warn
-from valle_core.training.examples import Example, ExampleStream
+from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.meter import Meter, append_line, cut_after
 from valle_core.training.optimizer import learning_rate, load_optimizer_tensors, make_optimizer, optimizer_tensors
 from valle_core.training.options import TrainOptions
+from valle_core.training.rows import Example
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

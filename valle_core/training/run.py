@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import torch
 
 from valle_core.assemble.device import choose_device
 from valle_core.assemble.model import ModelFacts, build_model
-from valle_core.assemble.part import build
 from valle_core.assemble.portable import with_portable_arch
 from valle_core.assemble.schema import model_part
 from valle_core.assemble.stored_codec import open_stored_codec
@@ -21,6 +21,7 @@ from valle_core.config.save import save, to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.batching import Batches
 from valle_core.data.dataset import Dataset, open_dataset
+from valle_core.data.noise import refuse_noise
 from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
@@ -29,10 +30,13 @@ from valle_core.registry.identity import identity_of
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
-from valle_core.training.config import RunOptions
+from valle_core.training.config import DataOptions, RunOptions
 from valle_core.training.examples import ExampleStream
 from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
+from valle_core.training.recipe import RowRecipe
+from valle_core.training.rows import RowRules
+from valle_core.training.workers import fetch_ahead
 
 
 def run_training(
@@ -50,32 +54,42 @@ def run_training(
     run_options: RunOptions = resolved.sections["run"]
     options: TrainOptions = resolved.sections["train"]
     run = _open_run(run_options)
-    if not run_options.data:
+    data: DataOptions = resolved.sections["data"]
+    if not data.path:
         raise UserError("no dataset given; make one with `valle prepare` and name it with --data")
     device = choose_device(options.device)
     selected = preflight(
         registry, resolved.choices(), device=device.type, demands={"rewrite": frozenset({"trainable"})}
     )
-    dataset = open_dataset(Path(run_options.data), part="train")
+    dataset = open_dataset(Path(data.path), part="train")
+    refuse_noise(dataset)
+    batches = Batches(dataset, resolved.sections["batching"])
     codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
     facts = ModelFacts(codec=dataset.codec, symbols=len(dataset.symbols), languages=len(dataset.languages))
     model = build_model(resolved, selected, facts, codebooks=codebooks)
     model_options: ModelOptions = resolved.sections["model"]
+    recipe = RowRecipe(
+        data=data,
+        tasks=resolved.parts["task"],
+        codec=next(iter(resolved.parts["codec"]), None),
+        rules=RowRules(
+            level_weights=level_weights(model_options, model.vocabulary.num_levels),
+            rules=model.rules,
+            frame_rate=dataset.frame_rate,
+            seed=options.seed,
+            token_error=model_options.token_error,
+            token_rate=model_options.token_rate,
+            longest=model.backbone.max_length,
+        ),
+    )
+    maker = recipe.open(registry, dataset)
+    maker.try_tasks(dataset.ids)
     stream = ExampleStream(
-        source=dataset,
-        batches=Batches(dataset, resolved.sections["batching"]),
-        tasks=[
-            (build(chosen, part.options), 1.0)
-            for chosen, part in zip(selected["task"], resolved.parts["task"], strict=True)
-        ],
-        level_weights=level_weights(model_options, model.vocabulary.num_levels),
-        rules=model.rules,
-        frame_rate=dataset.frame_rate,
-        seed=options.seed,
-        token_error=model_options.token_error,
-        token_rate=model_options.token_rate,
+        batches,
+        partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples,
         longest=model.backbone.max_length,
+        noise=maker.noise,
     )
     return train(
         model,

@@ -65,7 +65,9 @@ def section_rows(schema: Schema) -> Iterator[Row]:
     for section in schema.sections:
         prefix = "" if section.flat else f"{section.name}."
         title = section.help or section.name.replace("_", " ").capitalize()
-        yield from dataclass_rows(section.options_type, prefix, title)
+        for row in dataclass_rows(section.options_type, prefix, title):
+            main = section.main and row.key == prefix + section.main
+            yield dataclasses.replace(row, flag=flag_of(section.name), key=section.name) if main else row
 
 
 def plugin_rows(selected: Mapping[str, tuple[Selected, ...]]) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -28,6 +29,9 @@ class FakePool:
     def other(self, speaker: str, exclude: str) -> list[str]:
         return sorted(id for id in self.lengths if id != exclude)
 
+    def similar(self, id: str, n: int) -> list[str]:
+        return sorted((one for one in self.lengths if one != id), key=lambda one: abs(int(one) - int(id)))[:n]
+
     def codes(self, id: str) -> torch.Tensor:
         return torch.full((self.lengths[id], LEVELS), int(id))
 
@@ -37,7 +41,7 @@ def utterance(frames: int = 40) -> Utterance:
     return Utterance(id="0", speaker="s", language=1, symbols=torch.tensor([5, 6, 7]), codes=codes)
 
 
-def draw(pool: FakePool, seed: int, **options: float) -> TaskInputs | None:
+def draw(pool: FakePool, seed: int, **options: Any) -> TaskInputs | None:
     task = TextToSpeech(TextToSpeechOptions(**options))
     return task.draw(utterance(), pool, Random(seed), frame_rate=RATE)
 

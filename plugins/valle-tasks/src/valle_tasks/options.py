@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from valle_core.plugin import UserError
 
@@ -15,11 +16,18 @@ class TextToSpeechOptions:
         min_seconds: shortest prompt wanted; shorter only where the speaker's other utterances have no more.
         max_seconds: longest prompt.
         max_utterances: most utterances joined to one prompt.
+        prompt: `random` (any others of the speaker); `similar` (of those most like the utterance, which
+            `valle data similar` has found); `continuous` (what comes before it in its recording or chapter, by ids
+            that are alike but for a number at their end, as `ch1-0001`, `ch1-0002`; the first has no prompt and is
+            left out).
+        similar: how many of the most similar utterances `similar` draws from.
     """
 
     min_seconds: float = 3.0
     max_seconds: float = 6.0
     max_utterances: int = 3
+    prompt: Literal["random", "similar", "continuous"] = "random"
+    similar: int = 8
 
     def __post_init__(self) -> None:
         if not 0 < self.min_seconds <= self.max_seconds <= 60:
@@ -29,6 +37,10 @@ class TextToSpeechOptions:
             )
         if self.max_utterances < 1:
             raise UserError(f"tts's max_utterances is {self.max_utterances}, but must be at least 1")
+        if self.prompt not in ("random", "similar", "continuous"):
+            raise UserError(f"tts's prompt is '{self.prompt}', but must be random, similar or continuous")
+        if self.similar < 1:
+            raise UserError(f"tts's similar is {self.similar}, but must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

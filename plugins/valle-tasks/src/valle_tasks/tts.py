@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from random import Random
 
-import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -12,6 +11,7 @@ from valle_core.interfaces import Pool
 from valle_core.types import TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import ask_for_codes
 from valle_tasks.options import TextToSpeechOptions
+from valle_tasks.prompts import draw_window, said_before
 
 
 class TextToSpeech:
@@ -25,25 +25,22 @@ class TextToSpeech:
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance with a prompt cut from others of its speaker, or None where there are none."""
-        others = [id for id in pool.other(utterance.speaker, utterance.id) if id != utterance.id]
-        seconds = rng.uniform(self._options.min_seconds, self._options.max_seconds)
-        prompt = self._prompt(others, pool, rng, frames=max(1, round(seconds * frame_rate)))
+        options = self._options
+        seconds = rng.uniform(options.min_seconds, options.max_seconds)
+        frames = max(1, round(seconds * frame_rate))
+        if options.prompt == "continuous":
+            prompt = said_before(utterance, pool, frames=frames, most=options.max_utterances)
+        else:
+            others = (
+                pool.similar(utterance.id, options.similar)
+                if options.prompt == "similar"
+                else pool.other(utterance.speaker, utterance.id)
+            )
+            ids = [id for id in others if id != utterance.id]
+            prompt = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
         if prompt is None:
             return None
         return TaskInputs(text=utterance.symbols, language=utterance.language, prompt=prompt, response=utterance.codes)
-
-    def _prompt(self, others: list[str], pool: Pool, rng: Random, *, frames: int) -> Int[Tensor, "F Q"] | None:
-        """A random window of `frames` from utterances joined until they suffice; all of them where they do not."""
-        pieces: list[Tensor] = []
-        for id in rng.sample(others, min(self._options.max_utterances, len(others))):
-            pieces.append(pool.codes(id))
-            if sum(piece.shape[0] for piece in pieces) >= frames:
-                break
-        if not pieces:
-            return None
-        joined = torch.cat(pieces)
-        start = rng.randint(0, max(0, joined.shape[0] - frames))
-        return joined[start : start + frames]
 
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
         return ask_for_codes(inputs, level, training=training)

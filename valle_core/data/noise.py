@@ -1,0 +1,90 @@
+"""A set of noise recordings: a dataset of codes without text, from which windows are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.codes.identity import require_same
+from valle_core.data.dataset import Dataset, open_dataset
+from valle_core.plugin import UserError
+from valle_core.types import CodecIdentity
+
+NO_TEXT = "none"
+"""In the place of the frontend's name, in `dataset.json` of a noise set."""
+
+NO_LANGUAGE = "und"
+"""Language tag of recordings that say nothing (ISO 639: undetermined)."""
+
+
+class NoiseSet:
+    """See `Pool.noise`. Labels are what a dataset calls speakers."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._frames = np.rint(dataset.durations * dataset.frame_rate).astype(np.int64)
+        self._labels = dataset.speakers()
+        self._numbers = dataset.speaker_numbers
+        self._drawn_from: dict[str | None, tuple[np.ndarray, np.ndarray]] = {}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Sorted."""
+        return self._labels
+
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+        """See `Pool.noise`. Raises `UserError` for no frames and for a label it does not have."""
+        if frames < 1:
+            raise UserError(f"{frames} frames of noise are asked for. Ask for 1 or more")
+        places, ends = self._choice(label)
+        place = int(places[np.searchsorted(ends, rng.randrange(int(ends[-1])), side="right")])
+        codes = self.dataset.codes(self.dataset.ids[place])
+        F = len(codes)
+        if frames <= F:
+            start = rng.randint(0, F - frames)
+            return codes[start : start + frames].clone()
+        start = rng.randrange(F)
+        return codes[(start + torch.arange(frames)) % F]
+
+    def _choice(self, label: str | None) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the utterances with a label, and how many frames there are up to each one's end."""
+        if label not in self._drawn_from:
+            places = np.flatnonzero(self._frames > 0)
+            if label is not None:
+                if label not in self._labels:
+                    raise UserError(
+                        f"no noise in '{self.dataset.path}' is labelled '{label}'. It has {', '.join(self._labels)}"
+                    )
+                places = places[self._numbers[places] == self._labels.index(label)]
+            self._drawn_from[label] = places, np.cumsum(self._frames[places])
+        return self._drawn_from[label]
+
+
+def open_noise(path: Path, codec: CodecIdentity, data: Path) -> NoiseSet:
+    """The noise set of a folder that `valle prepare-noise` made.
+
+    Raises:
+        UserError: it is no whole noise set, or its codes are of another codec than the dataset `data`, whose
+            `codec` is given; both are named.
+    """
+    try:
+        dataset = open_dataset(path)
+    except UserError as error:
+        raise UserError(str(error).replace("valle prepare", "valle prepare-noise")) from error
+    if dataset.manifest.frontend != NO_TEXT:
+        raise UserError(f"'{path}' is a dataset of speech, not of noise. Make one with: valle prepare-noise RECORDINGS")
+    require_same(codec, dataset.codec, f"dataset '{data}' and noise '{path}' do not fit: the first holds codes of")
+    return NoiseSet(dataset)
+
+
+def refuse_noise(dataset: Dataset) -> None:
+    """Raises `UserError` where a set of noise is to be trained on."""
+    if dataset.manifest.frontend == NO_TEXT:
+        raise UserError(
+            f"'{dataset.path}' holds noise without text. Train on a dataset of speech, with --data.noise {dataset.path}"
+        )

@@ -1,0 +1,118 @@
+"""The index of similar utterances: a file beside a dataset's own, made by `valle data similar`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from valle_core.data.manifest import Manifest
+from valle_core.files import replacing
+from valle_core.plugin import UserError
+
+VERSION = 1
+FILES = {False: "similar.safetensors", True: "similar-across.safetensors"}
+"""Name of the file, by whether neighbours are of any speaker."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SimilarFacts:
+    """What an index was made of.
+
+    Attributes:
+        by: what was compared, e.g. `codec`.
+        across: whether neighbours are of any speaker.
+        neighbours: K, how many each utterance has at most.
+        belongs_to: equal for equal rows and an equal split of a dataset; see `mark_of`.
+        version: of the file.
+    """
+
+    by: str
+    across: bool
+    neighbours: int
+    belongs_to: str
+    version: int = VERSION
+
+
+def mark_of(manifest: Manifest) -> str:
+    """The dataset that an index belongs to: its rows and what training never sees of them."""
+    held_out = "\n".join(manifest.held_out)
+    return hashlib.sha256(f"{manifest.index_hash}\n{held_out}".encode()).hexdigest()[:16]
+
+
+def command(path: Path, *, across: bool) -> str:
+    """What makes the index."""
+    return f"valle data similar {path}{' --across' if across else ''}"
+
+
+class SimilarIndex:
+    """The most similar utterances of each, by place in the stored order of the dataset.
+
+    Attributes:
+        facts: how it was made.
+        path: of the dataset.
+    """
+
+    def __init__(self, path: Path, facts: SimilarFacts, places: Int[np.ndarray, "N K"]) -> None:
+        self.path, self.facts, self._places = path, facts, places
+
+    def places(self, place: int, n: int) -> Int[np.ndarray, "k"]:
+        """Places of the utterances most similar to the one at `place`, at least n of them where there are as many.
+
+        Raises `UserError` for an n outside 1 … K.
+        """
+        if not 1 <= n <= self.facts.neighbours:
+            raise UserError(
+                f"{n} similar utterances are asked for, the index of '{self.path}' has up to {self.facts.neighbours}. "
+                f"Ask for fewer, or: {command(self.path, across=self.facts.across)} --neighbours {max(n, 1)}"
+            )
+        row = self._places[place]
+        return row[row >= 0]
+
+
+def write_similar(
+    folder: Path, facts: SimilarFacts, places: Int[np.ndarray, "N K"], cosines: Float[np.ndarray, "N K"]
+) -> Path:
+    """Replace the index; where it lies."""
+    path = folder / FILES[facts.across]
+    tensors = {"places": torch.from_numpy(places), "cosines": torch.from_numpy(cosines)}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(tensors, {"valle": json.dumps(asdict(facts))}))
+    return path
+
+
+def open_similar(folder: Path, manifest: Manifest, *, across: bool = False) -> SimilarIndex:
+    """The index of a dataset, mapped.
+
+    Raises:
+        UserError: there is none, or it is damaged or of another state of the dataset; with the command that makes it.
+    """
+    path = folder / FILES[across]
+    make = command(folder, across=across)
+    if not path.exists():
+        raise UserError(f"'{folder}' has no index of similar utterances. Make it: {make}")
+    try:
+        file = safe_open(path, framework="pt")
+        stored: Mapping[str, Any] = json.loads((file.metadata() or {})["valle"])
+        if stored.get("version") != VERSION:
+            found = stored.get("version")
+            raise UserError(f"'{path}' has version {found!r}, this valle reads {VERSION}. Make it again: {make}")
+        facts = SimilarFacts(**stored)
+        places = file.get_tensor("places").numpy()
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"'{path}' is damaged ({error}). Make it again: {make}") from error
+    again = f"{make} --by {facts.by}"
+    if facts.belongs_to != mark_of(manifest) or len(places) != manifest.utterances:
+        raise UserError(f"'{path}' was made before '{folder}' was changed. Make it again: {again}")
+    return SimilarIndex(folder, facts, places)

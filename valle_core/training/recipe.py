@@ -1,0 +1,72 @@
+"""The names and options from which any process builds the same rows: this a data worker receives, nothing live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from valle_core.assemble.part import build
+from valle_core.assemble.schema import CODEC_SCHEMA
+from valle_core.assemble.stored_codec import open_stored_codec
+from valle_core.config.schema import Part, Resolved
+from valle_core.data.dataset import Dataset, open_dataset
+from valle_core.data.mix_cache import MixCache
+from valle_core.data.mixing import Mixer
+from valle_core.data.noise import open_noise
+from valle_core.data.pool import TrainingPool
+from valle_core.interfaces import Codec
+from valle_core.registry.registry import Registry
+from valle_core.training.config import DataOptions
+from valle_core.training.rows import RowMaker, RowRules
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowRecipe:
+    """What rows are made of.
+
+    Attributes:
+        data: the dataset and what was given beside it.
+        tasks: drawn from with equal probability.
+        codec: the one named for the run, or None for the dataset's as it was built then.
+        rules: how rows are drawn and laid out.
+    """
+
+    data: DataOptions
+    tasks: tuple[Part, ...]
+    codec: Part | None
+    rules: RowRules
+
+    def open(self, registry: Registry | None = None, dataset: Dataset | None = None) -> RowMaker:
+        """Build it all, but the codec only when a task first mixes sounds; it runs on the CPU.
+
+        Args:
+            registry: where names are looked up; this machine's unless given.
+            dataset: already opened.
+
+        Raises:
+            UserError: anything of it is missing, or does not fit.
+        """
+        registry = registry or Registry.open()
+        tasks = [build(registry.select("task", part.name), part.options) for part in self.tasks]
+        dataset = dataset or open_dataset(Path(self.data.path), part="train")
+        return RowMaker(self._pool(registry, dataset), tasks, self.rules)
+
+    def _pool(self, registry: Registry, dataset: Dataset) -> TrainingPool:
+        noise = open_noise(Path(self.data.noise), dataset.codec, dataset.path) if self.data.noise else None
+        folder = Path(self.data.mixes) if self.data.mixes else dataset.path / "mixes"
+        cache = MixCache(folder, int(self.data.mixes_gb * 1e9), dataset.codec)
+
+        def open_codec() -> Codec:
+            named = Resolved(parts={"codec": (self.codec,) if self.codec else ()}, sections={}, schema=CODEC_SCHEMA)
+            return open_stored_codec(
+                named,
+                registry,
+                dataset.codec,
+                dataset.manifest.codec_options,
+                device=torch.device("cpu"),
+                what=f"dataset '{dataset.path}' holds codes of",
+            )
+
+        return TrainingPool(dataset, noise=noise, mixer=Mixer(dataset.codec, open_codec, cache))
