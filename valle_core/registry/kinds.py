@@ -116,6 +116,16 @@ KINDS: tuple[Kind, ...] = (
         words=frozenset({"trainable"}),
         usual="bitlinear",
     ),
+    Kind(
+        name="recognizer",
+        group="valle.recognizer",
+        interface="valle_core.interfaces:Recognizer",
+        api=1,
+        suite="valle_core.testing.recognizer",
+        on_device=True,
+        words=frozenset({"words", "detect", "align"}),
+        usual="whisper",
+    ),
 )
 
 COMMAND = Kind(
