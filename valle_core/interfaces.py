@@ -375,8 +375,9 @@ class Recognizer(Protocol):
     """Speech → text. Factory: `(options, *, device: torch.device) → Recognizer`.
 
     Equal waveforms give equal transcripts, whoever shares the batch and whatever was heard before. The inputs are
-    never written. Times lie inside the audio and never go back. Silence gives no segments. One that declares "words"
-    times each word of a segment; "detect", that it finds the language itself; "align", that it has `align`.
+    never written, no random number is drawn and no gradient kept. Times lie inside the audio and never go back.
+    Silence gives no segments. One that declares "words" times each word of a segment, and those words, spaces aside,
+    are its text; "detect", that it finds the language itself; "align", that it has `align`.
 
     Attributes:
         sample_rate: Hz of the waveforms it takes.

@@ -91,7 +91,7 @@ def test_its_help_does_not_import_torch():
 
 @pytest.mark.slow
 def test_every_plugin_that_can_run_on_a_cpu_conforms(valle, capsys):
-    kinds = ("arch", "attention", "codec", "sampler", "task", "frontend", "rewrite")
+    kinds = ("arch", "attention", "codec", "sampler", "task", "frontend", "rewrite", "recognizer")
     rows = json.loads(valle("list-plugins", "--json")[1])
     able = [row for row in rows if row["kind"] in kinds and row["status"] == "ok" and "cpu" in row["devices"]]
     results = {

@@ -121,7 +121,7 @@ def test_the_search_for_code_execution_lets_safe_reading_pass():
     assert not list(executing(ast.parse("yaml.safe_load(f); torch.load(f, weights_only=True); re.compile('x')")))
 
 
-@pytest.mark.parametrize("command", ["train", "prepare", "synth"])
+@pytest.mark.parametrize("command", ["train", "prepare", "synth", "transcribe"])
 def test_help_of_a_command_imports_no_torch(command):
     code = (
         "import sys; from valle_cli.main import run\n"

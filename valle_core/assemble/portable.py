@@ -9,21 +9,20 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol, runtime_checkable
 
 from valle_core.config.schema import Part, Resolved
-from valle_core.interfaces import Frontend
 
 
 @runtime_checkable
 class Portable(Protocol):
-    """A frontend or backbone whose options name a file: it says them again with what the file told it instead."""
+    """A part whose options name a file: it says them again with what the file told it instead."""
 
     def portable_options(self) -> Mapping[str, Any]:
         """Options (JSON values) that build an equal one where the file is missing; weights are stored apart."""
         ...
 
 
-def portable_options(frontend: Frontend, options: Any) -> dict[str, Any]:
-    """What is stored beside the frontend's name: its own word for it, else the options it was built with."""
-    values = frontend.portable_options() if isinstance(frontend, Portable) else asdict(options)
+def portable_options(part: Any, options: Any) -> dict[str, Any]:
+    """What is stored beside the name of a part: its own word for it, else the options it was built with."""
+    values = part.portable_options() if isinstance(part, Portable) else asdict(options)
     return json.loads(json.dumps(dict(values), default=str))
 
 

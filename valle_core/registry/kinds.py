@@ -124,7 +124,7 @@ KINDS: tuple[Kind, ...] = (
         suite="valle_core.testing.recognizer",
         on_device=True,
         words=frozenset({"words", "detect", "align"}),
-        usual="whisper",
+        usual="pocketsphinx",
     ),
 )
 

@@ -55,7 +55,7 @@ def _on_device(selected: Selected, device: str) -> Given:
     return (_built(selected),), {"device": device}
 
 
-def _codec(selected: Selected, device: str) -> Given:
+def _fetching_nothing(selected: Selected, device: str) -> Given:
     """With random weights where its options have `weights` and the `seed` of random ones: a check fetches nothing."""
     names = {field.name for field in dataclasses.fields(selected.options_type())}
     options = selected.options_type()(**({"weights": "random"} if {"weights", "seed"} <= names else {}))
@@ -89,9 +89,10 @@ def _backbone(selected: Selected, device: str) -> Given:
 GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
     "arch": _backbone,
     "attention": _kernel,
-    "codec": _codec,
+    "codec": _fetching_nothing,
     "sampler": _on_device,
     "rewrite": _on_device,
+    "recognizer": _fetching_nothing,
 }
 """How a plugin of a kind is handed to its suite; a kind without a row is built from its options alone."""
 

@@ -22,6 +22,7 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("prepare", "prepare", "Turn recordings with transcripts into a dataset of phonemes and codes"),
+    Command("transcribe", "transcribe", "Write what is said in recordings without transcripts, and when"),
     Command("data convert", "data_convert", "Make the same dataset in another storage: files, shards or HDF5"),
     Command("data list", "data_list", "List the utterances of a dataset"),
     Command("data sample", "data_sample", "Decode some utterances and write a page to listen to them"),

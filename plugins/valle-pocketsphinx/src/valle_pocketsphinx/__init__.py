@@ -1,0 +1,1 @@
+"""English recognition and alignment by pocketsphinx, whose models come with its wheel."""

@@ -1,0 +1,34 @@
+"""Options of the recognizer `pocketsphinx` (standard library only)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from valle_core.plugin import UserError
+
+GRAMMARS = (".gram", ".jsgf")
+"""Endings of files that hold a grammar, not a list."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PocketSphinxOptions:
+    """Options of `--recognizer pocketsphinx`.
+
+    Attributes:
+        sentences: file of what may be said, one sentence per line, or a JSGF grammar (`.gram`, `.jsgf`) with one
+            public rule; none: dictation with the general language model, which is poor.
+        pause: seconds of silence that end a segment.
+        least_fit: log-likelihood per second below which a sentence of the list is not heard (clean speech has about
+            −120 … −280).
+    """
+
+    sentences: Path | None = None
+    pause: float = 0.5
+    least_fit: float = -430.0
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.pause <= 10:
+            raise UserError(f"recognizer.pause is {self.pause}, needs to lie in 0.1 … 10 seconds")
+        if not self.least_fit <= 0:
+            raise UserError(f"recognizer.least_fit is {self.least_fit}, a log-likelihood per second is at most 0")

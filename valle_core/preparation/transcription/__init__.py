@@ -1,0 +1,1 @@
+"""From recordings without transcripts to a table of utterances: hearing, cutting, aligning."""
