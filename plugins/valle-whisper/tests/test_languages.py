@@ -18,6 +18,7 @@ KNOWN = ("en", "fr", "zh", "pt", "no", "jw", "he", "tl")
         ("zh", "zh"),
         ("cmn", "zh"),
         ("cmn-latn-pinyin", "zh"),
+        ("fr-ca", "fr"),
         ("pt-br", "pt"),
         ("nb", "no"),
         ("jv", "jw"),
@@ -38,6 +39,9 @@ def test_what_is_listed_is_accepted_and_what_is_detected_is_listed():
     tags = accepted(KNOWN)
     assert {"en-us", "pt-br", "cmn", "nb"} < set(tags)
     assert not {"de", "de-de"} & set(tags)
-    assert all(whisper_code(tag, KNOWN) in KNOWN for tag in tags)
+    assert all(whisper_code(tag, KNOWN) == code for tag, code in tags.items())
+    for nonsense in ("en-qqqq", "enzq", "en us", ""):
+        with pytest.raises(UserError, match="has no language"):
+            whisper_code(nonsense, KNOWN)
     assert {tag_of(code) for code in KNOWN} <= set(tags)
     assert all(whisper_code(tag_of(code), KNOWN) == code for code in KNOWN)

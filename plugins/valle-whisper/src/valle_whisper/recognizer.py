@@ -20,7 +20,7 @@ from valle_whisper.features import LOUDNESS_HOP_SECONDS, log_mel, loudness, mel_
 from valle_whisper.languages import UNSPACED, accepted, tag_of, whisper_code
 from valle_whisper.options import WhisperOptions
 from valle_whisper.parts import Parts
-from valle_whisper.segments import SECONDS_PER_STEP, Stretch, milliseconds, sound_bounds, split_window, within
+from valle_whisper.segments import SECONDS_PER_STEP, Stretch, islands, milliseconds, sound_bounds, split_window, within
 from valle_whisper.weights import load, with_visible_attention
 from valle_whisper.words import Spelling, Written
 
@@ -29,14 +29,20 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(kw_only=True, slots=True)
 class _Row:
-    """A row under way: `done` seconds of it are heard."""
+    """A row under way: `done` seconds of it are heard; `parts` are what silences leave of it, the first under way."""
 
-    mel: Float[Tensor, "M T"]
+    wav: Float[Tensor, "n"]
     loudness: Float[np.ndarray, "t"]
     seconds: float
     code: str | None
+    parts: list[tuple[float, float]]
     done: float = 0.0
+    mel: Float[Tensor, "M T"] | None = None
     segments: list[HeardSegment] = field(default_factory=list)
+
+    def levels(self, start: float, end: float) -> Float[np.ndarray, "t"]:
+        """Loudness of a stretch."""
+        return self.loudness[round(start / LOUDNESS_HOP_SECONDS) : round(end / LOUDNESS_HOP_SECONDS + 0.5)]
 
 
 class WhisperRecognizer:
@@ -52,8 +58,8 @@ class WhisperRecognizer:
         self._filters = mel_filters(parts.sound).to(device)
 
     def languages(self) -> Sequence[str]:
-        """The model's languages; any region of one of them (`en-au`) is accepted too."""
-        return accepted(self.decoder.languages or ("en",))
+        """The model's languages, with usual regions."""
+        return list(accepted(self.decoder.languages or ("en",)))
 
     @torch.inference_mode()
     def transcribe(
@@ -93,20 +99,18 @@ class WhisperRecognizer:
             row = self._row(part, code)
             if self._silent(row.loudness):
                 raise UserError(f"row {index + 1} is silent, so no word has a place in it. Leave it out")
-            states = self.decoder.encode(row.mel[None])
+            states = self.decoder.encode(self._mel(part)[None])
             timed = self._timed(states, code, *spelt[index], seconds=row.seconds)
             found.append(within(timed, *sound_bounds(row.loudness, row.seconds)))
         return found
 
     def _detected(self, row: _Row) -> str:
         """The row's language; of a silent one, what the network would guess."""
-        return row.code or self.decoder.hear(self.decoder.encode(row.mel[None]))[1][0]
+        return row.code or self.decoder.hear(self.decoder.encode(self._mel(row.wav)[None]))[1][0]
 
     def _hear_windows(self, rows: Sequence[_Row]) -> None:
         """Decode the next window of each row."""
-        frames = [round(row.done * self.sample_rate / self.sound.hop) for row in rows]
-        mels = [pad_frames(row.mel[:, at:], self.sound.frames) for row, at in zip(rows, frames, strict=True)]
-        states = self.decoder.encode(torch.stack(mels))
+        states = self.decoder.encode(torch.stack([self._window(row) for row in rows]))
         silences, codes = self.decoder.hear(states)
         for row, code in zip(rows, codes, strict=True):
             row.code = row.code or code
@@ -114,7 +118,7 @@ class WhisperRecognizer:
         for index, row in enumerate(rows):
             state = states[index : index + 1]
             outcome = self._reliable(state, row.code or "en", outcomes[index], silences[index])
-            left = row.seconds - row.done
+            left = row.parts[0][1] - row.done
             if outcome is None:
                 row.done += left
                 continue
@@ -145,20 +149,21 @@ class WhisperRecognizer:
         """The stretches of a window with their words timed, in seconds of the row."""
         code = row.code or "en"
         tokens = [token for part in stretches for token in part.tokens]
-        low, high = sound_bounds(row.loudness, row.seconds)
+        begin, end = row.parts[0]
+        low, high = (begin + bound for bound in sound_bounds(row.levels(begin, end), end - begin))
         segments, first = [], 0
         last = row.segments[-1].end if row.segments else 0.0
-        frames = self._frames(state, code, tokens, row.seconds - row.done) if tokens else ((), ())
+        frames = self._frames(state, code, tokens, end - row.done) if tokens else ((), ())
         for part in stretches:
             written = [
                 Written(text=word.text, first=word.first + first, last=word.last + first)
                 for word in self.spelling.words(part.tokens, unspaced=code in UNSPACED)
             ]
             first += len(part.tokens)
-            start = min(max(row.done + part.start, low, last), row.seconds)
-            end = max(min(row.done + part.end, high), start)
-            words = within(_timed(written, *frames, offset=row.done), start, end)
-            last = milliseconds(end)
+            start = min(max(row.done + part.start, low, last), high)
+            stop = max(min(row.done + part.end, high), start)
+            words = within(_timed(written, *frames, offset=row.done), start, stop)
+            last = milliseconds(stop)
             segments.append(
                 HeardSegment(
                     text=self.spelling.text(part.tokens),
@@ -218,6 +223,9 @@ class WhisperRecognizer:
 
     def _parts(self, wav: Tensor, lengths: Tensor) -> list[Tensor]:
         """The rows at their own lengths, on the device."""
+        if wav.ndim == 2 and lengths.shape == wav.shape[:1]:  # what is behind a row's end is nobody's business
+            behind = torch.arange(wav.shape[1], device=wav.device) >= lengths.to(wav.device)[:, None]
+            wav = wav.masked_fill(behind, 0)
         checked = check_wav(wav, lengths)
         longest = int(lengths.max()) if len(lengths) else 0
         if longest > self.sound.samples:
@@ -228,20 +236,34 @@ class WhisperRecognizer:
         return [row[:length].to(self.device) for row, length in zip(checked, lengths.tolist(), strict=True)]
 
     def _row(self, part: Float[Tensor, "n"], code: str | None) -> _Row:
-        return _Row(
-            mel=log_mel(part, self.sound, self._filters),
-            loudness=loudness(part, self.sample_rate),
-            seconds=len(part) / self.sample_rate,
-            code=code,
-        )
+        levels, seconds = loudness(part, self.sample_rate), len(part) / self.sample_rate
+        parts = islands(levels, seconds, silence=self.options.silence)
+        return _Row(wav=part, loudness=levels, seconds=seconds, code=code, parts=parts)
+
+    def _mel(self, part: Float[Tensor, "n"]) -> Float[Tensor, "M T"]:
+        return log_mel(part, self.sound, self._filters)
+
+    def _window(self, row: _Row) -> Float[Tensor, "M T"]:
+        """The spectrogram of a row's part from where it is heard."""
+        begin, end = row.parts[0]
+        if row.mel is None:
+            row.mel = self._mel(row.wav[round(begin * self.sample_rate) : round(end * self.sample_rate)])
+        first = round((row.done - begin) * self.sample_rate / self.sound.hop)
+        return pad_frames(row.mel[:, first:], self.sound.frames)
 
     def _silent(self, levels: Float[np.ndarray, "t"]) -> bool:
         return not len(levels) or float(levels.max()) < self.options.silence
 
     def _more(self, row: _Row) -> bool:
-        """Whether anything is left to hear."""
-        left = row.seconds - row.done
-        return left >= SECONDS_PER_STEP and not self._silent(row.loudness[round(row.done / LOUDNESS_HOP_SECONDS) :])
+        """Whether anything is left to hear; goes on to the next part where one is done."""
+        while row.parts:
+            begin, end = row.parts[0]
+            row.done = max(row.done, begin)
+            if end - row.done >= SECONDS_PER_STEP and not self._silent(row.levels(row.done, end)):
+                return True
+            row.parts.pop(0)
+            row.mel = None
+        return False
 
 
 def _timed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +15,9 @@ from valle_whisper.features import LOUDNESS_HOP_SECONDS
 
 SECONDS_PER_STEP = 0.02
 """Between two timestamp tokens, and between two states of the encoder."""
+
+GAP_SECONDS = 1.0
+"""A silence of this length or more ends a window."""
 
 SOUND_BELOW_LOUDEST = 40.0
 """dB below a row's loudest 10 ms down to which a frame counts as sound: no word begins before or ends after those."""
@@ -64,6 +68,22 @@ def split_window(tokens: Sequence[int], *, first: int, seconds: float) -> tuple[
         return stretches, seconds
     done = min((tokens[begin - 1] - first) * SECONDS_PER_STEP, seconds)
     return stretches, done if done > 0 else seconds
+
+
+def islands(
+    loudness: Float[np.ndarray, "T"], seconds: float, *, silence: float, gap: float = GAP_SECONDS
+) -> list[tuple[float, float]]:
+    """A row cut in the middle of each silence of `gap` seconds or more: start and end of the parts, in seconds.
+
+    A model fills long silences with text that nobody said; so none of its windows holds one.
+    """
+    sound = np.flatnonzero(loudness >= silence)
+    cuts = [
+        (left + 1 + right) / 2 * LOUDNESS_HOP_SECONDS
+        for left, right in pairwise(sound)
+        if (right - left - 1) * LOUDNESS_HOP_SECONDS >= gap
+    ]
+    return list(pairwise([0.0, *map(milliseconds, map(float, cuts)), seconds]))
 
 
 def sound_bounds(loudness: Float[np.ndarray, "T"], seconds: float) -> tuple[float, float]:

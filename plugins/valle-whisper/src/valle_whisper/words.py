@@ -11,7 +11,7 @@ from transformers import WhisperTokenizer
 
 from valle_whisper.parts import token_id
 
-_SPACED = re.compile(rb"[^ \t\r\n]+")
+_SPACED = re.compile(rb"[^ \t\r\n\v\f\x1c-\x1f]+")
 _LETTERS = re.compile(rb"[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]*|[\x80-\xbf]+")
 """The bytes of one character each, damaged ones included."""
 
@@ -48,7 +48,7 @@ class Spelling:
 
     def text(self, tokens: Sequence[int]) -> str:
         """On one line, without spaces at its ends; damaged bytes become U+FFFD."""
-        return " ".join(b"".join(map(self.token_bytes, tokens)).decode("utf-8", "replace").split())
+        return " ".join(_clean(b"".join(map(self.token_bytes, tokens)).decode("utf-8", "replace")).split())
 
     def tokens(self, text: str, *, spaced: bool = True) -> list[int]:
         """The tokens of a word or text, after a space if `spaced`; a special one written in it becomes that token."""
@@ -62,10 +62,17 @@ class Spelling:
         whole = b"".join(pieces)
         if unspaced:
             spans = _characters(whole, spans)
+        texts = [_clean(whole[start:end].decode("utf-8", "replace")).strip() for start, end in spans]
         return [
-            Written(text=whole[start:end].decode("utf-8", "replace"), first=owners[start], last=owners[end - 1])
-            for start, end in spans
+            Written(text=text, first=owners[start], last=owners[end - 1])
+            for text, (start, end) in zip(texts, spans, strict=True)
+            if text
         ]
+
+
+def _clean(text: str) -> str:
+    """Without control characters, which no one says; spaces and line ends stay."""
+    return "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) != "Cc")
 
 
 def _characters(whole: bytes, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
