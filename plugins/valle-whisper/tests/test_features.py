@@ -1,4 +1,4 @@
-"""The spectrogram beside transformers' and openai's."""
+"""The spectrogram beside transformers' (openai's: tests/peers)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,6 @@ def test_it_is_that_of_transformers(tones, bands, seconds):
     ).input_features
     for row, wanted in zip(tones, theirs, strict=True):
         torch.testing.assert_close(log_mel(row, sound, mel_filters(sound)), wanted, rtol=0, atol=2e-6)
-
-
-@pytest.mark.parametrize("bands", [80, 128])
-def test_it_is_that_of_openai(tones, bands):
-    audio = pytest.importorskip("whisper.audio", reason="openai-whisper is not installed")
-    sound = Sound(bands=bands)
-    padded = audio.pad_or_trim(tones[0])
-    wanted = audio.log_mel_spectrogram(padded, n_mels=bands)
-    torch.testing.assert_close(log_mel(tones[0], sound, mel_filters(sound)), wanted, rtol=0, atol=2e-5)
 
 
 def test_loudness_of_a_full_sine_is_minus_three_decibels_and_of_nothing_far_below():

@@ -11,4 +11,6 @@ from valle_core.testing import suite
 
 CPU = torch.device("cpu")
 
-test_it_conforms = suite.conformance("recognizer", lambda: build(WhisperOptions(weights="random"), device=CPU), spec=SPEC)
+test_it_conforms = suite.conformance(
+    "recognizer", lambda: build(WhisperOptions(weights="random"), device=CPU), spec=SPEC
+)

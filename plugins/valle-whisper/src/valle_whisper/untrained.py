@@ -44,7 +44,11 @@ def make_tokenizer(
                 merges.append((left, letter))
                 vocabulary[left + letter] = len(vocabulary)
             left += letter
-    tokenizer = WhisperTokenizer(vocab=vocabulary, merges=merges)
+    return with_marks(WhisperTokenizer(vocab=vocabulary, merges=merges), languages=languages, seconds=seconds)
+
+
+def with_marks(tokenizer: WhisperTokenizer, *, languages: Sequence[str], seconds: int) -> WhisperTokenizer:
+    """The same tokenizer with Whisper's special tokens and timestamps behind its vocabulary."""
     special = ["startoftranscript", *languages, "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
     marks = [AddedToken(f"<|{name}|>", special=True) for name in [*special, "notimestamps"]]
     steps = seconds * POSITIONS_PER_SECOND
