@@ -186,7 +186,7 @@ class WhisperRecognizer:
         prompt = self.decoder.prompt(code)
         forced = [*prompt, self.decoder.no_timestamps, *tokens, self.decoder.end]
         logits, weights = attend(self.decoder.model, states, forced, self.decoder.heads)
-        count = max(int(seconds / SECONDS_PER_STEP), 1)
+        count = max(int(seconds / SECONDS_PER_STEP + 1e-6), 1)
         weights = weights[..., :count]  # what the row holds; each token's weights then sum to 1 again
         weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-10)
         chances = logits[len(prompt) : -2, : self.decoder.end].softmax(-1)
