@@ -53,6 +53,8 @@ ACCENTS = ("en-us", "en", "en-gb-x-rp")
 STEP_OF_TIMES = 5
 """Timestamps are taught in steps of 0.1 s (five of their 0.02 s)."""
 
+NAMES = ("heard, where the text is right", "aligned", "equal shares between the true start and end")
+
 NOISE_SHARE = 0.04
 """Of the examples that are noise without speech."""
 
@@ -65,7 +67,8 @@ class Example:
         path: of the wav.
         mel: [M, T] of its window.
         words: that are said.
-        times: start and end of each, seconds; the pause before the first is none of it.
+        times: start and end of each, seconds; the first includes the pause before it.
+        sound_from: when that pause ends.
         frames: of the recording itself, 10 ms each.
     """
 
@@ -74,6 +77,7 @@ class Example:
     mel: Tensor
     words: tuple[str, ...]
     times: tuple[tuple[float, float], ...]
+    sound_from: float
     frames: int
 
 
@@ -107,7 +111,8 @@ def load(folder: Path, sound: Sound) -> list[Example]:
                 wav=wav,
                 mel=log_mel(wav, sound, filters),
                 words=tuple(facts["text"].split()),
-                times=tuple((max(start, sound_from), end) for _, start, end in facts["words"]),
+                times=tuple((start, end) for _, start, end in facts["words"]),
+                sound_from=sound_from,
                 frames=len(wav) // sound.hop,
             )
         )
@@ -242,7 +247,7 @@ class Verdict:
         wrong: substitutions, deletions and insertions.
         exact: utterances without any.
         english: utterances whose language was detected as it is.
-        times: of differences in ms from the corpus's times, by name.
+        times: of differences in ms from the corpus's times, by name; only where several words are said.
         noise: of 40 clips without speech, those in which something was heard.
     """
 
@@ -258,7 +263,7 @@ class Verdict:
 def judge(recognizer: WhisperRecognizer, examples: list[Example], seed: int) -> Verdict:
     """Hear, and align, every example behind a silence of its own, so that no time can be guessed from the start."""
     rng, wrong, exact, english = Random(f"judge {seed}"), 0, 0, 0
-    times: dict[str, list[float]] = {"heard": [], "aligned": [], "shared out": []}
+    times: dict[str, list[float]] = {name: [] for name in NAMES}
     for example in examples:
         room = SECONDS * 16000 - len(example.wav)
         lead = rng.randint(0, min(room, 12000))
@@ -267,14 +272,16 @@ def judge(recognizer: WhisperRecognizer, examples: list[Example], seed: int) -> 
         (heard,) = recognizer.transcribe(wav, length, languages=[None])
         mistakes = round(wer(text, heard.text) * len(example.words))
         wrong, exact, english = wrong + mistakes, exact + (not mistakes), english + (heard.language == "en")
-        true = [(start + lead / 16000, end + lead / 16000) for start, end in example.times]
+        true = [(max(start, example.sound_from) + lead / 16000, end + lead / 16000) for start, end in example.times]
+        if len(true) == 1:  # nothing between words to place
+            continue
         if heard.text == text:
             found = [word for segment in heard.segments for word in segment.words]
-            times["heard"] += differences([(word.start, word.end) for word in found], true)
+            times[NAMES[0]] += differences([(word.start, word.end) for word in found], true)
         (placed,) = recognizer.align(wav, length, [text], languages=["en"])
-        times["aligned"] += differences([(word.start, word.end) for word in placed], true)
+        times[NAMES[1]] += differences([(word.start, word.end) for word in placed], true)
         edges = torch.linspace(true[0][0], true[-1][1], len(true) + 1).tolist()
-        times["shared out"] += differences(list(pairwise(edges)), true)
+        times[NAMES[2]] += differences(list(pairwise(edges)), true)
     generator = torch.Generator().manual_seed(seed)
     clips = [10 ** rng.uniform(-2.5, -0.5) * torch.randn(1, 32000, generator=generator) for _ in range(40)]
     noise = sum(
@@ -298,7 +305,7 @@ def differences(found: list[tuple[float, float]], true: list[tuple[float, float]
 
 def table(verdict: Verdict) -> list[str]:
     """The verdict as Markdown."""
-    lines = ["| word times | words | median | 90 % within |", "|---|---|---|---|"]
+    lines = ["| times of words | words | median | 90 % within |", "|---|---|---|---|"]
     for name, values in verdict.times.items():
         ordered = sorted(values) or [float("nan")]
         middle, late = (ordered[min(int(share * len(ordered)), len(ordered) - 1)] for share in (0.5, 0.9))
