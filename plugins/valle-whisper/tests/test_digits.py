@@ -72,12 +72,14 @@ def test_a_known_text_is_placed_where_it_is_said_behind_a_silence(beams):
         assert max(starts) < 0.25
 
 
-def test_both_sides_of_a_silence_are_heard():
-    first, second = (clip for clip in SPOKEN if " " not in clip.text)
-    transcript = heard(np.concatenate([first.wav, np.zeros(24000, dtype=np.float32), second.wav]), "en")
+def test_both_sides_of_a_silence_are_heard_and_timed():
+    (first, _), (second, times) = (clips()[place] for place in (0, 2))
+    ahead = len(first.wav) + 20000
+    transcript = heard(np.concatenate([first.wav, np.zeros(20000, dtype=np.float32), second.wav]), "en")
     assert [segment.text for segment in transcript.segments] == [first.text, second.text]
     assert transcript.segments[0].end < len(first.wav) / 16000 + 0.1
-    assert transcript.segments[1].start > len(first.wav) / 16000 + 1.4
+    for word, (start, _) in zip(transcript.segments[1].words, times, strict=True):
+        assert word.start == pytest.approx(ahead / 16000 + start, abs=0.2)
 
 
 @pytest.mark.slow

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 from valle_whisper.decoding import compression_ratio, pad_frames
@@ -56,6 +59,25 @@ def _cut(tokens: tuple[int, ...], first: int) -> int:
     pairs = [place for place in range(1, len(tokens)) if min(tokens[place - 1 : place + 1]) >= first]
     closed = tokens[-1] >= first > tokens[-2]
     return len(tokens) if closed or not pairs else pairs[-1] + 1
+
+
+def test_suppressed_tokens_are_never_written(parts, random_one, tones):
+    states = random_one.decoder.encode(log_mel(tones[0], parts.sound, random_one._filters)[None])
+    before = random_one.decoder.decode(states, ["en"])[0].tokens
+    liked = next(token for token in before if token < random_one.decoder.end)
+    generation = copy.deepcopy(parts.generation)
+    generation.suppress_tokens = [*generation.suppress_tokens, liked]
+    strict = WhisperRecognizer(replace(parts, generation=generation), WhisperOptions(), CPU)
+    after = strict.decoder.decode(states, ["en"])[0].tokens
+    assert liked not in after
+    assert after != before
+
+
+def test_tokens_begin_inside_the_sound_of_a_row(random_one, tones):
+    states = random_one.decoder.encode(log_mel(tones[0], random_one.sound, random_one._filters)[None])
+    starts, likely = random_one._frames(states, "en", random_one.spelling.tokens("a b c d e"), 1.0)
+    assert len(starts) == len(likely) + 1 == 6
+    assert max(starts) < 50
 
 
 def test_detection_is_that_of_transformers(random_one, theirs, tones):
