@@ -41,7 +41,6 @@ class Cache(Protocol):
 
     @property
     def lengths(self) -> Int[Tensor, "B"]: ...
-
     @property
     def nbytes(self) -> int: ...
 
@@ -86,13 +85,10 @@ class Backbone(Protocol):
 
     @property
     def d_model(self) -> int: ...
-
     @property
     def n_layers(self) -> int: ...
-
     @property
     def max_length(self) -> int | None: ...
-
     @property
     def mask_forms(self) -> frozenset[str]: ...
 
@@ -207,25 +203,18 @@ class Codec(Protocol):
 
     @property
     def sample_rate(self) -> int: ...
-
     @property
     def hop(self) -> int: ...
-
     @property
     def frame_rate(self) -> float: ...
-
     @property
     def num_levels(self) -> int: ...
-
     @property
     def codebook_size(self) -> int: ...
-
     @property
     def lookahead_frames(self) -> int: ...
-
     @property
     def codebooks(self) -> Float[Tensor, "Q V d"] | None: ...
-
     @property
     def identity(self) -> CodecIdentity: ...
 
@@ -262,13 +251,10 @@ class SamplerView(Protocol):
 
     @property
     def history(self) -> Int[Tensor, "B L"]: ...
-
     @property
     def lengths(self) -> Int[Tensor, "B"]: ...
-
     @property
     def stop(self) -> int | None: ...
-
     @property
     def state(self) -> dict[str, Tensor]: ...
 
@@ -329,7 +315,6 @@ class Task(Protocol):
 
     @property
     def output(self) -> str: ...
-
     @property
     def continues(self) -> bool: ...
 
@@ -386,7 +371,6 @@ class Recognizer(Protocol):
 
     @property
     def sample_rate(self) -> int: ...
-
     @property
     def max_seconds(self) -> float | None: ...
 

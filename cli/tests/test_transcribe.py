@@ -43,7 +43,7 @@ def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordi
     [
         ([], "no folder of recordings given; name it: valle transcribe FOLDER --out TRANSCRIPTS.jsonl"),
         (["FOLDER"], "nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER"),
-        (["missing", "--out", "t.jsonl"], "'missing' is not a folder"),
+        (["missing", "--out", "t.jsonl"], "recordings 'missing'"),
         (["FOLDER", "--out", "t.csv"], "let its name end in .jsonl"),
         (["FOLDER", "--out", "t.jsonl", "--language", "de"], "the recognizer does not know it. Choose from en-us, en"),
         (["FOLDER", "--out", "t.jsonl", "--recognizer", "pocketsphnx"], "pocketsphnx"),

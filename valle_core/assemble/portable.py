@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from valle_core.config.schema import Part, Resolved
@@ -24,6 +25,18 @@ def portable_options(part: Any, options: Any) -> dict[str, Any]:
     """What is stored beside the name of a part: its own word for it, else the options it was built with."""
     values = part.portable_options() if isinstance(part, Portable) else asdict(options)
     return json.loads(json.dumps(dict(values), default=str))
+
+
+def codec_options(options: Any) -> dict[str, Any]:
+    """What is stored beside a codec's identity. Weights stay where they are: their path is made absolute.
+
+    An option holds such a path where it is called `weights` or `…_weights` (`random` and nothing are no paths).
+    """
+    values = asdict(options)
+    for name, value in values.items():
+        if (name == "weights" or name.endswith("_weights")) and value not in ("", "random", None):
+            values[name] = str(Path(value).expanduser().absolute())
+    return json.loads(json.dumps(values, default=str))
 
 
 def with_portable_arch(resolved: Resolved, backbone: Any) -> Resolved:

@@ -23,6 +23,7 @@ class Manifest:
         codec: identity of the codec whose codes the model speaks.
         frontend: name of the frontend that made the phonemes.
         frontend_options: what it is built with again; empty for checkpoints from before they were kept.
+        codec_options: the same of the codec.
         symbols: the symbol map, index = position.
         languages: language tags, index = position.
         tasks: names of the tasks it was trained on.
@@ -40,6 +41,7 @@ class Manifest:
     plugins: tuple[PluginIdentity, ...]
     progress: Mapping[str, Any] = field(default_factory=dict)
     frontend_options: Mapping[str, Any] = field(default_factory=dict)
+    codec_options: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:

@@ -31,6 +31,7 @@ class Manifest:
         languages: tags; `Utterance.language` is an index in it.
         frontend: name of what made the phonemes.
         frontend_options: what it is built with again; empty for datasets from before they were kept.
+        codec_options: the same of the codec.
         held_out: ids that training never sees, sorted.
         utterances: rows of the index.
         seconds: of audio in all.
@@ -53,6 +54,7 @@ class Manifest:
     complete: bool = True
     plugins: tuple[PluginIdentity, ...] = ()
     frontend_options: Mapping[str, Any] = field(default_factory=dict)
+    codec_options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -64,6 +66,7 @@ class Manifest:
             "frontend": self.frontend,
             "plugins": [asdict(plugin) for plugin in self.plugins],
             "frontend_options": dict(self.frontend_options),
+            "codec_options": dict(self.codec_options),
             "languages": list(self.languages),
             "utterances": self.utterances,
             "speakers": self.speakers,
@@ -111,6 +114,7 @@ def read_manifest(folder: Path) -> Manifest:
             complete=stored["complete"],
             plugins=tuple(PluginIdentity(**plugin) for plugin in stored.get("plugins", ())),
             frontend_options=stored.get("frontend_options", {}),
+            codec_options=stored.get("codec_options", {}),
         )
     except (KeyError, TypeError) as error:
         raise UserError(f"'{path}' is not as valle writes it ({error!r}). Prepare the dataset again") from error

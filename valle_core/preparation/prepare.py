@@ -49,12 +49,14 @@ def prepare(
     frontend_name: str,
     plugins: tuple[PluginIdentity, ...] = (),
     frontend_options: Mapping[str, Any] | None = None,
+    codec_options: Mapping[str, Any] | None = None,
     device: torch.device | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Make `options.out` the dataset of `options.source`, doing only what is not done yet.
 
-    `frontend_options` are stored for those who build the frontend again (see `valle_core.assemble.portable`).
+    `frontend_options` and `codec_options` are stored for those who build the two again (see
+    `valle_core.assemble.portable`).
     An interrupted run leaves a folder that this call completes to what an uninterrupted run would have made.
     `plugins` says who provided codec and frontend; it is written down for those who use the dataset.
 
@@ -112,6 +114,7 @@ def prepare(
             name=frontend_name,
             plugins=plugins,
             frontend_options=frontend_options or {},
+            codec_options=codec_options or {},
         )
     if options.storage == "hdf5":
         forget_packed(options.out)
@@ -270,6 +273,7 @@ def _finish(
     name: str,
     plugins: tuple[PluginIdentity, ...],
     frontend_options: Mapping[str, Any],
+    codec_options: Mapping[str, Any],
 ) -> None:
     """Write the files that make it a dataset, `dataset.json` last; then the parts have served."""
     known = set(frontend.symbols()) | journal.symbols
@@ -285,6 +289,7 @@ def _finish(
         languages=tuple(sorted({row.language for row in rows})),
         frontend=name,
         frontend_options=frontend_options,
+        codec_options=codec_options,
         held_out=held_out,
         utterances=len(rows),
         seconds=report.seconds,

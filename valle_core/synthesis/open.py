@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from valle_core.assemble.device import choose_device
-from valle_core.assemble.model import build_codec
 from valle_core.assemble.part import build
+from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.checkpoint.load import LoadedModel, load_model
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import resolve
@@ -75,20 +75,33 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
 
 def open_codec(resolved: Resolved, registry: Registry, loaded: LoadedModel, device: torch.device) -> Codec:
     """The codec named in `resolved`, else the model's; refused unless its identity is the model's."""
-    wanted = _slot("codec", resolved, registry, loaded, loaded.manifest.codec.name)
-    (selected,) = preflight(registry, wanted.choices(), device=device.type)["codec"]
-    codec = build_codec(selected, wanted.part("codec").options, device=device)
-    require_same(loaded.manifest.codec, codec.identity, "the model speaks in codes of")
-    return codec
+    if not resolved.parts.get("codec"):
+        _check_maker("codec", registry, loaded)
+    return open_stored_codec(
+        resolved,
+        registry,
+        loaded.manifest.codec,
+        loaded.manifest.codec_options,
+        device=device,
+        what="the model speaks in codes of",
+    )
 
 
 def open_frontend(resolved: Resolved, registry: Registry, loaded: LoadedModel) -> Frontend:
     """The frontend named in `resolved`, else the one the model's data was made with."""
     manifest = loaded.manifest
-    usual = {"name": manifest.frontend, **manifest.frontend_options}
-    wanted = _slot("frontend", resolved, registry, loaded, usual)
-    (selected,) = preflight(registry, wanted.choices())["frontend"]
-    frontend = build(selected, wanted.part("frontend").options)
+    wanted = resolved.parts.get("frontend")
+    schema = Schema(slots=(Slot("frontend", "frontend", {"name": manifest.frontend, **manifest.frontend_options}),))
+    if not wanted:
+        _check_maker("frontend", registry, loaded)
+        try:
+            wanted = resolve(schema, registry).parts["frontend"]
+        except UserError as error:
+            made_with = f"the data of {loaded.path} was made with frontend '{manifest.frontend}'"
+            raise UserError(f"{made_with}: {error}") from error
+    (part,) = wanted
+    (selected,) = preflight(registry, {"frontend": ("frontend", (part.name,))})["frontend"]
+    frontend = build(selected, part.options)
     strange = sorted(set(frontend.symbols()) - set(manifest.symbols))
     if strange:
         raise UserError(
@@ -104,25 +117,11 @@ def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
     return [(slot, part.name), *options]
 
 
-def _slot(
-    name: str, resolved: Resolved, registry: Registry, loaded: LoadedModel, default: str | dict[str, Any]
-) -> Resolved:
-    """The slot as it was resolved, or the plugin the model's data was made with, with the options given for it.
-
-    Raises:
-        UserError: that plugin cannot be had; named with distribution and version where the checkpoint tells them.
-    """
-    schema = Schema(slots=(Slot(name, name, default),))
-    if resolved.parts.get(name):
-        return Resolved(parts={name: resolved.parts[name]}, sections={}, schema=schema)
+def _check_maker(kind: str, registry: Registry, loaded: LoadedModel) -> None:
+    """Warn where the plugin that made the model's data has another version; raise `UserError` where it is gone."""
     for plugin in loaded.manifest.plugins:
-        if plugin.kind == name and (warning := check_plugin(plugin, registry, f"the data of {loaded.path}")):
+        if plugin.kind == kind and (warning := check_plugin(plugin, registry, f"the data of {loaded.path}")):
             warn(warning)
-    try:
-        return resolve(schema, registry)
-    except UserError as error:
-        made_with = default if isinstance(default, str) else default["name"]
-        raise UserError(f"the data of {loaded.path} was made with {name} '{made_with}': {error}") from error
 
 
 def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from valle_core.assemble.device import choose_device
-from valle_core.assemble.model import ModelFacts, build_codec, build_model
+from valle_core.assemble.model import ModelFacts, build_model
 from valle_core.assemble.part import build
 from valle_core.assemble.portable import with_portable_arch
 from valle_core.assemble.schema import model_part
+from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.checkpoint.manifest import Manifest
-from valle_core.codes.identity import require_same
 from valle_core.config.save import save, to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.batching import Batches
@@ -57,7 +57,7 @@ def run_training(
         registry, resolved.choices(), device=device.type, demands={"rewrite": frozenset({"trainable"})}
     )
     dataset = open_dataset(Path(run_options.data), part="train")
-    codebooks = _check_codec(resolved, selected, dataset)
+    codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
     facts = ModelFacts(codec=dataset.codec, symbols=len(dataset.symbols), languages=len(dataset.languages))
     model = build_model(resolved, selected, facts, codebooks=codebooks)
@@ -114,17 +114,18 @@ def _write_config(run: RunFolder, resolved: Resolved) -> None:
         raise UserError(f"cannot write to {run.path}: {error.strerror}; choose another --out") from error
 
 
-def _check_codec(
-    resolved: Resolved, selected: dict[str, tuple[Selected, ...]], dataset: Dataset
-) -> torch.Tensor | None:
+def _check_codec(resolved: Resolved, registry: Registry, dataset: Dataset) -> torch.Tensor | None:
     """The codec's codebooks where the model wants them; refuses a codec that is not the dataset's."""
-    if not resolved.parts["codec"]:
-        if resolved.sections["model"].codebook_embeddings:
-            raise UserError(f"model.codebook_embeddings needs the codec itself: add --codec {dataset.codec.name}")
+    if not resolved.parts["codec"] and not resolved.sections["model"].codebook_embeddings:
         return None
-    (chosen,) = selected["codec"]
-    codec = build_codec(chosen, resolved.part("codec").options, device=torch.device("cpu"))
-    require_same(dataset.codec, codec.identity, f"dataset '{dataset.path}' holds codes of")
+    codec = open_stored_codec(
+        resolved,
+        registry,
+        dataset.codec,
+        dataset.manifest.codec_options,
+        device=torch.device("cpu"),
+        what=f"dataset '{dataset.path}' holds codes of",
+    )
     return codec.codebooks
 
 
@@ -136,6 +137,7 @@ def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Se
         codec=dataset.codec,
         frontend=dataset.manifest.frontend,
         frontend_options=dict(dataset.manifest.frontend_options),
+        codec_options=dict(dataset.manifest.codec_options),
         symbols=tuple(dataset.symbols.symbols),
         languages=tuple(dataset.languages),
         tasks=tuple(part.name for part in resolved.parts["task"]),

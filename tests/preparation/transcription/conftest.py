@@ -39,7 +39,7 @@ def run(tmp_path):
         options = {"min_seconds": 0.1, "pad": 0.1, **options}
         fake = FakeRecognizer(max_seconds=longest)
         report = transcribe(
-            TranscribeOptions(source=tmp_path / "recordings", **options), Ear(fake, capabilities), name="fake"
+            TranscribeOptions(**{"source": tmp_path / "recordings", **options}), Ear(fake, capabilities), name="fake"
         )
         return report, fake.rows
 

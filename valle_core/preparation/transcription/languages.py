@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from valle_core.plugin import UserError
 from valle_core.preparation.recordings import Recording, Rejection
 from valle_core.preparation.transcription.hearing import Ear
 from valle_core.preparation.transcription.journal import Entry
+from valle_core.preparation.transcription.source import language_of
 from valle_core.text.language_tags import normal_tag, root
 
 AUTO = "auto"
@@ -39,7 +39,7 @@ class Languages:
         """The tag its utterances will carry; None where the recognizer is to detect it."""
         if self._given is not None:
             return None if self._given == AUTO else self._given
-        tag = recording.language or self._stated(recording)
+        tag = language_of(recording)
         if isinstance(tag, Rejection):
             return tag
         if tag is None and not self._detects:
@@ -62,18 +62,6 @@ class Languages:
             return self._known[0]
         detail = f"no language for '{recording.audio}'. Give --language, or a .json beside it with a field language"
         return Rejection(id=recording.id, reason="no-language", detail=detail)
-
-    @staticmethod
-    def _stated(recording: Recording) -> str | Rejection | None:
-        path = recording.audio.with_suffix(".json")
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            return Rejection(id=recording.id, reason="bad-facts", detail=f"'{path}' cannot be read ({error})")
-        tag = stored.get("language") if isinstance(stored, dict) else None
-        return tag if isinstance(tag, str) and tag else None
 
 
 def of_speakers(entries: Iterable[tuple[str, Entry]]) -> Mapping[str, str]:

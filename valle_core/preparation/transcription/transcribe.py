@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.plugin import UserError
-from valle_core.preparation.recordings import Recording, Rejection, find_recordings
+from valle_core.preparation.recordings import Recording, Rejection
 from valle_core.preparation.transcription.hearing import Ear
 from valle_core.preparation.transcription.journal import Entry, Journal
 from valle_core.preparation.transcription.languages import Languages, of_speakers, unsettled
 from valle_core.preparation.transcription.options import TranscribeOptions
 from valle_core.preparation.transcription.report import TranscribeReport
 from valle_core.preparation.transcription.slicing import slice_up
+from valle_core.preparation.transcription.source import audio_stamp, find_all, span_of, text_of
 from valle_core.preparation.transcription.work import Job, Progress, work
 from valle_core.preparation.transcription.writing import Line, cut_out, write_beside, write_table
 
@@ -46,11 +47,11 @@ def transcribe(
             results cannot be written; what was heard before stays.
     """
     _check(options, ear)
-    found, misplaced = find_recordings(options.source)
+    found, misplaced = find_all(options.source)
     languages = Languages(ear, options.language)
     settings = {"recognizer": name, "options": dict(recognizer_options or {})}
     heard_path, report_path = _places(options)
-    plan = _plan(found, languages, align=options.align)
+    plan = _plan(found, languages, align=options.align, beside=options.beside)
     journal = Journal(heard_path, settings)
     todo = [job for job in plan.jobs if not _is_done(journal.entries.get(job.recording.id), job)]
     total = len(plan.jobs)
@@ -104,7 +105,8 @@ def _check(options: TranscribeOptions, ear: Ear) -> None:
 def _places(options: TranscribeOptions) -> tuple[Path, Path]:
     """Where it is remembered what was heard, and where the report goes."""
     if options.beside:
-        return options.source / ".transcribe.heard.jsonl", options.source / ".transcribe.report.json"
+        folder = options.source if options.source.is_dir() else options.source.parent
+        return folder / ".transcribe.heard.jsonl", folder / ".transcribe.report.json"
     if options.out == Path():
         assert options.cut is not None
         return options.cut / "heard.jsonl", options.cut / "report.json"
@@ -126,10 +128,15 @@ class Plan:
     rejected: list[Rejection] = field(default_factory=list)
 
 
-def _plan(found: Sequence[Recording], languages: Languages, *, align: bool) -> Plan:
+def _plan(found: Sequence[Recording], languages: Languages, *, align: bool, beside: bool) -> Plan:
     plan = Plan()
     for recording in found:
-        text, tag = _written(recording), languages.of(recording)
+        text, tag = text_of(recording), languages.of(recording)
+        if beside and span_of(recording) != (None, None):
+            detail = (
+                f"'{recording.id}' is a part of '{recording.audio}', beside which its text has no place. Give --out"
+            )
+            text = Rejection(id=recording.id, reason="part-of-a-file", detail=detail)
         if isinstance(text, Rejection):
             plan.rejected.append(text)
             continue
@@ -150,25 +157,9 @@ def _plan(found: Sequence[Recording], languages: Languages, *, align: bool) -> P
     return plan
 
 
-def _written(recording: Recording) -> str | Rejection:
-    """The transcript that a recording has, on one line, "" where it has none."""
-    path = recording.audio.with_suffix(".txt")
-    try:
-        text = path.read_text(encoding="utf-8-sig") if recording.text is None else recording.text
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        return Rejection(id=recording.id, reason="bad-transcript", detail=f"'{path}' cannot be read ({error})")
-    return " ".join(text.split())
-
-
 def _stamp(recording: Recording, text: str) -> str:
     """Changes with the audio, and with the text that is aligned."""
-    try:
-        state = recording.audio.stat()
-        audio = f"{state.st_size}:{state.st_mtime_ns}"
-    except OSError:
-        audio = "-"
+    audio = audio_stamp(recording)
     return f"{audio} {hashlib.sha256(text.encode()).hexdigest()[:16]}" if text else audio
 
 

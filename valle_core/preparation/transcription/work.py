@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.wav import load
 from valle_core.plugin import UserError
 from valle_core.preparation.recordings import Recording
 from valle_core.preparation.transcription.hearing import Ear
 from valle_core.preparation.transcription.journal import Entry, Journal
+from valle_core.preparation.transcription.source import sound_of
 from valle_core.types import HeardSegment
 
 Progress = Callable[[int, int, float], None]
@@ -120,7 +120,7 @@ def _ahead(
 
     def read(job: Job) -> Float[np.ndarray, "N"] | UserError:
         try:
-            return load(job.recording.audio, rate)
+            return sound_of(job.recording, rate)
         except UserError as error:
             return error
 

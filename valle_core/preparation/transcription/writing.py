@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.wav import read, write
+from valle_core.audio.wav import write
 from valle_core.files import write_text
 from valle_core.preparation.recordings import Recording
 from valle_core.preparation.transcription.pieces import word_to_list
+from valle_core.preparation.transcription.source import own_sound_of, span_of
 from valle_core.types import TimedWord
 
 
@@ -65,8 +66,10 @@ class Line:
         }
         if self.language:
             row["language"] = self.language
-        if self.start is not None:
-            row |= {"start": self.start, "end": self.end}
+        start, end = span_of(self.recording)
+        if self.start is not None and self.end is not None:
+            start, end = (start or 0.0) + self.start, (start or 0.0) + self.end
+        row |= {name: round(time, 3) for name, time in (("start", start), ("end", end)) if time is not None}
         return row | ({"words": self.timed()} if self.words else {})
 
     def facts(self) -> dict[str, Any]:
@@ -100,14 +103,14 @@ def cut_out(folder: Path, lines: Sequence[Line]) -> int:
     The `.txt` is written last, so an utterance that has it is whole; those that are there already are left alone.
     """
     written = 0
-    loaded: tuple[Path, Float[np.ndarray, "N"], int] | None = None
+    loaded: tuple[Recording, Float[np.ndarray, "N"], int] | None = None
     for line in lines:
         target = folder / f"{line.id}.wav"
         facts, text = json.dumps(line.facts() | _span(line), ensure_ascii=False) + "\n", line.text + "\n"
         if _says(target.with_suffix(".json"), facts) and _says(target.with_suffix(".txt"), text) and target.exists():
             continue
-        if loaded is None or loaded[0] != line.recording.audio:
-            loaded = (line.recording.audio, *read(line.recording.audio))
+        if loaded is None or loaded[0] != line.recording:
+            loaded = (line.recording, *own_sound_of(line.recording))
         _, wav, rate = loaded
         start, end = round((line.start or 0.0) * rate), len(wav) if line.end is None else round(line.end * rate)
         write(target, wav[start:end], rate)

@@ -37,8 +37,14 @@ def sample(
     dataset = open_dataset(data)
     ids = choose(dataset, number, seed)
     target = choose_device(device)
-    what = f"dataset '{data}' holds codes of"
-    codec = open_stored_codec(setup.resolved, setup.registry, dataset.codec, device=target, what=what)
+    codec = open_stored_codec(
+        setup.resolved,
+        setup.registry,
+        dataset.codec,
+        dataset.manifest.codec_options,
+        device=target,
+        what=f"dataset '{data}' holds codes of",
+    )
     observers = open_observers(setup.registry)
     page, samples = write_samples(dataset, ids, codec, out, device=target, observers=observers)
     if as_json:

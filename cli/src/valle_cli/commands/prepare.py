@@ -39,7 +39,7 @@ def prepare(
     """
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
-    from valle_core.assemble.portable import portable_options
+    from valle_core.assemble.portable import codec_options, portable_options
     from valle_core.preparation.prepare import prepare as prepare_dataset
     from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
@@ -62,6 +62,7 @@ def prepare(
             frontend_name=setup.resolved.part("frontend").name,
             plugins=tuple(identity_of(selected[slot][0]) for slot in ("codec", "frontend")),
             frontend_options=portable_options(frontend, setup.resolved.part("frontend").options),
+            codec_options=codec_options(setup.resolved.part("codec").options),
             device=target,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),
         )

@@ -1,4 +1,4 @@
-"""Sound → keys of a telephone and when they sounded (ITU-T Q.23, Q.24). In float64, so that no batch rounds otherwise."""
+"""Sound → keys of a telephone and when they sounded (ITU-T Q.23, Q.24). In float64: no batch rounds otherwise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ LOW = (697.0, 770.0, 852.0, 941.0)
 HIGH = (1209.0, 1336.0, 1477.0, 1633.0)
 """Hz of the rows and of the columns of the keypad."""
 
-KEYS = ("one", "two", "three", "a", "four", "five", "six", "b", "seven", "eight", "nine", "c", "star", "zero", "pound", "d")
+KEYS = (
+    *("one", "two", "three", "a"),
+    *("four", "five", "six", "b"),
+    *("seven", "eight", "nine", "c"),
+    *("star", "zero", "pound", "d"),
+)
 """Row by row."""
 
 SHARE = 0.7
