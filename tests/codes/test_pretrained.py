@@ -46,7 +46,7 @@ def test_offline_one_line_says_what_to_fetch_and_where_to_put_it():
 
 
 def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no codec weights"):
+    with pytest.raises(UserError, match="no weights"):
         read_tensors(tmp_path / "none.th")
     for name in ("cut.safetensors", "cut.th"):
         (tmp_path / name).write_bytes(b"PK\x03\x04 nonsense")
@@ -61,7 +61,7 @@ def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
 
 
 def test_a_folder_needs_weights_and_a_configuration(tmp_path):
-    with pytest.raises(UserError, match="holds no codec weights"):
+    with pytest.raises(UserError, match="holds no weights"):
         read_folder(tmp_path, ("model.safetensors",))
     save_file({"a": torch.ones(2)}, tmp_path / "model.safetensors")
     with pytest.raises(UserError, match=r"config\.json' is missing"):

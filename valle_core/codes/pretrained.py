@@ -1,4 +1,4 @@
-"""Weights of other people's codecs: found in a folder, a file, the Hub's cache or the Hub, and read without pickle."""
+"""Weights of other people's models: found in a folder, a file, the Hub's cache or the Hub, and read without pickle."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ class Published:
         repository: on the Hub.
         files: that are needed of it, weights first.
         flag: the option that takes a local copy.
+        kind: of the plugin, for messages.
     """
 
     codec: str
     repository: str
     files: tuple[str, ...] = ("model.safetensors", "config.json")
     flag: str = "--codec.weights"
+    kind: str = "codec"
 
 
 Fetch = Callable[[str, str, bool], str]
@@ -59,10 +61,14 @@ def find_published(published: Published, fetch: Fetch = fetch_from_hub) -> Path:
             continue
         return Path(paths[0]).parent
     raise UserError(
-        f"codec '{published.codec}' has no weights here and cannot fetch them ({reason}). "
-        f"Fetch {' and '.join(published.files)} of https://huggingface.co/{published.repository} into a folder and "
+        f"{published.kind} '{published.codec}' has no weights here and cannot fetch them ({reason}). "
+        f"Fetch {_listed(published.files)} of https://huggingface.co/{published.repository} into a folder and "
         f"give {published.flag} FOLDER"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
@@ -72,7 +78,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
         UserError: missing, damaged, or with other contents.
     """
     if not path.is_file():
-        raise UserError(f"no codec weights at '{path}'. Give a folder or a file that exists")
+        raise UserError(f"no weights at '{path}'. Give a folder or a file that exists")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -82,13 +88,13 @@ def read_tensors(path: Path) -> dict[str, Any]:
     except Exception as error:  # the unpickler's own class cannot be named without importing it
         raise _damaged(path, error) from error
     if not isinstance(read, Mapping):
-        raise UserError(f"codec weights '{path}' hold a {type(read).__name__}, not tensors by name. Give another file")
+        raise UserError(f"weights '{path}' hold a {type(read).__name__}, not tensors by name. Give another file")
     return dict(read)
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-    return UserError(f"codec weights '{path}' cannot be read ({reason}). Fetch the file again")
+    return UserError(f"weights '{path}' cannot be read ({reason}). Fetch the file again")
 
 
 def read_folder(folder: Path, files: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -99,7 +105,7 @@ def read_folder(folder: Path, files: Sequence[str]) -> tuple[dict[str, Any], dic
     """
     found = [folder / file for file in files if (folder / file).is_file()]
     if not found:
-        raise UserError(f"folder '{folder}' holds no codec weights. It needs {' or '.join(files)}")
+        raise UserError(f"folder '{folder}' holds no weights. It needs {' or '.join(files)}")
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -121,7 +127,7 @@ def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             g = folded.pop(name)
             direction = name[: -len("weight_g")] + "weight_v" if name.endswith("_g") else name[:-1] + "1"
             if direction not in folded:
-                raise UserError(f"codec weights have '{name}' without '{direction}'. Fetch the file again")
+                raise UserError(f"weights have '{name}' without '{direction}'. Fetch the file again")
             v = folded.pop(direction)
             folded[f"{match['name']}.weight"] = v * (g / v.flatten(1).norm(dim=1).reshape(-1, *[1] * (v.ndim - 1)))
     return folded
@@ -146,9 +152,7 @@ def load_strictly(
     for what, names in (("lack", missing), ("have an unknown", other), ("have another size of", shapes)):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise UserError(
-                f"codec weights '{where}' {what} '{names[0]}'{more}. Give weights of this codec and variant"
-            )
+            raise UserError(f"weights '{where}' {what} '{names[0]}'{more}. Give weights of this model and variant")
     module.load_state_dict(dict(tensors), strict=False)
 
 

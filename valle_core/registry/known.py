@@ -37,6 +37,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "valle-tasks": {"task": ("tts", "tts-c")},
+    "valle-whisper": {"recognizer": ("whisper",)},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
 }
 """distribution → kind → names."""

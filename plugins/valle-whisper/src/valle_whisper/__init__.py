@@ -1,0 +1,1 @@
+"""Recognizer `whisper`: Whisper for valle."""

@@ -1,0 +1,24 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import PluginSpec, Requirement
+
+SPEC = PluginSpec(
+    kind="recognizer",
+    name="whisper",
+    api=1,
+    summary="Whisper (Radford et al. 2022): about 100 languages, word times, alignment of known text; weights from a "
+    "folder or the Hub",
+    factory="valle_whisper.recognizer:build",
+    options="valle_whisper.options:WhisperOptions",
+    dtypes=("float32", "float16", "bfloat16"),
+    capabilities=frozenset({"words", "detect", "align"}),
+    requires=(Requirement(module="transformers", hint="pip install valle-whisper"),),
+    licence="Apache-2.0 (this code, transformers, the weights as openai/whisper-* on the Hub); Whisper's code and "
+    "weights: MIT",
+    advisories=(
+        "Whisper writes what was meant: hesitations are left out and numbers may become digits. "
+        "Read transcripts before training on them.",
+    ),
+)
