@@ -13,13 +13,13 @@ import pytest
 
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.locks import LOCKS, Holder, Locks
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.plan import GROUP, PARTS, Plan, read_plan
 from valle_core.preparation.prepare import prepare, prepare_share
 from valle_core.preparation.ranks import Ranks, ShareReport, find_device, find_ranks
 from valle_core.preparation.report import PrepareReport
-from valle_core.preparation.tools import Tools
 from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
 
 STORAGES = ("files", "shards", "hdf5")
@@ -34,8 +34,8 @@ def options(source: Path, out: Path, storage: str = "shards", **more) -> Prepare
 
 
 def share(source: Path, out: Path, rank: int = 0, world_size: int = 1, *, storage: str = "shards", codec=None):
-    tools = Tools(codec=codec or FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
-    return prepare_share(options(source, out, storage), tools, Ranks(rank=rank, world_size=world_size))
+    equipment = Equipment(codec=codec or FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    return prepare_share(options(source, out, storage), equipment, Ranks(rank=rank, world_size=world_size))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ from valle_core.preparation import journal, plan
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.prepare import prepare_share
 from valle_core.preparation.ranks import Ranks
-from valle_core.preparation.tools import Tools
+from valle_core.preparation.equipment import Equipment
 from valle_core.testing.fakes import FakeCodec, FakeFrontend
 
 source, out, rank, world, die_after = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
@@ -145,7 +145,7 @@ def dying(*arguments):
     commit(*arguments)
 journal.Journal.commit = dying
 options = PrepareOptions(source=source, out=out, storage="shards", shard_size=4)
-prepare_share(options, Tools(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake"),
+prepare_share(options, Equipment(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake"),
               Ranks(rank=rank, world_size=world))
 """
 

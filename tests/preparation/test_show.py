@@ -16,11 +16,11 @@ import pytest
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.data.validation import problems
+from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.plan import PARTS
 from valle_core.preparation.prepare import prepare_share
 from valle_core.preparation.ranks import Ranks
-from valle_core.preparation.tools import Tools
 from valle_core.testing.fakes import FakeCodec, FakeFrontend
 from valle_core.testing.mixed_corpus import MAX_SECONDS, mixed_corpus
 
@@ -39,8 +39,8 @@ def faked(source: Path, out: Path, *, rank: int = 0, world_size: int = 1):
     options = PrepareOptions(
         source=source, out=out, storage="shards", shard_size=8, max_seconds=MAX_SECONDS, language="xx"
     )
-    tools = Tools(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
-    return prepare_share(options, tools, Ranks(rank=rank, world_size=world_size))
+    equipment = Equipment(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    return prepare_share(options, equipment, Ranks(rank=rank, world_size=world_size))
 
 
 def content(folder: Path) -> dict[str, bytes]:

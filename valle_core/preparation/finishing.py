@@ -17,6 +17,7 @@ from valle_core.data.record import Row
 from valle_core.data.split import held_out_ids
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.finished import SOURCES, Finished
 from valle_core.preparation.journal import Journal, Outcome
 from valle_core.preparation.options import PrepareOptions
@@ -24,7 +25,6 @@ from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.plan import forget_plan
 from valle_core.preparation.recordings import Rejection
 from valle_core.preparation.report import PrepareReport, reasons_text
-from valle_core.preparation.tools import Tools
 from valle_core.text.detection import is_auto
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 
@@ -97,7 +97,7 @@ def refuse_nothing(options: PrepareOptions, report: PrepareReport) -> None:
 
 def finish(
     options: PrepareOptions,
-    tools: Tools,
+    equipment: Equipment,
     finished: Finished,
     journal: Journal | None,
     listing: Listing,
@@ -129,7 +129,7 @@ def finish(
         if options.storage == "hdf5":
             rows = pack_rows(options.out, index)
         index_hash = write_index(options.out, rows)
-    _write_manifest(options, tools, journal, index, report, held_out, index_hash)
+    _write_manifest(options, equipment, journal, index, report, held_out, index_hash)
     forget_plan(options.out)
     if options.storage == "hdf5":
         forget_packed(options.out, open_index(options.out, index_hash))
@@ -138,28 +138,28 @@ def finish(
 
 def _write_manifest(
     options: PrepareOptions,
-    tools: Tools,
+    equipment: Equipment,
     journal: Journal | None,
     index: Index,
     report: PrepareReport,
     held_out: tuple[str, ...],
     index_hash: str,
 ) -> None:
-    known = set(tools.frontend.symbols()) | (journal.symbols() if journal else set())
+    known = set(equipment.frontend.symbols()) | (journal.symbols() if journal else set())
     if (options.out / MANIFEST).exists():
         known |= set(read_manifest(options.out).symbols.symbols)
     manifest = Manifest(
         storage=options.storage,
-        codec=tools.codec.identity,
+        codec=equipment.codec.identity,
         symbols=SymbolMap.from_observed(known - {PAD, UNKNOWN}),
         languages=tuple(report.languages),
-        frontend=tools.frontend_name,
-        frontend_options=tools.frontend_options,
+        frontend=equipment.frontend_name,
+        frontend_options=equipment.frontend_options,
         held_out=held_out,
         utterances=len(index),
         seconds=report.seconds,
         speakers=report.speakers,
         index_hash=index_hash,
-        plugins=tools.plugins,
+        plugins=equipment.plugins,
     )
     write_manifest(options.out, manifest)

@@ -11,6 +11,7 @@ from valle_core.data.hdf5_storage import Hdf5Store, file_name, pack
 from valle_core.data.index import Index
 from valle_core.data.record import Record, Row
 from valle_core.data.shard_storage import ShardStore
+from valle_core.preparation.plan import DONE
 
 
 def pack_rows(folder: Path, index: Index) -> Iterator[Row]:
@@ -32,6 +33,12 @@ def forget_packed(folder: Path, index: Index) -> None:
         if path.name not in index.files:
             path.unlink(missing_ok=True)
     shutil.rmtree(folder / "shards", ignore_errors=True)
+
+
+def left_over(folder: Path) -> bool:
+    """Whether a killed run left what `forget_packed` or `forget_plan` removes."""
+    packed = list(folder.glob("records-*.h5"))
+    return len(packed) > 1 or bool(packed and (folder / "shards").exists()) or (folder / DONE).exists()
 
 
 def _records(folder: Path, index: Index) -> Iterator[Record]:

@@ -10,10 +10,10 @@ from typing import Protocol, runtime_checkable
 
 from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
+from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.loading import Loaded
 from valle_core.preparation.phoneme_cache import PhonemeCache, cache_key
 from valle_core.preparation.recordings import Rejection
-from valle_core.preparation.tools import Tools
 from valle_core.types import Phonemes
 
 
@@ -64,11 +64,11 @@ class Versioned(Protocol):
         ...
 
 
-def open_cache(path: Path | None, tools: Tools) -> PhonemeCache | None:
+def open_cache(path: Path | None, equipment: Equipment) -> PhonemeCache | None:
     """The answers of this frontend in a file; None where no file is named."""
     if path is None:
         return None
-    versions = [f"valle-core {version('valle-core')}"]
-    if isinstance(tools.frontend, Versioned):
-        versions.append(tools.frontend.version)
-    return PhonemeCache(path, cache_key(tools.frontend_name, tools.plugins, tools.frontend_options, versions))
+    frontend = equipment.frontend
+    versions = [f"valle-core {version('valle-core')}", *([frontend.version] if isinstance(frontend, Versioned) else [])]
+    key = cache_key(equipment.frontend_name, equipment.plugins, equipment.frontend_options, versions)
+    return PhonemeCache(path, key)

@@ -19,6 +19,7 @@ from valle_core.plugin import UserError
 from valle_core.preparation.options import PrepareOptions
 
 PARTS, PLAN = "parts", "plan.jsonl"
+DONE = ".parts.done"
 GROUP = 32  # recordings that are encoded together, in batches by length; three groups are in memory at once
 VERSION = 1
 
@@ -110,7 +111,7 @@ def read_plan(out: Path) -> Plan | None:
 
 def forget_plan(out: Path) -> None:
     """Remove the plan and its parts, once the dataset's own files hold what they say; first all at once by its name."""
-    aside = out / f".{PARTS}.done"
+    aside = out / DONE
     shutil.rmtree(aside, ignore_errors=True)
     if (out / PARTS).is_dir():
         os.replace(out / PARTS, aside)

@@ -12,20 +12,20 @@ import torch
 from valle_core.files import sweep
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
-from valle_core.preparation.finished import Finished, is_current, next_shard, read_finished, reopen
-from valle_core.preparation.finishing import Listing, NothingUsable, finish, refuse_nothing, report_of
+from valle_core.preparation.equipment import Equipment
+from valle_core.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
+from valle_core.preparation.finishing import Listing, NothingUsable, finish, report_of
 from valle_core.preparation.journal import Journal
 from valle_core.preparation.languages import with_languages
 from valle_core.preparation.locks import Locks
 from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.packing import forget_packed
+from valle_core.preparation.packing import forget_packed, left_over
 from valle_core.preparation.phonemes import Phonemizer, open_cache
-from valle_core.preparation.plan import Plan, forget_plan, read_plan
+from valle_core.preparation.plan import PARTS, Plan, forget_plan, read_plan
 from valle_core.preparation.ranks import Ranks, ShareReport
 from valle_core.preparation.recordings import Recording, Rejection, find_recordings
 from valle_core.preparation.report import PrepareReport
 from valle_core.preparation.settings import check_claim, claim
-from valle_core.preparation.tools import Tools
 from valle_core.preparation.work import Progress, Worker
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.detection import is_auto
@@ -54,7 +54,7 @@ def prepare(
         UserError: nothing usable was found, the folder belongs to another codec or other options, another process is
             at work on it, or the disk is full; what was finished before stays.
     """
-    tools = Tools(
+    equipment = Equipment(
         codec=codec,
         frontend=frontend,
         frontend_name=frontend_name,
@@ -62,13 +62,13 @@ def prepare(
         plugins=plugins,
         device=device or torch.device("cpu"),
     )
-    report = prepare_share(options, tools, Ranks(), progress=progress)
+    report = prepare_share(options, equipment, Ranks(), progress=progress)
     assert isinstance(report, PrepareReport), "the only process has all parts"
     return report
 
 
 def prepare_share(
-    options: PrepareOptions, tools: Tools, ranks: Ranks, *, progress: Progress | None = None
+    options: PrepareOptions, equipment: Equipment, ranks: Ranks, *, progress: Progress | None = None
 ) -> PrepareReport | ShareReport:
     """One rank's share of `prepare`. Ranks speak to each other by files only; whoever sees all parts done finishes.
 
@@ -82,11 +82,14 @@ def prepare_share(
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
     recordings, misplaced = find_recordings(options.source)
     if options.language is not None and is_auto(options.language):
-        recordings = with_languages(recordings, options.language, tools.frontend)
-    check_claim(options, tools)
+        recordings = with_languages(recordings, options.language, equipment.frontend)
+    check_claim(options, equipment)
     if options.source.is_dir() and options.out.resolve().is_relative_to(options.source.resolve()):
         raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
     locks = Locks(options.out)
+    run = _Run(options, equipment, ranks, locks, recordings, misplaced, progress)
+    if report := run.untouched():
+        return report
     with locks.held(ranks.lock) as other:
         names = {ranks.lock: other} if other else locks.holders()
         for name, holder in names.items():
@@ -95,8 +98,8 @@ def prepare_share(
                     f"'{options.out}' is being prepared by {holder} ({name}). Wait for it, or end it; "
                     f"if it is gone, remove '{locks.path(name)}'"
                 )
-        claim(options, tools)
-        return _Run(options, tools, ranks, locks, recordings, misplaced, progress).run()
+        claim(options, equipment)
+        return run.run()
 
 
 @dataclass(slots=True)
@@ -104,7 +107,7 @@ class _Run:
     """One call of `prepare_share`, from the look at the recordings on."""
 
     options: PrepareOptions
-    tools: Tools
+    equipment: Equipment
     ranks: Ranks
     locks: Locks
     recordings: Sequence[Recording]
@@ -114,6 +117,14 @@ class _Run:
     left_out: int = 0
     removed: int = 0
     seconds: float = 0.0
+
+    def untouched(self) -> PrepareReport | None:
+        """The report where there is nothing to do at all, found without a lock; else None."""
+        out = self.options.out
+        if not (out / SOURCES).exists() or (out / PARTS).exists() or left_over(out):
+            return None
+        finished = read_finished(out)
+        return None if finished.lacking(self.recordings) else self._current(finished)
 
     def run(self) -> PrepareReport | ShareReport:
         """Complete what was begun; then, where it was begun by an earlier run, do what is new since."""
@@ -180,8 +191,8 @@ class _Run:
 
         moved(0, 0.0)
         recordings = {recording.id: recording for recording in self.recordings}
-        phonemizer = Phonemizer(self.tools.frontend, cache=open_cache(self.options.phoneme_cache, self.tools))
-        made = Worker(journal, recordings, self.options, self.tools, phonemizer).make(mine, moved)
+        phonemizer = Phonemizer(self.equipment.frontend, cache=open_cache(self.options.phoneme_cache, self.equipment))
+        made = Worker(journal, recordings, self.options, self.equipment, phonemizer).make(mine, moved)
         self.prepared += made.utterances
         self.left_out += made.rejected
         self.seconds += made.seconds
@@ -205,27 +216,36 @@ class _Run:
         listing = self._listing()
         self.removed += sum(id not in listing.ids for id in finished.utterances(()))
         return finish(
-            self.options, self.tools, finished, journal, listing, prepared=self.prepared, removed=self.removed
+            self.options, self.equipment, finished, journal, listing, prepared=self.prepared, removed=self.removed
         )
 
     def _settled(self, finished: Finished) -> PrepareReport:
         """The report of a dataset that lacks nothing; its files are mended where they do not fit."""
-        options, listing = self.options, self._listing()
+        report = self._current(finished)
+        if report is None:
+            self._sweep()
+            report = self._finish(finished, None)
+        elif self.options.storage == "hdf5" and finished.index is not None:
+            forget_packed(self.options.out, finished.index)
+        return report
+
+    def _current(self, finished: Finished) -> PrepareReport | None:
+        """The report, if the files of the dataset fit each other, the recordings and the split."""
+        listing = self._listing()
         gone = any(id not in listing.ids for id in finished.stamps)
         if gone or not finished.consistent or finished.index is None:
-            self._sweep()
-            return self._finish(finished, None)
-        rejections = list(finished.rejections.values())
+            return None
         report, held_out = report_of(
-            options, finished.index, rejections, listing, prepared=self.prepared, removed=self.removed
+            self.options,
+            finished.index,
+            list(finished.rejections.values()),
+            listing,
+            prepared=self.prepared,
+            removed=self.removed,
         )
+        if not is_current(self.options.out, held_out):
+            return None
         report.write()
-        refuse_nothing(options, report)
-        if not is_current(options.out, held_out):
-            self._sweep()
-            return self._finish(finished, None)
-        if options.storage == "hdf5":
-            forget_packed(options.out, finished.index)
         return report
 
     def _listing(self) -> Listing:

@@ -17,12 +17,12 @@ from valle_core.data.record import Row
 from valle_core.data.storage import write_part
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import encode_all, make_record
+from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.journal import Journal, Outcome
 from valle_core.preparation.loading import Loaded, NotLoaded, load_recording
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.phonemes import Phonemizer
 from valle_core.preparation.recordings import Recording, Rejection
-from valle_core.preparation.tools import Tools
 from valle_core.types import Phonemes
 
 Progress = Callable[[int, int, float], None]
@@ -75,11 +75,11 @@ class Worker:
         journal: Journal,
         recordings: Mapping[str, Recording],
         options: PrepareOptions,
-        tools: Tools,
+        equipment: Equipment,
         phonemizer: Phonemizer,
     ) -> None:
         self._journal, self._recordings = journal, recordings
-        self._options, self._tools, self._phonemizer = options, tools, phonemizer
+        self._options, self._equipment, self._phonemizer = options, equipment, phonemizer
 
     def make(self, numbers: Sequence[int], progress: Callable[[int, float], None]) -> Made:
         """Load, phonemize, encode and store these parts; `progress` receives recordings and seconds, a group at once.
@@ -100,7 +100,7 @@ class Worker:
                     ready = [item for item in group if isinstance(item, Ready)]
                     outcomes += [item for item in group if isinstance(item, Outcome)]
                     encoded += self._encode(ready)
-                    seconds = sum(len(item.loaded.wav) for item in ready) / self._tools.codec.sample_rate
+                    seconds = sum(len(item.loaded.wav) for item in ready) / self._equipment.codec.sample_rate
                     made.seconds += seconds
                     progress(length, seconds)
                 made.utterances += len(encoded)
@@ -114,8 +114,8 @@ class Worker:
 
     def _encode(self, ready: Sequence[Ready]) -> list[Encoded]:
         wavs = [item.loaded.wav for item in ready]
-        tools = self._tools
-        codes = encode_all(tools.codec, wavs, batch_seconds=self._options.batch_seconds, device=tools.device)
+        equipment = self._equipment
+        codes = encode_all(equipment.codec, wavs, batch_seconds=self._options.batch_seconds, device=equipment.device)
         return [Encoded(ready=item, codes=rows) for item, rows in zip(ready, codes, strict=True)]
 
     def _groups_ahead(self, groups: Iterable[Sequence[str]]) -> Generator[list[Ready | Outcome]]:
@@ -141,7 +141,7 @@ class Worker:
             speak.shutdown(cancel_futures=True)
 
     def _load(self, recording: Recording) -> Loaded | NotLoaded:
-        item = load_recording(recording, self._options, self._tools.codec.sample_rate)
+        item = load_recording(recording, self._options, self._equipment.codec.sample_rate)
         if isinstance(item, NotLoaded):
             self._check_source(recording)
         return item
@@ -171,7 +171,7 @@ class Worker:
 
     def _store(self, number: int, encoded: Sequence[Encoded], outcomes: Sequence[Outcome]) -> None:
         """Write the records, and only then that they are there."""
-        codec, options = self._tools.codec, self._options
+        codec, options = self._equipment.codec, self._options
         records = [
             make_record(codec, item.ready.loaded.recording.id, item.codes, item.ready.phonemes) for item in encoded
         ]

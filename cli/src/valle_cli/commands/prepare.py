@@ -49,9 +49,9 @@ def prepare(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import portable_options
+    from valle_core.preparation.equipment import Equipment
     from valle_core.preparation.prepare import prepare_share
     from valle_core.preparation.ranks import ShareReport, find_device, find_ranks
-    from valle_core.preparation.tools import Tools
     from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
 
@@ -67,7 +67,7 @@ def prepare(
     with StepBar(0, shown=not (quiet or as_json), unit="recording") as bar:
         codec = build(selected["codec"][0], setup.resolved.part("codec").options, device=target)
         frontend = build(selected["frontend"][0], setup.resolved.part("frontend").options)
-        tools = Tools(
+        equipment = Equipment(
             codec=codec,
             frontend=frontend,
             frontend_name=setup.resolved.part("frontend").name,
@@ -75,7 +75,7 @@ def prepare(
             frontend_options=portable_options(frontend, setup.resolved.part("frontend").options),
             device=target,
         )
-        report = prepare_share(options, tools, ranks, progress=Speed(bar))
+        report = prepare_share(options, equipment, ranks, progress=Speed(bar))
     if isinstance(report, ShareReport):
         typer.echo(json.dumps(report.to_json()) if as_json else report.summary())
         return

@@ -13,7 +13,7 @@ from valle_core.registry.identity import PluginIdentity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tools:
+class Equipment:
     """What a preparation works with.
 
     Attributes:
