@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -185,6 +186,17 @@ def test_what_was_begun_is_finished_first_and_then_what_is_new(corpus, tmp_path)
     assert (report.utterances, report.prepared, report.kept) == (15, 11, 4)
     assert open_dataset(tmp_path / "out").ids[0] == "a-new/s0/000"
     assert not (tmp_path / "out" / PARTS).exists()
+
+
+def test_a_name_that_is_no_text_is_reported(corpus, tmp_path):
+    odd = os.fsencode(corpus / "train/s0") + b"/caf\xe9.wav"
+    shutil.copy(corpus / "train/s0/000.wav", odd)
+    shutil.copy(odd, os.fsencode(corpus) + b"/\xff.wav")
+    report = run(corpus, tmp_path / "out")
+    assert report.reasons == {"bad-name": 1, "no-speaker": 1}
+    stored = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "train/s0/caf\\udce9" in [line["id"] for line in stored["details"]]
+    assert run(corpus, tmp_path / "out", codec=Refusing()).kept == 12
 
 
 def test_a_name_as_long_as_a_file_system_allows_is_stored(corpus, tmp_path):

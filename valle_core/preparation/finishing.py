@@ -6,7 +6,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from valle_core.preparation.journal import Journal, Outcome
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.plan import forget_plan
-from valle_core.preparation.recordings import Rejection
+from valle_core.preparation.recordings import Recording, Rejection
 from valle_core.preparation.report import PrepareReport, reasons_text
 from valle_core.text.detection import is_auto
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
@@ -40,6 +40,25 @@ class Listing:
 
     ids: Collection[str]
     misplaced: Sequence[Rejection]
+
+
+def storable(
+    recordings: Sequence[Recording], misplaced: Sequence[Rejection]
+) -> tuple[list[Recording], list[Rejection]]:
+    """The recordings whose names can be written down as text; the others join those that are left out."""
+    kept, rejected = list[Recording](), [replace(one, id=_as_text(one.id)) for one in misplaced]
+    for recording in recordings:
+        if _as_text(recording.id) == recording.id:
+            kept.append(recording)
+        else:
+            id = _as_text(recording.id)
+            detail = f"the name '{id}' is not UTF-8. Rename the file or folder"
+            rejected.append(Rejection(id=id, reason="bad-name", detail=detail))
+    return kept, [replace(one, detail=_as_text(one.detail)) for one in rejected]
+
+
+def _as_text(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
 
 
 def all_outcomes(finished: Finished, journal: Journal | None, listing: Listing) -> Iterator[Outcome]:

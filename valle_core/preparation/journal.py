@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,6 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DonePart:
-    """A part that was made: its outcomes sorted by id, and the phonemes seen in them."""
-
-    outcomes: Sequence[Outcome]
-    symbols: Sequence[str]
-
-
 class Journal:
     """The parts of a plan that are done, whoever did them. Nothing of them stays in memory."""
 
@@ -80,26 +72,25 @@ class Journal:
         facts = {"plan": self._digest, "symbols": sorted(set(symbols)), "hash": _hash(body.encode())}
         write_text(self._path(number), json.dumps(facts, ensure_ascii=False) + "\n" + body)
 
-    def read(self, number: int) -> DonePart:
-        """A part that is done."""
-        lines = self._lines(number)
-        if lines is None:
-            raise UserError(f"'{self._path(number)}' is gone. Run the same command again: it is made anew")
-        facts, body = lines
-        return DonePart(outcomes=[_outcome(line) for line in body.splitlines()], symbols=facts["symbols"])
-
     def outcomes(self) -> Iterator[Outcome]:
-        """Of all parts, sorted by id, read as they are asked for."""
-        return (outcome for number in self.plan.numbers for outcome in self.read(number).outcomes)
+        """Of all parts, sorted by id, read as they are asked for. Raises `UserError` where a part is missing."""
+        return (_outcome(line) for number in self.plan.numbers for line in self._read(number)[1].splitlines())
 
     def symbols(self) -> set[str]:
         """Phonemes seen in all parts."""
-        return {symbol for number in self.plan.numbers for symbol in self.read(number).symbols}
+        return {symbol for number in self.plan.numbers for symbol in self._read(number)[0]["symbols"]}
+
+    def _read(self, number: int) -> tuple[dict[str, Any], bytes]:
+        lines = self._lines(number)
+        if lines is None:
+            raise UserError(f"'{self._path(number)}' is gone. Run the same command again: it is made anew")
+        return lines
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.jsonl"
 
     def _lines(self, number: int) -> tuple[dict[str, Any], bytes] | None:
+        """Facts and outcomes of a part, or None where nobody made it."""
         path = self._path(number)
         try:
             first, _, body = path.read_bytes().partition(b"\n")

@@ -14,7 +14,7 @@ from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
-from valle_core.preparation.finishing import Listing, NothingUsable, finish, report_of
+from valle_core.preparation.finishing import Listing, NothingUsable, finish, report_of, storable
 from valle_core.preparation.journal import Journal
 from valle_core.preparation.languages import with_languages
 from valle_core.preparation.locks import Locks
@@ -80,7 +80,7 @@ def prepare_share(
     for name in ("source", "out"):
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
-    recordings, misplaced = find_recordings(options.source)
+    recordings, misplaced = storable(*find_recordings(options.source))
     if options.language is not None and is_auto(options.language):
         recordings = with_languages(recordings, options.language, equipment.frontend)
     check_claim(options, equipment)

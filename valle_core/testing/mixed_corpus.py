@@ -36,7 +36,7 @@ def mixed_corpus(folder: Path, *, count: int = 200, seed: int = 0) -> dict[str, 
         range(count - 1), cycle(_SPEAKERS), cycle(_FORMATS), strict=False
     ):
         name = {0: _LONG_NAME, 1: "größe – 声 001", 2: "with.dots.in it"}.get(number, f"{number:04d}")
-        text = " ".join(rng.choice(words) for _ in range(rng.randint(2, 4)))
+        text = " ".join(rng.choice(words) for _ in range(rng.randint(3, 5)))
         mono = tone_speech(text, speaker=number, sample_rate=rate, letter_seconds=0.05)
         path = folder / speaker / f"{name}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
