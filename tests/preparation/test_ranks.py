@@ -330,3 +330,19 @@ def test_the_local_rank_picks_the_cuda_device(monkeypatch):
 def test_prepare_from_python_needs_no_ranks(corpus, tmp_path, whole):
     prepare(options(corpus, tmp_path / "out"), codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
     assert content(tmp_path / "out") == whole("shards")
+
+
+def test_what_the_rank_beside_this_one_is_writing_is_not_swept(corpus, tmp_path):
+    with Locks(tmp_path / "out").held(Ranks(rank=0, world_size=2).lock):
+        for name in (f".a.{Holder.here().writer}.tmp", ".b.00000000.tmp"):
+            (tmp_path / "out" / name).touch()
+        share(corpus, tmp_path / "out", 1, 2)
+    assert [path.name for path in (tmp_path / "out").glob(".*.tmp")] == [f".a.{Holder.here().writer}.tmp"]
+
+
+def test_a_part_of_another_plan_is_made_anew(corpus, tmp_path, whole):
+    share(corpus, tmp_path / "out", 1, 2)
+    path = tmp_path / "out" / PARTS / "000001.jsonl"
+    path.write_text(path.read_text().replace('"plan": "', '"plan": "0'))
+    assert share(corpus, tmp_path / "out").prepared == 12
+    assert content(tmp_path / "out") == whole("shards")

@@ -26,13 +26,11 @@ class Finished:
         stamps: of every recording tried, in the order of their ids.
         rejections: of those that were left out.
         index: rows of the others; None before the first dataset.
-        consistent: whether the index has rows of exactly these.
     """
 
     stamps: dict[str, str] = field(default_factory=dict)
     rejections: dict[str, Rejection] = field(default_factory=dict)
     index: Index | None = None
-    consistent: bool = True
 
     def lacking(self, recordings: Iterable[Recording]) -> list[str]:
         """Ids that are new or whose files have changed."""
@@ -71,12 +69,10 @@ def read_finished(out: Path) -> Finished:
         rows = set(index.ids) if index is not None else set[str]()
         stamps: dict[str, str] = {}
         rejections: dict[str, Rejection] = {}
-        tried = 0
         with path.open("rb") as file:
             for text in file:
                 line = json.loads(text)
                 id, reason = line["id"], line["reason"]
-                tried += reason is None
                 if reason is not None:
                     rejections[id] = Rejection(id=id, reason=reason, detail=line["detail"])
                 elif id not in rows:
@@ -87,8 +83,7 @@ def read_finished(out: Path) -> Finished:
             f"'{path}' or '{INDEX}' beside it is damaged ({error!r}). Remove '{path}' and run the same command again: "
             "all is prepared anew"
         ) from error
-    consistent = len(rows) == tried == len(stamps) - len(rejections)
-    return Finished(stamps=stamps, rejections=rejections, index=index, consistent=consistent)
+    return Finished(stamps=stamps, rejections=rejections, index=index)
 
 
 def next_shard(finished: Finished) -> int:

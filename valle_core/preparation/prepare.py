@@ -233,7 +233,7 @@ class _Run:
         """The report, if the files of the dataset fit each other, the recordings and the split."""
         listing = self._listing()
         gone = any(id not in listing.ids for id in finished.stamps)
-        if gone or not finished.consistent or finished.index is None:
+        if gone or finished.index is None:
             return None
         report, held_out = report_of(
             self.options,
