@@ -158,7 +158,7 @@ def start(source: Path, out: Path, rank: int, world: int, die_after: int = 10_00
 def test_two_ranks_at_once_of_which_one_is_killed(corpus, tmp_path, whole):
     out = tmp_path / "out"
     alive, dying = start(corpus, out, 0, 2), start(corpus, out, 1, 2, die_after=1)
-    assert (alive.wait(60), dying.wait(60)) == (0, -signal.SIGKILL), alive.stderr.read()
+    assert (alive.wait(300), dying.wait(300)) == (0, -signal.SIGKILL), alive.stderr.read()
     assert "rank-1-of-2" in [path.stem for path in (out / LOCKS).iterdir()], "its lock is left"
     assert share(corpus, out, 1, 2).prepared == 1
     assert content(out) == whole("shards")
@@ -169,7 +169,7 @@ def test_four_ranks_that_end_at_the_same_time_make_one_dataset(corpus, tmp_path,
     for round in range(5):
         out = tmp_path / f"out{round}"
         ranks = [start(corpus, out, rank, 4) for rank in range(4)]
-        assert [rank.wait(60) for rank in ranks] == [0] * 4, [rank.stderr.read() for rank in ranks]
+        assert [rank.wait(300) for rank in ranks] == [0] * 4, [rank.stderr.read() for rank in ranks]
         assert content(out) == whole("shards")
 
 
