@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,32 @@ from typing import Any
 from valle_core.plugin import UserError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_LONGEST = 200  # bytes of a file's name in its temporary one; most file systems allow 255 in all
+
+
+def machine() -> str:
+    """Equal for processes that can see whether each other is alive: host, boot and process namespace."""
+    marks = [platform.node()]
+    with suppress(OSError):
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+    with suppress(OSError):
+        marks.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(marks)
+
+
+def process_start(pid: int) -> str:
+    """When a process of this machine began, so that a number that was given again is noticed; "" if unknown."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def writer() -> str:
+    """Names this process among all that may write to a shared folder: eight hex digits."""
+    pid = os.getpid()
+    return hashlib.sha256(f"{machine()} {pid} {process_start(pid)}".encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -24,19 +52,28 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or the place cannot be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _placing(path, os.replace) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _placing(path: Path, place: Callable[[Path, Path], None]) -> Iterator[Path]:
+    name = path.name
+    if len(name.encode()) > _LONGEST:
+        name = hashlib.sha256(name.encode()).hexdigest()[:32]
+    temporary = path.with_name(f".{name}.{writer()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        place(temporary, path)
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise UserError(
                 f"no space left while writing '{path}'; what was there before is unharmed. Free some and run again"
             ) from error
-        if error.filename in (str(temporary), str(path.parent)):  # another file's trouble is told by who reads it
+        if error.filename in map(str, (temporary, *path.parents)):  # another file's trouble is told by who reads it
             raise UserError(f"cannot write '{path}': {error.strerror}. Choose another place") from error
         raise
     finally:
@@ -44,10 +81,48 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files that killed writers left below `folder`."""
-    for stale in folder.rglob(".*.tmp"):
-        stale.unlink(missing_ok=True)
+def create(path: Path, content: str) -> bool:
+    """Write a file that does not exist yet, whole or not at all; False where it does, or another was quicker.
+
+    It is linked to its name, which network file systems do in one step; where there are no links, it is renamed.
+
+    Raises:
+        UserError: as `replacing`.
+    """
+    if path.exists():
+        return False
+    try:
+        with _placing(path, _link) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    except _Taken:
+        return False
+    return True
+
+
+class _Taken(Exception):
+    """Another was quicker."""
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        if temporary.stat().st_nlink != 2:  # 2: it was linked, and the answer was lost on the network
+            raise _Taken from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.replace(temporary, path)
+
+
+def sweep(folder: Path, alive: Callable[[], Collection[str]] = tuple) -> None:
+    """Remove the temporary files that killed writers left below `folder`; not those of the writers that are alive
+    after the look (a writer must be known as alive before it writes)."""
+    found = list(folder.rglob(".*.tmp"))
+    living = set(alive())
+    for stale in found:
+        if stale.name.split(".")[-2] not in living:
+            stale.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -37,6 +37,34 @@ def test_a_preparation_into_hdf5_is_one_file_that_a_second_run_leaves_alone(vall
     assert valle("data", "validate", tmp_path / "data", "--quiet")[0] == 0
 
 
+def test_two_ranks_share_a_preparation_and_half_of_it_is_refused_with_what_to_do(
+    valle, spine, tmp_path, refused, monkeypatch
+):
+    words = ["prepare", spine.recordings, "--codec", "mel-gl", "--device", "cpu", "--storage", "shards",
+             "--shard-size", "2", "--json"]  # fmt: skip
+    code, out, err = valle(*words, "--out", tmp_path / "data", "--rank", "0", "--world-size", "2")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert (facts["finished"], facts["parts"], facts["missing"], facts["prepared"]) == (False, 4, 2, 4)
+    training = [str(word).replace(str(spine.data), str(tmp_path / "data")) for word in spine.training(tmp_path / "run")]
+    for command in (training, ["data", "stats", tmp_path / "data"]):
+        assert "is half-written. Finish it: run the same `valle prepare` again" in refused(*command)
+    assert "belong together" in refused(*words, "--out", tmp_path / "x", "--rank", "0")
+    assert "holds codes of codec 'mel-gl'" in refused(
+        *[word if word != "mel-gl" else "tiny" for word in words], "--out", tmp_path / "data"
+    )
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    code, out, err = valle(*words, "--out", tmp_path / "data")
+    assert code == 0, err
+    assert (json.loads(out)["finished"], json.loads(out)["utterances"]) == (True, 8)
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name)
+    assert valle(*words, "--out", tmp_path / "whole")[0] == 0
+    for path in (path for path in (tmp_path / "whole").rglob("*") if path.is_file()):
+        assert path.read_bytes() == (tmp_path / "data" / path.relative_to(tmp_path / "whole")).read_bytes(), path
+
+
 def test_stats_say_what_is_there_and_draw_it(valle, spine, tmp_path):
     code, out, err = valle("data", "stats", spine.data, "--out", tmp_path / "figures", "--json")
     assert code == 0, err

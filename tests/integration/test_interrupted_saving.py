@@ -177,18 +177,19 @@ def test_ctrl_c_while_speech_is_written_leaves_what_was_there(valle, spine, tmp_
 
 
 def test_ctrl_c_in_a_preparation_keeps_what_was_finished(valle, spine, tmp_path, monkeypatch):
-    from valle_core.preparation import prepare
+    from valle_core.preparation import work
 
-    real, parts = prepare.write_part, []
+    real, parts = work.write_part, []
 
     def write_part(*arguments, **options):
-        real(*arguments, **options)
+        locations = real(*arguments, **options)
         parts.append(True)
         press_ctrl_c()
+        return locations
 
     words = ["prepare", str(spine.recordings), "--out", str(tmp_path / "data"), "--codec", "mel-gl", "--device", "cpu",
              "--quiet"]  # fmt: skip
-    monkeypatch.setattr(prepare, "write_part", write_part)
+    monkeypatch.setattr(work, "write_part", write_part)
     code, _, err = valle(*words)
     assert parts, "nothing was interrupted"
     assert (code, err.splitlines()[-1]) == (130, "error: interrupted")

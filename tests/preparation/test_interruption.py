@@ -22,6 +22,7 @@ KILLED_AT_RENAME = """
 import os, resource, signal, sys
 from pathlib import Path
 from valle_core.plugin import UserError
+from valle_core.preparation import plan
 from valle_core.preparation import prepare as module
 from valle_core.preparation.options import PrepareOptions
 from valle_core.testing.fakes import FakeCodec, FakeFrontend
@@ -39,7 +40,7 @@ def replace(*paths):
 os.replace = replace
 if int(file_bytes):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_bytes), int(file_bytes)))
-module._GROUP = 4
+plan.GROUP = 4
 options = PrepareOptions(source=Path(source), out=Path(out), storage=storage, shard_size=4)
 try:
     module.prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
@@ -65,7 +66,7 @@ def run(source: Path, out: Path, storage: str):
 
 @pytest.fixture
 def small_groups(monkeypatch):
-    monkeypatch.setattr("valle_core.preparation.prepare._GROUP", 4)
+    monkeypatch.setattr("valle_core.preparation.plan.GROUP", 4)
 
 
 @pytest.mark.parametrize(("storage", "renames"), [("files", 7), ("shards", 3), ("shards", 9), ("hdf5", 11)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,8 @@ from valle_core.data.record import (
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 
+_LONGEST = 200  # bytes of a name that stays readable; most file systems allow 255 in all
+
 
 def write_files(folder: Path, records: Sequence[Record]) -> list[str]:
     """Write each record; their paths relative to `folder`."""
@@ -28,7 +31,7 @@ def write_files(folder: Path, records: Sequence[Record]) -> list[str]:
 
 
 def _write_file(folder: Path, record: Record) -> str:
-    location = f"utterances/{record.id}.safetensors"
+    location = f"utterances/{'/'.join(_short(name) for name in record.id.split('/'))}.safetensors"
     tensors = {
         "codes": record.codes,
         "phonemes": phonemes_to_bytes(record.phonemes),
@@ -37,6 +40,13 @@ def _write_file(folder: Path, record: Record) -> str:
     with replacing(folder / location) as temporary:
         temporary.write_bytes(save(tensors))
     return location
+
+
+def _short(name: str) -> str:
+    """A folder's or file's name that leaves room for an ending."""
+    if len(name.encode()) <= _LONGEST:
+        return name
+    return f"{name.encode()[: _LONGEST - 17].decode(errors='ignore')}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 class FileStore:

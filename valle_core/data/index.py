@@ -25,6 +25,7 @@ class Index:
 
     Attributes:
         ids: of all rows, in stored order.
+        files: sorted names of what the records lie in; with storage `files` as many as rows.
         speaker_names: sorted; `speakers` are places in it.
         language_names: sorted; `languages` are places in it.
         order: places sorted by id.
@@ -33,7 +34,7 @@ class Index:
 
     def __init__(self, columns: Columns, mapped: tuple[Path, str] | None = None) -> None:
         self._columns, self._mapped = columns, mapped
-        self.ids, self._texts, self._hashes, self._files = map(self._strings, ("ids", "texts", "hashes", "files"))
+        self.ids, self._texts, self._hashes, self.files = map(self._strings, ("ids", "texts", "hashes", "files"))
         self.speaker_names = tuple(self._strings("speaker_names"))
         self.language_names = tuple(self._strings("language_names"))
         self.order, self.seconds, self.frames = columns["order"], columns["seconds"], columns["frames"]
@@ -78,7 +79,7 @@ class Index:
 
     def location(self, place: int) -> Location:
         """Where its record lies."""
-        file, row = self._files[int(self._columns["file"][place])], int(self._columns["row"][place])
+        file, row = self.files[int(self._columns["file"][place])], int(self._columns["row"][place])
         return file if row < 0 else (file, row)
 
     def on_disk(self, places: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:

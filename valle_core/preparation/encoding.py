@@ -1,4 +1,4 @@
-"""From loaded recordings to records: phonemes by the frontend, codes by the codec."""
+"""From samples to codes by the codec, and to the record that is stored."""
 
 from __future__ import annotations
 
@@ -11,35 +11,8 @@ from torch import Tensor
 
 from valle_core.codes.checks import check_codes, to_storage
 from valle_core.data.record import Record
-from valle_core.interfaces import Codec, Frontend
-from valle_core.plugin import UserError
-from valle_core.preparation.loading import Loaded
-from valle_core.preparation.recordings import Rejection
+from valle_core.interfaces import Codec
 from valle_core.types import Phonemes
-
-
-class Phonemizer:
-    """A frontend that is asked once per (text, language)."""
-
-    def __init__(self, frontend: Frontend, *, capacity: int = 100_000) -> None:
-        self._frontend = frontend
-        self._capacity = capacity
-        self._known: dict[tuple[str, str], Phonemes | str] = {}
-
-    def __call__(self, loaded: Loaded) -> Phonemes | Rejection:
-        """The phonemes of a transcript, or why the frontend refused it."""
-        key = (loaded.text, loaded.language)
-        if key not in self._known:
-            if len(self._known) >= self._capacity:
-                self._known.clear()
-            try:
-                self._known[key] = self._frontend.phonemize(*key)
-            except UserError as error:
-                self._known[key] = str(error)
-        found = self._known[key]
-        if isinstance(found, str):
-            return Rejection(id=loaded.recording.id, reason="no-phonemes", detail=found)
-        return found
 
 
 def encode_all(
@@ -49,13 +22,14 @@ def encode_all(
     codes: list[Tensor] = [torch.empty(0)] * len(wavs)
     for rows in batches_by_length([len(wav) for wav in wavs], int(batch_seconds * codec.sample_rate)):
         lengths = torch.tensor([len(wavs[row]) for row in rows])
-        batch = torch.zeros(len(rows), int(lengths.max()))
+        batch = torch.zeros(len(rows), int(lengths.max()), pin_memory=device.type == "cuda")
         for place, row in enumerate(rows):
             batch[place, : len(wavs[row])] = torch.from_numpy(wavs[row])
         with torch.no_grad():
-            encoded, frames = codec.encode(batch.to(device), lengths.to(device))
+            encoded, frames = codec.encode(batch.to(device, non_blocking=True), lengths.to(device))
+        encoded, frames = encoded.cpu(), frames.tolist()  # one copy for the batch
         for place, row in enumerate(rows):
-            codes[row] = encoded[place, : int(frames[place])].cpu().clone()
+            codes[row] = encoded[place, : frames[place]].clone()
     return codes
 
 

@@ -1,25 +1,19 @@
-"""What a preparation has done so far, so that a killed one goes on and a finished one does nothing.
-
-Each part of the work leaves `parts/{number}.jsonl` after its data; a finished dataset has the same knowledge in
-`sources.jsonl` (every recording tried), `index.jsonl` (those that became utterances) and `dataset.json`.
-"""
+"""What became of each recording of a part: `parts/{number}.jsonl`, written once the part's data is on disk."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_core.data.index import INDEX, read_rows
 from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.plugin import UserError
+from valle_core.preparation.plan import PARTS, Plan
 from valle_core.preparation.recordings import Rejection
-
-SOURCES, PARTS = "sources.jsonl", "parts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,92 +32,94 @@ class Outcome:
     row: Row | None = None
     rejection: Rejection | None = None
 
+    def source(self) -> dict[str, Any]:
+        """Its line of `sources.jsonl`."""
+        rejection = self.rejection
+        return {
+            "id": self.id,
+            "stamp": self.stamp,
+            "reason": rejection.reason if rejection else None,
+            "detail": rejection.detail if rejection else None,
+        }
+
 
 class Journal:
-    """The outcomes known so far, and the symbols seen in parts that are not in `dataset.json` yet."""
+    """The parts of a plan that are done, whoever did them. Nothing of them stays in memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.outcomes: dict[str, Outcome] = {}
-        self.symbols: set[str] = set()
-        self._load_finished()
-        self.pending = sorted((folder / PARTS).glob("*.jsonl"))
-        for path in self.pending:
-            self._load_part(path)
-        used = [int(path.stem) for path in self.pending]
-        used += [_shard_number(outcome.row) for outcome in self.outcomes.values() if outcome.row]
-        self._next = max(used, default=-1) + 1
+    def __init__(self, out: Path, plan: Plan) -> None:
+        self.plan = plan
+        self._folder, self._digest = out / PARTS, plan.digest()
 
-    @property
-    def next_part(self) -> int:
-        """Number of the part to write next."""
-        return self._next
+    def done(self, number: int) -> bool:
+        """Whether a part was made.
 
-    def commit(self, outcomes: Sequence[Outcome], symbols: Iterable[str]) -> None:
+        Raises:
+            UserError: its file is damaged.
+        """
+        return self._lines(number) is not None
+
+    def missing(self, numbers: Iterable[int]) -> list[int]:
+        """Those of the parts that nobody made yet."""
+        return [number for number in numbers if not self.done(number)]
+
+    def commit(self, number: int, outcomes: Iterable[Outcome], symbols: Iterable[str]) -> None:
         """Remember a part whose data is on disk."""
-        symbols = sorted(set(symbols))
-        lines: list[dict[str, Any]] = [{"symbols": symbols}]
-        for outcome in outcomes:
-            lines.append({**_source(outcome), "row": outcome.row.to_json() if outcome.row else None})
-        write_text(self._folder / PARTS / f"{self._next:06d}.jsonl", _jsonl(lines))
-        self.outcomes.update({outcome.id: outcome for outcome in outcomes})
-        self.symbols.update(symbols)
-        self._next += 1
+        lines = [
+            {**outcome.source(), "row": outcome.row.to_json() if outcome.row else None}
+            for outcome in sorted(outcomes, key=lambda outcome: outcome.id)
+        ]
+        body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        facts = {"plan": self._digest, "symbols": sorted(set(symbols)), "hash": _hash(body.encode())}
+        write_text(self._path(number), json.dumps(facts, ensure_ascii=False) + "\n" + body)
 
-    def write_sources(self) -> None:
-        """Replace `sources.jsonl` by the outcomes."""
-        lines = [_source(self.outcomes[id]) for id in sorted(self.outcomes)]
-        write_text(self._folder / SOURCES, _jsonl(lines))
+    def outcomes(self) -> Iterator[Outcome]:
+        """Of all parts, sorted by id, read as they are asked for. Raises `UserError` where a part is missing."""
+        return (_outcome(line) for number in self.plan.numbers for line in self._read(number)[1].splitlines())
 
-    def forget_parts(self) -> None:
-        """Remove the parts once the dataset's own files hold what they say."""
-        shutil.rmtree(self._folder / PARTS, ignore_errors=True)
+    def symbols(self) -> set[str]:
+        """Phonemes seen in all parts."""
+        return {symbol for number in self.plan.numbers for symbol in self._read(number)[0]["symbols"]}
 
-    def _load_finished(self) -> None:
-        if not (self._folder / SOURCES).exists():
-            return
-        rows = {row.id: row for row in read_rows(self._folder)} if (self._folder / INDEX).exists() else {}
-        for line in _read_jsonl(self._folder / SOURCES):
-            outcome = _outcome(line, rows.get(line["id"]))
-            if outcome.row or outcome.rejection:
-                self.outcomes[outcome.id] = outcome
+    def _read(self, number: int) -> tuple[dict[str, Any], bytes]:
+        lines = self._lines(number)
+        if lines is None:
+            raise UserError(f"'{self._path(number)}' is gone. Run the same command again: it is made anew")
+        return lines
 
-    def _load_part(self, path: Path) -> None:
-        header, *lines = _read_jsonl(path)
-        self.symbols.update(header["symbols"])
-        for line in lines:
-            self.outcomes[line["id"]] = _outcome(line, Row.from_json(line["row"]) if line["row"] else None)
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.jsonl"
 
-
-def _shard_number(row: Row) -> int:
-    """Of the shard a row lies in; −1 where it lies in a file of its own or in the HDF5 file."""
-    shard = "" if isinstance(row.location, str) else Path(row.location[0]).stem
-    return int(shard) if shard.isdecimal() else -1
-
-
-def _source(outcome: Outcome) -> dict[str, Any]:
-    rejection = outcome.rejection
-    return {
-        "id": outcome.id,
-        "stamp": outcome.stamp,
-        "reason": rejection.reason if rejection else None,
-        "detail": rejection.detail if rejection else None,
-    }
+    def _lines(self, number: int) -> tuple[dict[str, Any], bytes] | None:
+        """Facts and outcomes of a part, or None where nobody made it."""
+        path = self._path(number)
+        try:
+            first, _, body = path.read_bytes().partition(b"\n")
+            facts = json.loads(first)
+            if facts["plan"] != self._digest:
+                return None  # left by another plan; it is made anew
+            if facts["hash"] != _hash(body):
+                raise ValueError("its hash is another")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"'{path}' is damaged ({error!r}). Remove it and run the same command again: this part is made anew"
+            ) from error
+        return facts, body
 
 
-def _outcome(line: dict[str, Any], row: Row | None) -> Outcome:
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
+def _outcome(line: bytes) -> Outcome:
+    stored = json.loads(line)
+    return source_outcome(stored, Row.from_json(stored["row"]) if stored["row"] else None)
+
+
+def source_outcome(line: dict[str, Any], row: Row | None) -> Outcome:
+    """The outcome of a line of `sources.jsonl` and, where it became an utterance, its row."""
     if line["reason"] is None:
         return Outcome(id=line["id"], stamp=line["stamp"], row=row)
     rejection = Rejection(id=line["id"], reason=line["reason"], detail=line["detail"])
     return Outcome(id=line["id"], stamp=line["stamp"], rejection=rejection)
-
-
-def _jsonl(lines: Sequence[dict[str, Any]]) -> str:
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in path.read_bytes().splitlines()]
-    except (OSError, ValueError) as error:
-        raise UserError(f"'{path}' is damaged ({error}). Remove its folder and prepare again") from error

@@ -1,9 +1,7 @@
-"""Reading recordings ahead of the encoder, in threads."""
+"""Reading a recording: its transcript, its language and its samples, or why it cannot be used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,21 +57,3 @@ def load_recording(recording: Recording, options: PrepareOptions, sample_rate: i
         rejection = Rejection(id=recording.id, reason=reason, detail=str(error))
         return NotLoaded(recording=recording, stamp=stamp, rejection=rejection)
     return Loaded(recording=recording, stamp=stamp, text=text, language=language, wav=wav)
-
-
-def load_groups(
-    groups: Sequence[Sequence[Recording]], options: PrepareOptions, sample_rate: int
-) -> Iterator[list[Loaded | NotLoaded]]:
-    """The groups in order, each loaded while the one before it is being worked on."""
-    with ThreadPoolExecutor(options.jobs, thread_name_prefix="load") as pool:
-
-        def submit(group: Sequence[Recording]) -> list[Future[Loaded | NotLoaded]]:
-            return [pool.submit(load_recording, recording, options, sample_rate) for recording in group]
-
-        try:
-            ahead = submit(groups[0]) if groups else []
-            for index in range(len(groups)):
-                now, ahead = ahead, submit(groups[index + 1]) if index + 1 < len(groups) else []
-                yield [future.result() for future in now]
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from valle_core.codes import identity
-from valle_core.data.columns import COLUMNS
-from valle_core.data.index import INDEX, hash_index, write_index
+from valle_core.data.columns import COLUMNS, ColumnWriter
+from valle_core.data.index import INDEX, Index, hash_index, open_index, write_index
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest, write_manifest
 from valle_core.data.noise import NO_LANGUAGE, NO_TEXT
 from valle_core.data.record import Row
@@ -129,7 +129,7 @@ def prepare_noise(
     if todo or gone or journal.pending or not _is_current(options.out):
         _finish(options, journal, rows, report, codec, plugins, codec_options or {})
     if options.storage == "hdf5":
-        forget_packed(options.out)
+        forget_packed(options.out, open_index(options.out, read_manifest(options.out).index_hash))
     return report
 
 
@@ -260,8 +260,12 @@ def _finish(
     codec_options: Mapping[str, Any],
 ) -> None:
     """Write the files that make it a dataset, `dataset.json` last; then the parts have served."""
+    indexed: Iterable[Row] = rows
     if options.storage == "hdf5":
-        rows = pack_rows(options.out, rows)
+        columns = ColumnWriter()
+        for row in rows:
+            columns.add(row)
+        indexed = pack_rows(options.out, Index(columns.columns()))
     journal.write_sources()
     manifest = Manifest(
         storage=options.storage,
@@ -273,7 +277,7 @@ def _finish(
         utterances=len(rows),
         seconds=report.seconds,
         speakers=len(report.labels),
-        index_hash=write_index(options.out, rows),
+        index_hash=write_index(options.out, indexed),
         plugins=plugins,
         codec_options=codec_options,
     )

@@ -24,6 +24,7 @@ class PrepareOptions:
         max_seconds: longer recordings are left out, and reported.
         batch_seconds: of audio encoded at once, padding included.
         jobs: threads that read and resample.
+        phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
         held_out_fraction: of each speaker's utterances; see `SplitOptions`.
         held_out_groups: groups that training never sees.
     """
@@ -37,6 +38,7 @@ class PrepareOptions:
     max_seconds: float = 30.0
     batch_seconds: float = 60.0
     jobs: int = 2
+    phoneme_cache: Path | None = None
     held_out_fraction: float = 0.02
     held_out_groups: tuple[str, ...] = ("held-out",)
 

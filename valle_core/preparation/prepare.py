@@ -1,44 +1,36 @@
-"""`prepare`: a folder of recordings becomes a dataset; it may be killed at any moment and run again."""
+"""`prepare`: a folder of recordings becomes a dataset; it may be killed at any moment, run again, and be shared."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from valle_core.assemble.portable import options_hash
-from valle_core.codes import identity
-from valle_core.data.columns import COLUMNS
-from valle_core.data.index import INDEX, hash_index, write_index
-from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest, write_manifest
-from valle_core.data.record import Row
-from valle_core.data.split import held_out_ids
-from valle_core.data.storage import write_part
-from valle_core.files import sweep, write_json
+from valle_core.files import sweep
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
-from valle_core.preparation.encoding import Phonemizer, encode_all, make_record
-from valle_core.preparation.journal import Journal, Outcome
+from valle_core.preparation.equipment import Equipment
+from valle_core.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
+from valle_core.preparation.finishing import Listing, NothingUsable, finish, report_of, storable
+from valle_core.preparation.journal import Journal
 from valle_core.preparation.languages import with_languages
-from valle_core.preparation.loading import Loaded, NotLoaded, load_groups
+from valle_core.preparation.locks import Locks
 from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.packing import forget_packed, pack_rows
+from valle_core.preparation.packing import forget_packed, left_over
+from valle_core.preparation.phonemes import Phonemizer, open_cache
+from valle_core.preparation.plan import PARTS, Plan, forget_plan, read_plan
+from valle_core.preparation.ranks import Ranks, ShareReport
 from valle_core.preparation.recordings import Recording, Rejection, find_recordings
-from valle_core.preparation.report import PrepareReport, reasons_text
+from valle_core.preparation.report import PrepareReport
+from valle_core.preparation.settings import check_claim, claim
+from valle_core.preparation.work import Progress, Worker
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.detection import is_auto
-from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
-from valle_core.types import Phonemes
 
-Progress = Callable[[int, int, float], None]
-"""Receives recordings done, recordings in all, and seconds of audio encoded by this run."""
-
-_GROUP = 32  # recordings held in memory at once; twice that while the next ones are being read
-_SETTINGS = "prepare.json"
+_DATASET = "dataset"  # the lock of whoever begins or finishes one
 
 
 def prepare(
@@ -61,241 +53,203 @@ def prepare(
     `plugins` says who provided codec and frontend; it is written down for those who use the dataset.
 
     Raises:
-        UserError: nothing usable was found, the folder belongs to another codec or other options, or the disk is
-            full; what was finished before stays.
+        UserError: nothing usable was found, the folder belongs to another codec or other options, another process is
+            at work on it, or the disk is full; what was finished before stays.
+    """
+    equipment = Equipment(
+        codec=codec,
+        frontend=frontend,
+        frontend_name=frontend_name,
+        frontend_options=frontend_options or {},
+        codec_options=codec_options or {},
+        plugins=plugins,
+        device=device or torch.device("cpu"),
+    )
+    report = prepare_share(options, equipment, Ranks(), progress=progress)
+    assert isinstance(report, PrepareReport), "the only process has all parts"
+    return report
+
+
+def prepare_share(
+    options: PrepareOptions, equipment: Equipment, ranks: Ranks, *, progress: Progress | None = None
+) -> PrepareReport | ShareReport:
+    """One rank's share of `prepare`. Ranks speak to each other by files only; whoever sees all parts done finishes.
+
+    The dataset has the bytes that one process would have made.
+
+    Raises:
+        UserError: as `prepare`.
     """
     for name in ("source", "out"):
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
-    recordings, misplaced = find_recordings(options.source)
+    recordings, misplaced = storable(*find_recordings(options.source))
     if options.language is not None and is_auto(options.language):
-        recordings = with_languages(recordings, options.language, frontend)
-    _claim(options, codec, frontend_name, frontend_options or {})
-    journal = Journal(options.out)
-    removed, changed = _forget_stale(journal, recordings)
-    if changed:
-        _reopen(options.out)
-    todo = [recording for recording in recordings if recording.id not in journal.outcomes]
-    kept = sum(outcome.row is not None for outcome in journal.outcomes.values())
-    if todo or journal.pending:
-        sweep(options.out)
-        _work(todo, journal, options, codec=codec, frontend=frontend, device=device, progress=progress)
-    rejected = [outcome.rejection for outcome in journal.outcomes.values() if outcome.rejection] + misplaced
-    rows = [outcome.row for _, outcome in sorted(journal.outcomes.items()) if outcome.row]
-    held_out = held_out_ids(((row.id, row.speaker) for row in rows), options.split)
-    report = PrepareReport(
-        out=options.out,
-        found=len(recordings) + len(misplaced),
-        prepared=len(rows) - kept,
-        kept=kept,
-        removed=removed,
-        rejected=sorted(rejected, key=lambda rejection: rejection.id),
-        seconds=round(sum(row.seconds for row in rows), 6),
-        speakers=len({row.speaker for row in rows}),
-        held_out=len(held_out),
-        languages=dict(sorted(Counter(row.language for row in rows).items())),
-        detected=options.language is not None and is_auto(options.language),
-    )
-    report.write()
-    if not rows:
-        raise UserError(
-            f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}, "
-            f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / 'report.json'}'"
+        recordings = with_languages(recordings, options.language, equipment.frontend)
+    check_claim(options, equipment)
+    if options.source.is_dir() and options.out.resolve().is_relative_to(options.source.resolve()):
+        raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
+    locks = Locks(options.out)
+    run = _Run(options, equipment, ranks, locks, recordings, misplaced, progress)
+    if report := run.untouched():
+        return report
+    with locks.held(ranks.lock) as other:
+        names = {ranks.lock: other} if other else locks.holders()
+        for name, holder in names.items():
+            if name.startswith("rank-") and (other or not name.endswith(f"-of-{ranks.world_size}")):
+                raise UserError(
+                    f"'{options.out}' is being prepared by {holder} ({name}). Wait for it, or end it; "
+                    f"if it is gone, remove '{locks.path(name)}'"
+                )
+        claim(options, equipment)
+        return run.run()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of `prepare_share`, from the look at the recordings on."""
+
+    options: PrepareOptions
+    equipment: Equipment
+    ranks: Ranks
+    locks: Locks
+    recordings: Sequence[Recording]
+    misplaced: Sequence[Rejection]
+    progress: Progress | None
+    prepared: int = 0
+    left_out: int = 0
+    removed: int = 0
+    seconds: float = 0.0
+
+    def untouched(self) -> PrepareReport | None:
+        """The report where there is nothing to do at all, found without a lock; else None."""
+        out = self.options.out
+        if not (out / SOURCES).exists() or (out / PARTS).exists() or left_over(out):
+            return None
+        finished = read_finished(out)
+        return None if finished.lacking(self.recordings) else self._current(finished)
+
+    def run(self) -> PrepareReport | ShareReport:
+        """Complete what was begun; then, where it was begun by an earlier run, do what is new since."""
+        while True:
+            with self.locks.waited_for(_DATASET):
+                finished = read_finished(self.options.out)
+                plan = read_plan(self.options.out)
+                inherited = plan is not None
+                plan = plan or self._begin(finished)
+                if plan is None:
+                    forget_plan(self.options.out)  # what a killed removal left
+                    return self._settled(finished)
+                journal = Journal(self.options.out, plan)
+                mine = journal.missing(plan.share(self.ranks.rank, self.ranks.world_size))
+            if mine or inherited:
+                self._sweep()
+            if mine:
+                self._work(journal, mine)
+            with self.locks.waited_for(_DATASET):
+                if read_plan(self.options.out) != plan:  # another rank saw the last part, too, and was quicker
+                    return self._settled(read_finished(self.options.out))
+                if missing := journal.missing(plan.numbers):
+                    return self._share(plan, len(missing))
+                try:
+                    report = self._finish(finished, journal)
+                except NothingUsable:
+                    if not (inherited and self._changed(journal)):
+                        raise
+                    forget_plan(self.options.out)
+                    continue
+            if not inherited or self.ranks.world_size > 1:
+                return report
+
+    def _begin(self, finished: Finished) -> Plan | None:
+        """The plan for what the dataset lacks, written down; None where it lacks nothing."""
+        lacking, out = finished.lacking(self.recordings), self.options.out
+        if not lacking:
+            return None
+        if finished.index is None or any(id in finished.stamps and id not in finished.rejections for id in lacking):
+            reopen(out)
+        forget_plan(out)  # what an older valle, or a killed removal, left
+        first = 0 if self.options.storage == "files" else next_shard(finished)
+        plan = Plan.of(lacking, self.options, first=first)
+        plan.write(out)
+        return plan
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left, not what the ranks beside this one are writing."""
+        sweep(self.options.out, lambda: [holder.writer for holder in self.locks.holders().values()])
+
+    def _work(self, journal: Journal, mine: Sequence[int]) -> None:
+        """Make these parts."""
+        plan, ranks = journal.plan, self.ranks
+        todo = sum(len(plan.part(number)) for number in mine)
+        share = plan.share(ranks.rank, ranks.world_size)
+        total = len(self.recordings) if ranks.world_size == 1 else sum(len(plan.part(number)) for number in share)
+        done, seconds = total - todo, self.seconds
+
+        def moved(recordings: int, more: float) -> None:
+            nonlocal done, seconds
+            done, seconds = done + recordings, seconds + more
+            if self.progress:
+                self.progress(done, total, seconds)
+
+        moved(0, 0.0)
+        recordings = {recording.id: recording for recording in self.recordings}
+        phonemizer = Phonemizer(self.equipment.frontend, cache=open_cache(self.options.phoneme_cache, self.equipment))
+        made = Worker(journal, recordings, self.options, self.equipment, phonemizer).make(mine, moved)
+        self.prepared += made.utterances
+        self.left_out += made.rejected
+        self.seconds += made.seconds
+
+    def _share(self, plan: Plan, missing: int) -> ShareReport:
+        return ShareReport(
+            out=self.options.out,
+            ranks=self.ranks,
+            parts=len(plan),
+            missing=missing,
+            prepared=self.prepared,
+            rejected=self.left_out,
         )
-    if todo or removed or journal.pending or not _is_current(options.out, held_out):
-        _finish(
-            options,
-            journal,
-            rows,
-            held_out,
-            report,
-            codec=codec,
-            frontend=frontend,
-            name=frontend_name,
-            plugins=plugins,
-            frontend_options=frontend_options or {},
-            codec_options=codec_options or {},
+
+    def _changed(self, journal: Journal) -> bool:
+        """Whether a recording is new or another since the parts were made."""
+        stamps = {outcome.id: outcome.stamp for outcome in journal.outcomes()}
+        return Finished(stamps=stamps).lacking(self.recordings) != []
+
+    def _finish(self, finished: Finished, journal: Journal | None) -> PrepareReport:
+        listing = self._listing()
+        self.removed += sum(id not in listing.ids for id in finished.utterances(()))
+        return finish(
+            self.options, self.equipment, finished, journal, listing, prepared=self.prepared, removed=self.removed
         )
-    if options.storage == "hdf5":
-        forget_packed(options.out)
-    return report
 
+    def _settled(self, finished: Finished) -> PrepareReport:
+        """The report of a dataset that lacks nothing; its files are mended where they do not fit."""
+        report = self._current(finished)
+        if report is None:
+            self._sweep()
+            report = self._finish(finished, None)
+        elif self.options.storage == "hdf5" and finished.index is not None:
+            forget_packed(self.options.out, finished.index)
+        return report
 
-def _settings(
-    options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "codec": identity.to_dict(codec.identity),
-        "frontend": frontend_name,
-        "frontend_options": options_hash(frontend_options),
-        "language": options.language,
-        "storage": options.storage,
-        "shard_size": options.shard_size if options.storage != "files" else None,
-        "min_seconds": options.min_seconds,
-        "max_seconds": options.max_seconds,
-        "batch_seconds": options.batch_seconds,
-    }
+    def _current(self, finished: Finished) -> PrepareReport | None:
+        """The report, if the files of the dataset fit each other, the recordings and the split."""
+        listing = self._listing()
+        gone = any(id not in listing.ids for id in finished.stamps)
+        if gone or finished.index is None:
+            return None
+        report, held_out = report_of(
+            self.options,
+            finished.index,
+            list(finished.rejections.values()),
+            listing,
+            prepared=self.prepared,
+            removed=self.removed,
+        )
+        if not is_current(self.options.out, held_out):
+            return None
+        report.write()
+        return report
 
-
-def _claim(options: PrepareOptions, codec: Codec, frontend_name: str, frontend_options: Mapping[str, Any]) -> None:
-    """Make the folder ours, or refuse one that holds something else."""
-    wanted = _settings(options, codec, frontend_name, frontend_options)
-    path = options.out / _SETTINGS
-    if not path.exists():
-        if options.out.exists() and not _is_empty(options.out):
-            raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
-        write_json(path, wanted)
-        return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        stored = identity.from_dict(found["codec"], str(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
-    identity.require_same(stored, codec.identity, f"dataset '{options.out}' holds codes of")
-    for name, value in wanted.items():
-        if name == "frontend_options" and found.get(name, value) != value:
-            raise UserError(
-                f"dataset '{options.out}' was prepared with other options of frontend '{frontend_name}' "
-                f"(or another tokenizer). Use the same, or choose another --out"
-            )
-        if found.get(name, value if name == "frontend_options" else None) != value:
-            raise UserError(
-                f"dataset '{options.out}' was prepared with {name} {found.get(name)!r}, asked for {value!r}. "
-                f"Use the same, or choose another --out"
-            )
-
-
-def _is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but what a killed writer left."""
-    return folder.is_dir() and all(path.name.startswith(".") and path.suffix == ".tmp" for path in folder.iterdir())
-
-
-def _forget_stale(journal: Journal, recordings: Sequence[Recording]) -> tuple[int, bool]:
-    """Drop outcomes whose files are gone or changed; utterances gone, and whether any changed."""
-    present = {recording.id: recording for recording in recordings}
-    removed, changed = 0, False
-    for id, outcome in list(journal.outcomes.items()):
-        if id not in present:
-            del journal.outcomes[id]
-            removed += outcome.row is not None
-        elif outcome.stamp != present[id].stamp():
-            del journal.outcomes[id]
-            changed = changed or outcome.row is not None
-    return removed, changed
-
-
-def _reopen(out: Path) -> None:
-    """Mark a finished dataset as half-written before its utterances are replaced."""
-    if (out / MANIFEST).exists():
-        stored = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        write_json(out / MANIFEST, {**stored, "complete": False})
-
-
-def _work(
-    todo: Sequence[Recording],
-    journal: Journal,
-    options: PrepareOptions,
-    *,
-    codec: Codec,
-    frontend: Frontend,
-    device: torch.device | None,
-    progress: Progress | None,
-) -> None:
-    """Load, phonemize, encode and store, one part after another in the order of the ids."""
-    part_size = options.shard_size if options.storage != "files" else _GROUP
-    parts = [todo[start : start + part_size] for start in range(0, len(todo), part_size)]
-    groups = [part[start : start + _GROUP] for part in parts for start in range(0, len(part), _GROUP)]
-    loaded_groups = load_groups(groups, options, codec.sample_rate)
-    phonemizer = Phonemizer(frontend)
-    done, seconds = len(journal.outcomes), 0.0
-    total = done + len(todo)
-    for part in parts:
-        usable: list[tuple[Loaded, Phonemes, torch.Tensor]] = []
-        outcomes: list[Outcome] = []
-        for _ in range(0, len(part), _GROUP):
-            batch = next(loaded_groups)
-            speakable = []
-            for item in batch:
-                phonemes = item.rejection if isinstance(item, NotLoaded) else phonemizer(item)
-                if isinstance(phonemes, Rejection):
-                    outcomes.append(Outcome(id=item.recording.id, stamp=item.stamp, rejection=phonemes))
-                elif isinstance(item, Loaded):
-                    speakable.append((item, phonemes))
-            codes = encode_all(
-                codec,
-                [item.wav for item, _ in speakable],
-                batch_seconds=options.batch_seconds,
-                device=device or torch.device("cpu"),
-            )
-            usable.extend((item, phonemes, row) for (item, phonemes), row in zip(speakable, codes, strict=True))
-            seconds += sum(len(item.wav) for item, _ in speakable) / codec.sample_rate
-            done += len(batch)
-            if progress:
-                progress(done, total, seconds)
-        records = [make_record(codec, item.recording.id, row, phonemes) for item, phonemes, row in usable]
-        locations = write_part(options.storage, options.out, journal.next_part, records)
-        for (item, _, _), record, location in zip(usable, records, locations, strict=True):
-            row = Row(
-                id=record.id,
-                speaker=item.recording.speaker,
-                language=item.language,
-                text=item.text,
-                seconds=round(len(record.codes) * codec.hop / codec.sample_rate, 6),
-                frames=len(record.codes),
-                location=location,
-                hash=record.hash(),
-            )
-            outcomes.append(Outcome(id=record.id, stamp=item.stamp, row=row))
-        journal.commit(sorted(outcomes, key=lambda outcome: outcome.id), (s for r in records for s in r.phonemes))
-
-
-def _is_current(out: Path, held_out: Sequence[str]) -> bool:
-    """Whether `dataset.json` fits the index beside it and the split asked for."""
-    if not all((out / name).exists() for name in (MANIFEST, INDEX, COLUMNS)):
-        return False
-    manifest = read_manifest(out)
-    fits = hash_index(out) == manifest.index_hash
-    return manifest.complete and fits and manifest.held_out == tuple(held_out)
-
-
-def _finish(
-    options: PrepareOptions,
-    journal: Journal,
-    rows: Sequence[Row],
-    held_out: tuple[str, ...],
-    report: PrepareReport,
-    *,
-    codec: Codec,
-    frontend: Frontend,
-    name: str,
-    plugins: tuple[PluginIdentity, ...],
-    frontend_options: Mapping[str, Any],
-    codec_options: Mapping[str, Any],
-) -> None:
-    """Write the files that make it a dataset, `dataset.json` last; then the parts have served."""
-    known = set(frontend.symbols()) | journal.symbols
-    if (options.out / MANIFEST).exists():
-        known |= set(read_manifest(options.out).symbols.symbols)
-    if options.storage == "hdf5":
-        rows = pack_rows(options.out, rows)
-    journal.write_sources()
-    manifest = Manifest(
-        storage=options.storage,
-        codec=codec.identity,
-        symbols=SymbolMap.from_observed(known - {PAD, UNKNOWN}),
-        languages=tuple(sorted({row.language for row in rows})),
-        frontend=name,
-        frontend_options=frontend_options,
-        codec_options=codec_options,
-        held_out=held_out,
-        utterances=len(rows),
-        seconds=report.seconds,
-        speakers=report.speakers,
-        index_hash=write_index(options.out, rows),
-        plugins=plugins,
-    )
-    write_manifest(options.out, manifest)
-    journal.forget_parts()
+    def _listing(self) -> Listing:
+        return Listing(ids={recording.id for recording in self.recordings}, misplaced=self.misplaced)

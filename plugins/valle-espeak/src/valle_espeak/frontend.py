@@ -71,6 +71,11 @@ class EspeakFrontend:
         self._own = sorted({voice.language for voice in self._espeak.available_voices()} - {"variant"})
         self._voice = ""
 
+    @property
+    def version(self) -> str:
+        """Of the library; other releases say some words otherwise."""
+        return f"espeak-ng {'.'.join(map(str, self._espeak.version))}"
+
     def languages(self) -> Sequence[str]:
         """espeak-ng's tags and the aliases of them."""
         return sorted({*self._own, *ALIASES})

@@ -1,0 +1,86 @@
+"""`prepare.json`: what a folder was begun with, so that nothing else is mixed into it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from valle_core.assemble.portable import options_hash
+from valle_core.codes import identity
+from valle_core.data.manifest import FORMAT_VERSION
+from valle_core.files import create
+from valle_core.plugin import UserError
+from valle_core.preparation.equipment import Equipment
+from valle_core.preparation.locks import LOCKS
+from valle_core.preparation.options import PrepareOptions
+
+_SETTINGS = "prepare.json"
+
+
+def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
+    """Refuse a folder that holds something else, or a dataset of another codec or of other options.
+
+    Raises:
+        UserError: says what differs.
+    """
+    if (options.out / _SETTINGS).exists():
+        _compare(options, equipment)
+    elif options.out.exists() and not _is_empty(options.out) and not (options.out / _SETTINGS).exists():
+        raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
+
+
+def claim(options: PrepareOptions, equipment: Equipment) -> None:
+    """Make the folder ours. Raises as `check_claim`, also where another process was quicker."""
+    content = json.dumps(_settings(options, equipment), indent=2, ensure_ascii=False) + "\n"
+    if not create(options.out / _SETTINGS, content):
+        _compare(options, equipment)
+
+
+def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "codec": identity.to_dict(equipment.codec.identity),
+        "frontend": equipment.frontend_name,
+        "frontend_options": options_hash(equipment.frontend_options),
+        "language": options.language,
+        "storage": options.storage,
+        "shard_size": options.shard_size if options.storage != "files" else None,
+        "min_seconds": options.min_seconds,
+        "max_seconds": options.max_seconds,
+        "batch_seconds": options.batch_seconds,
+    }
+
+
+def _compare(options: PrepareOptions, equipment: Equipment) -> None:
+    wanted = _settings(options, equipment)
+    path = options.out / _SETTINGS
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        version = found["format_version"]
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise UserError(f"'{path}' has format_version {version}, this valle reads {FORMAT_VERSION}. Update valle")
+        stored = identity.from_dict(found["codec"], str(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
+    identity.require_same(stored, equipment.codec.identity, f"dataset '{options.out}' holds codes of")
+    for name, value in wanted.items():
+        if name == "frontend_options" and found.get(name, value) != value:
+            raise UserError(
+                f"dataset '{options.out}' was prepared with other options of frontend '{equipment.frontend_name}' "
+                f"(or another tokenizer). Use the same, or choose another --out"
+            )
+        if found.get(name, value if name == "frontend_options" else None) != value:
+            raise UserError(
+                f"dataset '{options.out}' was prepared with {name} {found.get(name)!r}, asked for {value!r}. "
+                f"Use the same, or choose another --out"
+            )
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a killed writer left."""
+    return folder.is_dir() and all(
+        path.name == LOCKS or (path.name.startswith(".") and path.suffix == ".tmp") for path in folder.iterdir()
+    )
