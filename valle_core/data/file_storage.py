@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,8 @@ from valle_core.data.record import (
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 
+_LONGEST = 220  # bytes of a name: with `.safetensors`, and as a temporary file, it stays below 255
+
 
 def write_files(folder: Path, records: Sequence[Record]) -> list[str]:
     """Write each record; their paths relative to `folder`."""
@@ -28,7 +31,7 @@ def write_files(folder: Path, records: Sequence[Record]) -> list[str]:
 
 
 def _write_file(folder: Path, record: Record) -> str:
-    location = f"utterances/{record.id}.safetensors"
+    location = f"utterances/{_fitting(record.id)}.safetensors"
     tensors = {
         "codes": record.codes,
         "phonemes": phonemes_to_bytes(record.phonemes),
@@ -37,6 +40,17 @@ def _write_file(folder: Path, record: Record) -> str:
     with replacing(folder / location) as temporary:
         temporary.write_bytes(save(tensors))
     return location
+
+
+def _fitting(id: str) -> str:
+    """The id as a path; what no file system takes as one name (255 bytes with our endings) is cut and told apart by
+    its hash. Where a record lies is kept in the index, so nothing is read back from the name."""
+    return "/".join(part if len(part.encode()) <= _LONGEST else _cut(part) for part in id.split("/"))
+
+
+def _cut(part: str) -> str:
+    start = part.encode()[: _LONGEST - 20].decode(errors="ignore")
+    return f"{start}~{hashlib.sha256(part.encode()).hexdigest()[:16]}"
 
 
 class FileStore:

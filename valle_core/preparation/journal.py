@@ -18,6 +18,7 @@ from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.preparation.recordings import Rejection
+from valle_core.preparation.treatment import Treatment
 
 SOURCES, PARTS = "sources.jsonl", "parts"
 
@@ -31,12 +32,14 @@ class Outcome:
         stamp: state of its files when it was read.
         row: its line of the index, or None where it was rejected.
         rejection: why it was rejected, or None.
+        treatment: what was done to its audio, or None for nothing.
     """
 
     id: str
     stamp: str
     row: Row | None = None
     rejection: Rejection | None = None
+    treatment: Treatment | None = None
 
 
 class Journal:
@@ -103,18 +106,25 @@ def _shard_number(row: Row) -> int:
 
 def _source(outcome: Outcome) -> dict[str, Any]:
     rejection = outcome.rejection
-    return {
+    line: dict[str, Any] = {
         "id": outcome.id,
         "stamp": outcome.stamp,
         "reason": rejection.reason if rejection else None,
         "detail": rejection.detail if rejection else None,
     }
+    if rejection and rejection.measured is not None:
+        line["measured"] = rejection.measured
+    if outcome.treatment:
+        line["treatment"] = outcome.treatment.to_json()
+    return line
 
 
 def _outcome(line: dict[str, Any], row: Row | None) -> Outcome:
     if line["reason"] is None:
-        return Outcome(id=line["id"], stamp=line["stamp"], row=row)
-    rejection = Rejection(id=line["id"], reason=line["reason"], detail=line["detail"])
+        treatment = Treatment(**line["treatment"]) if "treatment" in line else None
+        return Outcome(id=line["id"], stamp=line["stamp"], row=row, treatment=treatment)
+    measured = line.get("measured")
+    rejection = Rejection(id=line["id"], reason=line["reason"], detail=line["detail"], measured=measured)
     return Outcome(id=line["id"], stamp=line["stamp"], rejection=rejection)
 
 

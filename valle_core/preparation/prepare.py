@@ -22,13 +22,15 @@ from valle_core.files import sweep, write_json
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import Phonemizer, encode_all, make_record
+from valle_core.preparation.finding import find_recordings
 from valle_core.preparation.journal import Journal, Outcome
 from valle_core.preparation.languages import with_languages
 from valle_core.preparation.loading import Loaded, NotLoaded, load_groups
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.packing import forget_packed, pack_rows
-from valle_core.preparation.recordings import Recording, Rejection, find_recordings
-from valle_core.preparation.report import PrepareReport, reasons_text
+from valle_core.preparation.recordings import Recording, Rejection
+from valle_core.preparation.report import PrepareReport, nothing_usable
+from valle_core.preparation.treatment import summed
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.detection import is_auto
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
@@ -65,9 +67,8 @@ def prepare(
     for name in ("source", "out"):
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
-    recordings, misplaced = find_recordings(options.source)
-    if options.language is not None and is_auto(options.language):
-        recordings = with_languages(recordings, options.language, frontend)
+    found = find_recordings(options)
+    recordings, misplaced = with_languages(found, options, frontend), found.rejected
     _claim(options, codec, frontend_name, frontend_options or {})
     journal = Journal(options.out)
     removed, changed = _forget_stale(journal, recordings)
@@ -93,13 +94,12 @@ def prepare(
         held_out=len(held_out),
         languages=dict(sorted(Counter(row.language for row in rows).items())),
         detected=options.language is not None and is_auto(options.language),
+        notes=tuple(found.notes),
+        treatment=summed(outcome.treatment for outcome in journal.outcomes.values() if outcome.row),
     )
     report.write()
     if not rows:
-        raise UserError(
-            f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}, "
-            f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / 'report.json'}'"
-        )
+        raise UserError(nothing_usable(report, options))
     if todo or removed or journal.pending or not _is_current(options.out, held_out):
         _finish(
             options,
@@ -132,6 +132,7 @@ def _settings(
         "min_seconds": options.min_seconds,
         "max_seconds": options.max_seconds,
         "batch_seconds": options.batch_seconds,
+        **options.filters(),
     }
 
 
@@ -145,7 +146,7 @@ def _claim(options: PrepareOptions, codec: Codec, frontend_name: str, frontend_o
         write_json(path, wanted)
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = {**PrepareOptions().filters(), **json.loads(path.read_text(encoding="utf-8"))}
         stored = identity.from_dict(found["codec"], str(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, UserError):
@@ -244,8 +245,9 @@ def _work(
                 frames=len(record.codes),
                 location=location,
                 hash=record.hash(),
+                tone=item.tone,
             )
-            outcomes.append(Outcome(id=record.id, stamp=item.stamp, row=row))
+            outcomes.append(Outcome(id=record.id, stamp=item.stamp, row=row, treatment=item.treatment))
         journal.commit(sorted(outcomes, key=lambda outcome: outcome.id), (s for r in records for s in r.phonemes))
 
 

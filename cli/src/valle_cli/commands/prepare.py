@@ -18,7 +18,9 @@ from valle_core.preparation.config import PREPARE_SCHEMA
 EXAMPLES = (
     "valle prepare recordings/ --out data/",
     "valle prepare LJSpeech-1.1/ --out data/ --language en-us --storage shards",
-    "valle prepare recordings/ --out data/ --codec mel-gl --device cpu",
+    "valle prepare LibriTTS/ --out data/ --held-out-groups test-clean --language en-us",
+    "valle prepare interviews.csv --out data/ --trim-silence --loudness -23",
+    "valle prepare ljspeech/ --recipe ljspeech --out data/",
 )
 
 
@@ -26,7 +28,7 @@ def prepare(
     setup: Setup,
     *,
     folder: Annotated[
-        str, typer.Argument(help="{group}/{speaker}/*.wav with .txt beside, or LJSpeech", show_default=False)
+        str, typer.Argument(help="folder or table of recordings; --layout says which are known", show_default=False)
     ] = "",
     device: Annotated[str, typer.Option(help="torch device of the codec: auto, cpu, cuda")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
@@ -67,6 +69,8 @@ def prepare(
         )
     if report.detected:
         print(f"note: {report.languages_text()}", file=sys.stderr)
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
     typer.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.summary())
 
 
