@@ -239,7 +239,7 @@ def test_common_voice_reads_the_tables_that_are_named_and_every_bad_row_is_count
 
 def test_a_clip_of_two_tables_is_in_the_later_one_so_that_a_test_set_stays_unseen(tmp_path):
     source = commonvoice(tmp_path / "corpus")
-    found = find(source, tables=("validated", "test"))
+    found = find(source, tables=("validated,test",))
     assert [one.id for one in found.recordings] == ["test/cv_3", "validated/cv_1", "validated/cv_2"]
     assert reasons(found) == {"named-again": 1}
 

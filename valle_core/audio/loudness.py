@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
 GATE = -70.0
 """LUFS below which a block counts for nothing (BS.1770-4, annex 1)."""
@@ -64,9 +65,16 @@ def k_weighted(wav: Float[np.ndarray, "N"], rate: int) -> Float[np.ndarray, "N"]
     The filters are given at 48 kHz; at another rate each frequency is changed as it is there, by way of the spectrum.
     """
     size = 1 << (len(wav) + round(_DECAY * rate) - 1).bit_length()
+    spectrum = np.fft.rfft(wav.astype(np.float64), size)
+    return np.fft.irfft(spectrum * _response(size, rate), size)[: len(wav)]
+
+
+@lru_cache(maxsize=8)  # sizes are powers of two, so recordings of a corpus share a few; computing one takes 15 ms
+def _response(size: int, rate: int) -> Complex[np.ndarray, "n"]:
+    """What the filters do to each frequency of a spectrum of `size` samples."""
     hertz = np.minimum(np.fft.rfftfreq(size, 1 / rate), _TABLES_RATE / 2)
     turn = np.exp(-2j * np.pi * hertz / _TABLES_RATE)
     response = np.ones(len(turn), np.complex128)
     for numerator, denominator in (_SHELF, _HIGH_PASS):
         response *= np.polyval(numerator[::-1], turn) / np.polyval(denominator[::-1], turn)
-    return np.fft.irfft(np.fft.rfft(wav.astype(np.float64), size) * response, size)[: len(wav)]
+    return response

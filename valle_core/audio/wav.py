@@ -90,7 +90,7 @@ def read(
     try:
         if path.stat().st_size == 0:
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
-        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:
+        with path.open("rb") as opened, soundfile.SoundFile(opened.fileno(), closefd=False) as file:
             rate = file.samplerate
             if not 1000 <= rate <= 768_000:
                 raise UserError(f"audio '{path}' claims a sample rate of {rate} Hz. Export it again")
@@ -140,7 +140,7 @@ def _samples(file: Any, first: int, count: int | None, channels: Sequence[int]) 
         if not len(block):
             break
         chosen = block[:, list(channels)] if channels else block
-        blocks.append(chosen.mean(axis=1, dtype=np.float32))
+        blocks.append(chosen.mean(axis=1, dtype=np.float32) if chosen.shape[1] > 1 else chosen[:, 0])
         left = None if left is None else left - len(block)
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 

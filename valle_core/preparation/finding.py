@@ -27,10 +27,12 @@ def find_recordings(options: PrepareOptions) -> Found:
     if options.recipe is None:
         layout = choose_layout(source, options.layout)
         found = layout.find(source, options)
+        found.layout = layout.name
     else:
         if options.layout != "auto":
             raise UserError(f"--recipe {options.recipe} and --layout {options.layout} exclude each other. Give one")
         found = recipe.find(source, options)
+        found.layout = f"recipe {options.recipe}"
     if not found.recordings and not found.rejected:
         raise UserError(f"no recordings in '{source}' ({', '.join(SUFFIXES)}). Expected one of: {_all_looks()}")
     return _storable(found)

@@ -94,6 +94,7 @@ def prepare(
         held_out=len(held_out),
         languages=dict(sorted(Counter(row.language for row in rows).items())),
         detected=options.language is not None and is_auto(options.language),
+        layout=found.layout,
         notes=tuple(found.notes),
         treatment=summed(outcome.treatment for outcome in journal.outcomes.values() if outcome.row),
     )

@@ -32,6 +32,7 @@ class PrepareReport:
         held_out: utterances that training never sees.
         languages: utterances by language tag.
         detected: whether the languages were detected, not given.
+        layout: how the recordings lie.
         notes: what else was found that the user should know.
         treatment: what was done to the audio.
     """
@@ -47,6 +48,7 @@ class PrepareReport:
     held_out: int
     languages: Mapping[str, int] = field(default_factory=dict)
     detected: bool = False
+    layout: str = ""
     notes: Sequence[str] = ()
     treatment: Treatments = field(default_factory=Treatments)
 
@@ -66,6 +68,8 @@ class PrepareReport:
             f"{self.utterances} utterances of {self.speakers} speakers, {self.seconds / 60:.1f} minutes, "
             f"{self.held_out} held out ({self.prepared} new, {self.kept} kept, {self.removed} removed)"
         ]
+        if self.layout not in ("", "folders"):
+            lines[0] += f"; layout {self.layout}"
         if self.rejected:
             lines.append(f"left out {reasons_text(self.reasons)}; see '{self.out / REPORT}'")
         if endings := self.unsupported:
@@ -96,6 +100,7 @@ class PrepareReport:
     def to_json(self) -> dict[str, Any]:
         """The lasting part: the same however often the preparation was interrupted."""
         return {
+            "layout": self.layout,
             "found": self.found,
             "utterances": self.utterances,
             "seconds": self.seconds,

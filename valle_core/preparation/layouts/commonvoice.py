@@ -1,4 +1,4 @@
-"""`commonvoice`: a language's folder of Common Voice, `clips/` beside `validated.tsv`, `train.tsv`, …"""
+"""`commonvoice`: a language's folder of Common Voice, `clips/` beside `validated.tsv`, `train.tsv` and others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def find(source: Path, options: PrepareOptions) -> Found:
     clips = {}
     for folder in walk(source / "clips", found):
         clips |= {folder.id(stem): (folder, name) for stem, name in folder.audio}
-    tables = options.tables or tuple(name for name in _DEFAULT if (source / f"{name}.tsv").is_file())[:1]
+    tables = [name.strip() for named in options.tables for name in named.split(",")]
+    tables = tables or [name for name in _DEFAULT if (source / f"{name}.tsv").is_file()][:1]
     rows: dict[str, Recording] = {}
     for table in tables:
         for recording in _read(source, table, clips, found):

@@ -18,12 +18,14 @@ class Found:
         recordings: that may become utterances.
         rejected: that cannot, with their reasons.
         languages: tag of a speaker, where the corpus describes its speakers.
+        layout: name of what found it.
         notes: lines for the user about what was not used.
     """
 
     recordings: list[Recording] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     languages: dict[str, str] = field(default_factory=dict)
+    layout: str = ""
     notes: list[str] = field(default_factory=list)
 
     def reject(self, id: str, reason: str, detail: str) -> None:

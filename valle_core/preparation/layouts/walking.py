@@ -58,8 +58,10 @@ def walk(source: Path, found: Found) -> Iterator[Folder]:
         if here in above:
             found.reject(relative, "link-loop", f"'{path}' leads back to a folder that holds it. Remove the link")
             continue
-        names = [entry.name for entry in listed if not entry.name.startswith(".") and not _is_folder(entry)]
-        folders = [entry.name for entry in listed if not entry.name.startswith(".") and _is_folder(entry)]
+        names, folders = list[str](), list[str]()
+        for entry in listed:
+            if not entry.name.startswith("."):
+                (folders if _is_folder(entry) else names).append(entry.name)
         folder = Folder(Path(path), relative, [], {plain(name): name for name in names})
         for name in names:
             stem, _, ending = name.rpartition(".")
