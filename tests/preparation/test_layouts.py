@@ -192,8 +192,8 @@ def test_librispeech_reads_the_chapters_table_and_a_subset_alone_works(tmp_path)
     source = librispeech(tmp_path / "corpus")
     found = find(source)
     assert {one.id: one.text for one in found.recordings} == {
-        "test-clean/61/70968/61-70968-0000": "HE BEGAN",
-        "test-clean/61/70968/61-70968-0001": "A BED",
+        "test-clean/61/70968/61-70968-0000": "he began",
+        "test-clean/61/70968/61-70968-0001": "a bed",
     }
     assert [(one.id, one.reason) for one in found.rejected] == [("test-clean/61/70968/61-70968-0002", "no-audio")]
     alone = find(source / "test-clean")

@@ -65,7 +65,10 @@ def _folders(path: str) -> list[str]:
 
 
 def _table(folder: Folder, found: Found) -> dict[str, str]:
-    """Name → text of a chapter's `.trans.txt`, as LibriSpeech has it."""
+    """Name → text of a chapter's `.trans.txt`, as LibriSpeech has it.
+
+    It is written in capitals, of which a frontend would spell some (espeak-ng says `IT` letter by letter).
+    """
     texts: dict[str, str] = {}
     for name in sorted(folder.names):
         if not name.endswith(".trans.txt"):
@@ -79,7 +82,7 @@ def _table(folder: Folder, found: Found) -> dict[str, str]:
         for line in lines:
             stem, _, text = line.strip().partition(" ")
             if stem:
-                texts[plain(stem)] = text
+                texts[plain(stem)] = text.lower() if text.isupper() else text
     return texts
 
 
