@@ -274,15 +274,21 @@ def test_files_that_are_not_read_and_folders_that_cannot_be_are_counted(tmp_path
     assert [(one.id, one.reason) for one in found.rejected][-1] == ("closed", "unreadable-folder")
 
 
-def test_links_are_followed_but_never_in_a_circle(tmp_path):
+def test_a_link_that_leads_back_is_counted_once(tmp_path):
     source = make(tmp_path / "corpus", "train/anna/1.wav", "train/anna/1.txt")
-    (source / "train" / "otto").symlink_to(source / "train" / "anna")
     (source / "train" / "anna" / "up").symlink_to(source / "train")
+    found = find(source)
+    assert ([one.id for one in found.recordings], reasons(found)) == (["train/anna/1"], {"link-loop": 1})
+
+
+def test_links_are_followed_and_those_that_lead_nowhere_are_counted(tmp_path):
+    source = make(tmp_path / "corpus", "train/anna/1.wav", "train/anna/1.txt", "train/anna/nowhere.txt")
+    (source / "train" / "otto").symlink_to(source / "train" / "anna")
     (source / "train" / "anna" / "self.wav").symlink_to("self.wav")
     (source / "train" / "anna" / "nowhere.wav").symlink_to("gone.wav")
     report = run(source, tmp_path / "out", language="xx")
     assert list(open_dataset(tmp_path / "out").ids) == ["train/anna/1", "train/otto/1"]
-    assert report.reasons == {"link-loop": 2, "no-transcript": 4}
+    assert report.reasons == {"no-audio": 2, "no-transcript": 2}
 
 
 def test_a_message_of_nothing_found_names_every_layout(tmp_path):
