@@ -41,7 +41,7 @@ def place(folder, *, row=None, speaker=None, file=None, corpus=None, asked=None,
     if file:
         (folder / "g" / "language.txt").write_text(f"{file}\n")
     audio.with_suffix(".json").write_text(json.dumps({"language": beside} if beside else {}))
-    one = Recording(id="g/s/a", speaker="g/s", audio=audio, language=row, facts_file=audio.with_suffix(".json"))
+    one = Recording(id="g/s/a", speaker="g/s", audio=audio, language=row, facts_file=str(audio.with_suffix(".json")))
     found = Found(recordings=[one], languages={"g/s": corpus} if corpus else {})
     options = PrepareOptions(source=folder, language=asked, speaker_languages=table)
     (resolved,) = with_languages(found, options, ManyLanguages())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class Recording:
         speaker: `group/speaker` or `speaker`.
         audio: the file.
         text: transcript where a table gives it.
-        text_file: file that holds the transcript and nothing else; None where there is none.
+        text_file: file that holds the transcript and nothing else; None where there is none. Text, as the
+            next is, for there may be millions, and a `Path` takes half a kilobyte.
         facts_file: JSON object with `language` and `tone`; None where there is none.
         language: tag: the table's own, the speaker's or the folder's, or what was detected; None if none of them says.
         tone: label where a table gives it.
@@ -43,8 +45,8 @@ class Recording:
     speaker: str
     audio: Path
     text: str | None = None
-    text_file: Path | None = None
-    facts_file: Path | None = None
+    text_file: str | None = None
+    facts_file: str | None = None
     language: str | None = None
     tone: str | None = None
     start: float | None = None
@@ -59,7 +61,7 @@ class Recording:
             marks.append(f"part={self.start}:{self.end}:{self.channels}")
         for path in (self.audio, self.text_file, self.facts_file):
             try:
-                state = path.stat() if path else None
+                state = os.stat(path) if path else None
             except (OSError, ValueError):
                 state = None
             marks.append(f"{state.st_size}:{state.st_mtime_ns}" if state else "-")
@@ -98,7 +100,7 @@ def transcript(recording: Recording) -> str | Rejection:
             )
             return Rejection(id=recording.id, reason="no-transcript", detail=detail)
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = Path(path).read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return Rejection(id=recording.id, reason="no-transcript", detail=f"'{path}' does not exist")
         except (OSError, UnicodeDecodeError) as error:
@@ -116,7 +118,7 @@ def facts(recording: Recording) -> Mapping[str, Any] | Rejection:
     if path is None:
         return {}
     try:
-        stored = json.loads(path.read_text(encoding="utf-8-sig"))
+        stored = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

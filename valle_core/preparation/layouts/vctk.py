@@ -26,10 +26,10 @@ def matches(source: Path) -> bool:
 def find(source: Path, options: PrepareOptions) -> Found:
     """Ids are `{speaker}/{file}`; of the two microphones `options.microphone` is taken, the other counted."""
     found = Found(languages=_accents(source / "speaker-info.txt"))
-    texts: dict[str, Path] = {}
+    texts: dict[str, str] = {}
     for folder in walk(source / "txt", Found()):
         texts |= {
-            folder.id(name[:-4]): folder.path / real for name, real in folder.names.items() if name[-4:] == ".txt"
+            folder.id(name[:-4]): str(folder.path / real) for name, real in folder.names.items() if name[-4:] == ".txt"
         }
     spoken = set()
     for folder in walk(source / next(name for name in _AUDIO if (source / name).is_dir()), found):

@@ -28,10 +28,10 @@ class Folder:
     audio: list[tuple[str, str]]
     names: dict[str, str]
 
-    def file(self, name: str) -> Path | None:
-        """The file of this name, however its accents are composed, or None."""
+    def file(self, name: str) -> str | None:
+        """Where the file of this name is, however its accents are composed, or None."""
         found = self.names.get(plain(name))
-        return self.path / found if found is not None else None
+        return f"{self.path}{os.sep}{found}" if found is not None else None
 
     def id(self, stem: str) -> str:
         """The path of a file from the source on, without its ending."""
