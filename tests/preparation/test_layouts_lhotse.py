@@ -231,12 +231,15 @@ def test_parts_of_a_recipe_are_told_by_their_types_however_they_are_nested(monke
         "prepare_pair": lambda corpus_dir: (made["recordings"], made["supervisions"]),
         "prepare_broken": lambda corpus_dir: {}["key"],
         "prepare_nothing": lambda corpus_dir: {},
+        "prepare_choosy": lambda corpus_dir, part="a": {part: made},
     }
     for name, recipe in results.items():
         monkeypatch.setattr(recipes, name, recipe, raising=False)
     ids = [one.id for one in find(lj, recipe="nested").recordings]
     assert ids == ["xx-test/LJ-1", "xx-test/LJ-2", "xx-train/LJ-1", "xx-train/LJ-2"]
     assert [one.id for one in find(lj, recipe="pair").recordings] == ["LJ-1", "LJ-2"]
+    chosen = find(lj, recipe="choosy", recipe_options={"part": "b"})
+    assert [one.id for one in chosen.recordings] == ["b/LJ-1", "b/LJ-2"]
     with pytest.raises(UserError, match=r"recipe 'broken' cannot use .*'key'"):
         find(lj, recipe="broken")
     with pytest.raises(UserError, match="it returned no utterances"):
