@@ -10,6 +10,7 @@ A block of another language with a file name behind it (```` ```yaml small.yaml 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -140,7 +141,32 @@ def folder(tmp_path):
         soundfile.write(wavs / f"{name}.wav", np.asarray(tone_speech(text, sample_rate=22_050)), 22_050)
     table = "".join(f"{name}|{text}|{text}\n" for name, text in rows)
     (wavs.parent / "metadata.csv").write_text(table, encoding="utf-8")
+    corpora_of_other_layouts(tmp_path)
     return tmp_path
+
+
+def corpora_of_other_layouts(folder: Path) -> None:
+    """The smallest LibriTTS, VCTK, Common Voice and lhotse manifests."""
+    audio = folder / "LJSpeech-1.1" / "wavs" / "LJ001-0001.wav"
+
+    def put(name: str, text: str = "") -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if text else audio.read_bytes())
+
+    for subset in ("train-clean-100", "test-clean"):
+        put(f"LibriTTS/{subset}/84/121/84_121_000.wav")
+        put(f"LibriTTS/{subset}/84/121/84_121_000.normalized.txt", "a bell rang twice")
+    put("VCTK-Corpus-0.92/wav48_silence_trimmed/p225/p225_001_mic1.flac")
+    put("VCTK-Corpus-0.92/txt/p225/p225_001.txt", "a bell rang twice")
+    for table in ("train", "test"):
+        put(f"cv-corpus/en/clips/{table}.mp3")
+        columns = "client_id\tpath\tsentence\tlocale\n"
+        put(f"cv-corpus/en/{table}.tsv", f"{columns}f00\t{table}.mp3\ta bell rang twice\ten\n")
+    source = {"type": "file", "channels": [0], "source": str(audio)}
+    said = {"id": "u", "recording_id": "r", "start": 0, "duration": 0.9, "text": "a bell rang twice", "speaker": "s"}
+    put("manifests/recordings.jsonl", json.dumps({"id": "r", "sources": [source], "duration": 1.02}))
+    put("manifests/supervisions.jsonl", json.dumps(said))
 
 
 def test_the_journey_from_recordings_to_speech_works_as_written(folder):

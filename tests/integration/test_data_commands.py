@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
 import pytest
+
+from valle_core.testing.made_dataset import made_row, write_facts
 
 
 def test_a_dataset_goes_through_every_storage_and_stays_valid(valle, spine, tmp_path):
@@ -85,6 +88,18 @@ def test_list_filters_and_says_who_is_there(valle, spine, refused):
     assert len(json.loads(valle("data", "list", spine.data, "--language", "en-us", "--json")[1])) == 8
     assert "nobody in" in refused("data", "list", spine.data, "--speaker", "anna")
     assert "It has en-us" in refused("data", "list", spine.data, "--language", "de")
+
+
+def test_tones_are_listed_filtered_and_counted(valle, tmp_path, refused):
+    rows = [
+        dataclasses.replace(made_row(id, 0, 50, "a", "h", speakers=1, texts=("t",)), tone=tone)
+        for id, tone in (("a", "calm"), ("b\nc", None), ("d", "glad"))
+    ]
+    write_facts(tmp_path / "data", rows, storage="files", held_out=(), phonemes=set("t"))
+    said = valle("data", "list", tmp_path / "data")[1].splitlines()
+    assert said == ["a\ts0\tyy\t1.00\tcalm\tt", "b\\nc\ts0\tyy\t1.00\t\tt", "d\ts0\tyy\t1.00\tglad\tt"]
+    assert valle("data", "list", tmp_path / "data", "--tone", "glad")[1].startswith("d\t")
+    assert "has the tone 'sad'. It has calm, glad" in refused("data", "list", tmp_path / "data", "--tone", "sad")
 
 
 def test_sample_writes_audio_and_a_page(valle, spine, tmp_path, refused):

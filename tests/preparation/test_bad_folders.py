@@ -97,7 +97,7 @@ def test_one_file_that_vanishes_is_reported_and_the_rest_is_prepared(corpus, tmp
     def vanish(done, total, seconds):
         (corpus / "train/s2/003.wav").unlink(missing_ok=True)
 
-    assert run(corpus, tmp_path / "out", progress=vanish).reasons in ({}, {"bad-audio": 1})
+    assert run(corpus, tmp_path / "out", progress=vanish).reasons in ({}, {"no-audio": 1})
     assert run(corpus, tmp_path / "out").reasons == {}
     assert len(open_dataset(tmp_path / "out")) == 11
 
@@ -193,7 +193,7 @@ def test_a_name_that_is_no_text_is_reported(corpus, tmp_path):
     shutil.copy(corpus / "train/s0/000.wav", odd)
     shutil.copy(odd, os.fsencode(corpus) + b"/\xff.wav")
     report = run(corpus, tmp_path / "out")
-    assert report.reasons == {"bad-name": 1, "no-speaker": 1}
+    assert report.reasons == {"no-transcript": 1, "no-speaker": 1}
     stored = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "train/s0/caf\\udce9" in [line["id"] for line in stored["details"]]
     assert run(corpus, tmp_path / "out", codec=Refusing()).kept == 12

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,67 +14,155 @@ from jaxtyping import Float
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus")
 """Endings of the files that are looked for in a corpus."""
+
+UNREADABLE = (
+    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".ape", ".wv", ".3gp", ".mka", ".mkv", ".mov", ".ac3", ".spx"),
+    *(".aif", ".aiff", ".au", ".caf", ".w64", ".sph", ".mp2", ".oga"),
+)
+"""Endings of audio that is not read, so that it can be counted."""
 
 WRITABLE = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 """Endings that can be written, with the format and coding behind each."""
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 20  # frames read at once
+_BEYOND = 0.1  # seconds by which the end of a part may lie behind the end of the file
+_REMARK = re.compile(r"^ *data : (\d+) \(should be (\d+)\)", re.M)
+_CUT_OFF = 0.1  # seconds that may be missing; encoders round to frames of up to 0.05 s
 
 
 class TooShort(UserError):
-    """The audio lasts less than asked for."""
+    """The audio lasts less than asked for; `seconds` is how long."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class TooLong(UserError):
-    """The audio lasts more than asked for."""
+    """The audio lasts more than asked for; `seconds` is how long, by its header."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Missing(UserError):
+    """There is no such file."""
+
+
+class OutOfBounds(UserError):
+    """The part asked for is not inside of the file."""
 
 
 def read(
-    path: Path, *, min_seconds: float = 0.0, max_seconds: float | None = None
+    path: Path,
+    *,
+    min_seconds: float = 0.0,
+    max_seconds: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    channels: Sequence[int] = (),
 ) -> tuple[Float[np.ndarray, "N"], int]:
     """Samples in about [−1, 1], averaged over channels, and their rate in Hz.
 
     Audio longer than `max_seconds` is refused by its header, before its samples are read.
 
+    Args:
+        path: of the file.
+        min_seconds, max_seconds: bounds of the duration of what is read.
+        start, end: seconds; only that part is read. The end may lie 0.1 s behind the file's.
+        channels: those that are averaged, from 0; empty for all.
+
     Raises:
-        UserError: the file is missing, unreadable, empty, not audio, or holds values that are not finite;
-            `TooShort` or `TooLong` where its duration is outside the bounds.
+        UserError: the file is unreadable, empty, not audio, cut off (it holds noticeably less than its header
+            promises), or holds values that are not finite; `Missing` where it is not there; `TooShort` or `TooLong`
+            where its duration is outside the bounds; `OutOfBounds` where the part is outside of the file.
     """
     import soundfile
 
     path = Path(path)
     if not path.exists():
-        raise UserError(f"audio '{path}' does not exist. Check the path")
+        raise Missing(f"audio '{path}' does not exist. Check the path")
     if path.is_dir():
         raise UserError(f"audio '{path}' is a folder. Name a file ({', '.join(SUFFIXES)})")
     try:
         if path.stat().st_size == 0:
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
-        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:
+        with path.open("rb") as opened, soundfile.SoundFile(opened.fileno(), closefd=False) as file:
             rate = file.samplerate
             if not 1000 <= rate <= 768_000:
                 raise UserError(f"audio '{path}' claims a sample rate of {rate} Hz. Export it again")
-            _check_longest(path, file.frames / rate, max_seconds)
-            blocks = []  # a damaged header may promise terabytes, so memory follows what is really there
-            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                blocks.append(block.mean(axis=1, dtype=np.float32))
+            first, last = _span(path, file.frames, rate, start, end)
+            _check_longest(path, (last - first) / rate, max_seconds)
+            if channels and max(channels) >= file.channels:
+                raise UserError(f"audio '{path}' has {file.channels} channels, asked for channel {max(channels)}")
+            mono = _samples(file, first, None if end is None else last - first, channels)
+            promised = (last - first) / rate * (_missing_data(file.extra_info) if end is None else 1.0)
     except PermissionError as error:
         raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Mend its permissions") from error
     except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).rstrip(". ")
+        reason = str(error.error_string).rstrip(". ") or "damaged or cut off"
         raise UserError(f"audio '{path}' is not readable as audio ({reason}). Convert it to wav or flac") from error
-    if not blocks:
+    if not len(mono):
         raise UserError(f"audio '{path}' holds no samples. Record or copy it again")
-    mono = np.concatenate(blocks)
+    _check_whole(path, len(mono) / rate, promised)
     seconds = len(mono) / rate
     if seconds < min_seconds:
-        raise TooShort(f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording")
+        reason = f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording"
+        raise TooShort(reason, seconds)
     _check_longest(path, seconds, max_seconds)
     if not np.isfinite(mono).all():
         raise UserError(f"audio '{path}' holds values that are not finite (NaN or infinity). Export it again")
     return mono, int(rate)
+
+
+def _span(path: Path, frames: int, rate: int, start: float | None, end: float | None) -> tuple[int, int]:
+    """First sample of the part asked for and the one after its last."""
+    first, last = round((start or 0.0) * rate), frames if end is None else round(end * rate)
+    if first >= frames > 0 or last > frames + _BEYOND * rate:
+        raise OutOfBounds(
+            f"audio '{path}' lasts {frames / rate:.2f} s, asked for {first / rate:.2f} … {last / rate:.2f} s. "
+            f"Correct start and end"
+        )
+    return first, min(last, frames)
+
+
+def _samples(file: Any, first: int, count: int | None, channels: Sequence[int]) -> Float[np.ndarray, "N"]:
+    """Averaged over channels, from sample `first` on, `count` or all that are there."""
+    if first:
+        file.seek(first)
+    blocks = []  # a damaged header may promise terabytes, so memory follows what is really there
+    left = count
+    while left is None or left > 0:
+        block = file.read(_BLOCK if left is None else min(_BLOCK, left), dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        chosen = block[:, list(channels)] if channels else block
+        blocks.append(chosen.mean(axis=1, dtype=np.float32) if chosen.shape[1] > 1 else chosen[:, 0])
+        left = None if left is None else left - len(block)
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _missing_data(log: str) -> float:
+    """How many times what is there a wav header promises, by what libsndfile remarks.
+
+    libsndfile shortens a wav that was cut off without an error. A recorder that does not know the length in advance
+    writes the largest number there is, which promises nothing.
+    """
+    found = _REMARK.search(log)
+    said, there = (int(found[1]), int(found[2])) if found else (0, 0)
+    return said / there if 0 < there < said < 0x7FFF0000 else 1.0
+
+
+def _check_whole(path: Path, seconds: float, promised: float) -> None:
+    """A file that was cut off would teach that its text ends in the middle."""
+    if promised - seconds > max(_CUT_OFF, 0.02 * promised):
+        raise UserError(
+            f"audio '{path}' was cut off: it holds {seconds:.2f} s of the {promised:.2f} s its header promises. "
+            f"Copy it again"
+        )
 
 
 def resample(wav: Float[np.ndarray, "N"], rate: int, target: int) -> Float[np.ndarray, "M"]:
@@ -84,20 +175,28 @@ def resample(wav: Float[np.ndarray, "N"], rate: int, target: int) -> Float[np.nd
 
 
 def load(
-    path: Path, sample_rate: int, *, min_seconds: float = 0.0, max_seconds: float | None = None
+    path: Path,
+    sample_rate: int,
+    *,
+    min_seconds: float = 0.0,
+    max_seconds: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    channels: Sequence[int] = (),
 ) -> Float[np.ndarray, "N"]:
-    """Mono samples of a file at `sample_rate`, of a length within the bounds.
+    """Mono samples of a file or a part of it at `sample_rate`, of a length within the bounds.
 
     Raises:
         UserError: as `read`.
     """
-    wav, rate = read(path, min_seconds=min_seconds, max_seconds=max_seconds)
+    wav, rate = read(path, min_seconds=min_seconds, max_seconds=max_seconds, start=start, end=end, channels=channels)
     return resample(wav, rate, sample_rate)
 
 
 def _check_longest(path: Path, seconds: float, max_seconds: float | None) -> None:
     if max_seconds is not None and seconds > max_seconds:
-        raise TooLong(f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces")
+        reason = f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces"
+        raise TooLong(reason, seconds)
 
 
 def write(path: Path, wav: Float[np.ndarray, "N"], rate: int) -> None:

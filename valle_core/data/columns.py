@@ -24,6 +24,9 @@ VERSION = 1
 Columns = dict[str, np.ndarray]
 """Strings `x` are `x` (UTF-8) and `x_offsets` [N + 1]; the columns are those that `ColumnWriter.columns` makes."""
 
+_TONES = ("tones", "tone_names", "tone_names_offsets")
+"""Only in a dataset that has tones: −1 or the place of a row's tone among the sorted names."""
+
 _STRINGS = ("ids", "texts", "hashes", "speaker_names", "language_names", "files")
 _NUMBERS = ("order", "speakers", "languages", "file", "row", "seconds", "frames")
 _CHUNK = 1 << 16
@@ -67,6 +70,7 @@ class ColumnWriter:
             name: ({}, array("i")) for name in ("speakers", "languages", "file")
         }
         self._row, self._frames, self._seconds = array("q"), array("i"), array("d")
+        self._tones: tuple[dict[str, int], array[int]] = ({}, array("i"))
         self._last, self._sorted = "", True
 
     def add(self, row: Row) -> None:
@@ -81,6 +85,8 @@ class ColumnWriter:
         for name, text in (("speakers", row.speaker), ("languages", row.language), ("file", file)):
             known, codes = self._named[name]
             codes.append(known.setdefault(text, len(known)))
+        tones, codes = self._tones
+        codes.append(-1 if row.tone is None else tones.setdefault(row.tone, len(tones)))
         self._row.append(number)
         self._frames.append(row.frames)
         self._seconds.append(row.seconds)
@@ -92,17 +98,23 @@ class ColumnWriter:
         for name, (content, offsets) in self._strings.items():
             columns |= {name: np.frombuffer(bytes(content), np.uint8), f"{name}_offsets": np.array(offsets)}
         for name, table in (("speakers", "speaker_names"), ("languages", "language_names"), ("file", "files")):
-            known, codes = self._named[name]
-            names = sorted(known)
-            rank = np.empty(len(names), np.int32)
-            rank[[known[one] for one in names]] = np.arange(len(names), dtype=np.int32)
-            columns |= {name: rank[np.array(codes, np.int32)], **_joined(table, names)}
+            columns |= _numbered(name, table, *self._named[name])
+        if self._tones[0]:
+            columns |= _numbered("tones", "tone_names", *self._tones)
         columns |= {"row": np.array(self._row), "frames": np.array(self._frames), "seconds": np.array(self._seconds)}
         order = np.arange(len(self._row))
         if not self._sorted:
             ids = list(Strings(columns["ids"], columns["ids_offsets"]))
             order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
         return columns | {"order": order.astype(np.int64)}
+
+
+def _numbered(name: str, table: str, known: Mapping[str, int], codes: Sequence[int]) -> Columns:
+    """Codes in the order of first use → places among the sorted names; −1 stays."""
+    names = sorted(known)
+    rank = np.full(len(names) + 1, -1, np.int32)
+    rank[[known[one] for one in names]] = np.arange(len(names), dtype=np.int32)
+    return {name: rank[np.array(codes, np.int32)], **_joined(table, names)}
 
 
 def _joined(name: str, texts: Iterable[str]) -> Columns:
@@ -136,9 +148,11 @@ def map_columns(folder: Path, index_hash: str) -> Columns | None:
 def _fit(columns: Mapping[str, np.ndarray]) -> bool:
     """Whether the columns are all there and as long as each other."""
     needed = {*_NUMBERS, *_STRINGS, *(f"{name}_offsets" for name in _STRINGS)}
-    if set(columns) != needed:
+    toned = "tones" in columns
+    if set(columns) != (needed | {*_TONES} if toned else needed):
         return False
     N = len(columns["order"])
-    whole = all(columns[f"{name}_offsets"][-1:].tolist() == [len(columns[name])] for name in _STRINGS)
+    strings = (*_STRINGS, "tone_names") if toned else _STRINGS
+    whole = all(columns[f"{name}_offsets"][-1:].tolist() == [len(columns[name])] for name in strings)
     rows = all(len(columns[f"{name}_offsets"]) == N + 1 for name in ("ids", "texts", "hashes"))
-    return whole and rows and all(len(columns[name]) == N for name in _NUMBERS)
+    return whole and rows and all(len(columns[name]) == N for name in (*_NUMBERS, *(["tones"] if toned else [])))

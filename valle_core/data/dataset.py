@@ -86,6 +86,10 @@ class Dataset:
         """The tags of the index, and the place in them of each utterance's language, in the order of `ids`."""
         return self._index.language_names, self._index.languages[self._places]
 
+    def toned(self) -> tuple[tuple[str, ...], Int[np.ndarray, "n"]]:
+        """The tones of the index, and the place in them of each utterance's, −1 for none, in the order of `ids`."""
+        return self._index.tone_names, self._index.tones[self._places]
+
     def row(self, id: str) -> Row:
         """The index line of an utterance. Raises `UserError` for an unknown id."""
         return self._index.row(self._place(id))

@@ -28,8 +28,9 @@ class Index:
         files: sorted names of what the records lie in; with storage `files` as many as rows.
         speaker_names: sorted; `speakers` are places in it.
         language_names: sorted; `languages` are places in it.
+        tone_names: sorted; `tones` are places in it, −1 for none.
         order: places sorted by id.
-        speakers, languages, seconds, frames: one number per row.
+        speakers, languages, tones, seconds, frames: one number per row.
     """
 
     def __init__(self, columns: Columns, mapped: tuple[Path, str] | None = None) -> None:
@@ -39,6 +40,8 @@ class Index:
         self.language_names = tuple(self._strings("language_names"))
         self.order, self.seconds, self.frames = columns["order"], columns["seconds"], columns["frames"]
         self.speakers, self.languages = columns["speakers"], columns["languages"]
+        self.tone_names = tuple(self._strings("tone_names")) if "tones" in columns else ()
+        self.tones = columns.get("tones", np.full(len(self.order), -1, np.int32))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"mapped": self._mapped, "columns": None if self._mapped else self._columns}
@@ -75,7 +78,12 @@ class Index:
             frames=int(self.frames[place]),
             location=self.location(place),
             hash=self._hashes[place],
+            tone=self._tone(place),
         )
+
+    def _tone(self, place: int) -> str | None:
+        number = int(self.tones[place])
+        return str(self.tone_names[number]) if number >= 0 else None
 
     def location(self, place: int) -> Location:
         """Where its record lies."""

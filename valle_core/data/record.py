@@ -54,6 +54,7 @@ class Row:
         frames: F.
         location: where the record lies.
         hash: of the record.
+        tone: label, or None.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Row:
     frames: int
     location: Location
     hash: str
+    tone: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -76,6 +78,7 @@ class Row:
             "frames": self.frames,
             "location": self.location,
             "hash": self.hash,
+            **({"tone": self.tone} if self.tone is not None else {}),
         }
 
     @classmethod
@@ -91,6 +94,7 @@ class Row:
             frames=stored["frames"],
             location=location if isinstance(location, str) else (location[0], location[1]),
             hash=stored["hash"],
+            tone=stored.get("tone"),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Statistics:
         held_out: of these.
         seconds: of audio in all.
         durations: seconds of each utterance, sorted.
-        speakers, languages: share of each, the largest first.
+        speakers, languages, tones: share of each, the largest first; no tones in most datasets.
         phonemes: how often each occurs, the most frequent first.
     """
 
@@ -52,6 +52,7 @@ class Statistics:
     speakers: Mapping[str, Share]
     languages: Mapping[str, Share]
     phonemes: Mapping[str, int]
+    tones: Mapping[str, Share] = field(default_factory=dict)
 
     def quantiles(self) -> dict[str, float]:
         """Shortest, quartiles and longest duration, in seconds."""
@@ -75,6 +76,7 @@ class Statistics:
             "durations": self.quantiles(),
             "speakers": {name: asdict(share) for name, share in self.speakers.items()},
             "languages": {name: asdict(share) for name, share in self.languages.items()},
+            "tones": {name: asdict(share) for name, share in self.tones.items()},
             "phonemes": dict(self.phonemes),
         }
 
@@ -88,6 +90,8 @@ def statistics(dataset: Dataset, progress: Progress | None = None) -> Statistics
             progress(number, len(dataset))
     durations = dataset.durations
     held_out = frozenset(dataset.manifest.held_out)
+    names, tones = dataset.toned()
+    toned = tones >= 0
     return Statistics(
         storage=dataset.manifest.storage,
         codec=dataset.codec.name,
@@ -98,6 +102,7 @@ def statistics(dataset: Dataset, progress: Progress | None = None) -> Statistics
         speakers=_shares(dataset.speakers(), dataset.speaker_numbers, durations),
         languages=_shares(*dataset.spoken(), durations),
         phonemes=dict(phonemes.most_common()),
+        tones=_shares(names, tones[toned], durations[toned]),
     )
 
 

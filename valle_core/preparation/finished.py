@@ -12,8 +12,9 @@ from valle_core.data.index import INDEX, Index, hash_index, open_index
 from valle_core.data.manifest import MANIFEST, read_manifest
 from valle_core.files import write_json
 from valle_core.plugin import UserError
-from valle_core.preparation.journal import Outcome
+from valle_core.preparation.journal import Outcome, source_outcome
 from valle_core.preparation.recordings import Recording, Rejection
+from valle_core.preparation.treatment import Treatment
 
 SOURCES = "sources.jsonl"
 
@@ -25,11 +26,13 @@ class Finished:
     Attributes:
         stamps: of every recording tried, in the order of their ids.
         rejections: of those that were left out.
+        treatments: of the others, as far as anything was done to their audio.
         index: rows of the others; None before the first dataset.
     """
 
     stamps: dict[str, str] = field(default_factory=dict)
     rejections: dict[str, Rejection] = field(default_factory=dict)
+    treatments: dict[str, Treatment] = field(default_factory=dict)
     index: Index | None = None
 
     def lacking(self, recordings: Iterable[Recording]) -> list[str]:
@@ -52,7 +55,8 @@ class Finished:
                     place += 1
                 row = index.row(int(index.order[place]))
             if id in present and id not in without:
-                yield Outcome(id=id, stamp=stamp, row=row, rejection=self.rejections.get(id))
+                rejection, treatment = self.rejections.get(id), self.treatments.get(id)
+                yield Outcome(id=id, stamp=stamp, row=row, rejection=rejection, treatment=treatment)
 
 
 def read_finished(out: Path) -> Finished:
@@ -69,21 +73,25 @@ def read_finished(out: Path) -> Finished:
         rows = set(index.ids) if index is not None else set[str]()
         stamps: dict[str, str] = {}
         rejections: dict[str, Rejection] = {}
+        treatments: dict[str, Treatment] = {}
         with path.open("rb") as file:
             for text in file:
                 line = json.loads(text)
                 id, reason = line["id"], line["reason"]
-                if reason is not None:
-                    rejections[id] = Rejection(id=id, reason=reason, detail=line["detail"])
-                elif id not in rows:
+                if reason is None and id not in rows:
                     continue  # killed between the two files: its part is there still, or it is made anew
+                outcome = source_outcome(line, None)
+                if outcome.rejection:
+                    rejections[id] = outcome.rejection
+                if outcome.treatment:
+                    treatments[id] = outcome.treatment
                 stamps[id] = line["stamp"]
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"'{path}' or '{INDEX}' beside it is damaged ({error!r}). Remove '{path}' and run the same command again: "
             "all is prepared anew"
         ) from error
-    return Finished(stamps=stamps, rejections=rejections, index=index)
+    return Finished(stamps=stamps, rejections=rejections, treatments=treatments, index=index)
 
 
 def next_shard(finished: Finished) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,8 +23,9 @@ from valle_core.preparation.journal import Journal, Outcome
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.plan import forget_plan
-from valle_core.preparation.recordings import Recording, Rejection
-from valle_core.preparation.report import PrepareReport, reasons_text
+from valle_core.preparation.recordings import Rejection
+from valle_core.preparation.report import PrepareReport, nothing_usable
+from valle_core.preparation.treatment import Treatment, summed
 from valle_core.text.detection import is_auto
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 
@@ -36,29 +37,14 @@ class Listing:
     Attributes:
         ids: of all recordings.
         misplaced: audio files that are no recording.
+        layout: how they lie.
+        notes: what else the user should know.
     """
 
     ids: Collection[str]
     misplaced: Sequence[Rejection]
-
-
-def storable(
-    recordings: Sequence[Recording], misplaced: Sequence[Rejection]
-) -> tuple[list[Recording], list[Rejection]]:
-    """The recordings whose names can be written down as text; the others join those that are left out."""
-    kept, rejected = list[Recording](), [replace(one, id=_as_text(one.id)) for one in misplaced]
-    for recording in recordings:
-        if _as_text(recording.id) == recording.id:
-            kept.append(recording)
-        else:
-            id = _as_text(recording.id)
-            detail = f"the name '{id}' is not UTF-8. Rename the file or folder"
-            rejected.append(Rejection(id=id, reason="bad-name", detail=detail))
-    return kept, [replace(one, detail=_as_text(one.detail)) for one in rejected]
-
-
-def _as_text(name: str) -> str:
-    return name.encode(errors="backslashreplace").decode()
+    layout: str = ""
+    notes: Sequence[str] = ()
 
 
 def all_outcomes(finished: Finished, journal: Journal | None, listing: Listing) -> Iterator[Outcome]:
@@ -74,6 +60,7 @@ def report_of(
     options: PrepareOptions,
     index: Index,
     rejections: Sequence[Rejection],
+    treatments: Iterable[Treatment],
     listing: Listing,
     *,
     prepared: int,
@@ -97,6 +84,9 @@ def report_of(
         held_out=len(held_out),
         languages=dict(sorted((index.language_names[number], count) for number, count in counts.items())),
         detected=options.language is not None and is_auto(options.language),
+        layout=listing.layout,
+        notes=tuple(listing.notes),
+        treatment=summed(treatments),
     )
     return report, held_out
 
@@ -108,10 +98,7 @@ class NothingUsable(UserError):
 def refuse_nothing(options: PrepareOptions, report: PrepareReport) -> None:
     """A dataset without utterances is none."""
     if not report.utterances:
-        raise NothingUsable(
-            f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}, "
-            f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / 'report.json'}'"
-        )
+        raise NothingUsable(nothing_usable(report, options))
 
 
 def finish(
@@ -129,7 +116,7 @@ def finish(
     Raises:
         UserError: a part is damaged, nothing can be used, or the disk is full.
     """
-    columns, rejections = ColumnWriter(), list[Rejection]()
+    columns, rejections, treatments = ColumnWriter(), list[Rejection](), list[Treatment]()
     with replacing(options.out / SOURCES) as temporary:
         with temporary.open("w", encoding="utf-8") as file:
             for outcome in all_outcomes(finished, journal, listing):
@@ -138,9 +125,10 @@ def finish(
                     rejections.append(outcome.rejection)
                 elif outcome.row:
                     columns.add(outcome.row)
+                    treatments += [outcome.treatment] if outcome.treatment else []
         index = Index(columns.columns())
         report, held_out = report_of(
-            options, index, rejections, listing, prepared=min(prepared, len(index)), removed=removed
+            options, index, rejections, treatments, listing, prepared=min(prepared, len(index)), removed=removed
         )
         report.write()
         refuse_nothing(options, report)

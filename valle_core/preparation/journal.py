@@ -14,6 +14,7 @@ from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.preparation.plan import PARTS, Plan
 from valle_core.preparation.recordings import Rejection
+from valle_core.preparation.treatment import Treatment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,22 +26,29 @@ class Outcome:
         stamp: state of its files when it was read.
         row: its line of the index, or None where it was rejected.
         rejection: why it was rejected, or None.
+        treatment: what was done to its audio, or None.
     """
 
     id: str
     stamp: str
     row: Row | None = None
     rejection: Rejection | None = None
+    treatment: Treatment | None = None
 
     def source(self) -> dict[str, Any]:
         """Its line of `sources.jsonl`."""
         rejection = self.rejection
-        return {
+        line: dict[str, Any] = {
             "id": self.id,
             "stamp": self.stamp,
             "reason": rejection.reason if rejection else None,
             "detail": rejection.detail if rejection else None,
         }
+        if rejection and rejection.measured is not None:
+            line["measured"] = rejection.measured
+        if self.treatment:
+            line["treatment"] = self.treatment.to_json()
+        return line
 
 
 class Journal:
@@ -120,6 +128,8 @@ def _outcome(line: bytes) -> Outcome:
 def source_outcome(line: dict[str, Any], row: Row | None) -> Outcome:
     """The outcome of a line of `sources.jsonl` and, where it became an utterance, its row."""
     if line["reason"] is None:
-        return Outcome(id=line["id"], stamp=line["stamp"], row=row)
-    rejection = Rejection(id=line["id"], reason=line["reason"], detail=line["detail"])
+        treatment = Treatment(**line["treatment"]) if "treatment" in line else None
+        return Outcome(id=line["id"], stamp=line["stamp"], row=row, treatment=treatment)
+    measured = line.get("measured")
+    rejection = Rejection(id=line["id"], reason=line["reason"], detail=line["detail"], measured=measured)
     return Outcome(id=line["id"], stamp=line["stamp"], rejection=rejection)

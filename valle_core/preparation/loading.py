@@ -7,10 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.wav import TooLong, TooShort, load
+from valle_core.audio.wav import Missing, OutOfBounds, TooLong, TooShort, load
 from valle_core.plugin import UserError
 from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.recordings import Recording, Rejection, spoken_language, transcript
+from valle_core.preparation.recordings import Recording, Rejection, facts, spoken_language, transcript
+from valle_core.preparation.treatment import Silent, Treatment, treat
+
+_REASONS: dict[type[UserError], str] = {
+    TooShort: "too-short",
+    TooLong: "too-long",
+    Silent: "silent",
+    Missing: "no-audio",
+    OutOfBounds: "bad-times",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +31,9 @@ class Loaded:
         stamp: state of its files before they were read.
         text: transcript.
         language: tag.
-        wav: mono samples at the codec's rate.
+        wav: mono samples at the codec's rate, treated.
+        tone: label, or None.
+        treatment: what was done to the samples, or None for nothing.
     """
 
     recording: Recording
@@ -30,6 +41,8 @@ class Loaded:
     text: str
     language: str
     wav: Float[np.ndarray, "N"]
+    tone: str | None = None
+    treatment: Treatment | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,13 +60,49 @@ def load_recording(recording: Recording, options: PrepareOptions, sample_rate: i
     text = transcript(recording)
     if isinstance(text, Rejection):
         return NotLoaded(recording=recording, stamp=stamp, rejection=text)
-    language = spoken_language(recording, options.language)
+    beside = facts(recording)
+    language = spoken_language(recording, options.language, beside)
     if isinstance(language, Rejection):
         return NotLoaded(recording=recording, stamp=stamp, rejection=language)
+    tone = recording.tone or (None if isinstance(beside, Rejection) else beside.get("tone")) or None
     try:
-        wav = load(recording.audio, sample_rate, min_seconds=options.min_seconds, max_seconds=options.max_seconds)
+        wav, treatment = _audio(recording, options, sample_rate)
     except UserError as error:
-        reason = {TooShort: "too-short", TooLong: "too-long"}.get(type(error), "bad-audio")
-        rejection = Rejection(id=recording.id, reason=reason, detail=str(error))
+        reason = _REASONS.get(type(error), "bad-audio")
+        measured = error.seconds if isinstance(error, TooShort | TooLong | Silent) else None
+        rejection = Rejection(id=recording.id, reason=reason, detail=str(error), measured=measured)
         return NotLoaded(recording=recording, stamp=stamp, rejection=rejection)
-    return Loaded(recording=recording, stamp=stamp, text=text, language=language, wav=wav)
+    return Loaded(
+        recording=recording,
+        stamp=stamp,
+        text=text,
+        language=language,
+        wav=wav,
+        tone=" ".join(tone.split()) or None if tone else None,
+        treatment=treatment,
+    )
+
+
+def _audio(
+    recording: Recording, options: PrepareOptions, sample_rate: int
+) -> tuple[Float[np.ndarray, "N"], Treatment | None]:
+    wav = load(
+        recording.audio,
+        sample_rate,
+        min_seconds=options.min_seconds,
+        max_seconds=options.max_seconds,
+        start=recording.start,
+        end=recording.end,
+        channels=recording.channels,
+    )
+    try:
+        wav, treatment = treat(wav, sample_rate, options)
+    except Silent as error:
+        raise Silent(f"audio '{recording.audio}' is silent: {error}", error.seconds) from error
+    if (seconds := len(wav) / sample_rate) < options.min_seconds and treatment and treatment.trimmed:
+        raise TooShort(
+            f"audio '{recording.audio}' lasts {seconds:.2f} s without the silence at its ends, "
+            f"less than {options.min_seconds:g} s",
+            seconds,
+        )
+    return wav, treatment

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from valle_core.data.options import STORAGES, SplitOptions, StorageName
 from valle_core.plugin import UserError
+
+FILTERS = ("min_speech", "silence_db", "trim_silence", "keep_silence", "loudness")
+"""Options that change which audio is encoded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,14 +19,26 @@ class PrepareOptions:
     """From a folder of recordings to a dataset.
 
     Attributes:
-        source: `{group}/{speaker}/*.wav` (or flac, mp3, ogg) with `.txt` beside, `{speaker}/*`, or LJSpeech.
+        source: folder or table of recordings; see `layout`.
         out: the dataset's folder.
-        language: tag of all transcripts; `auto` detects each speaker's (`auto:en-gb,fr` among these); None reads it
-            from the `.json` beside each recording.
+        layout: how they lie: `folders`, `ljspeech`, `libritts`, `vctk`, `commonvoice`, `table` or `lhotse`; `auto`
+            looks what is there.
+        recipe: lhotse's recipe that reads the source, in place of a layout.
+        recipe_options: what the recipe is given beside the folder, e.g. `{mic_id: mic1}`.
+        microphone: of VCTK.
+        tables: of Common Voice, without `.tsv`; empty takes `validated`.
+        language: tag of transcripts that name none; `auto` detects each speaker's (`auto:en-gb,fr` among these); None
+            reads it from the `.json` beside each recording.
+        speaker_languages: CSV with lines `speaker,language`.
         storage: `files` (one per utterance), `shards` (for sequential reading) or `hdf5` (one file).
         shard_size: utterances of a shard; of `hdf5`, of a part that is kept when the preparation is interrupted.
         min_seconds: shorter recordings are left out, and reported.
         max_seconds: longer recordings are left out, and reported.
+        min_speech: seconds that must not be silence; recordings with less are left out as `silent`.
+        silence_db: silence is this much below the loud parts of a recording, or below -70 dB of full scale.
+        trim_silence: cut the silence at both ends.
+        keep_silence: seconds of it that stay.
+        loudness: LUFS (ITU-R BS.1770-4) that every recording is brought to, as far as nothing clips; None for as it is.
         batch_seconds: of audio encoded at once, padding included.
         jobs: threads that read and resample.
         phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
@@ -31,11 +48,22 @@ class PrepareOptions:
 
     source: Path = Path()
     out: Path = Path()
+    layout: str = "auto"
+    recipe: str | None = None
+    recipe_options: Mapping[str, Any] = field(default_factory=dict)
+    microphone: Literal["mic1", "mic2", "all"] = "mic1"
+    tables: tuple[str, ...] = ()
     language: str | None = None
+    speaker_languages: Path | None = None
     storage: StorageName = "files"
     shard_size: int = 512
     min_seconds: float = 0.3
     max_seconds: float = 30.0
+    min_speech: float = 0.1
+    silence_db: float = 40.0
+    trim_silence: bool = False
+    keep_silence: float = 0.1
+    loudness: float | None = None
     batch_seconds: float = 60.0
     jobs: int = 2
     phoneme_cache: Path | None = None
@@ -54,7 +82,20 @@ class PrepareOptions:
             )
         if self.batch_seconds <= 0:
             raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
+        if not 0 <= self.min_speech <= self.max_seconds or self.keep_silence < 0:
+            raise UserError(
+                f"min_speech must lie in [0, max_seconds] and keep_silence be at least 0, "
+                f"found {self.min_speech} and {self.keep_silence}"
+            )
+        if not 5 <= self.silence_db <= 90:
+            raise UserError(f"silence_db must lie in [5, 90], found {self.silence_db}")
+        if self.loudness is not None and not -70 < self.loudness <= 0:
+            raise UserError(f"loudness must lie in (-70, 0] LUFS, found {self.loudness}")
         _ = self.split
+
+    def filters(self) -> dict[str, Any]:
+        """What is done to the audio, for `prepare.json`; a folder from before that was kept has the defaults."""
+        return {name: getattr(self, name) for name in FILTERS}
 
     @property
     def split(self) -> SplitOptions:

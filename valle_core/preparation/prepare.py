@@ -13,22 +13,22 @@ from valle_core.files import sweep
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
+from valle_core.preparation.finding import find_recordings
 from valle_core.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
-from valle_core.preparation.finishing import Listing, NothingUsable, finish, report_of, storable
+from valle_core.preparation.finishing import Listing, NothingUsable, finish, report_of
 from valle_core.preparation.journal import Journal
 from valle_core.preparation.languages import with_languages
+from valle_core.preparation.layouts.layout import Found
 from valle_core.preparation.locks import Locks
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.packing import forget_packed, left_over
 from valle_core.preparation.phonemes import Phonemizer, open_cache
 from valle_core.preparation.plan import PARTS, Plan, forget_plan, read_plan
 from valle_core.preparation.ranks import Ranks, ShareReport
-from valle_core.preparation.recordings import Recording, Rejection, find_recordings
 from valle_core.preparation.report import PrepareReport
 from valle_core.preparation.settings import check_claim, claim
 from valle_core.preparation.work import Progress, Worker
 from valle_core.registry.identity import PluginIdentity
-from valle_core.text.detection import is_auto
 
 _DATASET = "dataset"  # the lock of whoever begins or finishes one
 
@@ -83,14 +83,13 @@ def prepare_share(
     for name in ("source", "out"):
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
-    recordings, misplaced = storable(*find_recordings(options.source))
-    if options.language is not None and is_auto(options.language):
-        recordings = with_languages(recordings, options.language, equipment.frontend)
+    found = find_recordings(options)
+    found.recordings = with_languages(found, options, equipment.frontend)
     check_claim(options, equipment)
     if options.source.is_dir() and options.out.resolve().is_relative_to(options.source.resolve()):
         raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
     locks = Locks(options.out)
-    run = _Run(options, equipment, ranks, locks, recordings, misplaced, progress)
+    run = _Run(options, equipment, ranks, locks, found, progress)
     if report := run.untouched():
         return report
     with locks.held(ranks.lock) as other:
@@ -113,8 +112,7 @@ class _Run:
     equipment: Equipment
     ranks: Ranks
     locks: Locks
-    recordings: Sequence[Recording]
-    misplaced: Sequence[Rejection]
+    found: Found
     progress: Progress | None
     prepared: int = 0
     left_out: int = 0
@@ -127,7 +125,7 @@ class _Run:
         if not (out / SOURCES).exists() or (out / PARTS).exists() or left_over(out):
             return None
         finished = read_finished(out)
-        return None if finished.lacking(self.recordings) else self._current(finished)
+        return None if finished.lacking(self.found.recordings) else self._current(finished)
 
     def run(self) -> PrepareReport | ShareReport:
         """Complete what was begun; then, where it was begun by an earlier run, do what is new since."""
@@ -163,7 +161,7 @@ class _Run:
 
     def _begin(self, finished: Finished) -> Plan | None:
         """The plan for what the dataset lacks, written down; None where it lacks nothing."""
-        lacking, out = finished.lacking(self.recordings), self.options.out
+        lacking, out = finished.lacking(self.found.recordings), self.options.out
         if not lacking:
             return None
         if finished.index is None or any(id in finished.stamps and id not in finished.rejections for id in lacking):
@@ -183,7 +181,7 @@ class _Run:
         plan, ranks = journal.plan, self.ranks
         todo = sum(len(plan.part(number)) for number in mine)
         share = plan.share(ranks.rank, ranks.world_size)
-        total = len(self.recordings) if ranks.world_size == 1 else sum(len(plan.part(number)) for number in share)
+        total = len(self.found.recordings) if ranks.world_size == 1 else sum(len(plan.part(number)) for number in share)
         done, seconds = total - todo, self.seconds
 
         def moved(recordings: int, more: float) -> None:
@@ -193,7 +191,7 @@ class _Run:
                 self.progress(done, total, seconds)
 
         moved(0, 0.0)
-        recordings = {recording.id: recording for recording in self.recordings}
+        recordings = {recording.id: recording for recording in self.found.recordings}
         phonemizer = Phonemizer(self.equipment.frontend, cache=open_cache(self.options.phoneme_cache, self.equipment))
         made = Worker(journal, recordings, self.options, self.equipment, phonemizer).make(mine, moved)
         self.prepared += made.utterances
@@ -213,7 +211,7 @@ class _Run:
     def _changed(self, journal: Journal) -> bool:
         """Whether a recording is new or another since the parts were made."""
         stamps = {outcome.id: outcome.stamp for outcome in journal.outcomes()}
-        return Finished(stamps=stamps).lacking(self.recordings) != []
+        return Finished(stamps=stamps).lacking(self.found.recordings) != []
 
     def _finish(self, finished: Finished, journal: Journal | None) -> PrepareReport:
         listing = self._listing()
@@ -242,6 +240,7 @@ class _Run:
             self.options,
             finished.index,
             list(finished.rejections.values()),
+            finished.treatments.values(),
             listing,
             prepared=self.prepared,
             removed=self.removed,
@@ -252,4 +251,9 @@ class _Run:
         return report
 
     def _listing(self) -> Listing:
-        return Listing(ids={recording.id for recording in self.recordings}, misplaced=self.misplaced)
+        return Listing(
+            ids={recording.id for recording in self.found.recordings},
+            misplaced=self.found.rejected,
+            layout=self.found.layout,
+            notes=self.found.notes,
+        )

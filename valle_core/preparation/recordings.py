@@ -1,45 +1,70 @@
-"""Finding recordings, speakers and transcripts in the folder layouts that are known."""
+"""One recording that may become an utterance: what is known of it, its transcript, its facts, or why it is left out."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from valle_core.audio.wav import SUFFIXES
-from valle_core.plugin import UserError
 from valle_core.text.detection import is_auto
+
+
+def plain(name: str) -> str:
+    """A file's name as an id or a speaker has it: composed (NFC), and bytes that are not UTF-8 spelled `\\udcff`.
+
+    A folder copied by way of macOS holds `é` in two characters; the same name stays the same id.
+    """
+    if name.isascii():
+        return name
+    return unicodedata.normalize("NFC", name).encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recording:
-    """One audio file that may become an utterance.
+    """One audio file, or a part of one, that may become an utterance.
 
     Attributes:
-        id: its path without the ending, e.g. `train/anna/0001`.
+        id: unique; its first folder is its group, e.g. `train/anna/0001`.
         speaker: `group/speaker` or `speaker`.
         audio: the file.
-        text: transcript where a table gives it; None looks for a `.txt` beside the audio.
-        language: tag that was detected, or None.
+        text: transcript where a table gives it.
+        text_file: file that holds the transcript and nothing else; None where there is none. Text, as the
+            next is, for there may be millions, and a `Path` takes half a kilobyte.
+        facts_file: JSON object with `language` and `tone`; None where there is none.
+        language: tag: the table's own, the speaker's or the folder's, or what was detected; None if none of them says.
+        tone: label where a table gives it.
+        start, end: seconds of the part to read; None for the file's own.
+        channels: those that are averaged, from 0; empty for all.
     """
 
     id: str
     speaker: str
     audio: Path
     text: str | None = None
+    text_file: str | None = None
+    facts_file: str | None = None
     language: str | None = None
+    tone: str | None = None
+    start: float | None = None
+    end: float | None = None
+    channels: tuple[int, ...] = ()
 
     def stamp(self) -> str:
-        """Changes when the audio, the transcript or the facts beside it change."""
+        """Changes when the audio, the transcript, the facts beside it or the part that is meant change."""
         marks = [self.text or "", *([self.language] if self.language else [])]
-        for path in (self.audio, self.audio.with_suffix(".txt"), self.audio.with_suffix(".json")):
+        marks += [f"tone={self.tone}"] if self.tone else []
+        if self.start is not None or self.end is not None or self.channels:
+            marks.append(f"part={self.start}:{self.end}:{self.channels}")
+        for path in (self.audio, self.text_file, self.facts_file):
             try:
-                state = path.stat()
-                marks.append(f"{state.st_size}:{state.st_mtime_ns}")
-            except OSError:
-                marks.append("-")
+                state = os.stat(path) if path else None
+            except (OSError, ValueError):
+                state = None
+            marks.append(f"{state.st_size}:{state.st_mtime_ns}" if state else "-")
         return " ".join(marks)
 
 
@@ -51,117 +76,78 @@ class Rejection:
         id: of the recording.
         reason: a short word that is counted, e.g. `too-long`.
         detail: one line for a person.
+        measured: the number a filter looked at (seconds), or None.
     """
 
     id: str
     reason: str
     detail: str
+    measured: float | None = None
 
-
-def find_recordings(source: Path) -> tuple[list[Recording], list[Rejection]]:
-    """Recordings sorted by id, and audio files that fit no layout.
-
-    Raises:
-        UserError: the folder does not exist or holds no audio.
-    """
-    if not source.is_dir():
-        raise UserError(f"recordings '{source}' is not a folder. Name the folder that holds the speakers' folders")
-    found, rejected = _lj_speech(source) if (source / "metadata.csv").is_file() else _speaker_folders(source)
-    if not found and not rejected:
-        raise UserError(
-            f"no recordings in '{source}'. Expected {{group}}/{{speaker}}/*.wav, {{speaker}}/*.wav "
-            f"(or {', '.join(SUFFIXES[1:])}), or metadata.csv beside wavs/"
-        )
-    unique: dict[str, Recording] = {}
-    for recording in sorted(found, key=lambda recording: (recording.id, recording.audio)):
-        first = unique.setdefault(recording.id, recording)
-        if first is not recording:
-            detail = f"'{recording.audio}' has the name of '{first.audio}'. Rename one of them"
-            rejected.append(Rejection(id=f"{recording.id}{recording.audio.suffix}", reason="same-name", detail=detail))
-    return list(unique.values()), sorted(rejected, key=lambda rejection: rejection.id)
-
-
-def _audio_files(source: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(source, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield Path(folder) / name
-
-
-def _speaker_folders(source: Path) -> tuple[list[Recording], list[Rejection]]:
-    found, rejected = [], []
-    for path in _audio_files(source):
-        relative = path.relative_to(source)
-        id = relative.with_suffix("").as_posix()
-        if len(relative.parts) in (2, 3):
-            found.append(Recording(id=id, speaker=relative.parent.as_posix(), audio=path))
-        else:
-            detail = f"'{path}' lies in no {{speaker}} or {{group}}/{{speaker}} folder. Move it into one"
-            rejected.append(Rejection(id=id, reason="no-speaker", detail=detail))
-    return found, rejected
-
-
-def _lj_speech(source: Path) -> tuple[list[Recording], list[Rejection]]:
-    """`metadata.csv` with lines `name|text|normalised text` beside `wavs/`; one speaker, named like the folder."""
-    speaker = source.resolve().name
-    files = {path.stem: path for path in reversed(list(_audio_files(source / "wavs")))}
-    found, rejected = [], []
-    try:
-        lines = (source / "metadata.csv").read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise UserError(f"'{source / 'metadata.csv'}' is not UTF-8 ({error.reason}). Convert it") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        name, *texts = line.split("|")
-        if name not in files or not texts:
-            reason = "no-audio" if texts else "bad-line"
-            detail = f"metadata.csv:{number} names '{name}': " + ("no such file in wavs/" if texts else "no transcript")
-            rejected.append(Rejection(id=name, reason=reason, detail=detail))
-            continue
-        text = next((text for text in reversed(texts) if text.strip()), "")
-        found.append(Recording(id=name, speaker=speaker, audio=files[name], text=text.strip()))
-    named = {line.split("|", 1)[0] for line in lines}
-    for name in sorted(set(files) - named):
-        detail = f"'{files[name]}' has no line in metadata.csv"
-        rejected.append(Rejection(id=name, reason="no-transcript", detail=detail))
-    return found, rejected
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.id.encode("utf-8", "backslashreplace").decode())
+        detail = self.detail.encode("utf-8", "backslashreplace").decode()
+        object.__setattr__(self, "detail", "\\n".join(detail.splitlines()))
 
 
 def transcript(recording: Recording) -> str | Rejection:
     """The text of a recording on one line, or why there is none."""
-    text = recording.text
-    path = recording.audio.with_suffix(".txt")
+    text, path = recording.text, recording.text_file
     if text is None:
+        if path is None:
+            detail = (
+                f"'{recording.audio}' has no transcript, e.g. '{recording.audio.with_suffix('.txt').name}' beside it"
+            )
+            return Rejection(id=recording.id, reason="no-transcript", detail=detail)
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = Path(path).read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return Rejection(id=recording.id, reason="no-transcript", detail=f"'{path}' does not exist")
         except (OSError, UnicodeDecodeError) as error:
             return Rejection(id=recording.id, reason="bad-transcript", detail=f"'{path}' cannot be read ({error})")
     text = " ".join(text.split())
     if not text:
-        return Rejection(id=recording.id, reason="empty-transcript", detail=f"the transcript of '{path}' is empty")
+        detail = f"the transcript of '{recording.audio if path is None else path}' is empty"
+        return Rejection(id=recording.id, reason="empty-transcript", detail=detail)
     return text
 
 
-def spoken_language(recording: Recording, language: str | None) -> str | Rejection:
-    """The language asked for (detected, where that was asked for), else the field `language` of the `.json` beside."""
-    if is_auto(language):
-        detail = f"the language of '{recording.audio}' is not clear. Name it: --language TAG, or auto:TAG,TAG"
-        return recording.language or Rejection(id=recording.id, reason="unclear-language", detail=detail)
-    if language is not None:
-        return language
-    path = recording.audio.with_suffix(".json")
+def facts(recording: Recording) -> Mapping[str, Any] | Rejection:
+    """The JSON object beside a recording, empty where there is none, or why it cannot be used."""
+    path = recording.facts_file
+    if path is None:
+        return {}
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        stored = None
+        return {}
     except (OSError, ValueError) as error:
         return Rejection(id=recording.id, reason="bad-facts", detail=f"'{path}' cannot be read ({error})")
-    tag = stored.get("language") if isinstance(stored, dict) else None
-    if not isinstance(tag, str) or not tag:
-        detail = f"no language for '{recording.audio}'. Give --language, or a '{path.name}' with a field language"
+    if not isinstance(stored, dict):
+        return {}
+    for name in ("language", "tone"):
+        if not isinstance(stored.get(name, ""), str):
+            detail = f"'{path}': {name} should be text, found {stored[name]!r}"
+            return Rejection(id=recording.id, reason="bad-facts", detail=detail)
+    return stored
+
+
+def spoken_language(
+    recording: Recording, language: str | None, facts: Mapping[str, Any] | Rejection
+) -> str | Rejection:
+    """The recording's own language, else the one asked for, else the field `language` of its facts."""
+    if recording.language:
+        return recording.language
+    if is_auto(language):
+        detail = f"the language of '{recording.audio}' is not clear. Name it: --language TAG, or auto:TAG,TAG"
+        return Rejection(id=recording.id, reason="unclear-language", detail=detail)
+    if language is not None:
+        return language
+    if isinstance(facts, Rejection):
+        return facts
+    tag = facts.get("language")
+    if not tag:
+        beside = recording.audio.with_suffix(".json").name
+        detail = f"no language for '{recording.audio}'. Give --language, or a '{beside}' with a field language"
         return Rejection(id=recording.id, reason="no-language", detail=detail)
     return tag

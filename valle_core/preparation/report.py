@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from valle_core.files import write_json
+from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.recordings import Rejection
+from valle_core.preparation.treatment import Treatments
 
 REPORT = "report.json"
 
@@ -30,6 +32,9 @@ class PrepareReport:
         held_out: utterances that training never sees.
         languages: utterances by language tag.
         detected: whether the languages were detected, not given.
+        layout: how the recordings lie.
+        notes: what else was found that the user should know.
+        treatment: what was done to the audio.
     """
 
     out: Path
@@ -43,6 +48,9 @@ class PrepareReport:
     held_out: int
     languages: Mapping[str, int] = field(default_factory=dict)
     detected: bool = False
+    layout: str = ""
+    notes: Sequence[str] = ()
+    treatment: Treatments = field(default_factory=Treatments)
 
     @property
     def utterances(self) -> int:
@@ -60,9 +68,29 @@ class PrepareReport:
             f"{self.utterances} utterances of {self.speakers} speakers, {self.seconds / 60:.1f} minutes, "
             f"{self.held_out} held out ({self.prepared} new, {self.kept} kept, {self.removed} removed)"
         ]
+        if self.layout not in ("", "folders"):
+            lines[0] += f"; layout {self.layout}"
         if self.rejected:
             lines.append(f"left out {reasons_text(self.reasons)}; see '{self.out / REPORT}'")
+        if endings := self.unsupported:
+            named = ", ".join(f"{ending} ({count})" for ending, count in endings.items())
+            lines.append(f"not read: {named}. Convert them to wav or flac")
+        done = self.treatment
+        if done.trimmed:
+            lines.append(f"cut {done.trimmed_seconds:.1f} s of silence at the ends of {done.trimmed} recordings")
+        if done.normalised:
+            limited = f", {done.limited} of them less than asked for, so that nothing clips" * bool(done.limited)
+            gains = f"{done.lowest_gain:+.1f} … {done.highest_gain:+.1f} dB"
+            lines.append(f"loudness of {done.normalised} recordings changed by {gains}{limited}")
         return "\n".join(lines)
+
+    @property
+    def unsupported(self) -> dict[str, int]:
+        """Endings of audio that cannot be read, and how many files have each."""
+        endings = Counter(
+            PurePath(rejection.id).suffix.lower() for rejection in self.rejected if rejection.reason == "unsupported"
+        )
+        return dict(sorted(endings.items()))
 
     def languages_text(self) -> str:
         """`language detected: de (12 utterances), fr (8 utterances)`."""
@@ -72,6 +100,7 @@ class PrepareReport:
     def to_json(self) -> dict[str, Any]:
         """The lasting part: the same however often the preparation was interrupted."""
         return {
+            "layout": self.layout,
             "found": self.found,
             "utterances": self.utterances,
             "seconds": self.seconds,
@@ -79,6 +108,9 @@ class PrepareReport:
             "held_out": self.held_out,
             "languages": dict(self.languages),
             "rejected": self.reasons,
+            "unsupported": self.unsupported,
+            "notes": list(self.notes),
+            "treatment": self.treatment.to_json(),
             "details": [
                 {"id": rejection.id, "reason": rejection.reason, "detail": rejection.detail}
                 for rejection in self.rejected
@@ -95,3 +127,20 @@ def reasons_text(reasons: dict[str, int]) -> str:
     total = sum(reasons.values())
     parts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
     return f"{total} recording{'s' if total != 1 else ''} ({parts})"
+
+
+def nothing_usable(report: PrepareReport, options: PrepareOptions) -> str:
+    """Why a dataset would be empty: the counts, and for each filter what it measured against its bound."""
+    said = [f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}"]
+    for reason, name, word in (
+        ("too-short", "min_seconds", "last"),
+        ("too-long", "max_seconds", "last"),
+        ("silent", "min_speech", "hold sound for"),
+    ):
+        found = [one.measured for one in report.rejected if one.reason == reason and one.measured is not None]
+        if found:
+            flag = f"--{name.replace('_', '-')} {getattr(options, name):g}"
+            span = f"{min(found):.2f} … {max(found):.2f} s" if len(found) > 1 else f"{found[0]:.2f} s"
+            said.append(f"those that are {reason} {word} {span}, but {flag} was asked for")
+    said.append(f"e.g. {report.rejected[0].detail.rstrip('. ')}")
+    return f"{'; '.join(said)}. All reasons are in '{report.out / REPORT}'"

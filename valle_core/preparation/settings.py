@@ -49,6 +49,7 @@ def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
         "min_seconds": options.min_seconds,
         "max_seconds": options.max_seconds,
         "batch_seconds": options.batch_seconds,
+        **options.filters(),
     }
 
 
@@ -56,7 +57,7 @@ def _compare(options: PrepareOptions, equipment: Equipment) -> None:
     wanted = _settings(options, equipment)
     path = options.out / _SETTINGS
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = {**PrepareOptions().filters(), **json.loads(path.read_text(encoding="utf-8"))}
         version = found["format_version"]
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise UserError(f"'{path}' has format_version {version}, this valle reads {FORMAT_VERSION}. Update valle")

@@ -186,11 +186,13 @@ class Worker:
                 frames=len(record.codes),
                 location=location,
                 hash=record.hash(),
+                tone=item.ready.loaded.tone,
             )
             for item, record, location in zip(encoded, records, locations, strict=True)
         ]
         made = [
-            Outcome(id=row.id, stamp=item.ready.loaded.stamp, row=row) for item, row in zip(encoded, rows, strict=True)
+            Outcome(id=row.id, stamp=item.ready.loaded.stamp, row=row, treatment=item.ready.loaded.treatment)
+            for item, row in zip(encoded, rows, strict=True)
         ]
         self._journal.commit(number, [*outcomes, *made], (symbol for one in records for symbol in one.phonemes))
 

@@ -55,7 +55,9 @@ def show(found: Statistics) -> None:
     typer.echo(f"utterances  {found.utterances}, {found.held_out} of them held out")
     typer.echo(f"audio       {found.seconds / 3600:.3f} h ({found.seconds:.1f} s)")
     typer.echo(f"seconds     {quantiles}")
-    for title, shares in (("speakers", found.speakers), ("languages", found.languages)):
+    for title, shares in (("speakers", found.speakers), ("languages", found.languages), ("tones", found.tones)):
+        if title == "tones" and not shares:
+            continue
         named = [f"{name} ({share.utterances}, {share.seconds / 60:.1f} min)" for name, share in shares.items()]
         typer.echo(f"{title:<12}{len(shares)}: {_some(named)}")
     counted = [f"{one if one.strip() else repr(one)} {count}" for one, count in found.phonemes.items()]

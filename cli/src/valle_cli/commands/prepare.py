@@ -23,6 +23,9 @@ EXAMPLES = (
     "valle prepare recordings/ --out data/ --codec mel-gl --device cpu",
     "valle prepare recordings/ --out data/ --rank 0 --world-size 4",
     "torchrun --nproc-per-node 2 --no-python valle prepare recordings/ --out data/ --phoneme-cache phonemes.jsonl",
+    "valle prepare LibriTTS/ --out data/ --held-out-groups test-clean --language en-us",
+    "valle prepare interviews.csv --out data/ --trim-silence --loudness -23",
+    "valle prepare ljspeech/ --recipe ljspeech --out data/",
 )
 
 
@@ -30,7 +33,7 @@ def prepare(
     setup: Setup,
     *,
     folder: Annotated[
-        str, typer.Argument(help="{group}/{speaker}/*.wav with .txt beside, or LJSpeech", show_default=False)
+        str, typer.Argument(help="folder or table of recordings; --layout says which are known", show_default=False)
     ] = "",
     device: Annotated[str, typer.Option(help="torch device of the codec: auto, cpu, cuda")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
@@ -82,6 +85,8 @@ def prepare(
         return
     if report.detected:
         print(f"note: {report.languages_text()}", file=sys.stderr)
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
     facts = {"finished": True, **report.to_json()}
     typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else report.summary())
 
