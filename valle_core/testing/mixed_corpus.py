@@ -61,7 +61,8 @@ def _bad_ones(speaker: Path) -> dict[str, str]:
     for name, wav in wavs.items():
         subtype = {".wav": "FLOAT", ".flac": "PCM_16", ".mp3": "MPEG_LAYER_III"}[Path(name).suffix]
         soundfile.write(speaker / name, wav, 16_000, subtype=subtype)
-    (speaker / "bad cut.mp3").write_bytes((speaker / "bad cut.mp3").read_bytes()[:20])
+    whole = (speaker / "bad cut.mp3").read_bytes()
+    (speaker / "bad cut.mp3").write_bytes(whole[: len(whole) // 2])  # its header promises the other half
     (speaker / "bad text.wav").write_text("this is no audio\n")
     (speaker / "bad no bytes.flac").touch()
     for name in {Path(name).stem for name in (*wavs, "bad text.wav", "bad no bytes.flac")} - {"bad no transcript"}:
