@@ -132,8 +132,8 @@ def test_dac_from_its_own_checkpoint(variant, tmp_path, parity):
         assert back.shape[1] - sound.shape[1] in (0, 8)
         what = f"waveform, {variant}, engine {engine}"
         parity("descript-audio-codec", what, back[:, : sound.shape[1]], sound, within=1e-4)
-    codec.window = 9
-    parity("descript-audio-codec", f"codes in windows, {variant}", codec.encode(wav, torch.tensor([wav.shape[1]]))[0],
+    codec.piece = 9
+    parity("descript-audio-codec", f"codes in pieces, {variant}", codec.encode(wav, torch.tensor([wav.shape[1]]))[0],
            theirs.transpose(1, 2), within=0)  # fmt: skip
 
 

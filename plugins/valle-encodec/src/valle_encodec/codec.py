@@ -25,7 +25,7 @@ class EncodecCodec:
     def __init__(
         self, engine: Engine, config: EncodecConfig, weights_hash: str, levels: int, device: torch.device
     ) -> None:
-        self.engine, self.device = engine, device
+        self.engine, self.config, self.device = engine, config, device
         self.sample_rate: int = config.sampling_rate
         self.hop: int = config.hop_length
         self.frame_rate = self.sample_rate / self.hop
