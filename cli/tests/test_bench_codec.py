@@ -97,7 +97,7 @@ def test_a_codec_of_others_is_measured_beside_its_peers_though_its_process_dies(
     assert "acme, gone: cannot be loaded: ImportError: libpeer.so" in text
     assert "killed by signal 9, probably out of memory" in rows["valle", "encode", 2]["note"]
     assert rows["valle", "stream", 0.2]["first_frames"] == 10
-    assert rows["valle", "stream", 0.2]["difference"] == 0
+    assert rows["valle", "stream", 0.2]["difference"] < 1e-6
     assert {"commit", "date", "command", "processor", "cores", "torch", "threads"} <= set(told["facts"])
     assert "random weights, because codec 'acme' has no weights here" in text
     assert told["codecs"][0]["facts"]["random"] is True

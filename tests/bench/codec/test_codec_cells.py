@@ -84,7 +84,8 @@ def test_what_would_take_too_long_is_left_out(bench):
 
 def test_streams_are_heard_from_their_first_sound_on(bench):
     figure = measure(bench, Cell(what="stream", seconds=0.0))[OWN]
-    assert (figure.first_frames, figure.audio, figure.difference) == (1, 0.02, 0)
+    assert (figure.first_frames, figure.audio) == (1, 0.02)
+    assert figure.difference < 1e-6
     assert figure.runs == 19
     bench.codec.lookahead_frames = 1 << 30
     assert measure(bench, Cell(what="stream", seconds=0.0))[OWN].note == "it cannot stream: all sound comes at the end"
