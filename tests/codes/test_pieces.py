@@ -15,7 +15,9 @@ def layers(channels: int = 3):
     unit = Added((Pointwise(torch.sin, 4), nn.Conv1d(4, 4, 7, padding=9, dilation=3), nn.Conv1d(4, 4, 1)))
     up = (nn.ConvTranspose1d(4, 4, 10, stride=5, padding=3), unit, nn.ConvTranspose1d(4, 4, 4, stride=2, padding=1))
     down = (nn.Conv1d(4, 4, 10, stride=5, padding=3), unit, nn.Conv1d(4, 2, 3, padding=1))
-    return (nn.Conv1d(channels, 4, 7, padding=3), *up, *down, Pointwise(torch.tanh, 2))
+    shift = Pointwise(lambda x: x + 2, 2, lambda x, out: torch.add(x, 2, out=out))
+    return (nn.Conv1d(channels, 4, 7, padding=3), *up, *down, shift, nn.Conv1d(2, 2, 5, padding=2),
+            shift, nn.Conv1d(2, 2, 1), Pointwise(torch.tanh, 2))  # fmt: skip
 
 
 def whole(layers, x):

@@ -38,11 +38,17 @@ class Remembering(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pointwise:
-    """A function of each step by itself, [B, C, T] → [B, D, T] for T ≥ 1; it leaves its input as it is."""
+    """A function of each step by itself that leaves its input as it is.
+
+    Attributes:
+        function: [B, C, T] → [B, D, T] for T ≥ 1.
+        channels: D.
+        into: does the same from its first argument into the memory of its second; saves a convolution behind it a copy.
+    """
 
     function: Callable[[Float[Tensor, "B C T"]], Float[Tensor, "B D T"]]
     channels: int
-    """D."""
+    into: Callable[[Float[Tensor, "B C T"], Float[Tensor, "B D T"]], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,15 @@ class PieceStack:
     """The states of a network's layers between two pieces."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self._states = [_state_of(layer) for layer in layers]
+        self._states: list[PieceState] = []
+        before: Pointwise | None = None
+        for place, layer in enumerate(layers):
+            behind = layers[place + 1] if place + 1 < len(layers) else None
+            if isinstance(layer, Pointwise) and layer.into and isinstance(behind, nn.Conv1d):
+                before = layer
+                continue
+            self._states.append(_Conv(layer, before) if isinstance(layer, nn.Conv1d) else _state_of(layer))
+            before = None
 
     def push(self, x: Float[Tensor, "B C T"], *, end: bool = False) -> Float[Tensor, "B D U"]:
         """See `PieceState`."""
@@ -75,25 +89,40 @@ def spans(total: int, size: int) -> list[tuple[int, int]]:
 
 
 class _Conv:
-    def __init__(self, conv: nn.Conv1d) -> None:
-        self._conv, self._held = conv, None
+    """A function of each step, if any, and a convolution."""
+
+    def __init__(self, conv: nn.Conv1d, before: Pointwise | None = None) -> None:
+        self._conv, self._before = conv, before
         (self._kernel,), (self._stride,), (self._dilation,) = conv.kernel_size, conv.stride, conv.dilation
         assert isinstance(conv.padding, tuple)
         (self._padding,) = conv.padding
         self._span = (self._kernel - 1) * self._dilation + 1
+        self._held: Tensor | None = None
 
     def push(self, x: Tensor, *, end: bool) -> Tensor:
-        if self._span > 1:
-            begin = self._padding if self._held is None else 0
-            x = x if self._held is None else torch.cat([self._held, x], dim=-1)
-            x = F.pad(x, (begin, self._padding if end else 0)) if begin or end else x
+        conv = self._conv
+        x = self._joined(x, self._padding if end else 0)
         count = max((x.shape[-1] - self._span) // self._stride + 1, 0)
         # A copy, since to hold a view is to hold all of the piece.
-        self._held = x[..., count * self._stride :].clone() if self._span > 1 else None
+        self._held = x[..., count * self._stride :].clone()
         if not count:
-            return x.new_zeros(len(x), self._conv.out_channels, 0)
-        conv = self._conv
+            return x.new_zeros(len(x), conv.out_channels, 0)
         return F.conv1d(x, conv.weight, conv.bias, self._stride, 0, self._dilation, conv.groups)
+
+    def _joined(self, x: Tensor, right: int) -> Tensor:
+        """What is held (zeros at first), the inputs after the function, and `right` zeros."""
+        left = self._padding if self._held is None else self._held.shape[-1]
+        if self._before is None and not left and not right:
+            return x
+        B, _, T = x.shape
+        joined = x.new_empty(B, self._conv.in_channels, left + T + right)
+        joined[..., :left] = 0 if self._held is None else self._held
+        if T and self._before is not None and self._before.into is not None:
+            self._before.into(x, joined[..., left : left + T])
+        elif T:
+            joined[..., left : left + T] = x
+        joined[..., left + T :] = 0
+        return joined
 
 
 class _Upsampling:
