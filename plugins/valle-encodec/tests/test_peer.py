@@ -9,7 +9,9 @@ from valle_encodec.hooks import HOOKS
 
 def test_transformers_own_model_gives_our_codes_and_sound(small):
     case = next(case for case in HOOKS.bench_cases() if "transformers" in case.name)
+    bandwidths = small.config.target_bandwidths
     theirs = case.load(small)
+    assert small.config.target_bandwidths is bandwidths
     wav = 0.3 * torch.randn(2, 5001)
     codes, frames = small.encode(wav, torch.tensor([5001, 5001]))
     assert torch.equal(theirs.encode(wav), codes)

@@ -6,6 +6,7 @@ best setting, and the very same weights as ours.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -55,7 +56,7 @@ def original(codec: EncodecCodec) -> EncodecPeer:
 
 def hugging_face(codec: EncodecCodec) -> EncodecPeer:
     """transformers."""
-    model = plain_model(codec.config)
+    model = plain_model(copy.deepcopy(codec.config))  # its bandwidths are set below
     load_strictly(model, _tensors(codec), "encodec", keys.is_training_state)
     model.to(codec.device)  # pyright: ignore
     width = _bandwidth(codec)
