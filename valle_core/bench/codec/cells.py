@@ -118,7 +118,7 @@ def _first(
 
 
 def _warm(bench: Bench, side: str, cell: Cell) -> float:
-    """Seconds of computing per second of sound: the best of two short runs behind a first, as others may disturb one."""
+    """Seconds of computing per second of sound: the best of two short runs after a first: others may disturb one."""
     length = min(WARM_SECONDS, cell.seconds)
     run = _run(bench, side, cell.what, length, 1)
     timed(run, bench.device)
