@@ -125,6 +125,7 @@ def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_pa
                             f"encodec.weights={small}", "--set", "encodec.bandwidth=1.5", "--quick", "--clips", "1",
                             "--json")  # fmt: skip
     assert code == 0, err
+    assert "note: codec 'encodec': The published EnCodec weights are CC-BY-NC 4.0" in err
     told = {one["codec"]: one for one in json.loads(text)["codecs"]}
     own = {row["what"]: row for row in told["tiny"]["rows"]}
     assert own["quality"]["pesq"] > 1.5

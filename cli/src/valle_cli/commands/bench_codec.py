@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from valle_cli.commands.bench_arch import hardware
-from valle_cli.compose import epilog
+from valle_cli.compose import epilog, notes
 from valle_cli.machine import describe, provenance
 from valle_core.plugin import UserError
 
@@ -85,6 +85,8 @@ def codec(
     extra = own_options(settings or [], codecs)
     facts = {**describe(force=force), **provenance(PACKAGES), **hardware(place), "quick": quick}
     facts |= {"left_out": "; ".join(f"{name} ({why})" for name, why in left_out.items()) or "nothing"}
+    for line in notes(registry, {"codec": tuple(registry.select("codec", name) for name in codecs)}):
+        print(line, file=sys.stderr)
     with held_out(speech, registry, safe=context.obj.safe, wanted=chosen.clips > 0) as (folder, what):
         facts["quality"] = what
         chosen = replace(chosen, speech=str(folder) if folder else "")
