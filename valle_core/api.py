@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from valle_core.assemble.part import build
     from valle_core.audio.wav import load as read_audio
     from valle_core.audio.wav import write as write_audio
-    from valle_core.bench.peer import PeerCase, PeerDecoder, PeerModel
+    from valle_core.bench.peer import CodecPeer, CodecPeerCase, PeerCase, PeerDecoder, PeerModel
     from valle_core.checkpoint.folder import RunFolder, save_checkpoint
     from valle_core.checkpoint.load import LoadedModel, load_model
     from valle_core.checkpoint.manifest import PluginIdentity
@@ -58,6 +58,8 @@ _WHERE = {
     "preflight": "valle_core.registry.preflight:preflight",
     "build": "valle_core.assemble.part:build",
     "BenchCase": "valle_core.registry.hooks:BenchCase",
+    "CodecPeer": "valle_core.bench.peer:CodecPeer",
+    "CodecPeerCase": "valle_core.bench.peer:CodecPeerCase",
     "PeerCase": "valle_core.bench.peer:PeerCase",
     "PeerDecoder": "valle_core.bench.peer:PeerDecoder",
     "PeerModel": "valle_core.bench.peer:PeerModel",

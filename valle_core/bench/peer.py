@@ -1,14 +1,14 @@
-"""What a plugin brings so that `valle bench arch` can put a backbone beside the library it replaces."""
+"""What a plugin brings so that `valle bench arch` and `bench codec` can put its part beside the library it replaces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from valle_core.interfaces import Backbone
+from valle_core.interfaces import Backbone, Codec
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import BenchCase, Observers
 
@@ -81,3 +81,50 @@ def peers_of(observers: Observers, arch: str) -> list[PeerCase]:
                 f"case '{case.name}' of 'bench arch' is no peer: it needs `arch` and a method load(backbone)"
             )
     return [case for case in found if case.arch == arch]
+
+
+@runtime_checkable
+class CodecPeer(Protocol):
+    """A peer's codec over the weights of one of ours, set as its own users would set it for speed, not compiled."""
+
+    def encode(self, wav: Float[Tensor, "B N"]) -> Int[Tensor, "B F Q"]:
+        """Codes of rows of equal length, F = ⌈N / hop⌉."""
+        ...
+
+    def decode(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
+        """About F · hop samples; what is missing or beyond is not compared."""
+        ...
+
+
+@runtime_checkable
+class CodecPeerCase(BenchCase, Protocol):
+    """A case with `bench = "codec"`, given through the hook `bench_cases`.
+
+    Attributes:
+        codec: name of the codec it stands beside, e.g. `"encodec"`.
+    """
+
+    codec: str
+
+    def load(self, codec: Codec) -> CodecPeer:
+        """The peer on the very weights of `codec`, in float32 on its device.
+
+        Raises:
+            UserError: the library is missing (with the line that installs it), or cannot have these weights.
+        """
+        ...
+
+
+def codec_peers_of(observers: Observers, codec: str) -> list[CodecPeerCase]:
+    """The peers of one codec, in the order of their plugins.
+
+    Raises:
+        UserError: a case of `bench codec` that names no codec or cannot be loaded.
+    """
+    found = [case for cases in observers.call("bench_cases") for case in cases if case.bench == "codec"]
+    for case in found:
+        if not isinstance(case, CodecPeerCase):
+            raise UserError(
+                f"case '{case.name}' of 'bench codec' is no peer: it needs `codec` and a method load(codec)"
+            )
+    return [case for case in found if case.codec == codec]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import resource
@@ -12,6 +13,7 @@ from valle_dac import keys, loudness, weights
 from valle_dac.codec import DacCodec, build, with_weights
 from valle_dac.options import DacOptions
 
+from valle_core.codes.pieces import PieceStack
 from valle_core.plugin import UserError
 
 CPU = torch.device("cpu")
@@ -143,30 +145,45 @@ def test_fewer_levels_are_the_first_of_all():
 
 
 @pytest.mark.parametrize("variant", ["16khz", "44khz"])
-def test_windows_of_bounded_size_give_the_codes_and_the_sound_of_the_whole(variant):
+def test_pieces_of_bounded_size_give_the_codes_and_the_sound_of_the_whole(variant):
     codec = small(variant)
     wav = 0.3 * torch.randn(1, 90 * codec.hop + 5)
     lengths = torch.tensor([wav.shape[1]])
     codes, frames = codec.encode(wav, lengths)
     sound, _ = codec.decode(codes, frames)
-    codec.window, seen = 7, []
-    for part in (codec.engine.model.encoder, codec.engine.model.decoder):
-        part.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
+    codec.piece, seen, engine = 7, [], codec.engine
+    codec.engine = dataclasses.replace(
+        engine,
+        quantise=lambda x, levels: seen.append(x.shape[-1]) or engine.quantise(x, levels),
+        latents=lambda codes: seen.append(codes.shape[1]) or engine.latents(codes),
+    )
     assert torch.equal(codec.encode(wav, lengths)[0], codes)
-    assert max(seen) <= (7 + codec.encoder_context.left + codec.encoder_context.right) * codec.hop
+    assert len(seen) > 10
+    assert max(seen) <= 2 * 7 + 8
     seen.clear()
     torch.testing.assert_close(codec.decode(codes, frames)[0], sound, rtol=0, atol=1e-5)
-    assert len(seen) > 12
-    assert max(seen) <= 7 + codec.decoder_context.left + codec.decoder_context.right
+    assert len(seen) == 13
+    assert max(seen) < 2 * 7
 
 
-def test_the_context_is_what_the_windows_need():
-    codec = small()
-    wav = 0.3 * torch.randn(1, 90 * codec.hop)
-    codes, _ = codec.encode(wav, torch.tensor([wav.shape[1]]))
-    codec.window = 7
-    codec.encoder_context = type(codec.encoder_context)(left=0, right=0)
-    assert not torch.equal(codec.encode(wav, torch.tensor([wav.shape[1]]))[0], codes)
+@pytest.mark.parametrize("variant", ["16khz", "44khz"])
+def test_how_far_codes_and_sound_look(variant):
+    """8 frames of sound to either side decide a frame of codes, as many of codes as the lookahead one of sound."""
+    codec, F = small(variant), 60
+    wav = 0.3 * torch.randn(1, 1, F * codec.hop)
+    bent = wav.clone()
+    bent[..., 30 * codec.hop : 31 * codec.hop] += 0.3
+    with torch.no_grad():
+        one, other = (PieceStack(codec.engine.encoder).push(x, end=True)[0] for x in (wav, bent))
+    changed = (one != other).any(0).nonzero()[:, 0].tolist()
+    assert (changed[0], changed[-1]) == (30 - 8, 30 + 8)
+    codes = torch.randint(0, 64, (1, F, 3))
+    turned = codes.clone()
+    turned[:, 30] = (turned[:, 30] + 32) % 64
+    one, other = (codec.decode(x, torch.tensor([F]))[0][0].view(F, codec.hop) for x in (codes, turned))
+    changed = (one != other).any(1).nonzero()[:, 0].tolist()
+    assert (changed[0], changed[-1]) == (30 - codec.lookahead_frames, 30 + codec.lookahead_frames)
+    assert codec.lookahead_frames == 10
 
 
 @pytest.mark.parametrize("sample_rate", [44100, 48000])

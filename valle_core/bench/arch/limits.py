@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import resource
 import sys
@@ -79,26 +80,39 @@ class PeakMemory:
 
     On a CPU it is the process's resident memory as Linux counts it (VmHWM, reset first); where there is no /proc, the
     growth of `ru_maxrss`. On CUDA it is what torch's allocator says.
+
+    Args:
+        before: bytes that count as taken before; what is taken when it was made where None.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, before: int | None = None) -> None:
         self._device = device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-            self._before = torch.cuda.memory_allocated(device)
+            self._before = torch.cuda.memory_allocated(device) if before is None else before
             return
         try:
             PEAK_RESET.write_text("5", encoding="ascii")
         except OSError:
             self._before = _status("VmHWM")
         else:
-            self._before = _status("VmRSS")
+            self._before = _status("VmRSS") if before is None else before
 
     def taken(self) -> int:
         """Bytes."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) - self._before
         return max(0, _status("VmHWM") - self._before)
+
+
+def held(device: torch.device) -> int:
+    """Bytes that are taken now, once the allocator has given back to the system what it can."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        return torch.cuda.memory_allocated(device)
+    if hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
+    return _status("VmRSS")
 
 
 def _status(field: str) -> int:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,6 +9,7 @@ from typing import Any, Literal
 from valle_core.bench.arch.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, timed_cells
 from valle_core.bench.arch.sizes import equal_size, given_size
 from valle_core.bench.arch.worker import Job
+from valle_core.bench.conversation import converse
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.registry import Registry
 
@@ -163,7 +158,12 @@ def ask(job: Job, begin: Callable[[Cell], None]) -> tuple[dict[str, str], dict[C
     figures: dict[Cell, dict[str, Figure]] = {}
     cells = job.cells
     while cells:
-        answers, ended = _converse(replace(job, cells=cells), lambda index, cells=cells: begin(cells[index]))
+        answers, ended = converse(
+            "valle_core.bench.arch.worker",
+            replace(job, cells=cells).text(),
+            patience=SILENCE * job.settings.cell_seconds + 60,
+            begin=lambda index, cells=cells: begin(cells[index]),
+        )
         for line in answers:
             sides |= line.get("sides", {})
             if "cell" in line:
@@ -178,61 +178,6 @@ def ask(job: Job, begin: Callable[[Cell], None]) -> tuple[dict[str, str], dict[C
         figures.setdefault(failed, {side: Figure(note=ended) for side, note in sides.items() if not note})
         cells = cells[begun[-1] + 1 :]
     return sides, figures
-
-
-def _converse(job: Job, begin: Callable[[int], None]) -> tuple[list[dict[str, Any]], str]:
-    """The lines a worker said, and "" or how it ended before its time."""
-    answers: list[dict[str, Any]] = []
-    patience = SILENCE * job.settings.cell_seconds + 60
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "valle_core.bench.arch.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        silent = False
-
-        def stop() -> None:
-            nonlocal silent
-            silent = True
-            worker.kill()
-
-        watch = threading.Timer(patience, stop)
-        try:
-            watch.start()
-            worker.stdin.write(job.text() + "\n")
-            worker.stdin.close()
-            for text in worker.stdout:
-                watch.cancel()
-                watch = threading.Timer(patience, stop)
-                watch.start()
-                answers.append(json.loads(text))
-                if "begin" in answers[-1]:
-                    begin(answers[-1]["begin"])
-            code = worker.wait()
-        except BrokenPipeError:
-            code = worker.wait()
-        finally:
-            watch.cancel()
-            worker.kill()
-            worker.wait()
-            worker.stdout.close()
-        errors.seek(0)
-        return answers, "" if code == 0 else _how_it_ended(code, errors.read(), patience if silent else 0.0)
-
-
-def _how_it_ended(code: int, errors: str, silent: float) -> str:
-    if silent:
-        return f"stopped: nothing was heard for {silent:.0f} s"
-    if code < 0:
-        return f"failed: the process was killed by signal {-code}" + (", probably out of memory" if code == -9 else "")
-    last = [line.strip() for line in errors.splitlines() if line.strip()][-1:]
-    return f"failed: {last[0] if last else f'exit code {code}'}"[:300]
 
 
 def _rows(

@@ -41,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("plugins check", "plugins_check", "Run the conformance suite of its kind on a plugin"),
     Command("new-plugin", "new_plugin", "Make a complete plugin package to grow from, of any kind"),
     Command("bench arch", "bench_arch", "Measure every backbone beside the library it replaces, and at equal size"),
+    Command("bench codec", "bench_codec", "Measure every codec beside the package it replaces, equal codes first"),
     Command("bench decode", "bench_decode", "Measure decoding beside generate of transformers, equal tokens first"),
     Command("bench startup", "bench_startup", "Measure how fast `--help` and `list-plugins` answer"),
 )

@@ -1,4 +1,4 @@
-"""The codec `dac`: Descript Audio Codec (Kumar et al. 2023), windowed exactly, as its networks look a bounded way."""
+"""The codec `dac`: Descript Audio Codec (Kumar et al. 2023), in pieces that join exactly."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from torch.nn import functional as F
 from transformers import DacConfig
 
 from valle_core.codes.identity import hash_tensors
+from valle_core.codes.pieces import PieceStack, PieceStream, spans
 from valle_core.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
-from valle_core.codes.windows import WindowStream, decoder_context, encode_windows, encoder_context
+from valle_core.codes.windows import decoder_context
 from valle_core.types import CodecIdentity
 from valle_dac import weights
-from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps, encoder_steps
+from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps
 from valle_dac.loudness import brought_to
 from valle_dac.options import DacOptions
 
-WINDOW_SECONDS = 10
-"""What is longer goes through the networks in windows; each gets the frames beside it that it depends on."""
+PIECE_SECONDS = 1
+"""What is longer goes through the networks in pieces, whose layers remember what they need of those before: memory is
+bounded, and what a layer hands on is still in the processor's cache."""
 
 
 class DacCodec:
@@ -27,7 +29,7 @@ class DacCodec:
     def __init__(
         self, engine: Engine, config: DacConfig, weights_hash: str, options: DacOptions, device: torch.device
     ) -> None:
-        self.engine, self.device, self.loudness = engine, device, options.loudness
+        self.engine, self.config, self.device, self.loudness = engine, config, device, options.loudness
         self.sample_rate: int = config.sampling_rate
         self.hop = int(config.hop_length)
         self.frame_rate = self.sample_rate / self.hop
@@ -35,10 +37,8 @@ class DacCodec:
         self.codebook_size: int = config.codebook_size
         with torch.inference_mode():
             self.codebooks: Float[Tensor, "Q V d"] = codebooks(engine.model)[: self.num_levels]
-        self.encoder_context = encoder_context(encoder_steps(config), self.hop)
-        self.decoder_context = decoder_context(decoder_steps(config), self.hop)
-        self.lookahead_frames = self.decoder_context.right
-        self.window = max(round(WINDOW_SECONDS * self.frame_rate), 1)
+        self.lookahead_frames = decoder_context(decoder_steps(config), self.hop).right
+        self.piece = max(round(PIECE_SECONDS * self.frame_rate), 1)
         self.identity = CodecIdentity(
             name="dac",
             sample_rate=self.sample_rate,
@@ -63,16 +63,17 @@ class DacCodec:
         """Waveforms, zero past each row's end."""
         return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
 
-    def stream(self, batch: int = 1) -> WindowStream:
+    def stream(self, batch: int = 1) -> PieceStream:
         """A fresh streaming decoder."""
-        return WindowStream(
-            self._window,
+        return PieceStream(
+            self.engine.latents,
             self._check,
+            lambda _: self.engine.decoder,
             hop=self.hop,
-            context=self.decoder_context,
+            lookahead=self.lookahead_frames,
             batch=batch,
             device=self.device,
-            frames=self.window,
+            frames=self.piece,
         )
 
     def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
@@ -81,24 +82,22 @@ class DacCodec:
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
         if self.loudness:
             wav = brought_to(wav, self.loudness, self.sample_rate)
-        return encode_windows(
-            whole_frames(wav, self.hop),
-            lambda part: self.engine.encode(part[None, None], self.num_levels),
-            hop=self.hop,
-            context=self.encoder_context,
-            frames=self.window,
-        )
-
-    def _window(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        """Odd strides lose some samples at the end (8 at 16 and 24 kHz); zeros take their place."""
-        wav = self.engine.decode(codes)
-        return F.pad(wav, (0, codes.shape[1] * self.hop - wav.shape[1]))
+        wav = whole_frames(wav, self.hop)
+        stack, found = PieceStack(self.engine.encoder), []
+        for start, stop in spans(len(wav) // self.hop, self.piece):
+            part = wav[start * self.hop : stop * self.hop]
+            latents = stack.push(part[None, None], end=stop * self.hop == len(wav))
+            if latents.shape[-1]:
+                found.append(self.engine.quantise(latents, self.num_levels))
+        return torch.cat(found)
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        if codes.shape[1] <= 2 * self.window:
-            return self._window(codes)
-        stream = self.stream(len(codes))
-        return torch.cat([*(stream.push(part) for part in codes.split(self.window, dim=1)), stream.flush()], dim=1)
+        """Odd strides lose some samples at the end (8 at 16 and 24 kHz); zeros take their place."""
+        stack, found, total = PieceStack(self.engine.decoder), [], codes.shape[1]
+        for start, stop in spans(total, self.piece):
+            found.append(stack.push(self.engine.latents(codes[:, start:stop]), end=stop == total)[:, 0])
+        wav = torch.cat(found, dim=1)
+        return F.pad(wav, (0, total * self.hop - wav.shape[1]))
 
 
 def with_weights(config: DacConfig, tensors: dict[str, Tensor], options: DacOptions, device: torch.device) -> DacCodec:

@@ -12,10 +12,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import DacConfig, DacModel
 
+from valle_core.codes.pieces import Added, Layer, Pointwise
 from valle_core.codes.pretrained import load_strictly
 from valle_core.codes.windows import Step
 from valle_core.plugin import UserError
 from valle_dac import keys
+
+BLOCK = 1 << 18
+"""Values that an activation takes at once (1 MB)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,30 +28,37 @@ class Engine:
 
     Attributes:
         model: holds the weights; `quantizer.quantizers[i]` has `codebook` and `out_proj` in both.
-        encode: [1, 1, F · hop] and a number of levels → codes [F, levels].
-        decode: codes [B, F, L] → [B, about F · hop].
+        encoder, decoder: their layers.
+        quantise: latents [1, d, F] and a number of levels → codes [F, levels].
+        latents: codes [B, F, L] → [B, d, F].
     """
 
     model: nn.Module
-    encode: Callable[[Float[Tensor, "1 1 n"], int], Int[Tensor, "F Q"]]
-    decode: Callable[[Int[Tensor, "B F L"]], Float[Tensor, "B n"]]
+    encoder: tuple[Layer, ...]
+    decoder: tuple[Layer, ...]
+    quantise: Callable[[Float[Tensor, "1 d F"], int], Int[Tensor, "F Q"]]
+    latents: Callable[[Int[Tensor, "B F L"]], Float[Tensor, "B d F"]]
+
+
+def hugging_face_model(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> DacModel:
+    """transformers' `DacModel`. Raises `UserError` where the weights do not fit."""
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model = DacModel(config)
+    load_strictly(model, tensors, "dac")
+    return model.eval().requires_grad_(False).to(device)  # pyright: ignore
 
 
 def transformers_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
     """transformers' `DacModel`."""
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-        model = DacModel(config)
-    load_strictly(model, tensors, "dac")
-    model.eval().requires_grad_(False).to(device)  # pyright: ignore
-    return Engine(
-        model=model,
-        encode=lambda wav, levels: model.encode(wav, n_quantizers=levels).audio_codes[0].T,  # pyright: ignore
-        decode=lambda codes: model.decode(audio_codes=codes.transpose(1, 2)).audio_values,  # pyright: ignore
-    )
+    return _engine(hugging_face_model(config, tensors, device))
 
 
-def original_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
-    """The package `descript-audio-codec`."""
+def original_model(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Any:
+    """`DAC` of the package descript-audio-codec with plain weights in the place of weight norm.
+
+    Raises:
+        UserError: the package is missing, or the weights do not fit.
+    """
     try:
         from dac.model.dac import DAC  # pyright: ignore[reportMissingImports]
     except (ImportError, OSError) as error:
@@ -70,15 +81,22 @@ def original_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: to
         if hasattr(module, "weight_g"):
             nn.utils.remove_weight_norm(module)
     load_strictly(model, keys.original(tensors, len(config.downsampling_ratios)), "dac")
-    model.eval().requires_grad_(False).to(device)
+    return model.eval().requires_grad_(False).to(device)
 
-    def decode(codes: Tensor) -> Tensor:
-        return model.decode(model.quantizer.from_codes(codes.transpose(1, 2))[0])[:, 0]
 
+def original_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
+    """The package `descript-audio-codec`."""
+    return _engine(original_model(config, tensors, device))
+
+
+def _engine(model: Any) -> Engine:
+    """Both packages name the encoder, the decoder and the quantizer alike."""
     return Engine(
         model=model,
-        encode=lambda wav, levels: model.encode(wav, n_quantizers=levels)[1][0].T,
-        decode=decode,
+        encoder=layers_of(model.encoder),
+        decoder=layers_of(model.decoder),
+        quantise=lambda latents, levels: model.quantizer(latents, levels)[1][0].T,
+        latents=lambda codes: model.quantizer.from_codes(codes.transpose(1, 2))[0],
     )
 
 
@@ -90,15 +108,41 @@ def codebooks(model: Any) -> Float[Tensor, "Q V d"]:
     return torch.stack([level.out_proj(level.codebook.weight.T[None])[0].T for level in model.quantizer.quantizers])
 
 
+def layers_of(network: nn.Module) -> tuple[Layer, ...]:
+    """A network of either package as `PieceStack` takes it: their modules hold their layers in the order of running."""
+    if isinstance(network, nn.Conv1d | nn.ConvTranspose1d):
+        return (network,)
+    if isinstance(alpha := getattr(network, "alpha", None), Tensor):
+        snake = Snake(alpha)
+        return (Pointwise(snake, alpha.shape[1], snake.into),)
+    if isinstance(network, nn.Tanh):
+        return (Pointwise(torch.tanh, 1),)
+    inner = tuple(layer for child in network.children() for layer in layers_of(child))
+    return (Added(inner),) if type(network).__name__.endswith("ResidualUnit") else inner
+
+
+class Snake:
+    """x + sin²(αx) / α, rounded as in both packages, a few channels at a time: they stay in the processor's cache."""
+
+    def __init__(self, alpha: Float[Tensor, "1 C 1"]) -> None:
+        self._alpha, self._inverse = alpha, (alpha + 1e-9).reciprocal()
+
+    def __call__(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
+        """Into new memory."""
+        return self.into(x, torch.empty_like(x))
+
+    def into(self, x: Float[Tensor, "B C T"], out: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
+        """Into the memory of `out`."""
+        B, C, T = x.shape
+        rows = max(1, BLOCK // (B * T))
+        for first in range(0, C, rows):
+            part = slice(first, first + rows)
+            y = torch.mul(self._alpha[:, part], x[:, part], out=out[:, part]).sin_()
+            y.mul_(y).mul_(self._inverse[:, part]).add_(x[:, part])
+        return out
+
+
 _RESIDUAL_UNITS = tuple(Step(kernel=7, dilation=dilation, padding=3 * dilation) for dilation in (1, 3, 9))
-
-
-def encoder_steps(config: DacConfig) -> tuple[Step, ...]:
-    """The convolutions of the encoder in order."""
-    steps = [Step(kernel=7, padding=3)]
-    for stride in config.downsampling_ratios:
-        steps += [*_RESIDUAL_UNITS, Step(kernel=2 * stride, stride=stride, padding=math.ceil(stride / 2))]
-    return (*steps, Step(kernel=3, padding=1))
 
 
 def decoder_steps(config: DacConfig) -> tuple[Step, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec, Requirement
+from valle_core.plugin import HookSpec, PluginSpec, Requirement
 
 SPEC = PluginSpec(
     kind="codec",
@@ -19,4 +19,11 @@ SPEC = PluginSpec(
         "Language models on DAC at 24 kHz and 8 kbit/s were reported not to converge; 44.1 kHz is the usual choice.",
         "DAC's higher levels are hard to model; --codec.levels takes fewer.",
     ),
+)
+
+HOOKS = HookSpec(
+    name="dac-bench",
+    api=1,
+    summary="Codec 'dac' beside the packages it replaces, for `valle bench codec`",
+    plugin="valle_dac.hooks:HOOKS",
 )

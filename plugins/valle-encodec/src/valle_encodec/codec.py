@@ -7,16 +7,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import EncodecConfig
 
-from valle_core.codes.causal import CausalStack, first_frames
+from valle_core.codes.causal import CausalStack, encoded, first_frames, longest_padding
 from valle_core.codes.identity import hash_tensors
+from valle_core.codes.pieces import spans
 from valle_core.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 from valle_core.types import CodecIdentity
 from valle_encodec import weights
 from valle_encodec.engines import ENGINES, Engine, layers_of
 from valle_encodec.options import EncodecOptions
 
-PIECE = 1500
-"""Frames that pass the networks at once (20 s): what is longer goes in pieces with the state carried over."""
+PIECE = 150
+"""Frames that pass the networks at once (2 s): what is longer goes in pieces with the state carried over, for
+memory that is bounded and activations that stay in the processor's cache."""
 
 
 class EncodecCodec:
@@ -25,7 +27,7 @@ class EncodecCodec:
     def __init__(
         self, engine: Engine, config: EncodecConfig, weights_hash: str, levels: int, device: torch.device
     ) -> None:
-        self.engine, self.device = engine, device
+        self.engine, self.config, self.device = engine, config, device
         self.sample_rate: int = config.sampling_rate
         self.hop: int = config.hop_length
         self.frame_rate = self.sample_rate / self.hop
@@ -34,6 +36,7 @@ class EncodecCodec:
         self.codebooks: Float[Tensor, "Q V d"] = engine.codebooks[: self.num_levels]
         self.encoder_layers, self.decoder_layers = layers_of(engine.encoder), layers_of(engine.decoder)
         self.lookahead_frames = first_frames(self.decoder_layers) - 1
+        self.shortest = longest_padding(self.encoder_layers)
         self.piece = max(PIECE, self.lookahead_frames + 1)
         self.identity = CodecIdentity(
             name="encodec",
@@ -68,22 +71,17 @@ class EncodecCodec:
         return check_levels(codes, num_levels=self.num_levels, codebook_size=self.codebook_size).to(self.device)
 
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
-        size = self.piece * self.hop
-        if len(wav) <= 2 * size:
+        if len(wav) <= self.hop * self.shortest:
             return self.engine.quantise(self.engine.encoder(wav[None, None]), self.num_levels)
-        stack, found = CausalStack(self.encoder_layers), []
-        last = len(wav) // size - 1  # the last piece holds one to two sizes
-        for index in range(last + 1):
-            end = index == last
-            part = wav[index * size :] if end else wav[index * size : (index + 1) * size]
-            found.append(self.engine.quantise(stack.push(part[None, None], end=end), self.num_levels))
-        return torch.cat(found)
+        latents = encoded(self.encoder_layers, wav, self.hop, self.piece)
+        return torch.cat([self.engine.quantise(part, self.num_levels) for part in latents])
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        if codes.shape[1] <= 2 * self.piece:
+        if codes.shape[1] <= self.lookahead_frames:
             return self.engine.decoder(self.engine.dequantise(codes))[:, 0]
         stack = CausalStack(self.decoder_layers)
-        return torch.cat([stack.push(self.engine.dequantise(part))[:, 0] for part in codes.split(self.piece, 1)], 1)
+        parts = (codes[:, start:stop] for start, stop in spans(codes.shape[1], self.piece))
+        return torch.cat([stack.push(self.engine.dequantise(part))[:, 0] for part in parts], 1)
 
 
 class EncodecStream:

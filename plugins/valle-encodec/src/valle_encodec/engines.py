@@ -63,8 +63,12 @@ def transformers_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], de
     )
 
 
-def original_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
-    """The package `encodec`: its SEANet and its quantizer."""
+def original_model(config: EncodecConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Any:
+    """`encoder`, `decoder` and `quantizer` of the package `encodec` with plain weights in the place of weight norm.
+
+    Raises:
+        UserError: the package is missing, or the weights do not fit.
+    """
     try:
         from encodec.modules import SEANetDecoder, SEANetEncoder  # pyright: ignore[reportMissingImports]
         from encodec.quantization import ResidualVectorQuantizer  # pyright: ignore[reportMissingImports]
@@ -93,7 +97,12 @@ def original_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], device
     load_strictly(model, named, "encodec", lambda name: name.endswith(("inited", "cluster_size", "embed_avg")))
     for level in model.quantizer.vq.layers:
         level._codebook.inited.fill_(1)  # else the first call would draw codebooks
-    model.eval().requires_grad_(False).to(device)
+    return model.eval().requires_grad_(False).to(device)
+
+
+def original_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
+    """The package `encodec`: its SEANet and its quantizer."""
+    model = original_model(config, tensors, device)
     levels = model.quantizer.vq.layers
 
     def quantise(latents: Tensor, count: int) -> Tensor:

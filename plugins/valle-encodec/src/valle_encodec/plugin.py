@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec, Requirement
+from valle_core.plugin import HookSpec, PluginSpec, Requirement
 
 SPEC = PluginSpec(
     kind="codec",
@@ -16,4 +16,11 @@ SPEC = PluginSpec(
     requires=(Requirement(module="transformers", hint="pip install valle-encodec"),),
     licence="Apache-2.0 (this code, transformers); EnCodec's code: MIT; EnCodec's weights: CC-BY-NC 4.0",
     advisories=("The published EnCodec weights are CC-BY-NC 4.0: not for commercial use.",),
+)
+
+HOOKS = HookSpec(
+    name="encodec-bench",
+    api=1,
+    summary="Codec 'encodec' beside the packages it replaces, for `valle bench codec`",
+    plugin="valle_encodec.hooks:HOOKS",
 )

@@ -1,6 +1,8 @@
-"""The codec `vocos`: codes of EnCodec 24 kHz, decoded by Vocos in exact windows."""
+"""The codec `vocos`: codes of EnCodec 24 kHz, decoded by Vocos in pieces that join exactly."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -9,17 +11,20 @@ from torch.nn import functional as F
 from transformers import EncodecConfig
 
 from valle_core.codes.identity import hash_tensors
-from valle_core.codes.pretrained import load_strictly
+from valle_core.codes.pieces import PieceStream
 from valle_core.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 from valle_core.codes.windows import WindowStream, decoder_context
+from valle_core.interfaces import CodecStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
 from valle_vocos import encoder, weights
-from valle_vocos.network import Sizes, VocosNetwork, steps
-from valle_vocos.options import BANDWIDTHS, VocosOptions
+from valle_vocos.engines import ENGINES, OriginalNetwork
+from valle_vocos.network import Sizes, steps
+from valle_vocos.options import BANDWIDTHS, EngineName, VocosOptions
 
 WINDOW_SECONDS = 20
-"""What is longer is decoded in windows; each gets the frames beside it that it depends on."""
+"""What is longer is decoded in pieces, whose layers remember what they need (engine `original`: in windows; each gets
+the frames beside it that it depends on)."""
 
 
 class VocosCodec:
@@ -30,6 +35,7 @@ class VocosCodec:
         tensors: Vocos's weights in the original's names.
         levels: of each bandwidth id, rising.
         bandwidth_id: that gives the codec's number of levels.
+        engine: whose network decodes.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class VocosCodec:
         levels: tuple[int, ...],
         bandwidth_id: int,
         device: torch.device,
+        engine: EngineName = "own",
     ) -> None:
         self.half, self.device, self.levels = half, device, levels
         self.sample_rate: int = half.config.sampling_rate
@@ -48,15 +55,11 @@ class VocosCodec:
         self.frame_rate = self.sample_rate / self.hop
         self.num_levels = levels[bandwidth_id]
         self.codebook_size: int = half.config.codebook_size
-        sizes = weights.sizes_of(tensors, self.hop)
+        self.sizes = sizes = weights.sizes_of(tensors, self.hop)
         if len(levels) > sizes.bandwidths:
             raise UserError(f"these weights of Vocos know {sizes.bandwidths} bandwidths, {len(levels)} are needed")
-        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-            self.network = VocosNetwork(sizes)
-        load_strictly(
-            self.network, {name: value for name, value in tensors.items() if name != weights.CODEBOOKS}, "vocos"
-        )
-        self.network.eval().requires_grad_(False).to(device)
+        own = {name: value for name, value in tensors.items() if name != weights.CODEBOOKS}
+        self.network = ENGINES[engine](sizes, own).to(device)
         books = tensors[weights.CODEBOOKS].unflatten(0, (-1, self.codebook_size))
         if len(books) < self.num_levels:
             raise UserError(f"these weights of Vocos have {len(books)} levels, {self.num_levels} are needed")
@@ -90,16 +93,17 @@ class VocosCodec:
         """Waveforms, zero past each row's end, at the lowest bandwidth id that has L levels."""
         return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
 
-    def stream(self, batch: int = 1) -> WindowStream:
+    def stream(self, batch: int = 1) -> CodecStream:
         """A fresh streaming decoder."""
-        return WindowStream(
-            self._window,
+        facts: dict[str, Any] = {"hop": self.hop, "batch": batch, "device": self.device, "frames": self.window}
+        if isinstance(self.network, OriginalNetwork):  # it only runs whole windows
+            return WindowStream(self._window, self._check, context=self.context, **facts)
+        return PieceStream(
+            self._latents,
             self._check,
-            hop=self.hop,
-            context=self.context,
-            batch=batch,
-            device=self.device,
-            frames=self.window,
+            lambda levels: self.network.layers(self.bandwidth_id(levels)),
+            lookahead=self.lookahead_frames,
+            **facts,
         )
 
     def bandwidth_id(self, levels: int) -> int:
@@ -109,10 +113,13 @@ class VocosCodec:
     def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
         return check_levels(codes, num_levels=self.num_levels, codebook_size=self.codebook_size).to(self.device)
 
-    def _window(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
+    def _latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
         latents = sum(F.embedding(codes[..., level], self.codebooks[level]) for level in range(codes.shape[2]))
         assert isinstance(latents, Tensor)
-        return self.network(latents.transpose(1, 2), self.bandwidth_id(codes.shape[2]))
+        return latents.transpose(1, 2)
+
+    def _window(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
+        return self.network(self._latents(codes), self.bandwidth_id(codes.shape[2]))
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
         if codes.shape[1] <= 2 * self.window:
@@ -129,11 +136,14 @@ def with_weights(
     levels: tuple[int, ...],
     bandwidth_id: int,
     device: torch.device,
+    engine: EngineName = "own",
 ) -> VocosCodec:
     """The codec of EnCodec's configuration and weights (`halves`) and Vocos's (`tensors`)."""
     weights_hash = hash_tensors({**{f"encodec.{name}": value for name, value in halves.items()}, **tensors})
     half = encoder.Encoder(config, halves, device)
-    return VocosCodec(half, tensors, weights_hash, levels=levels, bandwidth_id=bandwidth_id, device=device)
+    return VocosCodec(
+        half, tensors, weights_hash, levels=levels, bandwidth_id=bandwidth_id, device=device, engine=engine
+    )
 
 
 def build(options: VocosOptions, *, device: torch.device) -> VocosCodec:
@@ -151,4 +161,6 @@ def build(options: VocosOptions, *, device: torch.device) -> VocosCodec:
     else:
         tensors = weights.load(options.weights)
     chosen = BANDWIDTHS.index(options.bandwidth)
-    return with_weights(config, halves, tensors, levels=levels, bandwidth_id=chosen, device=device)
+    return with_weights(
+        config, halves, tensors, levels=levels, bandwidth_id=chosen, device=device, engine=options.engine
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from transformers import EncodecConfig, EncodecModel
 
-from valle_core.codes.causal import CausalStack, Layer, Residual
+from valle_core.codes.causal import Layer, Residual, encoded, longest_padding
 from valle_core.codes.pretrained import (
     Fetch,
     Published,
@@ -27,8 +27,9 @@ from valle_core.codes.pretrained import (
 from valle_core.plugin import UserError
 
 PUBLISHED = Published(codec="vocos", repository="facebook/encodec_24khz", flag="--codec.encodec_weights")
-PIECE = 1500
-"""Frames that pass the encoder at once (20 s): what is longer goes in pieces with the state carried over."""
+PIECE = 150
+"""Frames that pass the encoder at once (2 s): what is longer goes in pieces with the state carried over, for
+memory that is bounded and activations that stay in the processor's cache."""
 _UNUSED = re.compile(r"^decoder\.|\.codebook\.(inited|cluster_size|embed_avg)$")
 
 
@@ -45,16 +46,10 @@ class Encoder:
 
     def encode(self, wav: Float[Tensor, "n"], levels: int) -> Int[Tensor, "f Q"]:
         """Codes of a sound of any length; the state is carried through long ones."""
-        size = self.piece * self.hop
-        if len(wav) <= 2 * size:
+        if len(wav) <= self.hop * longest_padding(self.layers):
             return self._quantised(self.network(wav[None, None]), levels)
-        stack, found = CausalStack(self.layers), []
-        last = len(wav) // size - 1  # the last piece holds one to two sizes
-        for index in range(last + 1):
-            end = index == last
-            part = wav[index * size :] if end else wav[index * size : (index + 1) * size]
-            found.append(self._quantised(stack.push(part[None, None], end=end), levels))
-        return torch.cat(found)
+        latents = encoded(self.layers, wav, self.hop, self.piece)
+        return torch.cat([self._quantised(part, levels) for part in latents])
 
     def _quantised(self, latents: Float[Tensor, "1 d f"], levels: int) -> Int[Tensor, "f Q"]:
         codes = []

@@ -5,6 +5,7 @@ Modules are named as in the original package, so that its weights load as they a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from valle_core.codes.pieces import Added, Layer, Pointwise
 from valle_core.codes.windows import Step
 
 KERNEL = 7
@@ -66,8 +68,12 @@ class Block(nn.Module):
         self.gamma = nn.Parameter(torch.full((sizes.width,), 1 / sizes.blocks))
 
     def forward(self, x: Float[Tensor, "B D F"], bandwidth: int) -> Float[Tensor, "B D F"]:
-        y = self.norm(self.dwconv(x).transpose(1, 2), bandwidth)
-        return x + (self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))).transpose(1, 2)
+        return x + self.mix(self.dwconv(x), bandwidth)
+
+    def mix(self, x: Float[Tensor, "B D F"], bandwidth: int) -> Float[Tensor, "B D F"]:
+        """What happens within a frame."""
+        y = self.norm(x.transpose(1, 2), bandwidth)
+        return (self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))).transpose(1, 2)
 
 
 class Backbone(nn.Module):
@@ -80,9 +86,15 @@ class Backbone(nn.Module):
         self.convnext = nn.ModuleList(Block(sizes) for _ in range(sizes.blocks))
         self.final_layer_norm = nn.LayerNorm(sizes.width, eps=1e-6)
 
+    def blocks(self) -> Iterator[Block]:
+        """In order."""
+        for block in self.convnext:
+            assert isinstance(block, Block)
+            yield block
+
     def forward(self, x: Float[Tensor, "B d F"], bandwidth: int) -> Float[Tensor, "B F D"]:
         x = self.norm(self.embed(x).transpose(1, 2), bandwidth).transpose(1, 2)
-        for block in self.convnext:
+        for block in self.blocks():
             x = block(x, bandwidth)
         return self.final_layer_norm(x.transpose(1, 2))
 
@@ -95,22 +107,49 @@ class Head(nn.Module):
         self.sizes = sizes
         self.out = nn.Linear(sizes.width, sizes.window + 2)
 
-    def forward(self, x: Float[Tensor, "B F D"]) -> Float[Tensor, "B N"]:
-        magnitude, phase = self.out(x).chunk(2, dim=-1)
-        spectra = torch.polar(magnitude.exp().clamp(max=LOUDEST), phase)
-        window = torch.hann_window(self.sizes.window, device=x.device)
-        pieces = torch.fft.irfft(spectra, n=self.sizes.window) * window
-        sums = self._overlapped(pieces)
-        weights = self._overlapped(window.square().expand(1, x.shape[1], -1))
-        return sums / weights
+        self.register_buffer("window", torch.hann_window(sizes.window), persistent=False)
 
-    def _overlapped(self, pieces: Float[Tensor, "B F W"]) -> Float[Tensor, "B N"]:
-        """Pieces laid a hop apart and added, without the half window too much at either end."""
-        window, hop = self.sizes.window, self.sizes.hop
-        length = (pieces.shape[1] - 1) * hop + window
-        added = F.fold(pieces.transpose(1, 2), (1, length), kernel_size=(1, window), stride=(1, hop))[:, 0, 0]
-        spare = (window - hop) // 2
-        return added[:, spare : length - spare]
+    def forward(self, x: Float[Tensor, "B F D"]) -> Float[Tensor, "B N"]:
+        return OverlapState(self.sizes, self.window).push(self.windows(x), end=True)[:, 0]
+
+    def windows(self, x: Float[Tensor, "B F D"]) -> Float[Tensor, "B W F"]:
+        """The sound of each frame by itself, under the window."""
+        magnitude, phase = self.out(x).chunk(2, dim=-1)
+        spectra = torch.polar(magnitude.exp_().clamp_(max=LOUDEST), phase)
+        pieces = torch.fft.irfft(spectra, n=self.sizes.window)
+        return pieces.mul_(self.window).transpose(1, 2)
+
+
+class OverlapState:
+    """A `valle_core.codes.pieces.PieceState`: windows laid a hop apart and added, over the weights they have there,
+    without the half window too much at either end."""
+
+    def __init__(self, sizes: Sizes, window: Float[Tensor, "W"]) -> None:
+        self._hop, self._size, self._weight = sizes.hop, sizes.window, window.square()[:, None]
+        self._skip = self._spare = (sizes.window - sizes.hop) // 2
+        self._sums: Tensor | None = None
+        self._weights = window.new_zeros(0)
+
+    def push(self, x: Float[Tensor, "B W F"], *, end: bool) -> Float[Tensor, "B 1 N"]:
+        """Sound to which no later window adds."""
+        count = x.shape[2]
+        if self._sums is None:
+            self._sums = x.new_zeros(len(x), 0)
+        if count:
+            self._sums = self._add(self._sums, x)
+            self._weights = self._add(self._weights[None], self._weight.expand(1, -1, count))[0]
+        ready = self._sums.shape[1] if end else count * self._hop
+        wav = self._sums[:, :ready] / self._weights[:ready].clamp(min=1e-11)
+        self._sums, self._weights = self._sums[:, ready:].clone(), self._weights[ready:].clone()
+        skipped = min(self._skip, wav.shape[1])
+        self._skip -= skipped
+        return wav[:, None, skipped : max(wav.shape[1] - self._spare, skipped) if end else None]
+
+    def _add(self, held: Float[Tensor, "B n"], pieces: Float[Tensor, "B W F"]) -> Float[Tensor, "B m"]:
+        length = (pieces.shape[2] - 1) * self._hop + self._size
+        added = F.fold(pieces, (1, length), kernel_size=(1, self._size), stride=(1, self._hop))[:, 0, 0]
+        added[:, : held.shape[1]] += held
+        return added
 
 
 class VocosNetwork(nn.Module):
@@ -125,6 +164,33 @@ class VocosNetwork(nn.Module):
     def forward(self, x: Float[Tensor, "B d F"], bandwidth: int) -> Float[Tensor, "B N"]:
         """Sound of summed codebook vectors at a bandwidth id."""
         return self.head(self.backbone(x, bandwidth))
+
+    def layers(self, bandwidth: int) -> tuple[Layer, ...]:
+        """The same as `valle_core.codes.pieces.PieceStack` takes it."""
+        backbone, head, sizes = self.backbone, self.head, self.sizes
+
+        def norm(x: Tensor) -> Tensor:
+            return backbone.norm(x.transpose(1, 2), bandwidth).transpose(1, 2)
+
+        def windows(x: Tensor) -> Tensor:
+            return head.windows(backbone.final_layer_norm(x.transpose(1, 2)))
+
+        def mixing(block: Block) -> Pointwise:
+            return Pointwise(lambda x: block.mix(x, bandwidth), sizes.width)
+
+        blocks = (Added((block.dwconv, mixing(block))) for block in backbone.blocks())
+        return (backbone.embed, Pointwise(norm, sizes.width), *blocks, Pointwise(windows, sizes.window), Overlap(head))
+
+
+class Overlap:
+    """A `valle_core.codes.pieces.Remembering`: the end of the head."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+
+    def state(self) -> OverlapState:
+        """Nothing added yet."""
+        return OverlapState(self._head.sizes, self._head.window)
 
 
 def steps(sizes: Sizes) -> tuple[Step, ...]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from valle_core.plugin import UserError
 
 BANDWIDTHS = (1.5, 3.0, 6.0, 12.0)
 """kbit/s by bandwidth id."""
+
+EngineName = Literal["own", "original"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,12 +24,14 @@ class VocosOptions:
         encodec_weights: a folder with EnCodec's `config.json` and `model.safetensors`; empty for
             facebook/encodec_24khz in the Hub's cache or downloaded; `random` for untrained ones (tests only).
         seed: of random weights.
+        engine: whose network decodes: `own`, or `original` for the package vocos.
     """
 
     bandwidth: float = 6.0
     weights: str = ""
     encodec_weights: str = ""
     seed: int = 0
+    engine: EngineName = "own"
 
     def __post_init__(self) -> None:
         if self.bandwidth not in BANDWIDTHS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec, Requirement
+from valle_core.plugin import HookSpec, PluginSpec, Requirement
 
 SPEC = PluginSpec(
     kind="codec",
@@ -16,4 +16,11 @@ SPEC = PluginSpec(
     requires=(Requirement(module="transformers", hint="pip install valle-vocos"),),
     licence="Apache-2.0 (this code, transformers); Vocos's code and weights: MIT; EnCodec's weights: CC-BY-NC 4.0",
     advisories=("Codes are made with the published EnCodec weights, which are CC-BY-NC 4.0: not for commercial use.",),
+)
+
+HOOKS = HookSpec(
+    name="vocos-bench",
+    api=1,
+    summary="Codec 'vocos' beside the packages it replaces, for `valle bench codec`",
+    plugin="valle_vocos.hooks:HOOKS",
 )

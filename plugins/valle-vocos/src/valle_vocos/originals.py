@@ -1,0 +1,79 @@
+"""Modules of the packages encodec and vocos over our weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from valle_core.codes.pretrained import load_strictly
+from valle_core.plugin import UserError
+from valle_vocos.encoder import Encoder
+from valle_vocos.network import Sizes
+
+
+def vocos_parts(sizes: Sizes, tensors: Mapping[str, Tensor]) -> tuple[Any, Any]:
+    """Backbone and head of the package vocos.
+
+    Raises:
+        UserError: the package is missing, or the weights do not fit.
+    """
+    try:
+        from vocos.heads import ISTFTHead  # pyright: ignore[reportMissingImports]
+        from vocos.models import VocosBackbone  # pyright: ignore[reportMissingImports]
+    except (ImportError, OSError) as error:
+        raise UserError(
+            f"engine 'original' needs the package vocos ({str(error).splitlines()[0][:100]}). "
+            "Install it with: pip install 'valle-vocos[original]', or use --codec.engine own"
+        ) from error
+    model = nn.Module()
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model.backbone = VocosBackbone(
+            sizes.latent, sizes.width, sizes.inner, sizes.blocks, adanorm_num_embeddings=sizes.bandwidths
+        )
+        model.head = ISTFTHead(sizes.width, sizes.window, sizes.hop)
+    load_strictly(model, tensors, "vocos", lambda name: name == "head.istft.window")
+    model.eval().requires_grad_(False)
+    return model.backbone, model.head
+
+
+def encodec_parts(half: Encoder) -> Any:
+    """`encoder` and `quantizer` of the package encodec with plain weights in the place of weight norm."""
+    from encodec.modules import SEANetEncoder  # pyright: ignore[reportMissingImports]
+    from encodec.quantization import ResidualVectorQuantizer  # pyright: ignore[reportMissingImports]
+
+    config, model = half.config, nn.Module()
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        model.encoder = SEANetEncoder(
+            channels=1, norm="weight_norm", causal=True, true_skip=False, pad_mode=config.pad_mode,
+            dimension=config.hidden_size, n_filters=config.num_filters, ratios=list(config.upsampling_ratios),
+            n_residual_layers=config.num_residual_layers, kernel_size=config.kernel_size,
+            last_kernel_size=config.last_kernel_size, residual_kernel_size=config.residual_kernel_size,
+            dilation_base=config.dilation_growth_rate, compress=config.compress, lstm=config.num_lstm_layers,
+        )  # fmt: skip
+        model.quantizer = ResidualVectorQuantizer(
+            dimension=config.hidden_size, n_q=config.num_quantizers, bins=config.codebook_size
+        )
+    for module in model.modules():
+        if hasattr(module, "weight_g"):
+            nn.utils.remove_weight_norm(module)
+    load_strictly(
+        model, _original_names(half), "encodec", lambda name: name.endswith(("inited", "cluster_size", "avg"))
+    )
+    for level in model.quantizer.vq.layers:
+        level._codebook.inited.fill_(1)  # else the first call would draw codebooks
+    return model.eval().requires_grad_(False).to(next(half.network.parameters()).device)
+
+
+def _original_names(half: Encoder) -> dict[str, Tensor]:
+    """Weights of the encoder and codebooks under the names of the package encodec."""
+    named = {}
+    for name, tensor in half.network.state_dict().items():
+        name = re.sub(r"^layers\.(\d+)\.", r"encoder.model.\1.", name)
+        named[name.replace(".conv.", ".conv.conv.")] = tensor
+    for level, layer in enumerate(half.quantizer.layers):
+        named[f"quantizer.vq.layers.{level}._codebook.embed"] = layer.codebook.embed  # pyright: ignore
+    return named

@@ -1,0 +1,1 @@
+"""`valle bench codec`: every codec, beside the package it replaces where that is installed."""
