@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import torch
@@ -15,8 +16,14 @@ from valle_codec_tiny.features import HOP, SAMPLE_RATE, features, frames_of
 from valle_codec_tiny.network import NetworkSize, TinyNetwork
 from valle_codec_tiny.options import TinyOptions
 from valle_codec_tiny.streaming import TinyStream
+from valle_core.codes.windows import Context, encode_windows
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+
+PIECE = 3000
+"""Frames (60 s) that pass the network at once; what is longer goes in pieces, so that memory is bounded."""
+CONTEXT = Context(left=18, right=18)
+"""Frames beside a frame that decide its codes: 12 of the encoder's convolutions, 6 of the features and their pitch."""
 
 SHIPPED = Path(__file__).parent / "weights" / "tiny.safetensors"
 
@@ -32,6 +39,7 @@ class TinyCodec:
         self.network = network.to(device).eval().requires_grad_(False)
         self.network.decoder.pitch.double()  # see Pitch
         self.device = device
+        self.piece = PIECE
         self.num_levels = network.size.levels
         self.codebook_size = network.size.codes
         self.lookahead_frames = network.lookahead_frames
@@ -56,9 +64,12 @@ class TinyCodec:
         codes = codes.to(self.device)
         for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
             if count:
-                padded = F.pad(wav[row : row + 1, :length], (0, count * HOP - length))
-                codes[row, :count] = self.network.quantizer.encode(self.network.encoder(features(padded), None)[0])
+                padded = F.pad(wav[row, :length], (0, count * HOP - length))
+                codes[row, :count] = encode_windows(padded, self._encode, hop=HOP, context=CONTEXT, frames=self.piece)
         return codes, frames
+
+    def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
+        return self.network.quantizer.encode(self.network.encoder(features(wav[None]), None)[0])
 
     @torch.inference_mode()
     def decode(
@@ -70,10 +81,22 @@ class TinyCodec:
         B, count, _ = codes.shape
         if B == 0 or count == 0:
             return torch.zeros(B, 0, device=self.device), frames * HOP
+        if count > self.piece + CONTEXT.left + CONTEXT.right:
+            return self._decode_long(codes, frames), frames * HOP
         inside = torch.arange(count, device=self.device) < frames[:, None]
         mask = None if bool(inside.all()) else inside[..., None].float()
         wav = self.network.decode(codes, mask).clamp(-1, 1)
         return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
+
+    def _decode_long(self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]) -> Float[Tensor, "B N"]:
+        wav = torch.zeros(len(codes), codes.shape[1] * HOP, device=self.device)
+        for row, count in enumerate(frames.tolist()):
+            stream, done = self.stream(), 0
+            parts = (stream.push(part) for part in codes[row : row + 1, :count].split(self.piece, dim=1) if count)
+            for said in itertools.chain(parts, (stream.flush() for _ in range(count > 0))):
+                wav[row, done : done + said.shape[1]] = said[0]
+                done += said.shape[1]
+        return wav
 
     def stream(self, batch: int = 1) -> TinyStream:
         """A fresh streaming decoder."""

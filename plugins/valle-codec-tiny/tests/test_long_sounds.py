@@ -1,0 +1,61 @@
+"""Sounds of any length pass the codec `tiny` in pieces: the same codes and sound, in bounded memory."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+import soundfile
+import torch
+from valle_codec_tiny.codec import CONTEXT, build
+from valle_codec_tiny.features import HOP, features
+from valle_codec_tiny.options import TinyOptions
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def speech(request):
+    """Some seconds of held-out speech, not a whole number of frames."""
+    paths = sorted((request.path.parent / "held_out").glob("*.wav"))
+    return torch.cat([torch.from_numpy(soundfile.read(path, dtype="float32")[0]) for path in paths])[:-7]
+
+
+def test_pieces_give_the_codes_and_the_sound_of_the_whole(speech):
+    whole, pieces = build(TinyOptions(), device=CPU), build(TinyOptions(), device=CPU)
+    pieces.piece = 60
+    lengths = torch.tensor([len(speech), 100_000])
+    batch = torch.stack([speech, speech.flip(0)])
+    codes, frames = whole.encode(batch, lengths)
+    in_pieces, _ = pieces.encode(batch, lengths)
+    assert torch.equal(codes, in_pieces)
+    sound, samples = whole.decode(codes, frames)
+    joined, same = pieces.decode(codes, frames)
+    assert torch.equal(samples, same)
+    torch.testing.assert_close(joined, sound, rtol=0, atol=1e-4)
+    assert not pieces.decode(codes, torch.tensor([0, 3]))[0][0].any()
+
+
+def test_the_context_covers_what_decides_a_frame(speech):
+    """A click in one frame changes latents no further away than the context says; past the convolutions' 12."""
+    encoder = build(TinyOptions(), device=CPU).network.encoder
+    sound = speech[None, : 200 * HOP]
+    clicked = sound.clone()
+    clicked[0, 100 * HOP : 101 * HOP] = 0.5 * torch.randn(HOP, generator=torch.Generator().manual_seed(0))
+    before, after = (encoder(features(wav), None)[0] for wav in (sound, clicked))
+    changed = ((before - after).abs().amax(-1) > 1e-6).nonzero()[:, 0] - 100
+    assert -CONTEXT.right <= int(changed.min()) <= -13
+    assert 13 <= int(changed.max()) <= CONTEXT.left
+
+
+@pytest.mark.slow
+def test_half_an_hour_passes_in_bounded_memory(speech):
+    codec = build(TinyOptions(), device=CPU)
+    wav = speech.repeat(-(-30 * 60 * 16000 // len(speech)))[None, : 30 * 60 * 16000]
+    codec.encode(wav[:, : 60 * 16000], torch.tensor([60 * 16000]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    codes, frames = codec.encode(wav, torch.tensor([wav.shape[1]]))
+    _, lengths = codec.decode(codes, frames)
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert lengths.tolist() == [wav.shape[1]]
+    assert grown < 6 * wav.nbytes, f"{grown / 1e6:.0f} MB for {wav.nbytes / 1e6:.0f} MB of sound"
