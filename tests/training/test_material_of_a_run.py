@@ -231,6 +231,26 @@ def test_what_a_worker_refuses_keeps_its_one_line(root):
     assert "\n" not in refusal.message
 
 
+def test_what_safe_switches_off_stays_off_in_workers(root):
+    from valle_core.config.schema import Part
+    from valle_core.training.config import DataOptions
+    from valle_core.training.recipe import RowRecipe
+
+    facts = {
+        "data": DataOptions(path=str(root / "data")),
+        "tasks": (Part("noisy", None),),
+        "codec": None,
+        "rules": None,
+    }
+    safe, other = (_Rows(RowRecipe(safe=safe, **facts))[(0, ())] for safe in (True, False))  # type: ignore[arg-type]
+    assert isinstance(safe, _Refusal)
+    assert isinstance(other, _Refusal)
+    assert "--safe" in safe.message
+    assert "takes options of type NoisyOptions" in other.message
+    assert Registry.open(safe=True).safe
+    assert not Registry.open().safe
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
