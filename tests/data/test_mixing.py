@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 
 import pytest
 import torch
@@ -157,8 +158,6 @@ def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path
     identity = LinearCodec.identity
     cache = MixCache(tmp_path, 30_000, identity)
     codes = [torch.full((100, 8), n) for n in range(90)]
-    import os
-
     for n, one in enumerate(codes):
         cache.put(f"{n:032x}", one)
         path = cache._path(f"{n:032x}")
@@ -169,6 +168,20 @@ def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path
     fresh = MixCache(tmp_path, 30_000, identity)
     assert fresh.get(f"{0:032x}") is None
     assert fresh.get(f"{89:032x}") is not None
+
+
+def test_a_clean_up_takes_what_killed_writers_left_and_nothing_of_others(tmp_path):
+    theirs = [tmp_path / "ab" / "model.safetensors", tmp_path / "runs" / f"{0:032x}.safetensors", tmp_path / "ab" / "x"]
+    left = tmp_path / "ab" / f".{171:032x}.safetensors.0123abcd.tmp"
+    for number, path in enumerate([*theirs, left]):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(40_000))
+        os.utime(path, (number, number))
+    cache = MixCache(tmp_path, 30_000, LinearCodec.identity)
+    cache.put(f"{1:032x}", torch.zeros(100, 8, dtype=torch.long))
+    assert all(path.exists() for path in theirs)
+    assert not left.exists()
+    assert cache._path(f"{1:032x}").exists()
 
 
 def test_a_folder_that_cannot_be_written_ends_the_keeping_not_the_mixing(mixer, tmp_path, caplog):

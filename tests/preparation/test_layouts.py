@@ -207,6 +207,7 @@ def test_vctk_takes_one_microphone_and_counts_the_other(microphone, kept, left, 
     assert reasons(found) == ({"other-microphone": left} if left else {})
     assert found.languages == {"p225": "en-gb", "p311": "en-us"}
     assert all(transcript(one) == "a b" for one in found.recordings)
+    assert ["hold out whole speakers" in note for note in found.notes] == [True] * (microphone == "all")
 
 
 def test_vctk_without_a_text_or_without_the_audio_is_counted_and_the_older_one_works(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.data.validation import problems
 from valle_core.plugin import UserError
+from valle_core.preparation import noise_recordings
+from valle_core.preparation.locks import LOCKS, Locks
 from valle_core.preparation.noise import prepare_noise
 from valle_core.preparation.noise_options import NoiseOptions
 from valle_core.preparation.options import PrepareOptions
@@ -189,3 +193,42 @@ def test_of_two_files_of_one_name_the_first_counts(tmp_path):
 def test_options_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UserError):
         NoiseOptions(**{"piece_seconds": 3.0, **wrong})
+
+
+def test_two_runs_on_one_folder_at_once_are_refused(source, tmp_path):
+    with Locks(tmp_path / "noise").held("noise"):
+        (tmp_path / "noise" / ".being-written.00000000.tmp").touch()
+        with pytest.raises(UserError, match=r"noise' is being prepared by process \d+ on .*Wait for it"):
+            make(source, tmp_path / "noise")
+        assert (tmp_path / "noise" / ".being-written.00000000.tmp").exists(), "another's file was swept away"
+    make(source, tmp_path / "noise")
+    assert not (tmp_path / "noise" / LOCKS).exists()
+
+
+def test_names_links_and_endings_are_treated_as_those_of_speech(tmp_path):
+    folder = tmp_path / "noises"
+    hiss(folder / "fan" / "a.wav", 0.5)
+    os.symlink(folder, folder / "fan" / "back")
+    shutil.copyfile(folder / "fan" / "a.wav", os.fsencode(folder) + b"/fan/caf\xe9.wav")
+    (folder / "fan" / "b.m4a").write_text("x")
+    report = make(folder, tmp_path / "noise")
+    assert [*open_dataset(tmp_path / "noise").ids] == ["fan/a", "fan/caf\\udce9"]
+    assert report.reasons == {"link-loop": 1, "unsupported": 1}
+    assert report.found == 4
+
+
+def test_short_pieces_of_long_recordings_do_not_pile_up(tmp_path):
+    hiss(tmp_path / "noises" / "long.wav", 24.0)
+    held: list[int] = []
+    original = noise_recordings.encode_all
+
+    def watched(codec, wavs, **options):
+        held.append(sum(map(len, wavs)))
+        return original(codec, wavs, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(noise_recordings, "encode_all", watched)
+        options = NoiseOptions(source=tmp_path / "noises", out=tmp_path / "noise", piece_seconds=1.0, batch_seconds=2.0)
+        prepare_noise(options, codec=FakeCodec())
+    assert max(held) <= 5 * 2.0 * RATE
+    assert len(open_dataset(tmp_path / "noise")) == 24

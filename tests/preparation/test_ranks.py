@@ -13,6 +13,7 @@ import pytest
 
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_core.preparation import locks as locks_module
 from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.locks import LOCKS, Holder, Locks
 from valle_core.preparation.options import PrepareOptions
@@ -225,6 +226,25 @@ def test_a_lock_of_another_machine_counts_while_it_is_touched(corpus, tmp_path):
     os.utime(path, (old, old))
     share(corpus, tmp_path / "out")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("left", ["{", None], ids=["damaged", "dead"])
+def test_a_lock_that_changes_hands_while_it_is_looked_at_is_left_alone(tmp_path, monkeypatch, left):
+    path = plant(tmp_path, "a", pid=2**22 + 1)
+    if left is not None:
+        path.write_text(left)
+
+    def meanwhile(*args):  # the lock of one that is gone was taken away, and another process holds it now
+        monkeypatch.setattr(locks_module, "_holder", real)
+        found = real(*args)
+        path.unlink()
+        plant(tmp_path, "a")
+        return found
+
+    real = locks_module._holder
+    monkeypatch.setattr(locks_module, "_holder", meanwhile)
+    Locks(tmp_path).holders()
+    assert Locks(tmp_path).holders() == {"a": Holder.here()}
 
 
 def test_a_lock_is_held_by_one_and_given_back(tmp_path):

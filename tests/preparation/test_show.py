@@ -17,6 +17,7 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.data.validation import problems
 from valle_core.preparation.equipment import Equipment
+from valle_core.preparation.journal import Journal
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.plan import PARTS
 from valle_core.preparation.prepare import prepare_share
@@ -29,9 +30,24 @@ FAKED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, str(Path(sys.argv[1]).parent))
-from test_show import faked
+from test_show import faked, kill_itself_after
+kill_itself_after(int(sys.argv[6]))
 faked(Path(sys.argv[2]), Path(sys.argv[3]), rank=int(sys.argv[4]), world_size=int(sys.argv[5]))
 """
+
+
+def kill_itself_after(commits: int) -> None:
+    """Let this process die at the next part after so many."""
+    commit, left = Journal.commit, commits
+
+    def dying(*arguments) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit(*arguments)
+
+    Journal.commit = dying
 
 
 def faked(source: Path, out: Path, *, rank: int = 0, world_size: int = 1):
@@ -90,8 +106,10 @@ def test_killed_twice_and_by_two_ranks_the_dataset_is_that_of_one_run(tmp_path):
     check_report(tmp_path / "whole", bad, 44)
     out = tmp_path / "out"
     for rank, world_size in ((0, 1), (1, 2)):
-        words = [__file__, str(tmp_path / "corpus"), str(out), str(rank), str(world_size)]
-        killed_at([sys.executable, "-c", FAKED, *words], out, parts(out) + 1)
+        words = [__file__, str(tmp_path / "corpus"), str(out), str(rank), str(world_size), "1"]
+        before, process = parts(out), start([sys.executable, "-c", FAKED, *words])
+        assert process.wait() == -signal.SIGKILL, process.communicate()
+        assert parts(out) == before + 1
     assert faked(tmp_path / "corpus", out, rank=0, world_size=2).missing > 0
     assert faked(tmp_path / "corpus", out, rank=1, world_size=2).utterances == 44
     assert_same(out, tmp_path / "whole")

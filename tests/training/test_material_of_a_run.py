@@ -153,11 +153,11 @@ def same_weights(one: Path, other: Path) -> bool:
     return all(torch.equal(mine[name], tensor) for name, tensor in expected.items())
 
 
-def test_resumed_with_two_workers_it_ends_as_without(whole, root):
-    """The folder of mixes is another, so the workers make them themselves."""
+def test_resumed_with_a_worker_it_ends_as_without(whole, root):
+    """The folder of mixes is another, so the worker makes them itself. Two are a slow test: a start takes seconds."""
     out = Path(shutil.copytree(whole, root / "resumed"))
     shutil.rmtree(RunFolder(out).checkpoint(20))
-    run(root, out, resume="true", data__workers="2", data__mixes=str(root / "of workers"))
+    run(root, out, resume="true", data__workers="1", data__mixes=str(root / "of a worker"))
     assert figures(out) == figures(whole)
     assert same_weights(out, whole)
 
@@ -229,6 +229,26 @@ def test_what_a_worker_refuses_keeps_its_one_line(root):
     assert isinstance(refusal, _Refusal)
     assert "is not a folder" in refusal.message
     assert "\n" not in refusal.message
+
+
+def test_what_safe_switches_off_stays_off_in_workers(root):
+    from valle_core.config.schema import Part
+    from valle_core.training.config import DataOptions
+    from valle_core.training.recipe import RowRecipe
+
+    facts = {
+        "data": DataOptions(path=str(root / "data")),
+        "tasks": (Part("noisy", None),),
+        "codec": None,
+        "rules": None,
+    }
+    safe, other = (_Rows(RowRecipe(safe=safe, **facts))[(0, ())] for safe in (True, False))  # type: ignore[arg-type]
+    assert isinstance(safe, _Refusal)
+    assert isinstance(other, _Refusal)
+    assert "--safe" in safe.message
+    assert "takes options of type NoisyOptions" in other.message
+    assert Registry.open(safe=True).safe
+    assert not Registry.open().safe
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,9 @@ MIXING = 1
 """Changes whenever equal codes and decibels give another mix, so that older entries are not used."""
 
 _IN_MEMORY = 1024
+_OURS = re.compile(r"[0-9a-f]{2}/(?:[0-9a-f]{32}\.safetensors|\.[0-9a-f]{32}\.safetensors\.[0-9a-f]{8}\.tmp)")
+"""A mix, or what a killed writer left of one."""
+
 _ROOM = 0.9  # part of the limit that is filled after a clean-up
 
 
@@ -102,8 +106,10 @@ class MixCache:
     def _clean_up(self, folder: Path) -> None:
         """Remove the files that were not used for longest until there is room; others may be doing the same."""
         found: list[tuple[float, str, int, Path]] = []
-        for path in folder.glob("*/*.safetensors"):
+        for path in folder.glob("??/*.safetensors*"):
             with suppress(OSError):
+                if not _OURS.fullmatch(f"{path.parent.name}/{path.name}"):
+                    continue  # the folder was named by the user, and may hold a model
                 state = path.stat()
                 found.append((state.st_mtime, path.name, state.st_size, path))
         total = sum(size for _, _, size, _ in found)

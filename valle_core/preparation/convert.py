@@ -19,12 +19,12 @@ from valle_core.data.record import Location, Record
 from valle_core.data.storage import write_part
 from valle_core.files import write_json
 from valle_core.plugin import UserError
+from valle_core.preparation.settings import SETTINGS
 
 Progress = Callable[[int, int], None]
 """Receives utterances done and utterances in all."""
 
 _CARRIED = ("sources.jsonl", "report.json")
-_SETTINGS = "prepare.json"
 
 
 def convert(
@@ -114,7 +114,7 @@ def _carry(source: Path, out: Path, storage: StorageName, shard_size: int) -> No
     for name in _CARRIED:
         if (source / name).exists():
             shutil.copyfile(source / name, out / name)
-    if (source / _SETTINGS).exists():
-        settings: dict[str, Any] = json.loads((source / _SETTINGS).read_text(encoding="utf-8"))
+    if (source / SETTINGS).exists():
+        settings: dict[str, Any] = json.loads((source / SETTINGS).read_text(encoding="utf-8"))
         changed = {"storage": storage, "shard_size": None if storage == "files" else shard_size}
-        write_json(out / _SETTINGS, {**settings, **changed})
+        write_json(out / SETTINGS, {**settings, **changed})

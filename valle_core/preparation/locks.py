@@ -56,7 +56,7 @@ class Holder:
 
 
 class Locks:
-    """The locks of a dataset's folder."""
+    """The locks of a folder that is written to."""
 
     def __init__(self, out: Path) -> None:
         self._folder = out / LOCKS
@@ -65,11 +65,15 @@ class Locks:
         """Name of each lock whose process lives; the others are taken away."""
         found = {}
         for path in sorted(self._folder.glob("*.json")):
-            holder = _read(path)
+            try:
+                content = path.read_bytes()
+            except OSError:  # given back just now
+                continue
+            holder = _holder(content)
             if holder is not None and self._lives(holder, path):
                 found[path.stem] = holder
             else:
-                self._take_away(path)
+                self._take_away(path, content)
         return found
 
     def path(self, name: str) -> Path:
@@ -115,6 +119,18 @@ class Locks:
             raise
 
     @contextmanager
+    def alone(self, name: str, what: str) -> Iterator[None]:
+        """Hold a lock. `what` begins the refusal, e.g. `"'noise' is being prepared"`.
+
+        Raises:
+            UserError: somebody else holds it.
+        """
+        with self.held(name) as other:
+            if other is not None:
+                raise UserError(f"{what} by {other}. Wait for it, or end it; if it is gone, remove '{self.path(name)}'")
+            yield
+
+    @contextmanager
     def waited_for(self, name: str) -> Iterator[None]:
         """Hold a lock as soon as it is free."""
         while True:
@@ -141,22 +157,24 @@ class Locks:
             with suppress(OSError):
                 probe.unlink(missing_ok=True)
 
-    def _take_away(self, path: Path) -> None:
+    def _take_away(self, path: Path, content: bytes) -> None:
         """Remove a dead process's lock, but never one that another has just put in its place."""
         with suppress(OSError):
-            before = path.stat()
+            if path.read_bytes() != content:
+                return
             aside = path.with_name(f".{path.name}.{writer()}.stale.tmp")
             os.rename(path, aside)
-            if aside.stat().st_ino != before.st_ino:
+            if aside.read_bytes() != content:
                 with suppress(FileExistsError):
                     os.link(aside, path)
             aside.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Holder | None:
+def _holder(content: bytes) -> Holder | None:
+    """Who a lock says holds it; None where it is damaged."""
     try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Holder(**json.loads(content))
+    except (ValueError, TypeError):
         return None
 
 

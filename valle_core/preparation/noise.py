@@ -22,12 +22,14 @@ from valle_core.files import sweep, write_json
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import make_record
+from valle_core.preparation.locks import Locks
 from valle_core.preparation.noise_journal import NoiseJournal, NoiseOutcome
 from valle_core.preparation.noise_options import NoiseOptions
 from valle_core.preparation.noise_recordings import NoiseRecording, encode_noise, find_noise
 from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.recordings import Rejection
 from valle_core.preparation.report import REPORT, reasons_text
+from valle_core.preparation.settings import SETTINGS, is_empty, read_settings
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import Phonemes
@@ -35,7 +37,6 @@ from valle_core.types import Phonemes
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio encoded by this run."""
 
-_SETTINGS = "prepare.json"
 _NOTHING_SAID = Phonemes(symbols=(), words=(), language=NO_LANGUAGE)
 
 
@@ -103,23 +104,39 @@ def prepare_noise(
     build the codec again.
 
     Raises:
-        UserError: nothing usable was found, the folder belongs to something else or another codec, or the disk is
-            full; what was finished before stays.
+        UserError: nothing usable was found, the folder belongs to something else or another codec, another
+            process is at work on it, or the disk is full; what was finished before stays.
     """
     for name in ("source", "out"):
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare-noise RECORDINGS --out NOISE")
-    recordings, doubled = find_noise(options.source)
-    _claim(options, codec)
+    recordings, unusable = find_noise(options.source)
+    with Locks(options.out).alone("noise", f"'{options.out}' is being prepared"):
+        _claim(options, codec)
+        return _prepare(
+            options, recordings, unusable, codec, plugins, codec_options or {}, device or torch.device("cpu"), progress
+        )
+
+
+def _prepare(
+    options: NoiseOptions,
+    recordings: Sequence[NoiseRecording],
+    unusable: Sequence[Rejection],
+    codec: Codec,
+    plugins: tuple[PluginIdentity, ...],
+    codec_options: Mapping[str, Any],
+    device: torch.device,
+    progress: Progress | None,
+) -> NoiseReport:
     journal = NoiseJournal(options.out)
     gone = _forget_stale(options.out, journal, recordings)
     todo = [recording for recording in recordings if recording.id not in journal.outcomes]
     kept = sum(len(outcome.rows) for outcome in journal.outcomes.values())
     if todo or journal.pending:
         sweep(options.out)
-        _work(todo, journal, options, codec, device or torch.device("cpu"), progress or (lambda *_: None))
+        _work(todo, journal, options, codec, device, progress or (lambda *_: None))
     rows = sorted((row for outcome in journal.outcomes.values() for row in outcome.rows), key=lambda row: row.id)
-    report = _report(options.out, len(recordings) + len(doubled), rows, len(rows) - kept, journal, doubled)
+    report = _report(options.out, len(recordings) + len(unusable), rows, len(rows) - kept, journal, unusable)
     write_json(options.out / REPORT, report.to_json())
     if not rows:
         raise UserError(
@@ -127,7 +144,7 @@ def prepare_noise(
             f"e.g. {report.rejected[0].detail}. All reasons are in '{options.out / REPORT}'"
         )
     if todo or gone or journal.pending or not _is_current(options.out):
-        _finish(options, journal, rows, report, codec, plugins, codec_options or {})
+        _finish(options, journal, rows, report, codec, plugins, codec_options)
     if options.storage == "hdf5":
         forget_packed(options.out, open_index(options.out, read_manifest(options.out).index_hash))
     return report
@@ -144,20 +161,13 @@ def _claim(options: NoiseOptions, codec: Codec) -> None:
         "min_seconds": options.min_seconds,
         "piece_seconds": options.piece_seconds,
     }
-    path = options.out / _SETTINGS
+    path = options.out / SETTINGS
     if not path.exists():
-        left = [] if not options.out.exists() else [one for one in options.out.iterdir() if one.suffix != ".tmp"]
-        if left:
+        if options.out.exists() and not is_empty(options.out):
             raise UserError(f"'{options.out}' holds something else than noise. Choose another --out")
         write_json(path, wanted)
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        stored = identity.from_dict(found["codec"], str(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
+    found, stored = read_settings(options.out)
     if found.get("frontend") != NO_TEXT:
         raise UserError(f"'{options.out}' holds speech, not noise. Choose another --out")
     identity.require_same(stored, codec.identity, f"noise '{options.out}' holds codes of")
@@ -226,12 +236,12 @@ def _work(
 
 
 def _report(
-    out: Path, found: int, rows: Sequence[Row], new: int, journal: NoiseJournal, doubled: Sequence[Rejection]
+    out: Path, found: int, rows: Sequence[Row], new: int, journal: NoiseJournal, unusable: Sequence[Rejection]
 ) -> NoiseReport:
     labels: Counter[str] = Counter()
     for row in rows:
         labels[row.speaker] += row.seconds  # pyright: ignore[reportArgumentType]
-    rejected = [one for outcome in journal.outcomes.values() for one in outcome.rejections] + [*doubled]
+    rejected = [one for outcome in journal.outcomes.values() for one in outcome.rejections] + [*unusable]
     return NoiseReport(
         out=out,
         found=found,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -19,6 +18,8 @@ from valle_core.audio.wav import SUFFIXES
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import encode_all
+from valle_core.preparation.layouts.layout import Found
+from valle_core.preparation.layouts.walking import walk
 from valle_core.preparation.noise_options import NoiseOptions
 from valle_core.preparation.recordings import Rejection
 
@@ -27,6 +28,7 @@ UNLABELLED = "noise"
 
 _SILENT = 1e-4  # -80 dB of full scale: nothing that a ratio could be made with
 _SHORT_SECONDS = 20.0  # up to here several are encoded at once
+_HELD = 4  # times `batch_seconds` of short ones are held, so that batches of like lengths can be made of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,36 +68,26 @@ class Piece:
 
 
 def find_noise(source: Path) -> tuple[list[NoiseRecording], list[Rejection]]:
-    """Recordings sorted by id, and files whose name another one has.
+    """Recordings sorted by id, and what cannot be one: audio of other endings, files whose name another one has, ….
 
     Raises:
         UserError: the folder does not exist or holds no audio.
     """
     if not source.is_dir():
         raise UserError(f"noise '{source}' is not a folder. Name the folder that holds the recordings")
-    found: dict[str, NoiseRecording] = {}
-    rejected = []
-    for path in sorted(_audio_files(source)):
-        relative = path.relative_to(source)
-        id = relative.with_suffix("").as_posix()
-        label = relative.parent.as_posix() if len(relative.parts) > 1 else UNLABELLED
-        first = found.setdefault(id, NoiseRecording(id=id, label=label, audio=path))
-        if first.audio != path:
-            detail = f"'{path}' has the name of '{first.audio}'. Rename one of them"
-            rejected.append(Rejection(id=f"{id}{path.suffix}", reason="same-name", detail=detail))
-    if not found:
+    recordings: dict[str, NoiseRecording] = {}
+    found = Found()
+    for folder in walk(source, found):
+        for stem, name in folder.audio:
+            id, path = folder.id(stem), folder.path / name
+            label = folder.relative or UNLABELLED
+            first = recordings.setdefault(id, NoiseRecording(id=id, label=label, audio=path))
+            if first.audio != path:
+                detail = f"'{path}' has the name of '{first.audio}'. Rename one of them"
+                found.reject(f"{id}{path.suffix}", "same-name", detail)
+    if not recordings:
         raise UserError(f"no recordings in '{source}'. Expected {', '.join(SUFFIXES)} in folders of any depth")
-    return [found[id] for id in sorted(found)], rejected
-
-
-def _audio_files(source: Path) -> list[Path]:
-    files = []
-    for folder, folders, names in os.walk(source, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [
-            Path(folder) / name for name in names if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        ]
-    return files
+    return [recordings[id] for id in sorted(recordings)], found.rejected
 
 
 def encode_noise(
@@ -104,25 +96,35 @@ def encode_noise(
     """Of each recording the codes of its pieces by id, and what was left out of it."""
     results = []
     short: list[tuple[dict[str, Tensor], Piece]] = []
+
+    def encode_short() -> None:
+        wavs = [piece.wav for _, piece in short]
+        encoded = encode_all(codec, wavs, batch_seconds=options.batch_seconds, device=device)
+        for (codes, piece), made in zip(short, encoded, strict=True):
+            if piece.id in codes:
+                codes[piece.id] = made
+        short.clear()
+
+    held = 0
     for recording in recordings:
         codes: dict[str, Tensor] = {}
         rejections: list[Rejection] = []
         results.append((recording, codes, rejections))
         try:
             for piece in _pieces(recording, options, codec, rejections):
-                if len(piece.wav) <= _SHORT_SECONDS * codec.sample_rate:
-                    codes[piece.id] = torch.empty(0)  # keeps its place
-                    short.append((codes, piece))
-                else:
+                if len(piece.wav) > _SHORT_SECONDS * codec.sample_rate:
                     codes[piece.id] = encode_long(codec, torch.from_numpy(piece.wav).to(device)).cpu()
+                    continue
+                codes[piece.id] = torch.empty(0)  # keeps its place
+                if held + len(piece.wav) > _HELD * options.batch_seconds * codec.sample_rate:
+                    encode_short()
+                    held = 0
+                short.append((codes, piece))
+                held += len(piece.wav)
         except UserError as error:
             codes.clear()
             rejections[:] = [Rejection(id=recording.id, reason="bad-audio", detail=str(error))]
-    wavs = [piece.wav for _, piece in short]
-    encoded = encode_all(codec, wavs, batch_seconds=options.batch_seconds, device=device)
-    for (codes, piece), made in zip(short, encoded, strict=True):
-        if piece.id in codes:
-            codes[piece.id] = made
+    encode_short()
     return results
 
 

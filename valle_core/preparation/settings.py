@@ -14,8 +14,9 @@ from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.locks import LOCKS
 from valle_core.preparation.options import PrepareOptions
+from valle_core.types import CodecIdentity
 
-_SETTINGS = "prepare.json"
+SETTINGS = "prepare.json"
 
 
 def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
@@ -24,16 +25,16 @@ def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
     Raises:
         UserError: says what differs.
     """
-    if (options.out / _SETTINGS).exists():
+    if (options.out / SETTINGS).exists():
         _compare(options, equipment)
-    elif options.out.exists() and not _is_empty(options.out) and not (options.out / _SETTINGS).exists():
+    elif options.out.exists() and not is_empty(options.out) and not (options.out / SETTINGS).exists():
         raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
 
 
 def claim(options: PrepareOptions, equipment: Equipment) -> None:
     """Make the folder ours. Raises as `check_claim`, also where another process was quicker."""
     content = json.dumps(_settings(options, equipment), indent=2, ensure_ascii=False) + "\n"
-    if not create(options.out / _SETTINGS, content):
+    if not create(options.out / SETTINGS, content):
         _compare(options, equipment)
 
 
@@ -55,17 +56,8 @@ def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
 
 def _compare(options: PrepareOptions, equipment: Equipment) -> None:
     wanted = _settings(options, equipment)
-    path = options.out / _SETTINGS
-    try:
-        found = {**PrepareOptions().filters(), **json.loads(path.read_text(encoding="utf-8"))}
-        version = found["format_version"]
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise UserError(f"'{path}' has format_version {version}, this valle reads {FORMAT_VERSION}. Update valle")
-        stored = identity.from_dict(found["codec"], str(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
+    found, stored = read_settings(options.out)
+    found = {**PrepareOptions().filters(), **found}
     identity.require_same(stored, equipment.codec.identity, f"dataset '{options.out}' holds codes of")
     for name, value in wanted.items():
         if name == "frontend_options" and found.get(name, value) != value:
@@ -80,7 +72,22 @@ def _compare(options: PrepareOptions, equipment: Equipment) -> None:
             )
 
 
-def _is_empty(folder: Path) -> bool:
+def read_settings(out: Path) -> tuple[dict[str, Any], CodecIdentity]:
+    """What a folder was begun with, and the codec in it. Raises `UserError` where it is damaged or of a newer valle."""
+    path = out / SETTINGS
+    try:
+        found = {**json.loads(path.read_text(encoding="utf-8"))}
+        version = found["format_version"]
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise UserError(f"'{path}' has format_version {version}, this valle reads {FORMAT_VERSION}. Update valle")
+        return found, identity.from_dict(found["codec"], str(path))
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
+
+
+def is_empty(folder: Path) -> bool:
     """Whether a folder holds nothing but what a killed writer left."""
     return folder.is_dir() and all(
         path.name == LOCKS or (path.name.startswith(".") and path.suffix == ".tmp") for path in folder.iterdir()

@@ -48,6 +48,11 @@ class Registry:
         """The registry of this machine: `sys.path`, the environment's wishes, the table of kinds."""
         return cls(scan(path), Disabling.read(os.environ if environ is None else environ, safe=safe), rows)
 
+    @property
+    def safe(self) -> bool:
+        """Whether only first-party distributions are on."""
+        return self._disabling.safe
+
     def names(self, kind: str) -> list[str]:
         """Names that are announced for a kind and not switched off, sorted; imports nothing."""
         return sorted({found.name for found in self._on(kind)})

@@ -31,12 +31,14 @@ class RowRecipe:
         tasks: drawn from with equal probability.
         codec: the one named for the run, or None for the dataset's as it was built then.
         rules: how rows are drawn and laid out.
+        safe: whether only first-party plugins are on.
     """
 
     data: DataOptions
     tasks: tuple[Part, ...]
     codec: Part | None
     rules: RowRules
+    safe: bool = False
 
     def open(self, registry: Registry | None = None, dataset: Dataset | None = None) -> RowMaker:
         """Build it all, but the codec only when a task first mixes sounds; it runs on the CPU.
@@ -48,7 +50,7 @@ class RowRecipe:
         Raises:
             UserError: anything of it is missing, or does not fit.
         """
-        registry = registry or Registry.open()
+        registry = registry or Registry.open(safe=self.safe)
         tasks = [build(registry.select("task", part.name), part.options) for part in self.tasks]
         dataset = dataset or open_dataset(Path(self.data.path), part="train")
         return RowMaker(self._pool(registry, dataset), tasks, self.rules)

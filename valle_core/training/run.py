@@ -82,6 +82,7 @@ def run_training(
             token_rate=model_options.token_rate,
             longest=model.backbone.max_length,
         ),
+        safe=registry.safe,
     )
     maker = recipe.open(registry, dataset)
     maker.try_tasks(dataset.ids)

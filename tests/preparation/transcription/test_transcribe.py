@@ -9,6 +9,7 @@ import pytest
 
 from valle_core.audio.wav import read
 from valle_core.plugin import UserError
+from valle_core.preparation.locks import Locks
 from valle_core.preparation.transcription.options import TranscribeOptions
 from valle_core.testing.fake_recognizer import sing
 
@@ -234,3 +235,34 @@ def test_nowhere_to_write_is_refused(record, run):
     record("a/1", 0.2, "abba")
     with pytest.raises(UserError, match=r"nothing to write to. Name a table"):
         run(cut=None)
+
+
+def test_a_damaged_recording_that_has_a_transcript_does_not_end_the_cutting(record, run, tmp_path):
+    record("anna/good", 0.2, "abba", 0.2)
+    record("anna/bad").with_suffix(".txt").write_text("cab")
+    (tmp_path / "recordings/anna/bad.wav").write_text("no audio")
+    report, _ = run(cut=tmp_path / "cut")
+    assert (report.utterances, report.files, report.reasons) == (1, 1, {"bad-audio": 1})
+    assert [path.stem for path in (tmp_path / "cut").rglob("*.wav")] == ["good-00000100"]
+
+
+@pytest.mark.parametrize("layout", ["recordings/cut", "recordings"])
+def test_utterances_are_not_cut_into_the_recordings_they_would_be_taken_for(record, run, tmp_path, layout):
+    record("anna/a", 0.2, "abba", 0.2)
+    with pytest.raises(UserError, match=r"--cut '.*' lies inside the recordings '.*recordings'"):
+        run(cut=tmp_path / layout)
+    assert not list((tmp_path / "recordings").rglob("*.jsonl"))
+
+
+def test_a_second_run_at_the_same_time_is_refused(record, run, tmp_path):
+    record("anna/a", 0.2, "abba", 0.2)
+    with Locks(tmp_path).held("table.heard"), pytest.raises(UserError, match=r"is being written by process \d+ on "):
+        run()
+    assert run()[0].utterances == 1
+
+
+def test_a_memory_of_what_was_heard_that_is_something_else_is_refused(record, run, tmp_path):
+    record("anna/a", 0.2, "abba", 0.2)
+    (tmp_path / "table.heard.jsonl").write_text("[]\n")
+    with pytest.raises(UserError, match=r"table\.heard\.jsonl' is damaged"):
+        run()

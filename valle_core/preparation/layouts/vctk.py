@@ -48,6 +48,11 @@ def find(source: Path, options: PrepareOptions) -> Found:
                 )
     for key in sorted(set(texts) - spoken):
         found.reject(key, "no-audio", f"'{texts[key]}' has no audio of the microphone asked for ({options.microphone})")
+    if len(found.recordings) > len(spoken):
+        found.notes.append(
+            "both microphones are taken, so each sentence is there twice: hold out whole speakers, "
+            "e.g. --held-out-fraction 0 --held-out-groups p225"
+        )
     return found
 
 

@@ -94,8 +94,8 @@ class Journal:
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
         try:
-            return [json.loads(line) for line in whole.splitlines()]
-        except ValueError as error:
+            return [{**json.loads(line)} for line in whole.splitlines()]
+        except (ValueError, TypeError) as error:
             raise UserError(f"'{self._path}' is damaged ({error}). Remove it to hear everything again") from error
 
 

@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from valle_core.audio.wav import write
 from valle_core.files import write_text
-from valle_core.preparation.recordings import Recording
+from valle_core.plugin import UserError
+from valle_core.preparation.recordings import Recording, Rejection
 from valle_core.preparation.transcription.pieces import word_to_list
 from valle_core.preparation.transcription.source import own_sound_of, span_of
 from valle_core.types import TimedWord
@@ -97,27 +98,36 @@ def write_beside(line: Line) -> None:
         write_text(audio.with_suffix(".txt"), line.text + "\n")
 
 
-def cut_out(folder: Path, lines: Sequence[Line]) -> int:
-    """Each utterance as `{id}.wav` with `.txt` and `.json`, at the recording's own rate; how many were written now.
+def cut_out(folder: Path, lines: Sequence[Line]) -> tuple[int, list[Rejection]]:
+    """Each utterance as `{id}.wav` with `.txt` and `.json`, at the recording's own rate.
 
-    The `.txt` is written last, so an utterance that has it is whole; those that are there already are left alone.
+    How many were written now, and recordings that cannot be read. The `.txt` is written last, so an utterance that
+    has it is whole; those that are there already are left alone.
     """
     written = 0
+    unreadable: dict[str, Rejection] = {}
     loaded: tuple[Recording, Float[np.ndarray, "N"], int] | None = None
     for line in lines:
         target = folder / f"{line.id}.wav"
         facts, text = json.dumps(line.facts() | _span(line), ensure_ascii=False) + "\n", line.text + "\n"
         if _says(target.with_suffix(".json"), facts) and _says(target.with_suffix(".txt"), text) and target.exists():
             continue
+        id = line.recording.id
+        if id in unreadable:
+            continue
         if loaded is None or loaded[0] != line.recording:
-            loaded = (line.recording, *own_sound_of(line.recording))
+            try:
+                loaded = (line.recording, *own_sound_of(line.recording))
+            except UserError as error:
+                unreadable[id] = Rejection(id=id, reason="bad-audio", detail=str(error))
+                continue
         _, wav, rate = loaded
         start, end = round((line.start or 0.0) * rate), len(wav) if line.end is None else round(line.end * rate)
         write(target, wav[start:end], rate)
         write_text(target.with_suffix(".json"), facts)
         write_text(target.with_suffix(".txt"), text)
         written += 1
-    return written
+    return written, [*unreadable.values()]
 
 
 def _span(line: Line) -> dict[str, Any]:
