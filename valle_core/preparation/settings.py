@@ -8,12 +8,15 @@ from typing import Any
 
 from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
-from valle_core.data.manifest import FORMAT_VERSION
-from valle_core.files import create
+from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
+from valle_core.files import create, write_text
 from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
-from valle_core.preparation.locks import LOCKS
+from valle_core.preparation.finished import SOURCES
+from valle_core.preparation.journal import Journal
+from valle_core.preparation.locks import LOCKS, Locks
 from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.plan import forget_plan, read_plan
 
 _SETTINGS = "prepare.json"
 
@@ -25,16 +28,27 @@ def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
         UserError: says what differs.
     """
     if (options.out / _SETTINGS).exists():
-        _compare(options, equipment)
+        if not _in_vain(options.out):
+            _compare(options, equipment)
     elif options.out.exists() and not _is_empty(options.out) and not (options.out / _SETTINGS).exists():
         raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
 
 
 def claim(options: PrepareOptions, equipment: Equipment) -> None:
-    """Make the folder ours. Raises as `check_claim`, also where another process was quicker."""
+    """Make the folder ours. Raises as `check_claim`, also where another process was quicker.
+
+    Options that left out every recording (no language, say) hold no one to them: nothing is mixed.
+    """
     content = json.dumps(_settings(options, equipment), indent=2, ensure_ascii=False) + "\n"
-    if not create(options.out / _SETTINGS, content):
+    if create(options.out / _SETTINGS, content):
+        return
+    try:
         _compare(options, equipment)
+    except UserError:
+        if len(Locks(options.out).holders()) > 1 or not _in_vain(options.out):
+            raise
+        forget_plan(options.out)
+        write_text(options.out / _SETTINGS, content)
 
 
 def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
@@ -78,6 +92,14 @@ def _compare(options: PrepareOptions, equipment: Equipment) -> None:
                 f"dataset '{options.out}' was prepared with {name} {found.get(name)!r}, asked for {value!r}. "
                 f"Use the same, or choose another --out"
             )
+
+
+def _in_vain(out: Path) -> bool:
+    """Whether all that was begun here ended with every recording left out."""
+    if (out / MANIFEST).exists() or (out / SOURCES).exists() or (plan := read_plan(out)) is None:
+        return False
+    journal = Journal(out, plan)
+    return not journal.missing(plan.numbers) and all(outcome.rejection for outcome in journal.outcomes())
 
 
 def _is_empty(folder: Path) -> bool:
