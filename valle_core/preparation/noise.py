@@ -110,6 +110,8 @@ def prepare_noise(
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare-noise RECORDINGS --out NOISE")
     recordings, doubled = find_noise(options.source)
+    if options.out.resolve().is_relative_to(options.source.resolve()):
+        raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
     _claim(options, codec)
     journal = NoiseJournal(options.out)
     gone = _forget_stale(options.out, journal, recordings)
