@@ -122,6 +122,19 @@ def test_a_corpus_that_had_nothing_usable_is_taken_up_when_it_has(corpus, tmp_pa
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
+def test_options_that_left_out_everything_may_be_others_the_next_time(corpus, tmp_path):
+    for path in corpus.rglob("*.json"):
+        path.unlink()
+    next(corpus.rglob("*.txt")).write_text("")
+    with pytest.raises(UserError, match=r"1 empty-transcript, 11 no-language\); e\.g\. no language .*Give --language"):
+        run(corpus, tmp_path / "out")
+    assert run(corpus, tmp_path / "out", language="xx").utterances == 11
+    run(corpus, tmp_path / "whole", language="xx")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    with pytest.raises(UserError, match=r"was prepared with language 'xx', asked for 'yy'"):
+        run(corpus, tmp_path / "out", language="yy")
+
+
 # --- the dataset -----------------------------------------------------------------------------------------------------
 
 

@@ -145,6 +145,12 @@ def test_a_changed_recording_is_read_again(source, tmp_path):
     assert len(open_dataset(tmp_path / "noise").codes("street/tram")) == 75 != len(before)
 
 
+def test_a_place_inside_the_recordings_is_refused(source):
+    with pytest.raises(UserError, match=r"--out '.*/out' lies inside the recordings .*Choose a place outside"):
+        make(source, source / "out")
+    assert not (source / "out").exists()
+
+
 def test_folders_of_others_are_refused(source, tmp_path):
     make(source, tmp_path / "noise")
     with pytest.raises(UserError, match="differ in name"):

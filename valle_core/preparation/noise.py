@@ -111,6 +111,8 @@ def prepare_noise(
         if getattr(options, name) == Path():
             raise UserError(f"no {name} folder given. Name it: valle prepare-noise RECORDINGS --out NOISE")
     recordings, unusable = find_noise(options.source)
+    if options.out.resolve().is_relative_to(options.source.resolve()):
+        raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
     with Locks(options.out).alone("noise", f"'{options.out}' is being prepared"):
         _claim(options, codec)
         return _prepare(

@@ -142,5 +142,7 @@ def nothing_usable(report: PrepareReport, options: PrepareOptions) -> str:
             flag = f"--{name.replace('_', '-')} {getattr(options, name):g}"
             span = f"{min(found):.2f} … {max(found):.2f} s" if len(found) > 1 else f"{found[0]:.2f} s"
             said.append(f"those that are {reason} {word} {span}, but {flag} was asked for")
-    said.append(f"e.g. {report.rejected[0].detail.rstrip('. ')}")
+    most = max(report.reasons, key=report.reasons.__getitem__)
+    example = next(one for one in report.rejected if one.reason == most)
+    said.append(f"e.g. {example.detail.rstrip('. ')}")
     return f"{'; '.join(said)}. All reasons are in '{report.out / REPORT}'"

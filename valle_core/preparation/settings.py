@@ -8,12 +8,15 @@ from typing import Any
 
 from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
-from valle_core.data.manifest import FORMAT_VERSION
-from valle_core.files import create
+from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
+from valle_core.files import create, write_text
 from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
-from valle_core.preparation.locks import LOCKS
+from valle_core.preparation.finished import SOURCES
+from valle_core.preparation.journal import Journal
+from valle_core.preparation.locks import LOCKS, Locks
 from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.plan import forget_plan, read_plan
 from valle_core.types import CodecIdentity
 
 SETTINGS = "prepare.json"
@@ -26,16 +29,27 @@ def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
         UserError: says what differs.
     """
     if (options.out / SETTINGS).exists():
-        _compare(options, equipment)
+        if not _in_vain(options.out):
+            _compare(options, equipment)
     elif options.out.exists() and not is_empty(options.out) and not (options.out / SETTINGS).exists():
         raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
 
 
 def claim(options: PrepareOptions, equipment: Equipment) -> None:
-    """Make the folder ours. Raises as `check_claim`, also where another process was quicker."""
+    """Make the folder ours. Raises as `check_claim`, also where another process was quicker.
+
+    Options that left out every recording (no language, say) hold no one to them: nothing is mixed.
+    """
     content = json.dumps(_settings(options, equipment), indent=2, ensure_ascii=False) + "\n"
-    if not create(options.out / SETTINGS, content):
+    if create(options.out / SETTINGS, content):
+        return
+    try:
         _compare(options, equipment)
+    except UserError:
+        if len(Locks(options.out).holders()) > 1 or not _in_vain(options.out):
+            raise
+        forget_plan(options.out)
+        write_text(options.out / SETTINGS, content)
 
 
 def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
@@ -85,6 +99,14 @@ def read_settings(out: Path) -> tuple[dict[str, Any], CodecIdentity]:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
+
+
+def _in_vain(out: Path) -> bool:
+    """Whether all that was begun here ended with every recording left out."""
+    if (out / MANIFEST).exists() or (out / SOURCES).exists() or (plan := read_plan(out)) is None:
+        return False
+    journal = Journal(out, plan)
+    return not journal.missing(plan.numbers) and all(outcome.rejection for outcome in journal.outcomes())
 
 
 def is_empty(folder: Path) -> bool:

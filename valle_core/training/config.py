@@ -10,6 +10,8 @@ from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
 from valle_core.training.options import TrainOptions
 
+_MAX_WORKERS = 256  # each is a process; a slip of the finger must not take the machine down
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
@@ -33,7 +35,7 @@ class DataOptions:
         noise: folder that `valle prepare-noise` wrote, for tasks that ask for noise.
         mixes: folder in which mixed sounds are kept for the next time; `mixes` inside the dataset unless named.
         mixes_gb: most gigabytes that are kept there; 0 keeps none.
-        workers: processes that draw, mix and pack batches ahead of the training; 0 does it in between.
+        workers: processes that draw, mix and pack batches ahead of the training; 0 does it in between; at most 256.
     """
 
     path: str = ""
@@ -45,8 +47,8 @@ class DataOptions:
     def __post_init__(self) -> None:
         if self.mixes_gb < 0:
             raise UserError(f"mixes_gb must be at least 0, found {self.mixes_gb}")
-        if self.workers < 0:
-            raise UserError(f"data workers must be at least 0, found {self.workers}")
+        if not 0 <= self.workers <= _MAX_WORKERS:
+            raise UserError(f"data workers must lie in 0 … {_MAX_WORKERS}, found {self.workers}")
 
 
 TRAIN_SCHEMA = Schema(

@@ -194,6 +194,13 @@ def test_utterances_may_be_cut_into_files_of_their_own(record, run, tmp_path):
     assert run(cut=tmp_path / "cut")[0].files == 1
 
 
+def test_utterances_are_not_cut_into_the_recordings(record, run, tmp_path):
+    record("a/1", 0.2, "abba")
+    with pytest.raises(UserError, match=r"--cut '.*/cut' lies inside the recordings .*Choose a place outside"):
+        run(cut=tmp_path / "recordings" / "cut")
+    assert not (tmp_path / "recordings" / "cut").exists()
+
+
 def test_long_recordings_are_cut_to_what_the_recognizer_takes_and_to_the_longest_utterance(record, run, tmp_path):
     words = ["abba", "dace", "fed", "bag", "cab", "decade"] * 6
     record("a/1", 0.2, " ".join(words), 0.2)

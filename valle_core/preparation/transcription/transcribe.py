@@ -109,6 +109,8 @@ def _check(options: TranscribeOptions, ear: Ear) -> None:
         raise UserError("no recordings given. Name their folder: valle transcribe RECORDINGS --out TRANSCRIPTS.jsonl")
     if options.out == Path() and not options.beside and options.cut is None:
         raise UserError("nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER")
+    if options.cut and options.source.is_dir() and options.cut.resolve().is_relative_to(options.source.resolve()):
+        raise UserError(f"--cut '{options.cut}' lies inside the recordings '{options.source}'. Choose a place outside")
     if options.align and "align" not in ear.capabilities:
         raise UserError("--align: this recognizer cannot time the words of a known text. Choose another --recognizer")
     source, cut = options.source.resolve(), options.cut

@@ -15,5 +15,5 @@ SPEC = PluginSpec(
     dtypes=(),
     capabilities=frozenset({"words", "align"}),
     licence="Apache-2.0; pocketsphinx and its English models: BSD-2-Clause",
-    advisories=("Dictation is poor; where it is known what may be said, give --recognizer.sentences FILE.",),
+    advisories=("Dictation is poor without --recognizer.sentences FILE, a list of what may be said.",),
 )
