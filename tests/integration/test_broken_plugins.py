@@ -49,7 +49,7 @@ def real_valle(environ, tmp_path) -> Callable[..., subprocess.CompletedProcess[s
 def test_help_and_version_do_not_notice_them(real_valle, argv):
     done = real_valle(*argv)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "noise" not in done.stdout.split()
+    assert "noise" not in done.stdout.splitlines()
 
 
 def test_the_list_has_all_of_them_with_their_status_and_every_status_appears(real_valle):
