@@ -30,10 +30,11 @@ from held_out import decoding_rate, score
 from valle_cli.machine import describe, provenance
 
 from valle_core.api import Registry, RunFolder, UserError, open_dataset
-from valle_core.bench.arch.run import REFERENCE, archs_of
+from valle_core.bench.arch.run import REFERENCE
 from valle_core.bench.arch.settings import Settings, Subject
 from valle_core.bench.arch.sizes import equal_size, given_size
 from valle_core.bench.report import Column, Report
+from valle_core.bench.subjects import subjects_of
 from valle_core.files import replacing, write_json
 
 STEM = "compare-archs"
@@ -63,7 +64,7 @@ class Variant:
 def main() -> None:
     given = arguments()
     registry = Registry.open()
-    archs, left_out = archs_of(registry, given.arch or [], "cpu")
+    archs, left_out = subjects_of(registry, "arch", given.arch or [], "cpu")
     found = variants(registry, archs, given)
     for variant in found:
         say(f"{variant.name}: {variant.subject.parameters:,} parameters, {variant.subject.options}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 HOOK_PROJECT = "valle"
 """Name under which pluggy finds hook specifications and implementations."""
@@ -100,3 +103,32 @@ class HookSpec:
     summary: str
     plugin: str
     critical: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerSpec:
+    """A library that `valle bench arch` or `bench codec` puts beside one of ours; given by the hook `bench_cases`.
+
+    Attributes:
+        bench: `"arch"` or `"codec"`.
+        name: how the peer is called in the table.
+        loads: `"module:attribute"` of what makes the peer, a `PeerModel` or `CodecPeer` of `valle_core.api`, on the
+            weights of ours, its only argument.
+        arch, codec: name of the backbone or the codec it stands beside.
+        requires: modules the peer needs.
+    """
+
+    bench: str
+    name: str
+    loads: str
+    arch: str = ""
+    codec: str = ""
+    requires: tuple[Requirement, ...] = ()
+
+    def load(self, ours: Any) -> Any:
+        """The peer. Raises `UserError` where a module is missing, naming what installs it."""
+        for needed in self.requires:
+            if find_spec(needed.module) is None:
+                raise UserError(f"{self.name} needs {needed.module}. Install it with: {needed.hint}")
+        module, _, attribute = self.loads.partition(":")
+        return getattr(import_module(module), attribute)(ours)

@@ -89,6 +89,34 @@ def test_a_backbone_of_others_is_measured_beside_its_peers_though_its_process_di
     assert sorted(path.name for path in out.iterdir()) == ["arch.json", "arch.md", "arch.png"]
 
 
+def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tmp_path):
+    peers = FAKE.replace('arch: str = "acme"', 'arch: str = "transformer"')
+    install("acme-arch", {"valle.hooks": {"acme-peers": "acme_mod:HOOKS"}}, acme_mod=peers)
+    monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    words = [
+        "bench",
+        "arch",
+        "--arch",
+        "transformer",
+        "--quick",
+        "--T",
+        "16",
+        "--d-model",
+        "16",
+        "--layers",
+        "1",
+        "--json",
+    ]
+    sides = {}
+    for safe in (False, True):
+        code, text, err = valle(*(["--safe"] if safe else []), *words)
+        assert code == 0, err
+        sides[safe] = {row["side"] for row in json.loads(text)["rows"]}
+    assert "same" in sides[False]
+    assert sides[True] == {"valle"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

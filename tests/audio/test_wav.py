@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.wav import TooLong, TooShort, load, read, resample, write
+from valle_core.audio.wav import Missing, TooLong, TooShort, load, read, resample, write
 from valle_core.plugin import UserError
 
 
@@ -139,3 +139,21 @@ def test_an_unknown_ending_and_a_place_that_is_a_folder_are_refused(tmp_path):
     with pytest.raises(UserError, match="cannot write"):
         write(tmp_path / "b.wav", tone(), 16_000)
     assert [path.name for path in tmp_path.iterdir()] == ["b.wav"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (FileNotFoundError(2, "gone"), Missing, "does not exist"),
+        (OSError(5, "Input/output error"), UserError, "cannot be read: Input/output error. Check its disk"),
+    ],
+)
+def test_a_file_that_goes_away_or_fails_while_it_is_opened_is_named(tmp_path, monkeypatch, error, kind, said):
+    write(tmp_path / "a.wav", np.zeros(1600, np.float32), 16_000)
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(type(tmp_path), "open", fail)
+    with pytest.raises(kind, match=said):
+        read(tmp_path / "a.wav")

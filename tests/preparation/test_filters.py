@@ -13,9 +13,9 @@ from valle_core.audio.wav import write
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.prepare import prepare
 from valle_core.preparation.treatment import Silent, treat
-from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus, tone_speech
+from valle_core.testing.fake_preparation import run
+from valle_core.testing.fakes import tone_corpus, tone_speech
 
 RATE = 16_000
 
@@ -38,15 +38,6 @@ def add(folder, name, wav, text="a b"):
 def corpus(tmp_path):
     tone_corpus(tmp_path / "corpus", speakers=1, utterances=3)
     return tmp_path / "corpus"
-
-
-def run(source, out, **changes):
-    return prepare(
-        PrepareOptions(source=source, out=out, **changes),
-        codec=FakeCodec(),
-        frontend=FakeFrontend(),
-        frontend_name="fake",
-    )
 
 
 def test_silence_is_left_out_and_counted(corpus, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_core.preparation.finding import choose_layout, find_recordings
 from valle_core.preparation.layouts.known import LAYOUTS
-from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.prepare import prepare
 from valle_core.preparation.recordings import Rejection, transcript
-from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_speech
+from valle_core.testing.fake_preparation import find, reasons, run
+from valle_core.testing.fakes import tone_speech
 
 NAMES = ("table", "ljspeech", "vctk", "commonvoice", "lhotse", "libritts", "folders")
 
@@ -102,23 +100,6 @@ CORPORA = {
     "commonvoice": (commonvoice, {"validated/cv_1": "f00", "validated/cv_2": "f00", "validated/cv_3": "a11"}),
     "table": (table, {"anna/one": "anna", "two": "otto"}),
 }
-
-
-def find(source, **options):
-    return find_recordings(PrepareOptions(source=source, out=source.parent / "out", **options))
-
-
-def reasons(found):
-    return dict(Counter(rejection.reason for rejection in found.rejected))
-
-
-def run(source, out, **options):
-    return prepare(
-        PrepareOptions(source=source, out=out, **options),
-        codec=FakeCodec(),
-        frontend=FakeFrontend(),
-        frontend_name="fake",
-    )
 
 
 @pytest.mark.parametrize("layout", CORPORA)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,11 +12,9 @@ import soundfile
 from valle_core.audio.wav import read, write
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
-from valle_core.preparation.finding import find_recordings
-from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.prepare import prepare
 from valle_core.preparation.recordings import Rejection, transcript
-from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_speech
+from valle_core.testing.fake_preparation import find, reasons, run
+from valle_core.testing.fakes import tone_speech
 
 ROWS = [
     {
@@ -30,23 +27,6 @@ ROWS = [
     },
     {"audio": "train/otto/2.wav", "text": "c\td", "language": "YY"},
 ]
-
-
-def find(source, **options):
-    return find_recordings(PrepareOptions(source=source, out=source.parent / "out", **options))
-
-
-def reasons(found):
-    return dict(Counter(rejection.reason for rejection in found.rejected))
-
-
-def run(source, out, **options):
-    return prepare(
-        PrepareOptions(source=source, out=out, **options),
-        codec=FakeCodec(),
-        frontend=FakeFrontend(),
-        frontend_name="fake",
-    )
 
 
 def write_table(path, rows, names=("audio", "text", "speaker", "id", "language", "tone")):

@@ -18,7 +18,7 @@ from valle_core.data.options import SplitOptions
 from valle_core.plugin import UserError
 from valle_core.preparation.config import PREPARE_SCHEMA
 from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.prepare import prepare
+from valle_core.testing.fake_preparation import run
 from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus, tone_speech
 
 
@@ -28,16 +28,6 @@ class CountingCodec(FakeCodec):
     def encode(self, wav, lengths):
         self.rows += len(wav)
         return super().encode(wav, lengths)
-
-
-def run(source, out, *, codec=None, frontend=None, progress=None, **options):
-    return prepare(
-        PrepareOptions(source=source, out=out, **options),
-        codec=codec or FakeCodec(),
-        frontend=frontend or FakeFrontend(),
-        frontend_name="fake",
-        progress=progress,
-    )
 
 
 def content(folder):

@@ -98,7 +98,23 @@ def test_a_slow_spec_within_the_limit_is_fine_and_leaves_no_alarm(site):
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_ctrl_c_during_an_import_is_not_swallowed_and_says_whose_it_was(site):
+@pytest.fixture
+def listening():
+    """A shell that started the tests in the background made them deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_process_that_is_deaf_to_ctrl_c_takes_no_spec_for_it(site, listening):
+    site.plugin("acme", "odd", before="raise KeyboardInterrupt")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    entry = status()
+    assert (entry.status, "raised KeyboardInterrupt" in entry.why) == ("broken", True)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_ctrl_c_during_an_import_is_not_swallowed_and_says_whose_it_was(site, listening):
     site.plugin("acme", "odd", before="import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
     with pytest.raises(KeyboardInterrupt, match=r"arch 'odd' \(acme 1.0\); VALLE_DISABLE_PLUGINS=odd leaves it out"):
         status()

@@ -83,11 +83,9 @@ def read(
     import soundfile
 
     path = Path(path)
-    if not path.exists():
-        raise Missing(f"audio '{path}' does not exist. Check the path")
-    if path.is_dir():
-        raise UserError(f"audio '{path}' is a folder. Name a file ({', '.join(SUFFIXES)})")
     try:
+        if path.is_dir():
+            raise UserError(f"audio '{path}' is a folder. Name a file ({', '.join(SUFFIXES)})")
         if path.stat().st_size == 0:
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
         with path.open("rb") as opened, soundfile.SoundFile(opened.fileno(), closefd=False) as file:
@@ -100,8 +98,12 @@ def read(
                 raise UserError(f"audio '{path}' has {file.channels} channels, asked for channel {max(channels)}")
             mono = _samples(file, first, None if end is None else last - first, channels)
             promised = (last - first) / rate * (_missing_data(file.extra_info) if end is None else 1.0)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Missing(f"audio '{path}' does not exist. Check the path") from error
     except PermissionError as error:
         raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Mend its permissions") from error
+    except OSError as error:
+        raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Check its disk") from error
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(". ") or "damaged or cut off"
         raise UserError(f"audio '{path}' is not readable as audio ({reason}). Convert it to wav or flac") from error

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -64,6 +64,27 @@ def converse(
             worker.stdout.close()
         errors.seek(0)
         return answers, "" if code == 0 else _how_it_ended(code, errors.read(), patience if silent else 0.0)
+
+
+Say = Callable[[dict[str, Any]], None]
+"""Gives the parent one line."""
+
+
+def answer(work: Callable[[str, Say], None]) -> None:
+    """The worker's side: does the job on stdin and answers on the real stdout; what plugins print goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(line: dict[str, Any]) -> None:
+        answers.write(json.dumps(line) + "\n")
+        answers.flush()
+
+    work(sys.stdin.readline(), say)
+
+
+def with_tuples(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a dataclass that went through JSON: lists were tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def _how_it_ended(code: int, errors: str, silent: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -68,21 +68,6 @@ class PeerCase(BenchCase, Protocol):
         ...
 
 
-def peers_of(observers: Observers, arch: str) -> list[PeerCase]:
-    """The peers of one backbone, in the order of their plugins.
-
-    Raises:
-        UserError: a case of `bench arch` that names no arch or cannot be loaded.
-    """
-    found = [case for cases in observers.call("bench_cases") for case in cases if case.bench == "arch"]
-    for case in found:
-        if not isinstance(case, PeerCase):
-            raise UserError(
-                f"case '{case.name}' of 'bench arch' is no peer: it needs `arch` and a method load(backbone)"
-            )
-    return [case for case in found if case.arch == arch]
-
-
 @runtime_checkable
 class CodecPeer(Protocol):
     """A peer's codec over the weights of one of ours, set as its own users would set it for speed, not compiled."""
@@ -115,16 +100,36 @@ class CodecPeerCase(BenchCase, Protocol):
         ...
 
 
+def peers_of(observers: Observers, arch: str) -> list[PeerCase]:
+    """The peers of one backbone, in the order of their plugins.
+
+    Raises:
+        UserError: a case of `bench arch` that names no arch or cannot be loaded.
+    """
+    return [case for case in _cases(observers, "arch", PeerCase, "backbone") if case.arch == arch]
+
+
 def codec_peers_of(observers: Observers, codec: str) -> list[CodecPeerCase]:
     """The peers of one codec, in the order of their plugins.
 
     Raises:
         UserError: a case of `bench codec` that names no codec or cannot be loaded.
     """
-    found = [case for cases in observers.call("bench_cases") for case in cases if case.bench == "codec"]
-    for case in found:
-        if not isinstance(case, CodecPeerCase):
-            raise UserError(
-                f"case '{case.name}' of 'bench codec' is no peer: it needs `codec` and a method load(codec)"
-            )
-    return [case for case in found if case.codec == codec]
+    return [case for case in _cases(observers, "codec", CodecPeerCase, "codec") if case.codec == codec]
+
+
+_Case = TypeVar("_Case")
+
+
+def _cases(observers: Observers, bench: str, contract: type[_Case], part: str) -> list[_Case]:
+    """The cases that say `bench`."""
+    found: list[_Case] = []
+    for case in observers.collect("bench_cases"):
+        if getattr(case, "bench", None) != bench:
+            continue
+        if not isinstance(case, contract):
+            name = getattr(case, "name", type(case).__name__)
+            needs = f"`{bench}` and a method load({part})"
+            raise UserError(f"case '{name}' of 'bench {bench}' is no peer: it needs {needs}")
+        found.append(case)
+    return found

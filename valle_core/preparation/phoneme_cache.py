@@ -140,7 +140,7 @@ class PhonemeCache:
                     bad += 1
         if bad:
             logging.getLogger(__name__).warning(
-                "%d damaged lines of phoneme cache '%s' are skipped; the frontend is asked again", bad, self._path
+                "damaged lines of phoneme cache '%s' are skipped: %d; the frontend is asked again", self._path, bad
             )
 
     def _digest(self, text: str, language: str) -> bytes:

@@ -98,9 +98,12 @@ def _calls_refused(guard: Guard) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alarm(guard: Guard) -> Iterator[None]:
-    """A limit of time, and Ctrl-C noted; both only in the main thread, where Python delivers signals."""
+    """A limit of time, and Ctrl-C noted; both only in the main thread, where Python delivers signals.
+
+    A process that a shell started in the background is deaf to Ctrl-C (`SIG_IGN`), and stays so.
+    """
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -113,7 +116,8 @@ def _alarm(guard: Guard) -> Iterator[None]:
 
     timed = hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[0] == 0
     other = signal.signal(signal.SIGALRM, give_up) if timed else None
-    signal.signal(signal.SIGINT, note_interrupt)
+    if callable(before):
+        signal.signal(signal.SIGINT, note_interrupt)
     guard.watching = True
     try:
         if timed:
@@ -123,4 +127,5 @@ def _alarm(guard: Guard) -> Iterator[None]:
         if timed:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, other)
-        signal.signal(signal.SIGINT, before)
+        if callable(before):
+            signal.signal(signal.SIGINT, before)

@@ -11,11 +11,13 @@ from transformers.integrations.bitnet import AutoBitLinear
 from valle_bitnet.bitlinear import BitLinear
 from valle_bitnet.factory import build
 from valle_bitnet.folder import save_folder
-from valle_bitnet.hooks import HOOKS, ArchCase, PackedCase
+from valle_bitnet.hooks import HOOKS
 from valle_bitnet.options import BitNetOptions
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+
+HUGGING_FACE, PACKED = HOOKS.bench_cases()
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +70,7 @@ def test_the_layer_is_that_of_transformers_with_its_gradients(seed):
 @torch.no_grad()
 def test_our_weights_in_a_bitnet_model_give_our_states(kernel, changes):
     backbone = fresh(kernel, **changes)
-    peer, x = ArchCase().load(backbone), torch.randn(2, 9, 32)
+    peer, x = HUGGING_FACE.load(backbone), torch.randn(2, 9, 32)
     close(ours(backbone, x), peer.forward(x))
     peer.model.layers[0].mlp.down_proj.weight.neg_()
     assert (ours(backbone, x) - peer.forward(x)).abs().quantile(0.5) > 0.05  # the comparison can fail
@@ -121,7 +123,7 @@ def test_both_other_sides_of_the_benchmark_decode_our_states(kernel):
 def test_packed_says_the_same_bit_for_bit_in_a_fraction_of_the_memory(kernel):
     backbone, x = fresh(kernel, d_model=256, ffn_dim=512), torch.randn(2, 9, 256)
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
-    peer = PackedCase().load(backbone)
+    peer = PACKED.load(backbone)
     assert torch.equal(peer.forward(x), ours(backbone, x))
     assert peer.weights_nbytes < 0.09 * peer.weights_nbytes_before  # 1/16 of the matrices, and the norms as they were
     assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())

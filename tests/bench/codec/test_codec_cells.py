@@ -12,12 +12,13 @@ import torch
 from valle_core.bench.codec.cells import Bench, difference, measure
 from valle_core.bench.codec.memory import Memory
 from valle_core.bench.codec.plot import draw
-from valle_core.bench.codec.run import Measured, _rows, codecs_of
+from valle_core.bench.codec.run import Measured, _rows
 from valle_core.bench.codec.settings import OWN, Cell, Figure, Settings, memory_cells, shared_cells
 from valle_core.bench.codec.sides import OwnCodec
 from valle_core.bench.codec.signals import recordings, voice
 from valle_core.bench.codec.tables import RANDOM, CodecReport
 from valle_core.bench.peer import codec_peers_of
+from valle_core.bench.subjects import subjects_of
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.testing.fakes import FakeCodec
@@ -157,9 +158,9 @@ class Registry:
 
 def test_codecs_are_found_or_refused():
     with pytest.raises(UserError, match="no codec 'x'"):
-        codecs_of(Registry(), ["x"], "cpu")
+        subjects_of(Registry(), "codec", ["x"], "cpu")
     with pytest.raises(UserError, match="no usable codec"):
-        codecs_of(Registry(), [], "cpu")
+        subjects_of(Registry(), "codec", [], "cpu")
 
 
 def test_a_case_that_is_no_peer_is_named():

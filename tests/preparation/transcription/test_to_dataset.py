@@ -11,8 +11,6 @@ from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.prepare import prepare
 from valle_core.testing.fakes import FakeCodec, FakeFrontend
 
-pytest.importorskip("valle_core.preparation.layouts")  # tables are read by layouts
-
 
 def test_what_was_heard_becomes_a_dataset(record, run, tmp_path):
     record("train/anna/a", 0.5, "abba dace", 1.2, "fed", 0.3)

@@ -10,7 +10,6 @@ from valle_core.bench.arch.settings import OWN, Cell, Figure, Settings, Subject,
 from valle_core.bench.arch.sizes import equal_size, given_size
 from valle_core.bench.arch.worker import Job
 from valle_core.bench.conversation import converse
-from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.registry import Registry
 
 REFERENCE = "llama"
@@ -73,27 +72,6 @@ class Task:
 
 Tell = Callable[[int, int, str], None]
 """Takes cells done, cells in all, and what is being measured."""
-
-
-def archs_of(registry: Registry, wanted: Sequence[str], device: str) -> tuple[list[str], dict[str, str]]:
-    """The backbones to measure, and those of this machine that cannot be, with the reason.
-
-    Raises:
-        UserError: one that is asked for cannot be used, or none is there.
-    """
-    for name in wanted:
-        registry.select("arch", name)
-    if wanted:
-        return list(dict.fromkeys(wanted)), {}
-    usable, left = [], {}
-    for entry in registry.entries("arch"):
-        if entry.status == "ok" and isinstance(entry.spec, PluginSpec) and device in (entry.spec.devices or (device,)):
-            usable.append(entry.name)
-        else:
-            left[entry.name] = entry.why or f"it does not run on {device}"
-    if not usable:
-        raise UserError("no usable backbone is installed. See: valle list-plugins --kind arch")
-    return usable, left
 
 
 def plan(

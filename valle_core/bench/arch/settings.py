@@ -26,6 +26,7 @@ class Settings:
         cell_seconds: longest run that is still made; a longer one is expected from the shorter ones, and left out.
         attention: kernel of backbones that need one.
         device: torch device.
+        safe: only first-party plugins are used.
         seed: of weights and inputs.
     """
 
@@ -40,6 +41,7 @@ class Settings:
     cell_seconds: float = 30.0
     attention: str = "sdpa"
     device: str = "cpu"
+    safe: bool = False
     seed: int = 0
 
     @property

@@ -7,17 +7,14 @@ peak memory is that of one model. Names and options come in, numbers go out; it 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from valle_core.bench.arch.cells import Bench, measure
 from valle_core.bench.arch.limits import Forecast
 from valle_core.bench.arch.settings import OWN, Cell, Settings, Subject
 from valle_core.bench.arch.sides import OwnModel
 from valle_core.bench.arch.sizes import build_subject
+from valle_core.bench.conversation import Say, answer, with_tuples
 from valle_core.bench.peer import PeerModel, peers_of
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import open_observers
@@ -51,22 +48,20 @@ class Job:
     def read(cls, text: str) -> Job:
         """The job of `text()`."""
         given = json.loads(text)
-        tuples = {name: tuple(value) for name, value in given["settings"].items() if isinstance(value, list)}
         return cls(
             subject=Subject(**given["subject"]),
-            settings=Settings(**{**given["settings"], **tuples}),
+            settings=Settings(**with_tuples(given["settings"])),
             cells=tuple(Cell(**cell) for cell in given["cells"]),
             peers=given["peers"],
             only=given["only"],
         )
 
 
-Say = Callable[[dict[str, Any]], None]
-"""Takes `{"sides": {name: note}}`, then for each cell `{"begin": i}` and `{"cell": i, "figures": {side: {…}}}`."""
-
-
 def work(job: Job, registry: Registry, say: Say) -> None:
-    """Load the sides and measure the cells. A side that cannot be loaded is named with the reason and left out."""
+    """Load the sides and measure the cells. A side that cannot be loaded is named with the reason and left out.
+
+    `say` takes `{"sides": {name: note}}`, then for each cell `{"begin": i}` and `{"cell": i, "figures": {side: {…}}}`.
+    """
     sides, notes = load_sides(job, registry)
     say({"sides": notes})
     if not sides:
@@ -112,15 +107,13 @@ def load_sides(job: Job, registry: Registry) -> tuple[dict[str, Side], dict[str,
 
 
 def main() -> None:
-    """Read the job, answer on the real stdout; what plugins print goes to stderr."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    """Read the job, answer it."""
 
-    def say(line: dict[str, Any]) -> None:
-        answers.write(json.dumps(line) + "\n")
-        answers.flush()
+    def do(text: str, say: Say) -> None:
+        job = Job.read(text)
+        work(job, Registry.open(safe=job.settings.safe), say)
 
-    work(Job.read(sys.stdin.readline()), Registry.open(), say)
+    answer(do)
 
 
 if __name__ == "__main__":

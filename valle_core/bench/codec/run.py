@@ -10,8 +10,6 @@ from typing import Any
 from valle_core.bench.codec.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, shared_cells
 from valle_core.bench.codec.worker import Job
 from valle_core.bench.conversation import converse
-from valle_core.plugin import PluginSpec, UserError
-from valle_core.registry.registry import Registry
 
 EQUAL_CODES = 0.999
 """Least share of equal codes that is called a match: two entries may be equally near but for the last place, and a code
@@ -76,27 +74,6 @@ class Measured:
 
 Tell = Callable[[int, int, str], None]
 """Takes cells done, cells in all, and what is being measured."""
-
-
-def codecs_of(registry: Registry, wanted: Sequence[str], device: str) -> tuple[list[str], dict[str, str]]:
-    """The codecs to measure, and those of this machine that cannot be, with the reason.
-
-    Raises:
-        UserError: one that is asked for cannot be used, or none is there.
-    """
-    for name in wanted:
-        registry.select("codec", name)
-    if wanted:
-        return list(dict.fromkeys(wanted)), {}
-    usable, left = [], {}
-    for entry in registry.entries("codec"):
-        if entry.status == "ok" and isinstance(entry.spec, PluginSpec) and device in (entry.spec.devices or (device,)):
-            usable.append(entry.name)
-        else:
-            left[entry.name] = entry.why or f"it does not run on {device}"
-    if not usable:
-        raise UserError("no usable codec is installed. See: valle list-plugins --kind codec")
-    return usable, left
 
 
 def run(subjects: Sequence[Subject], settings: Settings, tell: Tell) -> list[Measured]:

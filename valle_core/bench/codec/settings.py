@@ -27,6 +27,7 @@ class Settings:
         speech: folder with the recordings of the quality figures; "" measures none.
         clips: how many of them; 0 for all.
         device: torch device.
+        safe: only first-party plugins are used.
         seed: of the signals.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     speech: str = ""
     clips: int = 12
     device: str = "cpu"
+    safe: bool = False
     seed: int = 0
 
 

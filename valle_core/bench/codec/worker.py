@@ -7,16 +7,13 @@ memory is that of one side. Names and options come in, numbers go out; it finds 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from valle_core.bench.codec.cells import Bench, measure
 from valle_core.bench.codec.memory import Memory
 from valle_core.bench.codec.settings import OWN, Cell, Settings, Subject
 from valle_core.bench.codec.sides import load_sides
+from valle_core.bench.conversation import Say, answer, with_tuples
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 
@@ -45,21 +42,20 @@ class Job:
     def read(cls, text: str) -> Job:
         """The job of `text()`."""
         given = json.loads(text)
-        tuples = {name: tuple(value) for name, value in given["settings"].items() if isinstance(value, list)}
         return cls(
             subject=Subject(**given["subject"]),
-            settings=Settings(**{**given["settings"], **tuples}),
+            settings=Settings(**with_tuples(given["settings"])),
             cells=tuple(Cell(**cell) for cell in given["cells"]),
             only=given["only"],
         )
 
 
-Say = Callable[[dict[str, Any]], None]
-"""Takes `{"sides": {name: note}, "facts": {…}}`, then for each cell `{"begin": i}` and `{"cell": i, "figures": …}`."""
-
-
 def work(job: Job, registry: Registry, say: Say) -> None:
-    """Load the sides and measure the cells. A side that cannot be loaded is named with the reason and left out."""
+    """Load the sides and measure the cells. A side that cannot be loaded is named with the reason and left out.
+
+    `say` takes `{"sides": {name: note}, "facts": {…}}`, then for each cell `{"begin": i}` and
+    `{"cell": i, "figures": …}`.
+    """
     import torch
 
     device = torch.device(job.settings.device)
@@ -81,15 +77,13 @@ def work(job: Job, registry: Registry, say: Say) -> None:
 
 
 def main() -> None:
-    """Read the job, answer on the real stdout; what plugins print goes to stderr."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    """Read the job, answer it."""
 
-    def say(line: dict[str, Any]) -> None:
-        answers.write(json.dumps(line) + "\n")
-        answers.flush()
+    def do(text: str, say: Say) -> None:
+        job = Job.read(text)
+        work(job, Registry.open(safe=job.settings.safe), say)
 
-    work(Job.read(sys.stdin.readline()), Registry.open(), say)
+    answer(do)
 
 
 if __name__ == "__main__":

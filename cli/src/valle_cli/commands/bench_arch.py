@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from valle_cli.bench_options import hardware, own_options
 from valle_cli.compose import epilog
 from valle_cli.machine import describe, provenance
 from valle_core.plugin import UserError
@@ -28,6 +29,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     epilog=epilog(["valle bench arch --quick --arch llama --arch retnet", "valle bench arch --out benchmarks/results"])
 )
 def arch(
+    context: typer.Context,
     *,
     arch: Annotated[
         list[str] | None, typer.Option(help="backbone to measure; may be repeated; all when left out")
@@ -58,25 +60,31 @@ def arch(
     from valle_cli.progress import StepBar
     from valle_core.assemble.device import choose_device
     from valle_core.bench.arch.plot import draw
-    from valle_core.bench.arch.run import archs_of, plan, run
+    from valle_core.bench.arch.run import plan, run
     from valle_core.bench.arch.settings import Settings
     from valle_core.bench.arch.tables import TITLE, ArchReport
+    from valle_core.bench.subjects import subjects_of
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file. Name a folder")
     place = choose_device(device)
     chosen = Settings(
-        d_model=d_model, n_layers=layers, attention=attention, device=str(place), **(QUICK if quick else {})
+        d_model=d_model,
+        n_layers=layers,
+        attention=attention,
+        device=str(place),
+        safe=context.obj.safe,
+        **(QUICK if quick else {}),
     )
     if lengths is not None:
         chosen = replace(chosen, lengths=positions(lengths))
         chosen = replace(chosen, memory_length=min(chosen.memory_length, chosen.lengths[-1]))
     if cell_seconds is not None:
         chosen = replace(chosen, cell_seconds=cell_seconds)
-    registry = Registry.open()
-    archs, left_out = archs_of(registry, arch or [], place.type)
-    extra = own_options(settings or [], archs)
+    registry = Registry.open(safe=context.obj.safe)
+    archs, left_out = subjects_of(registry, "arch", arch or [], place.type)
+    extra = own_options(settings or [], archs, "arch")
     facts = {**describe(force=force), **provenance(PACKAGES), **hardware(place), "quick": quick}
     facts |= {"left_out": "; ".join(f"{name} ({why})" for name, why in left_out.items()) or "nothing"}
     facts |= {"peak_memory": "resident memory above the loaded model, one run in a fresh process for each"}
@@ -104,23 +112,3 @@ def positions(text: str) -> tuple[int, ...]:
     if found[0] < 1:
         raise UserError(f"--T {text}: expected numbers of positions from 1 on with commas between, e.g. --T 256,1024")
     return tuple(found)
-
-
-def own_options(settings: list[str], archs: list[str]) -> dict[str, dict[str, str]]:
-    """`"retnet.n_heads=8"` by backbone and option. Raises `UserError` for another form or a backbone not measured."""
-    found: dict[str, dict[str, str]] = {}
-    for text in settings:
-        path, equals, value = text.partition("=")
-        name, dot, option = path.strip().rpartition(".")
-        if not (equals and dot and name in archs):
-            raise UserError(f"--set {text}: expected ARCH.OPTION=VALUE with one of {', '.join(archs)}")
-        found.setdefault(name, {})[option.replace("-", "_")] = value
-    return found
-
-
-def hardware(device: Any) -> dict[str, object]:
-    """Threads, and the name of an accelerator."""
-    import torch
-
-    facts: dict[str, object] = {"device": str(device), "threads": torch.get_num_threads()}
-    return facts | ({"accelerator": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from valle_cli.commands.bench_arch import hardware
+from valle_cli.bench_options import hardware, own_options
 from valle_cli.compose import epilog, notes
 from valle_cli.machine import describe, provenance
 from valle_core.plugin import UserError
@@ -67,22 +67,23 @@ def codec(
     from valle_cli.progress import StepBar
     from valle_core.assemble.device import choose_device
     from valle_core.bench.codec.plot import draw
-    from valle_core.bench.codec.run import codecs_of, run
+    from valle_core.bench.codec.run import run
     from valle_core.bench.codec.settings import Settings, Subject
     from valle_core.bench.codec.tables import TITLE, CodecReport
+    from valle_core.bench.subjects import subjects_of
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file. Name a folder")
     place = choose_device(device)
     given = {"batch": batch, "long_seconds": long_seconds, "clips": clips, "cell_seconds": cell_seconds}
-    chosen = Settings(device=str(place), **(QUICK if quick else {}))
+    chosen = Settings(device=str(place), safe=context.obj.safe, **(QUICK if quick else {}))
     chosen = replace(chosen, **{name: value for name, value in given.items() if value is not None})
     if seconds is not None:
         chosen = replace(chosen, seconds=lengths(seconds))
     registry = Registry.open(safe=context.obj.safe)
-    codecs, left_out = codecs_of(registry, codec or [], place.type)
-    extra = own_options(settings or [], codecs)
+    codecs, left_out = subjects_of(registry, "codec", codec or [], place.type)
+    extra = own_options(settings or [], codecs, "codec")
     facts = {**describe(force=force), **provenance(PACKAGES), **hardware(place), "quick": quick}
     facts |= {"left_out": "; ".join(f"{name} ({why})" for name, why in left_out.items()) or "nothing"}
     for line in notes(registry, {"codec": tuple(registry.select("codec", name) for name in codecs)}):
@@ -154,15 +155,3 @@ def lengths(text: str) -> tuple[float, ...]:
     if not 0.1 <= found[0] <= found[-1] <= 3600:
         raise UserError(f"--seconds {text}: expected seconds from 0.1 to 3600 with commas between, e.g. --seconds 2,10")
     return tuple(found)
-
-
-def own_options(settings: list[str], codecs: list[str]) -> dict[str, dict[str, str]]:
-    """`"encodec.bandwidth=12"` by codec and option. Raises `UserError` for another form or a codec not measured."""
-    found: dict[str, dict[str, str]] = {}
-    for text in settings:
-        path, equals, value = text.partition("=")
-        name, dot, option = path.strip().rpartition(".")
-        if not (equals and dot and name in codecs):
-            raise UserError(f"--set {text}: expected CODEC.OPTION=VALUE with one of {', '.join(codecs)}")
-        found.setdefault(name, {})[option.replace("-", "_")] = value
-    return found

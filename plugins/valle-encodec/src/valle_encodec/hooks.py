@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
 import pluggy
 
-from valle_core.plugin import HOOK_PROJECT
-
-if TYPE_CHECKING:
-    from valle_core.api import CodecPeer
+from valle_core.plugin import HOOK_PROJECT, PeerSpec
 
 hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
-    """A `valle_core.api.CodecPeerCase`.
-
-    Attributes:
-        loads: name of the function of `valle_encodec.peer` that loads it.
-    """
-
-    name: str
-    loads: str
-    bench: str = "codec"
-    codec: str = "encodec"
-
-    def load(self, codec: Any) -> CodecPeer:
-        """The peer on the weights of the codec."""
-        from valle_encodec import peer
-
-        return getattr(peer, self.loads)(codec)
 
 
 class Hooks:
     """What this distribution observes: nothing but the call for benchmarks."""
 
     @hookimpl
-    def bench_cases(self) -> list[Case]:
+    def bench_cases(self) -> list[PeerSpec]:
         """The cases of `valle bench codec`."""
         return [
-            Case(name="encodec EncodecModel", loads="original"),
-            Case(name="transformers EncodecModel", loads="hugging_face"),
+            PeerSpec(bench="codec", name="encodec EncodecModel", loads="valle_encodec.peer:original", codec="encodec"),
+            PeerSpec(
+                bench="codec",
+                name="transformers EncodecModel",
+                loads="valle_encodec.peer:hugging_face",
+                codec="encodec",
+            ),
         ]
 
 

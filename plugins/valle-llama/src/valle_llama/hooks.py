@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from valle_core.plugin import HOOK_PROJECT
+from valle_core.plugin import HOOK_PROJECT, PeerSpec
 
 if TYPE_CHECKING:
     from valle_llama.bench_decode import Row
-    from valle_llama.peer import LlamaPeer
 
 hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
 
@@ -30,28 +29,14 @@ class DecodeCase:
         return compare(**settings)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArchCase:
-    """A `valle_core.api.PeerCase`: transformers' LLaMA beside ours."""
-
-    bench: str = "arch"
-    name: str = "transformers LlamaModel"
-    arch: str = "llama"
-
-    def load(self, backbone: Any) -> LlamaPeer:
-        """See `valle_llama.peer.load`."""
-        from valle_llama.peer import load
-
-        return load(backbone)
-
-
 class Hooks:
     """What this distribution observes: nothing but the call for benchmarks."""
 
     @hookimpl
-    def bench_cases(self) -> list[DecodeCase | ArchCase]:
+    def bench_cases(self) -> list[DecodeCase | PeerSpec]:
         """One case of `valle bench decode`, one of `valle bench arch`."""
-        return [DecodeCase(), ArchCase()]
+        peer = PeerSpec(bench="arch", name="transformers LlamaModel", loads="valle_llama.peer:load", arch="llama")
+        return [DecodeCase(), peer]
 
 
 HOOKS = Hooks()

@@ -1,47 +1,23 @@
-"""The packages that codec `vocos` replaces, offered to `valle bench codec`."""
+"""The package that codec `vocos` replaces, offered to `valle bench codec`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
 import pluggy
 
-from valle_core.plugin import HOOK_PROJECT
-
-if TYPE_CHECKING:
-    from valle_core.api import CodecPeer
+from valle_core.plugin import HOOK_PROJECT, PeerSpec
 
 hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
-    """A `valle_core.api.CodecPeerCase`.
-
-    Attributes:
-        loads: name of the function of `valle_vocos.peer` that loads it.
-    """
-
-    name: str
-    loads: str
-    bench: str = "codec"
-    codec: str = "vocos"
-
-    def load(self, codec: Any) -> CodecPeer:
-        """The peer on the weights of the codec."""
-        from valle_vocos import peer
-
-        return getattr(peer, self.loads)(codec)
 
 
 class Hooks:
     """What this distribution observes: nothing but the call for benchmarks."""
 
     @hookimpl
-    def bench_cases(self) -> list[Case]:
-        """The cases of `valle bench codec`."""
-        return [Case(name="vocos Vocos", loads="original")]
+    def bench_cases(self) -> list[PeerSpec]:
+        """The case of `valle bench codec`."""
+        return [
+            PeerSpec(bench="codec", name="vocos Vocos", loads="valle_vocos.peer:original", codec="vocos"),
+        ]
 
 
 HOOKS = Hooks()
