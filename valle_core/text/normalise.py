@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 
 from valle_core.text.language_tags import east_asian_writer, writing_of
@@ -57,7 +58,9 @@ def _write_abbreviations(text: str, writing: Writing) -> str:
         short = found.group()
         words = _meaning(short, writing)
         rest = text[found.end() :]
-        ends = short in writing.closing and (not rest.strip() or re.match(r"[\"'”’»)]*\s+[A-ZÀ-Þ]", rest) is not None)
+        ends = short in writing.closing and (
+            not rest.strip() or re.match(rf"[\"'”’»)]*\s+{writing.opens}", rest) is not None
+        )
         before = text[: found.start()].rstrip()
         starts = not before or (before[-1] in ".!?…" and short not in writing.closing)
         said = words[0].upper() + words[1:] if starts else words
@@ -79,5 +82,10 @@ def _write_symbols(text: str, writing: Writing) -> str:
     alone = {sign: coin[1] for sign, (coin, _) in writing.currencies.items()}
     for symbol, word in {**writing.symbols, "%": writing.percent, **alone}.items():
         if symbol in text:
-            text = re.sub(rf" ?{re.escape(symbol)} ?", f" {word} ", text).strip()
+            text = re.sub(rf" ?{re.escape(symbol)}(?P<gap> ?)(?=(?P<next>.?))", _spaced(word), text).strip()
     return text
+
+
+def _spaced(word: str) -> Callable[[re.Match[str]], str]:
+    """The word with a space on each side, but none before a mark that closes."""
+    return lambda found: f" {word}{found['gap'] if found['next'] in '.,;:!?)]…' else ' '}"

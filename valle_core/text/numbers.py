@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 from valle_core.text.number_words import MOST_DIGITS, cardinal, year_words
@@ -19,13 +20,20 @@ _SHORTEST_PHONE = 7  # digits
 _RANGE = re.compile(r"(?<=\d)\s?[–]\s?(?=\d)|(?<=\d)-(?=\d)")
 
 
+_FRACTION = re.compile(r"(?<![\w/.,⁄])(?:(?P<whole>\d+) )?(?P<a>\d{1,2})[/⁄](?P<b>\d{1,2})(?![\w/⁄]|[.,]\d)")
+_VULGAR = re.compile("(?P<whole>[0-9]?)(?P<sign>[¼½¾⅐-⅞↉])")
+
+
 def write_numbers(text: str, writing: Writing) -> str:
     """Every digit of `text` as words; a roman numeral where it is clear."""
-    if not any(character.isdigit() for character in text):
-        return _roman(text, writing)
+    if writing.fraction(1, 2) is not None:
+        text = _VULGAR.sub(_unfolded, text)
     text = _roman(text, writing)
+    if not any(character.isdigit() for character in text):
+        return text
     text = _ISO.sub(lambda found: _date(found, int(found["mo"]), int(found["d"]), writing), text)
     text = _DATE.sub(lambda found: _numeric_date(found, writing), text)
+    text = _FRACTION.sub(lambda found: _fraction(found, writing), text)
     text = _TIME.sub(lambda found: writing.time(int(found["h"]), int(found["m"])), text)
     text = _HOUR.sub(lambda found: _hour(found, writing), text)
     text = _PHONE.sub(lambda found: _phone(found, writing), text)
@@ -87,9 +95,23 @@ def _plain(found: re.Match[str], writing: Writing) -> str:
     year = writing.years and re.fullmatch(r"1[1-9]\d\d|20\d\d", text) is not None and not found["sign"]
     said = year_words(int(text), writing.code) if year else number(text, writing)
     whole = found.string
+    if text.isdigit() and not year:
+        said = writing.counted(said, whole[: found.start()], whole[found.end() :])
     before = " " if found.start() and whole[found.start() - 1].isalpha() else ""
     after = " " if found.end() < len(whole) and whole[found.end()].isalpha() else ""
     return before + (f"{writing.minus} " if found["sign"] else "") + said + after
+
+
+def _unfolded(found: re.Match[str]) -> str:
+    """`2½` → `2 1⁄2`."""
+    return found["whole"] + (" " if found["whole"] else "") + unicodedata.normalize("NFKC", found["sign"])
+
+
+def _fraction(found: re.Match[str], writing: Writing) -> str:
+    said = writing.fraction(int(found["a"]), int(found["b"]))
+    if said is None:
+        return found.group()
+    return f"{number(found['whole'], writing)} {writing.and_fraction} {said}" if found["whole"] else said
 
 
 def _date(found: re.Match[str], month: int, day: int, writing: Writing) -> str:

@@ -40,6 +40,10 @@ class Writing:
         time: (hour, minute) → words.
         regnal: names and words a roman numeral is clear behind → how it is read ("ordinal", "cardinal").
         roman: (number, reading) → words.
+        fraction: (numerator, denominator) of a fraction below 100/100 → words; None where there is no such reading.
+        and_fraction: the word between a whole number and its fraction, as in 2½.
+        counted: (an integer in words, the text before, the text behind) → its form there.
+        opens: pattern of the word that begins a new sentence behind an abbreviation that may end one.
     """
 
     code: str
@@ -65,6 +69,10 @@ class Writing:
     special: tuple[Rule, ...] = ()
     regnal: Mapping[str, str] = field(default_factory=dict)
     roman: Callable[[int, str], str] = lambda number, reading: str(number)
+    fraction: Callable[[int, int], str | None] = lambda numerator, denominator: None
+    and_fraction: str = ""
+    counted: Callable[[str, str, str], str] = lambda words, before, after: words
+    opens: str = "[A-ZÀ-Þ]"
 
 
 def unchanged(words: str, gender: str) -> str:
