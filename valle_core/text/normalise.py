@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 
 from valle_core.text.language_tags import east_asian_writer, writing_of
-from valle_core.text.numbers import write_numbers
+from valle_core.text.numbers import whole_word, write_numbers
 from valle_core.text.writing.rules import Writing
 
 _WIDE = {ord("０") + digit: str(digit) for digit in range(10)}
@@ -82,7 +82,7 @@ def _write_symbols(text: str, writing: Writing) -> str:
     alone = {sign: coin[1] for sign, (coin, _) in writing.currencies.items()}
     for symbol, word in {**writing.symbols, "%": writing.percent, **alone}.items():
         if symbol in text:
-            text = re.sub(rf" ?{re.escape(symbol)}(?P<gap> ?)(?=(?P<next>.?))", _spaced(word), text).strip()
+            text = re.sub(rf" ?{whole_word(symbol)}(?P<gap> ?)(?=(?P<next>.?))", _spaced(word), text).strip()
     return text
 
 

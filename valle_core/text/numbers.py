@@ -17,7 +17,8 @@ _TIME = re.compile(r"(?<![\d:.,])(?P<h>[01]?\d|2[0-4])(?::| ?h ?)(?P<m>[0-5]\d)(
 _HOUR = re.compile(r"(?<![\d:.,])(?P<h>[01]?\d|2[0-4]) ?(?P<word>h|Uhr)\b")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d+\)[ -]?)?\d{2,5}(?:[ -]\d{2,5}){2,}(?![\w.,]\d)|\+\d{6,}")
 _SHORTEST_PHONE = 7  # digits
-_RANGE = re.compile(r"(?<=\d)\s?[–]\s?(?=\d)|(?<=\d)-(?=\d)")
+_DASH = re.compile(r"(?<=\d)\s?–\s?(?=\d)")
+_HYPHEN = re.compile(r"(?<=\d)-(?=\d)")
 
 
 _FRACTION = re.compile(r"(?<![\w/.,⁄])(?:(?P<whole>\d+) )?(?P<a>\d{1,2})[/⁄](?P<b>\d{1,2})(?![\w/⁄]|[.,]\d)")
@@ -33,11 +34,12 @@ def write_numbers(text: str, writing: Writing) -> str:
         return text
     text = _ISO.sub(lambda found: _date(found, int(found["mo"]), int(found["d"]), writing), text)
     text = _DATE.sub(lambda found: _numeric_date(found, writing), text)
+    text = _DASH.sub(f" {writing.until} ", text)
     text = _FRACTION.sub(lambda found: _fraction(found, writing), text)
     text = _TIME.sub(lambda found: writing.time(int(found["h"]), int(found["m"])), text)
     text = _HOUR.sub(lambda found: _hour(found, writing), text)
     text = _PHONE.sub(lambda found: _phone(found, writing), text)
-    text = _RANGE.sub(f" {writing.until} ", text)
+    text = _HYPHEN.sub(f" {writing.until} ", text)
     for pattern, write in (
         (_money_before(writing), _money),
         (_money_after(writing), _money),
@@ -61,6 +63,12 @@ def number(text: str, writing: Writing) -> str:
     together = len(fraction) <= writing.fraction_digits and fraction[0] != "0"
     digits = cardinal(int(fraction), writing.code) if together else by_digit(fraction, writing)
     return f"{said} {writing.point} {digits}"
+
+
+def whole_word(sign: str) -> str:
+    """Pattern of a sign; letters at its ends do not touch others."""
+    first, last = r"(?<![^\W\d])" if sign[0].isalpha() else "", r"(?![^\W\d])" if sign[-1].isalpha() else ""
+    return first + re.escape(sign) + last
 
 
 def by_digit(digits: str, writing: Writing) -> str:
@@ -111,7 +119,11 @@ def _fraction(found: re.Match[str], writing: Writing) -> str:
     said = writing.fraction(int(found["a"]), int(found["b"]))
     if said is None:
         return found.group()
-    return f"{number(found['whole'], writing)} {writing.and_fraction} {said}" if found["whole"] else said
+    return (
+        " ".join(filter(None, (number(found["whole"], writing), writing.and_fraction, said)))
+        if found["whole"]
+        else said
+    )
 
 
 def _date(found: re.Match[str], month: int, day: int, writing: Writing) -> str:
@@ -144,7 +156,8 @@ def _phone(found: re.Match[str], writing: Writing) -> str:
 
 
 def _sign_of(writing: Writing) -> str:
-    return "|".join(re.escape(sign) for sign in sorted(writing.currencies, key=len, reverse=True))
+    """Of a code in letters the whole word only."""
+    return "|".join(whole_word(sign) for sign in sorted(writing.currencies, key=len, reverse=True))
 
 
 @cache
