@@ -172,6 +172,24 @@ def test_what_is_there_is_not_replaced(source, tmp_path):
     assert_same(source, tmp_path / "empty")
 
 
+def test_a_second_conversion_to_the_same_place_is_refused_while_the_first_is_at_work(source, tmp_path):
+    """Without the lock the second clears away what the first has written: exit 0, and a dataset without records."""
+    refused = []
+
+    def second(done, total):
+        if done == 5:
+            with pytest.raises(
+                UserError, match=rf"out' is being written by process {os.getpid()} on .*Wait for it"
+            ) as e:
+                convert(source, tmp_path / "out", storage="hdf5")
+            refused.append(e)
+
+    convert(source, tmp_path / "out", storage="files", progress=second)
+    assert len(refused) == 1
+    assert_same(source, tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == ["out", "source"]
+
+
 def test_wrong_choices_are_refused(source, tmp_path):
     with pytest.raises(UserError, match=r"storage 'tape' is unknown\. Choose one of files, shards, hdf5"):
         convert(source, tmp_path / "out", storage="tape")

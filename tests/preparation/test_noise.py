@@ -15,9 +15,9 @@ from valle_core.codes.identity import require_same
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.data.validation import problems
+from valle_core.locks import LOCKS, Locks
 from valle_core.plugin import UserError
 from valle_core.preparation import noise_recordings
-from valle_core.preparation.locks import LOCKS, Locks
 from valle_core.preparation.noise import prepare_noise
 from valle_core.preparation.noise_options import NoiseOptions
 from valle_core.preparation.options import PrepareOptions

@@ -18,6 +18,7 @@ from valle_core.data.options import STORAGES, StorageName
 from valle_core.data.record import Location, Record
 from valle_core.data.storage import write_part
 from valle_core.files import write_json
+from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.preparation.settings import SETTINGS
 
@@ -35,29 +36,36 @@ def convert(
     `out` appears when it is whole. `valle prepare` with that storage goes on with it as with the original.
 
     Raises:
-        UserError: `source` is no whole dataset or holds a damaged record, `out` exists, or the disk is full.
+        UserError: `source` is no whole dataset or holds a damaged record, `out` exists or is being written by another
+            process, or the disk is full.
     """
     source, out = Path(source), Path(out)
     if storage not in STORAGES:
         raise UserError(f"storage '{storage}' is unknown. Choose one of {', '.join(STORAGES)}")
     if shard_size < 1:
         raise UserError(f"shard_size must be at least 1, found {shard_size}")
+    _refuse_taken(out)
+    dataset = open_dataset(source)
+    with Locks(out.parent).alone(f"{out.name}.converting", f"'{out}' is being written"):
+        _refuse_taken(out)  # another may have finished meanwhile
+        growing = out.parent / f".{out.name}.converting"
+        _clear(growing)
+        try:
+            growing.mkdir(parents=True)
+            manifest = _write(dataset, growing, storage, shard_size, progress or (lambda done, total: None))
+            if out.exists():
+                out.rmdir()
+            os.replace(growing, out)
+        except OSError as error:
+            raise UserError(f"cannot write '{out}': {error.strerror}. Choose another place") from error
+        finally:
+            shutil.rmtree(growing, ignore_errors=True)
+    return manifest
+
+
+def _refuse_taken(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"'{out}' exists already. Choose another --out")
-    dataset = open_dataset(source)
-    growing = out.parent / f".{out.name}.converting"
-    _clear(growing)
-    try:
-        growing.mkdir(parents=True)
-        manifest = _write(dataset, growing, storage, shard_size, progress or (lambda done, total: None))
-        if out.exists():
-            out.rmdir()
-        os.replace(growing, out)
-    except OSError as error:
-        raise UserError(f"cannot write '{out}': {error.strerror}. Choose another place") from error
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
-    return manifest
 
 
 def _clear(growing: Path) -> None:

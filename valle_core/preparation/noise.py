@@ -20,9 +20,9 @@ from valle_core.data.record import Row
 from valle_core.data.storage import write_part
 from valle_core.files import sweep, write_json
 from valle_core.interfaces import Codec
+from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.preparation.encoding import make_record
-from valle_core.preparation.locks import Locks
 from valle_core.preparation.noise_journal import NoiseJournal, NoiseOutcome
 from valle_core.preparation.noise_options import NoiseOptions
 from valle_core.preparation.noise_recordings import NoiseRecording, encode_noise, find_noise

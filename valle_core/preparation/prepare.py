@@ -11,6 +11,7 @@ import torch
 
 from valle_core.files import sweep
 from valle_core.interfaces import Codec, Frontend
+from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.finding import find_recordings
@@ -19,7 +20,6 @@ from valle_core.preparation.finishing import Listing, NothingUsable, finish, rep
 from valle_core.preparation.journal import Journal
 from valle_core.preparation.languages import with_languages
 from valle_core.preparation.layouts.layout import Found
-from valle_core.preparation.locks import Locks
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.packing import forget_packed, left_over
 from valle_core.preparation.phonemes import Phonemizer, open_cache

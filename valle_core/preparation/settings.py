@@ -10,11 +10,11 @@ from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
 from valle_core.files import create, write_text
+from valle_core.locks import LOCKS, Locks
 from valle_core.plugin import UserError
 from valle_core.preparation.equipment import Equipment
 from valle_core.preparation.finished import SOURCES
 from valle_core.preparation.journal import Journal
-from valle_core.preparation.locks import LOCKS, Locks
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.plan import forget_plan, read_plan
 from valle_core.types import CodecIdentity

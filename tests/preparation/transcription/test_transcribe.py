@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from valle_core.audio.wav import read
+from valle_core.locks import Locks
 from valle_core.plugin import UserError
-from valle_core.preparation.locks import Locks
 from valle_core.preparation.transcription.options import TranscribeOptions
 from valle_core.testing.fake_recognizer import sing
 

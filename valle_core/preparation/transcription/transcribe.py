@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from valle_core.locks import Locks
 from valle_core.plugin import UserError
-from valle_core.preparation.locks import Locks
 from valle_core.preparation.transcription.hearing import Ear
 from valle_core.preparation.transcription.journal import Entry, Journal
 from valle_core.preparation.transcription.languages import Languages, of_speakers, unsettled
