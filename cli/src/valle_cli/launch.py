@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import typer
 
 from valle_cli.compose import Composed
+from valle_cli.metadata import tolerated
 from valle_core.config.layer import nearest
 from valle_core.plugin import UserError
 
@@ -24,6 +25,11 @@ class Flags:
 
 def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
     """Run `app` (a `typer.Typer`, or a `Composed` command) as `valle NAME` on `argv`; returns an exit code."""
+    with tolerated():
+        return _launch(app, name, argv, safe=safe)
+
+
+def _launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
     if isinstance(app, Composed):
         app, argv = app.build(argv, safe=safe)
     if not isinstance(app, typer.Typer):

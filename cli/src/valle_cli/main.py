@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import io
-import os
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from valle_cli import streams
 from valle_cli.commands.table import COMMANDS, GROUPS
 from valle_core.plugin import CommandSpec, UserError
 
@@ -19,9 +18,7 @@ GLOBAL_FLAGS = ("--debug", "--safe")
 
 def entry() -> None:
     """What the console script calls."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 must not turn a listing into a traceback
+    streams.prepare()
     raise SystemExit(run(sys.argv[1:]))
 
 
@@ -42,8 +39,7 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as error:
         return _complain(f"interrupted {error}".strip(), 130, debug=debug)
     except BrokenPipeError:
-        # The reader of our output went away; what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon()  # the reader of our output went away
         return 141
     except Exception as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
