@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
+from valle_core.testing.damaged_files import hash_again
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.meter import append_line
 from valle_core.training.run import run_training
@@ -146,3 +148,38 @@ def test_a_compiled_run_learns_the_same_and_is_saved_under_plain_names(tone_data
     for one, other in zip(figures(tmp_path / "plain"), figures(tmp_path / "compiled"), strict=True):
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-3)
     run(tone_dataset, tmp_path / "compiled", compile="true", resume="true", **{**changes, "steps": "3"})
+
+
+LIES = {
+    "optimizer": (
+        lambda t: t.update({next(n for n in t if n.endswith("exp_avg")): torch.zeros(1)}),
+        "optimizer's state",
+    ),
+    "random": (lambda t: t.update(cpu=torch.zeros(5056, dtype=torch.uint8)), r"random\.safetensors: cannot be read"),
+    "model": (lambda t: t.update({min(t): torch.zeros(1)}), "made by a model of another shape"),
+}
+
+
+@pytest.mark.parametrize("stem", LIES)
+def test_a_checkpoint_that_lies_is_refused_before_anything_of_it_is_used(tone_dataset, tmp_path, whole, stem):
+    change, message = LIES[stem]
+    checkpoint = RunFolder(Path(shutil.copytree(whole, tmp_path / "r"))).latest()
+    tensors = read_tensors(checkpoint, stem)
+    change(tensors)
+    save_file(tensors, checkpoint / f"{stem}.safetensors")
+    with pytest.raises(UserError, match=rf"{stem}\.safetensors: .*not that of the manifest"):
+        run(tone_dataset, tmp_path / "r", resume="true", steps="8")
+    hash_again(checkpoint)
+    with pytest.raises(UserError, match=message):
+        run(tone_dataset, tmp_path / "r", resume="true", steps="8")
+
+
+@pytest.mark.parametrize("stream", [None, [], {}, {"epoch": "x"}, {"epoch": 10**30}])
+def test_a_place_in_the_data_that_is_none_is_one_line(tone_dataset, tmp_path, whole, stream):
+    path = RunFolder(Path(shutil.copytree(whole, tmp_path / "r"))).latest() / "manifest.json"
+    stored = json.loads(path.read_text())
+    if isinstance(stream, dict) and stream:
+        stream = {**stored["progress"]["stream"], **stream}
+    path.write_text(json.dumps({**stored, "progress": {"stream": stream}}))
+    with pytest.raises(UserError, match=r"where the data stood is damaged|must be in \[0"):
+        run(tone_dataset, tmp_path / "r", resume="true", steps="8")

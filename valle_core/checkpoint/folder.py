@@ -3,25 +3,31 @@
     RUN/config.yaml · RUN/metrics.jsonl · RUN/loss.png
     RUN/checkpoints/step-00000100/{manifest.json, model.yaml, model.safetensors, …}
 
+The manifest holds the SHA-256 of the files beside it, which are compared before anything of them is used.
+
 A checkpoint is written under a temporary name, flushed to the disk and then renamed; the newest complete folder
 is the latest one, so there is no pointer that could go stale.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from valle_core.checkpoint.manifest import Manifest
+from valle_core.checkpoint.manifest import FORMAT_VERSION, Manifest
 from valle_core.plugin import UserError
+from valle_core.reading import tensors as stored_tensors
+from valle_core.reading.json_text import read_bytes
+from valle_core.reading.place import inside
 
 _STEP = re.compile(r"^step-(\d{8,})$")
 
@@ -103,8 +109,11 @@ def save_checkpoint(
                 {name: t.detach().contiguous().cpu() for name, t in found.items()}, writing / f"{stem}.safetensors"
             )
             _flush(writing / f"{stem}.safetensors")
-        for name, text in (("model.yaml", model_config), ("manifest.json", manifest.to_json())):
-            (writing / name).write_text(text, encoding="utf-8")
+        (writing / "model.yaml").write_text(model_config, encoding="utf-8")
+        files = {path.name: _hash(path) for path in sorted(writing.iterdir())}
+        described = replace(manifest, files=files, format_version=FORMAT_VERSION)
+        (writing / "manifest.json").write_text(described.to_json(), encoding="utf-8")
+        for name in ("model.yaml", "manifest.json"):
             _flush(writing / name)
         if final.exists():  # the same step saved again: the old one leaves only when the new one is whole
             aside = run.checkpoints / f".old-{manifest.step:08d}-{os.getpid()}"
@@ -127,24 +136,61 @@ def save_checkpoint(
 
 
 def read_manifest(checkpoint: Path) -> Manifest:
-    """The manifest of a checkpoint folder. Raises `UserError` if it is missing, damaged or of another format."""
+    """The manifest of a checkpoint folder.
+
+    Raises:
+        UserError: it is missing, damaged, of another format, or of another step than its folder says.
+    """
     path = checkpoint / "manifest.json"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{checkpoint}: not a checkpoint ({error})") from None
-    return Manifest.from_json(text, str(path))
+        inside(checkpoint, path.name)
+        text = read_bytes(path).decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{checkpoint}: not a checkpoint ({error}); use another checkpoint of the run") from None
+    manifest = Manifest.from_json(text, str(path))
+    if (named := _STEP.match(checkpoint.name)) and int(named[1]) != manifest.step:
+        raise UserError(f"{path}: is of step {manifest.step}, unlike its folder; use another checkpoint of the run")
+    return manifest
 
 
 def read_tensors(checkpoint: Path, stem: str) -> dict[str, Tensor]:
-    """Tensors of one file of a checkpoint. Raises `UserError` if it is missing or truncated."""
+    """Tensors of one file of a checkpoint. Raises `UserError` if it is missing, damaged or not what was saved."""
     path = checkpoint / f"{stem}.safetensors"
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path}: cannot be read, the file is damaged or truncated ({error}); use another checkpoint of the run"
-        ) from None
+        return stored_tensors.read_tensors(saved_file(checkpoint, path.name))
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise damaged(path, error) from None
+
+
+def saved_file(checkpoint: Path, name: str) -> Path:
+    """A file of a checkpoint that is as it was saved; the oldest checkpoints do not say how that was.
+
+    Raises:
+        UserError: it is missing, leads out of the folder, or has another hash than the manifest says.
+    """
+    manifest = read_manifest(checkpoint)
+    try:
+        path = inside(checkpoint, name)
+        if (manifest.files or manifest.format_version > 1) and manifest.files.get(name) != _hash(path):
+            raise ValueError("its SHA-256 is not that of the manifest")
+    except (OSError, ValueError) as error:
+        raise damaged(checkpoint / name, error) from None
+    return path
+
+
+def damaged(path: Path, error: Exception) -> UserError:
+    """What is said of a file of a checkpoint that cannot be used."""
+    why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+    return UserError(
+        f"{path}: cannot be read, the file is damaged or truncated ({why}); use another checkpoint of the run"
+    )
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _drop_leftovers(run: RunFolder) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from valle_core.assemble.model import ModelFacts, build_model
 from valle_core.assemble.schema import MODEL_SCHEMA
-from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors
+from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors, saved_file
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.resolve import resolve
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
+from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
@@ -64,19 +66,28 @@ def load_model(
     manifest = read_manifest(checkpoint)
     changed = list(overrides)
     require_plugins(manifest, registry, str(path), instead={key for key, _ in changed}, report=report)
-    resolved = resolve(MODEL_SCHEMA, registry, yaml_file=checkpoint / "model.yaml", flags=changed)
+    resolved = resolve(MODEL_SCHEMA, registry, yaml_file=saved_file(checkpoint, "model.yaml"), flags=changed)
     selected = preflight(registry, resolved.choices(), device=device.type, dtype=str(dtype).removeprefix("torch."))
     tensors = read_tensors(checkpoint, "model")
     facts = ModelFacts(codec=manifest.codec, symbols=len(manifest.symbols), languages=len(manifest.languages))
     model = build_model(resolved, selected, facts, codebooks=tensors.get("embedding.codebooks"))
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise UserError(
-            f"{checkpoint}: its weights do not fit its model.yaml ({detail}); use another checkpoint"
-        ) from None
+    load_weights(model, tensors, checkpoint)
     return LoadedModel(path=checkpoint, manifest=manifest, model=model.to(device, dtype).eval())
+
+
+def load_weights(model: CodecLM, tensors: Mapping[str, Tensor], checkpoint: Path) -> None:
+    """Fill a model with a checkpoint's tensors once their names, shapes and types have been compared.
+
+    Raises:
+        UserError: they are another model's.
+    """
+    try:
+        check_tensors(tensors, model.state_dict())
+    except ValueError as error:
+        raise UserError(
+            f"{checkpoint}: its weights do not fit its model.yaml ({error}); use another checkpoint"
+        ) from None
+    model.load_state_dict(dict(tensors))
 
 
 def require_plugins(

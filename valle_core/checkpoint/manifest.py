@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from valle_core.codes import identity
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.kinds import Kind, check_kinds
 from valle_core.registry.identity import PluginIdentity
 from valle_core.types import CodecIdentity
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE = (1, 2)
+"""Version 1 kept no hashes of the files, nor the optimizer's state of parameters that had no gradient yet."""
+
+_KINDS: Mapping[str, Kind] = {
+    "step": int,
+    "frontend": str,
+    "symbols": (str,),
+    "languages": (str,),
+    "tasks": (str,),
+    "plugins": (dict,),
+    "progress": dict,
+    "frontend_options": dict,
+    "codec_options": dict,
+    "files": dict,
+}
+_OLDER = ("progress", "frontend_options", "codec_options", "files")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +48,7 @@ class Manifest:
         tasks: names of the tasks it was trained on.
         plugins: who provided the parts, and the codec and the frontend of the data where its dataset tells.
         progress: where the data stood, for an exact resume.
+        files: SHA-256 of each file beside the manifest, by name; filled in when it is saved.
         format_version: of this file.
     """
 
@@ -42,6 +62,7 @@ class Manifest:
     progress: Mapping[str, Any] = field(default_factory=dict)
     frontend_options: Mapping[str, Any] = field(default_factory=dict)
     codec_options: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -51,19 +72,25 @@ class Manifest:
     def from_json(cls, text: str, source: str) -> Manifest:
         """Raises `UserError` naming `source` for a broken file or another format version."""
         try:
-            found = json.loads(text)
+            found = loads(text)
             version = found["format_version"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UserError(f"{source}: not a checkpoint manifest ({error}); resume from another checkpoint") from None
-        if version != FORMAT_VERSION:
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{source}: not a checkpoint manifest ({error}); use another checkpoint") from None
+        if version not in READABLE or isinstance(version, bool):
             raise UserError(
-                f"{source}: checkpoint format {version}, this valle reads {FORMAT_VERSION}; install a matching valle"
+                f"{source}: checkpoint format {version!r:.20}, this valle reads {' and '.join(map(str, READABLE))}; "
+                "install a matching valle"
             )
         try:
-            found["codec"] = CodecIdentity(**found["codec"])
-            found["plugins"] = tuple(PluginIdentity(**plugin) for plugin in found["plugins"])
+            check_kinds(found, _KINDS, _OLDER)
+            if unknown := sorted(found.keys() - {one.name for one in fields(cls)}):
+                raise ValueError(f"{unknown[0]!r:.80} is unknown")
+            if found["step"] < 0:
+                raise ValueError(f"step must be at least 0, got {found['step']}")
+            found["codec"] = identity.from_dict(found.get("codec"), source)
+            found["plugins"] = tuple(map(PluginIdentity.from_dict, found["plugins"]))
             for name in ("symbols", "languages", "tasks"):
                 found[name] = tuple(found[name])
-            return cls(**found)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{source}: the manifest is damaged ({error}); resume from another checkpoint") from None
+        except ValueError as error:
+            raise UserError(f"{source}: the manifest is damaged ({error}); use another checkpoint") from None
+        return cls(**found)

@@ -13,6 +13,9 @@ from torch import Tensor
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
 
+_LARGEST = 1 << 24
+"""Of any number of an identity: ample, and small enough that a table of that many rows is no attack."""
+
 
 def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
     """First 16 hex digits of the SHA-256 over names (sorted), dtypes, shapes and bytes."""
@@ -61,4 +64,6 @@ def from_dict(stored: Any, where: str) -> CodecIdentity:
     for name, kind in kinds.items():
         if type(stored[name]) is not kind:
             raise UserError(f"'{where}': codec field '{name}' should be {kind.__name__}, found {stored[name]!r}")
+        if kind is int and not 1 <= stored[name] <= _LARGEST:
+            raise UserError(f"'{where}': codec field '{name}' must be in [1, {_LARGEST}], got {stored[name]!r:.80}")
     return CodecIdentity(**stored)

@@ -15,8 +15,10 @@ from valle_core.data.batch_plan import PLANNER, Plan, deal, plan_epoch
 from valle_core.data.curriculum import allowed, described, refuse_start
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
+from valle_core.reading.kinds import check_kinds, is_of
 
 Batch = tuple[str, ...]
+_MOST = 1 << 40  # epochs, and batches; more is no place that a run was at
 
 
 class Durations(Protocol):
@@ -110,6 +112,7 @@ class Batches:
             UserError: the state is of other utterances, other options, another number of processes or another way of
                 planning, so that batches would repeat or be lost.
         """
+        check_kinds(state, {"epoch": int, "batch": int, "world": int, "fingerprint": str})
         if state["world"] != self._world:
             raise UserError(
                 f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many, "
@@ -125,8 +128,10 @@ class Batches:
                 "the dataset or the batch options are not those of the interrupted run. Give the same, "
                 "or start a new epoch"
             )
-        self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
-        self._before = int(state.get("before", 0))
+        epoch, before = state["epoch"], state.get("before", 0)
+        if not 0 <= epoch <= _MOST or not is_of(before, int) or not 0 <= before <= _MOST:
+            raise UserError(f"epoch and batches before it must be in [0, {_MOST}], got {epoch} and {before!r:.40}")
+        self.epoch, self.batch, self._before = epoch, int(state["batch"]), before
         if not 0 <= self.batch <= len(self):
             raise UserError(f"batch {self.batch} lies outside the epoch's {len(self)}. Start a new epoch")
 

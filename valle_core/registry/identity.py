@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from valle_core.plugin import UserError
+from valle_core.reading.kinds import check_kinds
 from valle_core.registry.kinds import kind_named
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import normalise
@@ -22,6 +24,14 @@ class PluginIdentity:
     distribution: str
     version: str
     api: int
+
+    @classmethod
+    def from_dict(cls, stored: Any) -> PluginIdentity:
+        """The inverse of `dataclasses.asdict`; raises `ValueError` for anything else."""
+        check_kinds(stored, {"kind": str, "name": str, "distribution": str, "version": str, "api": int})
+        if len(stored) != 5:
+            raise ValueError(f"a plugin should have 5 facts, found {sorted(stored)!r:.80}")
+        return cls(**stored)
 
     @property
     def bare(self) -> str:

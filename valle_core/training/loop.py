@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from valle_core.assemble.device import choose_device
-from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors, save_checkpoint
+from valle_core.checkpoint.folder import RunFolder, damaged, read_manifest, read_tensors, save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.codes.identity import require_same
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
+from valle_core.reading.tensors import check_tensors
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import changes, warn
 from valle_core.training.examples import ExampleStream
@@ -214,23 +215,47 @@ def restore(
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
     refuse_other_parts(manifest, wanted, checkpoint)
+    weights, state, random = (read_tensors(checkpoint, stem) for stem in ("model", "optimizer", "random"))
     try:
-        model.load_state_dict(read_tensors(checkpoint, "model"))
-    except RuntimeError as error:
+        check_tensors(weights, model.state_dict())
+    except ValueError as error:
         raise UserError(
-            f"{checkpoint}: made by a model of another shape ({str(error).splitlines()[-1].strip()}); "
+            f"{checkpoint}: made by a model of another shape ({error}); "
             "resume with the options of the run (its config.yaml)"
         ) from None
-    load_optimizer_tensors(model, optimizer, read_tensors(checkpoint, "optimizer"))
-    random = read_tensors(checkpoint, "random")
-    torch.set_rng_state(random["cpu"])
-    if "cuda" in random and accelerator.device.type == "cuda":
-        torch.cuda.set_rng_state(random["cuda"], accelerator.device)
-    if accelerator.scaler is not None and "scaler" in manifest.progress:
-        accelerator.scaler.load_state_dict(dict(manifest.progress["scaler"]))
-    stream.load_state_dict(manifest.progress["stream"])
+    try:
+        load_optimizer_tensors(model, optimizer, state, whole=manifest.format_version > 1)
+    except UserError as error:
+        raise UserError(f"{checkpoint}: {error}; use another checkpoint of the run") from None
+    model.load_state_dict(weights)
+    restore_random(random, accelerator.device, checkpoint)
+    try:
+        if accelerator.scaler is not None and "scaler" in manifest.progress:
+            accelerator.scaler.load_state_dict(dict(manifest.progress["scaler"]))
+        stream.load_state_dict(manifest.progress["stream"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"{checkpoint / 'manifest.json'}: where the data stood is damaged ({error!r}); "
+            "use another checkpoint of the run"
+        ) from None
     cut_after(run.metrics, manifest.step)
     return manifest.step
+
+
+def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoint: Path) -> None:
+    """Put the random states of a run back. Raises `UserError` unless they are states."""
+    wanted = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda" and "cuda" in states:
+        wanted["cuda"] = torch.cuda.get_rng_state(device)
+    try:
+        check_tensors({name: state for name, state in states.items() if name in wanted}, wanted)
+        torch.set_rng_state(states["cpu"])
+        if "cuda" in wanted:
+            torch.cuda.set_rng_state(states["cuda"], device)
+    except (ValueError, RuntimeError) as error:
+        raise damaged(checkpoint / "random.safetensors", error) from None
 
 
 def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:

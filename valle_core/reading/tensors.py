@@ -1,0 +1,57 @@
+"""Tensors of safetensors files that may be damaged or lie: a `ValueError` of one line, never a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from valle_core.reading.place import regular
+
+
+@contextmanager
+def damage_named() -> Iterator[None]:
+    """Turn what safetensors and torch raise over a file that lies into `ValueError`; `OSError` passes."""
+    try:
+        yield
+    except OSError:
+        raise
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+        raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from error
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file, mapped. Raises `OSError`, or `ValueError` saying what is wrong with it."""
+    with damage_named():
+        return load_file(regular(path))
+
+
+def map_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file and the text beside them. Raises as `read_tensors`."""
+    with damage_named(), safe_open(regular(path), framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Compare names, shapes and types before anything is copied.
+
+    Raises:
+        ValueError: naming the first that is missing, unknown, or of another shape or type.
+    """
+    for what, names in (
+        ("is missing", wanted.keys() - found.keys()),
+        ("is unknown here", found.keys() - wanted.keys()),
+    ):
+        if names:
+            more = f", as {'are' if len(names) > 2 else 'is'} {len(names) - 1} more" if len(names) > 1 else ""
+            raise ValueError(f"tensor '{min(names)}' {what}{more}")
+    for name, tensor in wanted.items():
+        if found[name].shape != tensor.shape:
+            raise ValueError(f"tensor '{name}' should be {list(tensor.shape)}, found {list(found[name].shape)}")
+        if found[name].dtype != tensor.dtype:
+            kinds = (str(one.dtype).removeprefix("torch.") for one in (tensor, found[name]))
+            raise ValueError("tensor '{}' should be {}, found {}".format(name, *kinds))
