@@ -9,6 +9,7 @@ import torch
 from valle_transformer.factory import build
 from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
+from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
 from valle_core.testing import suite
@@ -168,3 +169,10 @@ def test_the_compiled_backbone_gives_the_same_states_and_gradients():
         close(gradients[1][0], gradients[0][0], "compiled states")
         for plain, fast in zip(gradients[0][1], gradients[1][1], strict=True):
             close(fast, plain, "compiled gradient", tolerance=1e-3)
+
+
+@pytest.mark.parametrize("d_model", [32, 192, 1024])
+def test_positions_start_as_loud_as_embeddings(d_model):
+    positions = SinusoidalPositions(500, d_model)
+    added = positions(torch.zeros(1, 500, d_model), torch.arange(500)[None])
+    assert float(added.detach().square().mean().sqrt()) == pytest.approx(d_model**-0.5, rel=0.02)

@@ -26,7 +26,7 @@ class TransformerOptions:
     n_layers: int = 4
     n_heads: int = 4
     ffn_mult: int = 4
-    dropout: float = 0.1
+    dropout: float = 0.0
     max_length: int = 4096
     adaptive_norm: bool = False
     gradient_checkpointing: bool = False

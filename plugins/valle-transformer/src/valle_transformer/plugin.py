@@ -12,6 +12,6 @@ SPEC = PluginSpec(
     factory="valle_transformer.factory:build",
     options="valle_transformer.options:TransformerOptions",
     devices=("cpu", "cuda", "mps"),
-    capabilities=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
+    capabilities=frozenset({"prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
 )

@@ -11,7 +11,11 @@ from torch.nn import functional
 
 
 class SinusoidalPositions(nn.Module):
-    """Adds a learned multiple of sin and cos of the position, at D/2 frequencies from 1 down to 1/10000."""
+    """Adds a learned multiple of sin and cos of the position, at D/2 frequencies from 1 down to 1/10000.
+
+    Sines have a root mean square of √½, embeddings are made with one of D^−½: the multiple starts where both are
+    equally loud. Started at 1, positions drown what stands at them, and the model hardly learns to read.
+    """
 
     table: Float[Tensor, "L D"]
 
@@ -20,7 +24,7 @@ class SinusoidalPositions(nn.Module):
         frequencies = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10_000.0) / d_model))
         angles = torch.arange(max_length)[:, None] * frequencies
         self.register_buffer("table", torch.cat([angles.sin(), angles.cos()], dim=1), persistent=False)
-        self.scale = nn.Parameter(torch.ones(1))
+        self.scale = nn.Parameter(torch.full((1,), (2 / d_model) ** 0.5))
 
     def forward(self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         return torch.addcmul(x, functional.embedding(positions, self.table), self.scale)
