@@ -11,6 +11,13 @@ from typing import Any
 HOOK_PROJECT = "valle"
 """Name under which pluggy finds hook specifications and implementations."""
 
+BEFORE = "before"
+"""Key in the metadata of an option's dataclass field: its value in checkpoints from before there was such an option.
+
+An option that changes what a model computes, and whose default is not what was computed until then, says so with it:
+`field(default="spread", metadata={BEFORE: "paper"})`.
+"""
+
 
 class UserError(ValueError):
     """Something the user can mend: one line that names the offender, the reason and the mend.

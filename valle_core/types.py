@@ -242,12 +242,14 @@ class TaskSequence:
     with a stop token; at levels ≥ 1 the row is bidirectional and the target is `target`, in place.
 
     Attributes:
-        segments: in the order of the layout text · language · level · prompt · tone · response.
+        segments: in the canonical order text · language · level · prompt · tone · response; the model reads them in
+            its own layout (`valle_core.sequence.layout`).
         level: codebook level this row predicts.
         causal: True for autoregressive rows.
         language: index of the row's language (for per-language tables), as in `TaskInputs`.
         target: [F] codes to predict, or None at synthesis.
         output: what the answer is made of.
+        continues: as the task's: the response goes on where the prompt ends, so that no layout puts anything between.
     """
 
     segments: tuple[Segment, ...]
@@ -256,6 +258,7 @@ class TaskSequence:
     language: int = 0
     target: Int[Tensor, "F"] | None = None
     output: Literal["codes", "symbols", "length"] = "codes"
+    continues: bool = False
 
 
 class Pool(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 from valle_core.config.layer import layers, nearest
 from valle_core.config.schema import Chooser, Layers, Part, Resolved, Schema, Section, Setting, Slot
 from valle_core.config.values import hints_of, is_many, validated
-from valle_core.plugin import UserError
+from valle_core.plugin import BEFORE, UserError
 
 
 @dataclass
@@ -30,6 +30,7 @@ def resolve(
     yaml_file: str | Path | None = None,
     sets: Sequence[str] = (),
     flags: Iterable[tuple[str, Any]] = (),
+    stored: bool = False,
 ) -> Resolved:
     """Everything a command is configured with; defaults < YAML < `sets` < `flags`.
 
@@ -40,6 +41,8 @@ def resolve(
         sets: `"arch.d_model=512"`.
         flags: (`"arch.d_model"`, `"512"`) in the order typed: an option of a chain belongs to the last plugin named
             before it.
+        stored: `yaml_file` belongs to a checkpoint: an option it lacks has the value from before the option existed,
+            where the option says one (`valle_core.plugin.BEFORE`).
 
     A plugin named anew in a later layer starts from its defaults unless it is the one already selected, except that
     `--set` on the command line speaks of the plugin that a flag beside it selects; a chain named anew in a later layer
@@ -50,8 +53,8 @@ def resolve(
     """
     stack = layers(schema, yaml_file=yaml_file, sets=sets, flags=list(flags))
     stack = without_idle(schema, registry, stack)
-    parts = {slot.name: _resolve_slot(slot, registry, stack) for slot in schema.slots}
-    sections = {section.name: _resolve_section(section, stack) for section in schema.sections}
+    parts = {slot.name: _resolve_slot(slot, registry, stack, stored=stored) for slot in schema.slots}
+    sections = {section.name: _resolve_section(section, stack, stored=stored) for section in schema.sections}
     return Resolved(parts=parts, sections=sections, schema=schema)
 
 
@@ -91,7 +94,7 @@ def without_idle(schema: Schema, registry: Chooser, stack: Layers) -> Layers:
     return stack
 
 
-def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers) -> tuple[Part, ...]:
+def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers, *, stored: bool) -> tuple[Part, ...]:
     chain: list[_Element] = []
     written = [[setting for setting in layer if setting.path[0] == slot.name] for layer in stack]
     if slot.many and any(len(setting.path) == 1 for setting in next(filter(None, written[1:]), ())):
@@ -101,7 +104,7 @@ def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers) -> tuple[Part, .
         written = [*before, [*sets, *flags]]
     for settings in written:
         chain = _extend(slot, registry, chain, settings) if slot.many else _replace(slot, registry, chain, settings)
-    return tuple(_build(slot, registry, element) for element in chain)
+    return tuple(_build(slot, registry, element, stored=stored) for element in chain)
 
 
 def _replace(slot: Slot, registry: Chooser, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
@@ -187,13 +190,14 @@ def _joined(before: Setting | None, setting: Setting, hint: Any) -> Setting:
     return dataclasses.replace(setting, value=[*(before.value if before and repeated else []), setting.value])
 
 
-def _build(slot: Slot, registry: Chooser, element: _Element) -> Part:
+def _build(slot: Slot, registry: Chooser, element: _Element, *, stored: bool) -> Part:
     selected = _select(slot, registry, element)
     options_type = selected.options_type()
-    return Part(selected.name, _instance(options_type, element.options, f"{slot.kind} '{element.name}'"))
+    who = f"{slot.kind} '{element.name}'"
+    return Part(selected.name, _instance(options_type, element.options, who, stored=stored))
 
 
-def _resolve_section(section: Section, stack: Layers) -> Any:
+def _resolve_section(section: Section, stack: Layers, *, stored: bool) -> Any:
     hints = hints_of(section.options_type)
     options: dict[str, Setting] = {}
     for layer in stack:
@@ -209,12 +213,19 @@ def _resolve_section(section: Section, stack: Layers) -> Any:
                     f"{setting.origin}: unknown key '{setting.key}'.{nearest(name, hints)} Keys: {', '.join(hints)}"
                 )
             options[name] = _joined(options.get(name), setting, hints[name])
-    return _instance(section.options_type, options, section.name)
+    return _instance(section.options_type, options, section.name, stored=stored)
 
 
-def _instance(options_type: type, options: dict[str, Setting], who: str) -> Any:
+def before_there_was(options_type: type) -> dict[str, Any]:
+    """Option → its value in files from before it existed, for those that say one."""
+    return {item.name: item.metadata[BEFORE] for item in dataclasses.fields(options_type) if BEFORE in item.metadata}
+
+
+def _instance(options_type: type, options: dict[str, Setting], who: str, *, stored: bool) -> Any:
     hints = hints_of(options_type)
     values = {name: validated(setting, hints[name], setting.key) for name, setting in options.items()}
+    if stored:
+        values = {**before_there_was(options_type), **values}
     missing = [
         item.name
         for item in dataclasses.fields(options_type)

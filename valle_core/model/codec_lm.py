@@ -52,7 +52,7 @@ class CodecLM(nn.Module):
         Args:
             backbone: an `nn.Module` that keeps the `Backbone` contract.
             vocabulary: sizes.
-            options: variants of embeddings and heads.
+            options: variants of embeddings and heads; a layout of `auto` is one that suits every backbone.
             codebooks: the codec's vectors, for `options.codebook_embeddings`.
 
         Raises:
@@ -75,6 +75,7 @@ class CodecLM(nn.Module):
             sum_prompt=options.sum_levels in ("prompt", "both"),
             sum_response=options.sum_levels in ("response", "both"),
             sum_markers=options.markers == "sum",
+            layout="text-last" if options.layout == "auto" else options.layout,
         )
         if options.codebook_embeddings and codebooks is None:
             raise UserError("model.codebook_embeddings: this codec publishes no codebook vectors; leave it off")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from valle_core.plugin import UserError
+from valle_core.plugin import BEFORE, UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +17,9 @@ class ModelOptions:
         levels: codebook levels to model; 0 takes all the codec has.
         level_distribution: how a row's level is drawn: uniform, linear (decreasing with the level), normal
             (half-normal around level 0), or list (level_weights).
+        layout: where a row has its text: `text-first` (text · language · level · prompt · tone · response), `text-last`
+            (language · level · prompt · tone · text · response) or `text-both` (the text at both places). `auto` takes
+            the first for a backbone that declares "recall" and the second for others. A checkpoint keeps its own.
         level_weights: weight of each level from 0 on, for level_distribution list.
         sum_levels: whether prompt and response frames are the sum of their levels' embeddings.
         codebook_embeddings: embed codes by a projection of the codec's own codebook vectors.
@@ -32,6 +35,9 @@ class ModelOptions:
     levels: int = 0
     level_distribution: Literal["uniform", "linear", "normal", "list"] = "uniform"
     level_weights: tuple[float, ...] = ()
+    layout: Literal["auto", "text-first", "text-last", "text-both"] = field(
+        default="auto", metadata={BEFORE: "text-first"}
+    )
     sum_levels: Literal["none", "prompt", "response", "both"] = "both"
     codebook_embeddings: bool = False
     tie: bool = False

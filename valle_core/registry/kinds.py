@@ -54,7 +54,9 @@ KINDS: tuple[Kind, ...] = (
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "mixed", "packed", "cache", "select"}),
-        words=frozenset({"prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile", "rounds"}),
+        words=frozenset(
+            {"prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile", "rounds"}
+        ),
         usual="llama",
     ),
     Kind(

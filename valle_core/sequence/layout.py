@@ -1,12 +1,43 @@
-"""The one order in which every task lays out a row: text · language · level · prompt · tone · response."""
+"""The order of a row: tasks give its segments in one canonical order, and a model puts them in its own layout."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.types import Segment, TaskInputs, TaskSequence
+
+Layout = Literal["text-first", "text-last", "text-both"]
+"""Orders of a row, named by where the text stands; `ORDERS` spells them out."""
+
+ORDERS: dict[Layout, tuple[str, ...]] = {
+    "text-first": ("text", "language", "level", "prompt", "tone", "response"),
+    "text-last": ("language", "level", "prompt", "tone", "text", "response"),
+    "text-both": ("text", "language", "level", "prompt", "tone", "text", "response"),
+}
+"""Layout → roles in order. `prompt` stands for the audio prompt and the task tokens in it."""
+
+CONTINUING: dict[Layout, tuple[str, ...]] = {
+    "text-first": ("text", "language", "level", "tone", "prompt", "response"),
+    "text-last": ("language", "level", "tone", "text", "prompt", "response"),
+    "text-both": ("text", "language", "level", "tone", "prompt", "response"),
+}
+"""The same for a row whose response goes on where the prompt ends: nothing stands between the two."""
+
+
+def arranged(row: TaskSequence, layout: Layout) -> tuple[Segment, ...]:
+    """The segments of `row` in the order of `layout`; those of one place keep the order the task gave them.
+
+    A row without text (or tone) has no such segment in any layout.
+    """
+    order = (CONTINUING if row.continues else ORDERS)[layout]
+    places: dict[str, list[Segment]] = {}
+    for segment in row.segments:
+        places.setdefault(segment.role if segment.role in order else "prompt", []).append(segment)
+    return tuple(segment for role in order for segment in places.get(role, ()))
 
 
 def lay_out(
@@ -15,8 +46,11 @@ def lay_out(
     *,
     response: Int[Tensor, "F L"],
     target: Int[Tensor, "F"] | None,
+    continues: bool = False,
 ) -> TaskSequence:
     """The row that asks for `level` given `response`, the codes of the answer that may be seen.
+
+    Its segments are in the canonical order; `arranged` gives them in a model's.
 
     Args:
         inputs: text, language, prompt and tone; an empty text or prompt takes no position but keeps its separator.
@@ -24,6 +58,7 @@ def lay_out(
         response: [F, L] visible codes. At level 0 those are the level-0 codes known so far (L ≥ 1, read causally);
             at level l ≥ 1 exactly the levels 0 … l − 1 (L = l) of every frame.
         target: [F] codes of `level`, or None at synthesis.
+        continues: the response goes on where the prompt ends (`Task.continues`).
 
     Raises:
         ValueError: `response` shows more or fewer levels than the row may see.
@@ -46,6 +81,7 @@ def lay_out(
         causal=level == 0,
         language=inputs.language,
         target=target,
+        continues=continues,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from valle_core.sequence.layout import Layout, arranged
 from valle_core.sequence.vocabulary import Vocabulary, response_range
 from valle_core.types import Segment, SequenceMask, TaskSequence
 
@@ -25,12 +26,14 @@ class PackRules:
         sum_prompt: a prompt frame is the sum of all its levels, else only the row's level.
         sum_response: a response frame is the sum of all visible levels, else only the newest.
         sum_markers: language, level and tone are added to every position instead of standing as tokens.
+        layout: order in which the model reads the segments.
     """
 
     vocabulary: Vocabulary
     sum_prompt: bool = True
     sum_response: bool = True
     sum_markers: bool = False
+    layout: Layout = "text-first"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +92,7 @@ class RowBatch:
 
 
 def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
-    """Lay the rows out as one batch.
+    """Lay the rows out as one batch, each in the order of `rules.layout`.
 
     At level 0 the position before the response and each response position predict the next code, the last one
     the stop token; at levels ≥ 1 each response position predicts its own code. A separator follows every segment
@@ -116,7 +119,7 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
 
 def row_length(row: TaskSequence, rules: PackRules) -> int:
     """Positions `pack` gives the row, separators included."""
-    standing = [s for s in row.segments if not (rules.sum_markers and s.role in MARKERS)]
+    standing = [s for s in arranged(row, rules.layout) if not (rules.sum_markers and s.role in MARKERS)]
     return sum(segment.tokens.shape[0] for segment in standing) + len(standing) - 1
 
 
@@ -170,7 +173,7 @@ def _index_row(row: TaskSequence, rules: PackRules, ranges: dict[str, range]) ->
     separator = torch.full((1, 1), ranges["separator"].start)
     markers = marker_indices(row, rules)
     pieces: list[Tensor] = []  # each [positions, K]
-    for segment in row.segments:
+    for segment in arranged(row, rules.layout):
         if segment.role in MARKERS:
             if rules.sum_markers:
                 continue

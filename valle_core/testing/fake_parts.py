@@ -75,7 +75,8 @@ class FakeTask:
         visible = inputs.response[:, : max(level, 1)]
         if level == 0 and not len(visible):
             visible = inputs.response.new_zeros(0, 1)
-        return lay_out(inputs, level, response=visible, target=inputs.response[:, level] if training else None)
+        target = inputs.response[:, level] if training else None
+        return lay_out(inputs, level, response=visible, target=target, continues=self.continues)
 
     def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
         return output

@@ -49,7 +49,7 @@ def states_its_output(build: Build) -> None:
 
 @contract("Task", "continues: whether the answer goes on where the prompt ends, so that the text is of both.")
 def continues_where_it_says(build: Build) -> None:
-    """A prompt that the response follows without a gap is drawn where it says so, and nowhere else."""
+    """A prompt that the response follows without a gap is drawn where it says so, and nowhere else; rows say it too."""
     task = build()
     assert isinstance(task.continues, bool), f"continues is {task.continues!r}"
     _needs_codes(task)
@@ -59,6 +59,12 @@ def continues_where_it_says(build: Build) -> None:
             assert follows == task.continues, (
                 f"{what}: continues is {task.continues} and the response {'follows' if follows else 'does not follow'} "
                 "the prompt without a gap"
+            )
+        for training in (True, False):
+            said = task.compose(inputs, 0, training=training).continues
+            assert said == task.continues, (
+                f"{what}: the row says continues={said}, the task {task.continues}; pass it to `lay_out`, "
+                "or a layout may put the text between prompt and response"
             )
 
 
@@ -186,7 +192,7 @@ def answers_its_level_without_showing_it(build: Build) -> None:
                     assert seen == 0, f"{what_level}: the {segment.role} shows {seen} of {len(wanted)} target codes"
 
 
-@contract("TaskSequence", "in the order of the layout text · language · level · prompt · tone · response.")
+@contract("TaskSequence", "in the canonical order text · language · level · prompt · tone · response")
 def lays_rows_out_in_order(build: Build) -> None:
     """Roles in order, each once, the response last; level, language and tone say what was asked."""
     task = build()

@@ -153,7 +153,7 @@ def same_segments(one: TaskSequence, other: TaskSequence, *, but: str = "") -> s
     for a, b in zip(one.segments, other.segments, strict=True):
         if a.role != but and not (a.tokens.dtype == b.tokens.dtype and torch.equal(a.tokens, b.tokens)):
             return a.role
-    for fact in ("level", "causal", "language", "output"):
+    for fact in ("level", "causal", "language", "output", "continues"):
         if getattr(one, fact) != getattr(other, fact):
             return fact
     return ""

@@ -11,11 +11,13 @@ from typing import Any
 import torch
 
 from valle_core.assemble.device import choose_device
+from valle_core.assemble.layout import with_layout
 from valle_core.assemble.model import ModelFacts, build_model
 from valle_core.assemble.portable import with_portable_arch
 from valle_core.assemble.schema import model_part
 from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.kept import as_stored
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.save import save, to_yaml
 from valle_core.config.schema import Resolved
@@ -61,6 +63,9 @@ def run_training(
     selected = preflight(
         registry, resolved.choices(), device=device.type, demands={"rewrite": frozenset({"trainable"})}
     )
+    if run_options.resume:
+        resolved = as_stored(resolved, registry, run.latest())
+    resolved = with_layout(resolved, selected)
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
     batches = Batches(dataset, resolved.sections["batching"])

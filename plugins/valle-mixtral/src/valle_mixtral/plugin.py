@@ -24,6 +24,7 @@ SPEC = PluginSpec(
             "tree",
             "rewind",
             "positions",
+            "recall",
             "checkpointing",
             "compile",
         }

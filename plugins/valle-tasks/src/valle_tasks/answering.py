@@ -10,7 +10,7 @@ from valle_core.sequence.layout import lay_out
 from valle_core.types import TaskInputs, TaskSequence
 
 
-def ask_for_codes(inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
+def ask_for_codes(inputs: TaskInputs, level: int, *, training: bool, continues: bool = False) -> TaskSequence:
     """The row that asks for `level` of the answer.
 
     In training `inputs.response` is whole: level 0 sees its own codes (the model shifts them), level l ≥ 1 the
@@ -23,11 +23,11 @@ def ask_for_codes(inputs: TaskInputs, level: int, *, training: bool) -> TaskSequ
     if training and response.shape[1] <= level:
         raise UserError(f"level {level} cannot be trained on codes of {response.shape[1]} levels. Use a lower level")
     if not training and level == 0 and response.shape[0] == 0:
-        return lay_out(inputs, level, response=_nothing(response), target=None)
+        return lay_out(inputs, level, response=_nothing(response), target=None, continues=continues)
     if response.shape[1] < needed:
         raise UserError(f"level {level} needs {needed} levels of the response, got {response.shape[1]}")
     target = response[:, level] if training else None
-    return lay_out(inputs, level, response=response[:, :needed], target=target)
+    return lay_out(inputs, level, response=response[:, :needed], target=target, continues=continues)
 
 
 def _nothing(response: Int[Tensor, "0 L"]) -> Int[Tensor, "0 1"]:

@@ -39,7 +39,7 @@ class Continuation:
         )
 
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
-        return ask_for_codes(inputs, level, training=training)
+        return ask_for_codes(inputs, level, training=training, continues=self.continues)
 
     def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
         return output

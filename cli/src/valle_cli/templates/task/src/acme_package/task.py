@@ -52,7 +52,7 @@ class AcmeNameTask:
         if known < (level + 1 if training else sees):
             raise UserError(f"task 'acme-name': level {level} is asked for and the codes have {known} levels")
         target = response[:, level] if training else None
-        return lay_out(inputs, level, response=response[:, :sees], target=target)
+        return lay_out(inputs, level, response=response[:, :sees], target=target, continues=self.continues)
 
     def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
         """The answer as it is; a task that edits would stitch it into `inputs.prompt` here."""

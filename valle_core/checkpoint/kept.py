@@ -1,0 +1,44 @@
+"""What a resumed run keeps of its checkpoint, although the defaults of today are others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from valle_core.assemble.schema import MODEL_SCHEMA
+from valle_core.checkpoint.folder import saved_file
+from valle_core.config.resolve import resolve
+from valle_core.config.schema import Part, Resolved
+from valle_core.plugin import BEFORE, UserError
+from valle_core.registry.registry import Registry
+
+
+def as_stored(resolved: Resolved, registry: Registry, checkpoint: Path) -> Resolved:
+    """The configuration with the checkpoint's layout, decays and whatever else is younger than some checkpoint.
+
+    Raises:
+        UserError: such an option was given, and is not the checkpoint's.
+    """
+    stored = resolve(MODEL_SCHEMA, registry, yaml_file=saved_file(checkpoint, "model.yaml"), stored=True)
+    (asked,), (held,) = resolved.parts["arch"], stored.parts["arch"]
+    if type(asked.options) is not type(held.options):
+        return resolved  # another arch is refused by name when the weights are read
+    arch = Part(asked.name, _kept(asked.options, held.options, "arch", checkpoint))
+    model = _kept(resolved.sections["model"], stored.sections["model"], "model", checkpoint)
+    return replace(resolved, parts={**resolved.parts, "arch": (arch,)}, sections={**resolved.sections, "model": model})
+
+
+def _kept(asked: Any, held: Any, section: str, checkpoint: Path) -> Any:
+    changes: Mapping[str, Any] = {
+        item.name: getattr(held, item.name) for item in fields(asked) if BEFORE in item.metadata
+    }
+    for item in fields(asked):
+        if item.name not in changes or getattr(asked, item.name) in (item.default, changes[item.name]):
+            continue
+        raise UserError(
+            f"{checkpoint} was trained with {section}.{item.name} {changes[item.name]}, got "
+            f"{getattr(asked, item.name)}; leave --{section}.{item.name.replace('_', '-')} out, or choose another --out"
+        )
+    return replace(asked, **changes)
