@@ -47,7 +47,7 @@ def test_forms_agree_over_padding_and_masks_per_row(chunk, dtype, tolerance):
 @torch.no_grad()
 def test_one_layer_of_a_prefix_row_is_the_formula():
     """The page docs/adr/bidirectional-retention.md and torchscale's normalisation, spelled out."""
-    model = small(n_layers=1, norm_eps=0.01).double()
+    model = small(n_layers=1, norm_eps=0.01, decays=()).double()
     heads, front, T = 3, 6, 10
     retention = model.layers[0].retention
     retention.merge.normal_()
@@ -189,7 +189,11 @@ def test_gradient_checkpointing_changes_no_gradient(n_experts):
         ({"d_model": 33}, "d_model = 33 is odd"),
         ({"n_heads": 5}, "n_heads = 5 must divide d_model = 24"),
         ({"n_heads": 24}, "n_heads = 24 must divide d_model = 24 into even"),
-        ({"d_model": 80, "n_heads": 20, "value_dim": 40}, "never forget"),
+        ({"d_model": 80, "n_heads": 20, "value_dim": 40, "decays": ()}, "never forget"),
+        ({"decays": (5.0,)}, "must be none, or two exponents in"),
+        ({"decays": (9.0, 5.0)}, "two exponents in"),
+        ({"decays": (5.0, 40.0)}, "two exponents in"),
+        ({"decays": (0.0, float("nan"))}, "two exponents in"),
         ({"value_dim": 37}, "value_dim = 37 must be a multiple of n_heads = 3"),
         ({"n_layers": 0}, "n_layers = 0"),
         ({"ffn_dim": -1}, "ffn_dim = -1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -80,6 +81,17 @@ def test_a_saved_language_model_comes_back_whole_and_lends_its_decoder(tmp_path)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".safetensors"]
     decoder = build(RetNetOptions(weights=str(tmp_path)))
     assert torch.equal(decoder.layers[1].ffn.codes, model.model.decoder.layers[1].ffn.codes)
+
+
+def test_decays_are_saved_and_missing_ones_are_the_papers(tmp_path):
+    for decays in ((), (4.0, 9.0)):
+        RetNetModel(RetNetConfig(**SIZES, decays=decays)).save_pretrained(tmp_path)
+        assert RetNetModel.from_pretrained(tmp_path).config.sizes().decays == decays
+    written = json.loads((tmp_path / "config.json").read_text())
+    del written["decays"]
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    assert RetNetModel.from_pretrained(tmp_path).config.sizes().decays == ()
+    assert RetNetConfig(**SIZES).sizes().decays == (5.0, 12.0)
 
 
 def test_tied_embeddings_are_saved_once(tmp_path):

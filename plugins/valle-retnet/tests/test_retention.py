@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from valle_retnet.options import RetNetOptions, sizes_of
@@ -12,9 +14,30 @@ TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 FORMS = [parallel, recurrent, chunkwise(1), chunkwise(3), chunkwise(16), chunkwise(64)]
 
 
-def decay(dtype, heads=3):
-    sizes = sizes_of(RetNetOptions(d_model=8 * heads, n_heads=heads))
+def decay(dtype, heads=3, **options):
+    sizes = sizes_of(RetNetOptions(d_model=8 * heads, n_heads=heads, **options))
     return Decay(log_decays(sizes, torch.device("cpu")).to(dtype))
+
+
+def half_lives(heads, **options):
+    """Positions after which each head has forgotten half."""
+    return [round(float(x)) for x in -math.log(2) / decay(torch.float64, heads, **options).log]
+
+
+def test_memories_are_spread_to_the_length_of_a_row_whatever_the_number_of_heads():
+    for heads in (2, 3, 4, 8, 16):
+        found = half_lives(heads)
+        assert (found[0], found[-1]) == (22, 2839)
+        assert found == sorted(found)
+    assert half_lives(1) == [251]
+    assert half_lives(3, decays=(4.0, 6.0)) == [11, 22, 44]
+
+
+def test_without_decays_they_are_the_papers_to_the_last_bit():
+    wanted = torch.log(1 - 2 ** (-5 - torch.arange(8, dtype=torch.float)))
+    assert torch.equal(decay(torch.float32, 8, decays=()).log, wanted)
+    assert torch.equal(decay(torch.float32, 8).log, wanted)  # with eight heads the spread is the paper's
+    assert half_lives(4, decays=()) == [22, 44, 88, 177]
 
 
 def inputs(T, dtype, seed=0):

@@ -33,7 +33,7 @@ def test_a_folder_gives_the_backbone_back_with_its_sizes(tmp_path, n_experts):
 
 
 def test_a_file_of_torchscale_gives_all_but_what_no_tensor_shows(tmp_path):
-    model = build(RetNetOptions(**SIZES))
+    model = build(RetNetOptions(**SIZES, decays=()))
     with torch.no_grad():
         model.layers[0].retention.merge.fill_(3.0)
     state = {f"decoder.{name}": tensor for name, tensor in torchscale_state(model, model.sizes).items()}
@@ -43,6 +43,31 @@ def test_a_file_of_torchscale_gives_all_but_what_no_tensor_shows(tmp_path):
     assert back.sizes == model.sizes
     assert torch.equal(back.layers[1].ffn.gate.weight, model.layers[1].ffn.gate.weight)
     assert torch.equal(back.layers[0].retention.merge, torch.full((2, 36), 2**-0.5))
+
+
+def test_decays_are_those_the_weights_were_made_with(tmp_path):
+    def back(state, **options):
+        save_file(state, tmp_path / "retnet.safetensors")
+        return build(RetNetOptions(weights=str(tmp_path / "retnet.safetensors"), **options)).sizes.decays
+
+    for decays in ((), (5.0, 12.0), (3.0, 9.0)):
+        model = build(RetNetOptions(**SIZES, decays=decays))
+        state = torchscale_state(model, model.sizes)
+        assert back(state, decays=decays) == decays
+    with pytest.raises(UserError, match="give the decays it was made with"):
+        back(state)
+    del state["retnet_rel_pos.decay"]
+    assert back(state, n_heads=3) == ()
+
+
+def test_a_folder_from_before_there_were_decays_has_the_papers(tmp_path):
+    model = build(RetNetOptions(**SIZES, decays=()))
+    save_folder(model, model.sizes, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["decays"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert build(RetNetOptions(weights=str(tmp_path))).sizes == model.sizes
+    assert build_hf(RetNetOptions(weights=str(tmp_path))).model.decoder.sizes == model.sizes
 
 
 def test_shards_are_read(tmp_path):

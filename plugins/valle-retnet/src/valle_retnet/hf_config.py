@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from transformers import PretrainedConfig
 
-from valle_retnet.options import RetNetOptions, RetNetSizes, sizes_of
+from valle_retnet.options import SPREAD, RetNetOptions, RetNetSizes, sizes_of
 from valle_retnet.weights import MODEL_TYPE
 
 
@@ -29,6 +29,7 @@ class RetNetConfig(PretrainedConfig):
     d_model: int = 256
     n_layers: int = 4
     n_heads: int = 4
+    decays: tuple[float, ...] = SPREAD
     value_dim: int | None = None
     ffn_dim: int | None = None
     activation: str = "gelu"
@@ -46,15 +47,21 @@ class RetNetConfig(PretrainedConfig):
 
     def __post_init__(self, **others: Any) -> None:
         sizes = sizes_of(self._options())  # refuses what no RetNet can have
+        self.decays = sizes.decays
         self.value_dim, self.ffn_dim = sizes.value_dim, sizes.ffn_dim
         super().__post_init__(**others)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **others: Any) -> Any:
+        """As the base class does; a config.json from before there was `decays` means the paper's."""
+        return super().from_dict({"decays": [], **config_dict}, **others)
 
     def sizes(self) -> RetNetSizes:
         """The sizes of the network."""
         return sizes_of(self._options())
 
     def _options(self) -> RetNetOptions:
-        shared = {name: getattr(self, name) for name in SHARED}
+        shared = {name: getattr(self, name) for name in SHARED} | {"decays": tuple(self.decays)}
         return RetNetOptions(max_length=self.max_positions, **shared)
 
 
@@ -62,6 +69,7 @@ SHARED = (
     "d_model",
     "n_layers",
     "n_heads",
+    "decays",
     "value_dim",
     "ffn_dim",
     "activation",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from valle_core.plugin import UserError
+from valle_core.plugin import BEFORE, UserError
+
+SPREAD = (5.0, 12.0)
+"""Half-lives from 22 to 2,839 positions: from a phoneme to a row."""
 
 MOST_HEADS = 19
-"""Head h forgets by 1 − 2^(−5−h) a step, which float32 can no longer tell from 1 beyond this many."""
+"""With the paper's decays head h keeps 1 − 2^(−5−h) a step, which float32 cannot tell from 1 beyond this many."""
+
+LARGEST_EXPONENT = 23.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +24,9 @@ class RetNetOptions:
         d_model: width of the model.
         n_layers: number of layers.
         n_heads: retention heads; must divide d_model into an even width.
+        decays: exponents e of the heads that forget first and last; a head keeps 1 − 2^−e a step, a half-life of about
+            0.69 · 2^e positions, and the heads between are spread evenly. None given: the paper's 5, 6, 7 … by head,
+            as torchscale's weights have them.
         value_dim: width of all heads' values together, a multiple of n_heads; 2 · d_model when not given.
         ffn_dim: width of the gated feed-forward layer; 4/3 · d_model, rounded up to 64, when not given.
         activation: of the feed-forward layer, "gelu" or "swish".
@@ -41,6 +49,7 @@ class RetNetOptions:
     d_model: int = 256
     n_layers: int = 4
     n_heads: int = 4
+    decays: tuple[float, ...] = field(default=SPREAD, metadata={BEFORE: ()})
     value_dim: int | None = None
     ffn_dim: int | None = None
     activation: Literal["gelu", "swish"] = "gelu"
@@ -69,6 +78,7 @@ class RetNetSizes:
     d_model: int
     n_layers: int
     n_heads: int
+    decays: tuple[float, ...]
     value_dim: int
     ffn_dim: int
     activation: str
@@ -97,8 +107,12 @@ class RetNetSizes:
                 raise refuse("d_model", self.d_model, "is odd; heads need an even width")
             fitting = [n for n in (1, 2, 4, 8, 16) if self.d_model % (2 * n) == 0]
             raise refuse("n_heads", self.n_heads, f"must divide d_model = {self.d_model} into even widths: {fitting}")
-        if self.n_heads > MOST_HEADS:
-            raise refuse("n_heads", self.n_heads, f"is more than {MOST_HEADS}: further heads would never forget")
+        if not self.decays and self.n_heads > MOST_HEADS:
+            reason = f"is more than {MOST_HEADS}: further heads would never forget; give decays"
+            raise refuse("n_heads", self.n_heads, reason)
+        if self.decays and not (len(self.decays) == 2 and 1 <= self.decays[0] <= self.decays[1] <= LARGEST_EXPONENT):
+            reason = f"must be none, or two exponents in [1, {LARGEST_EXPONENT:g}] in order, e.g. 5 and 12"
+            raise refuse("decays", list(self.decays), reason)
         if self.value_dim % self.n_heads:
             raise refuse("value_dim", self.value_dim, f"must be a multiple of n_heads = {self.n_heads}")
         if self.activation not in ("gelu", "swish"):
@@ -119,6 +133,7 @@ def sizes_of(options: RetNetOptions) -> RetNetSizes:
         d_model=options.d_model,
         n_layers=options.n_layers,
         n_heads=options.n_heads,
+        decays=tuple(options.decays),
         value_dim=2 * options.d_model if options.value_dim is None else options.value_dim,
         ffn_dim=-(-options.d_model * 4 // 3 // 64) * 64 if options.ffn_dim is None else options.ffn_dim,
         activation=options.activation,

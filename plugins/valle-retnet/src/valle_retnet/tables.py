@@ -25,8 +25,19 @@ def angles(sizes: RetNetSizes, device: torch.device) -> Float[Tensor, "half"]:
 
 
 def log_decays(sizes: RetNetSizes, device: torch.device) -> Float[Tensor, "H"]:
-    """log γ_h with γ_h = 1 − 2^(−5−h) (eq. 8), in float32 as in the original."""
-    return torch.log(1 - 2 ** (-5 - torch.arange(sizes.n_heads, dtype=torch.float, device=device)))
+    """log γ_h with γ_h = 1 − 2^−e_h, in float32 as in the original.
+
+    e_h is 5 + h (eq. 8) without `sizes.decays`, else spread evenly over them; a single head takes their middle.
+    """
+    heads = torch.arange(sizes.n_heads, dtype=torch.float, device=device)
+    if not sizes.decays:
+        exponents = 5 + heads
+    elif sizes.n_heads == 1:
+        exponents = heads + sum(sizes.decays) / 2
+    else:
+        first, last = sizes.decays
+        exponents = first + heads * ((last - first) / (sizes.n_heads - 1))
+    return torch.log(1 - 2**-exponents)
 
 
 def mass(log: Float[Tensor, "H"], count: Int[Tensor, "*rows T"]) -> Float[Tensor, "*rows H T"]:

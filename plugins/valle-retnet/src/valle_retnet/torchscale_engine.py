@@ -18,6 +18,7 @@ from valle_core.interfaces import Cache
 from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_retnet.options import RetNetOptions, RetNetSizes
+from valle_retnet.tables import log_decays
 
 INSTALL = (
     "pip install 'valle-retnet[torchscale]', or, where its old pins do not install, "
@@ -71,6 +72,7 @@ class TorchscaleBackbone(nn.Module):
         self.layers = made.layers
         self.layer_norm = made.layer_norm
         self.retnet_rel_pos = made.retnet_rel_pos
+        self.retnet_rel_pos.decay = log_decays(sizes, self.retnet_rel_pos.decay.device)
 
     def forward(
         self,

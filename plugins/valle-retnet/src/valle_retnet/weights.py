@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,13 @@ def sizes_in(path: Path, options: RetNetOptions) -> RetNetSizes:
     """The sizes of the weights at `path`, a folder with or without our config.json, or one safetensors file.
 
     Without config.json they are read off the tensors, and what no tensor shows (activation, norm_eps, and n_heads
-    where the file lacks torchscale's decay) is taken from the options.
+    where the file lacks torchscale's decay) is taken from the options. Decays that nothing tells are the paper's.
 
     Raises:
         UserError: nothing readable there, no RetNet, or an option set to something else than the weights say.
     """
     config = _config(path)
-    read = _sizes_of_tensors(path) if config is None else _sizes_of_config(path, config)
+    read = _sizes_of_tensors(path, options) if config is None else _sizes_of_config(path, config)
     for field in fields(RetNetOptions):
         asked = getattr(options, field.name)
         if field.name in read and asked != field.default and asked != read[field.name]:
@@ -114,27 +114,39 @@ def _config(path: Path) -> Mapping[str, Any] | None:
 
 def _sizes_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     names = [field.name for field in fields(RetNetSizes) if field.name not in ("max_length", "full_rows")]
+    config = {"decays": [], **config}
     lacks = [name for name in names if name not in config]
     if lacks:
         raise _refuse(path, f"its config.json lacks {lacks[0]!r}")
-    return {name: config[name] for name in names}
+    return {name: config[name] for name in names} | {"decays": tuple(config["decays"])}
 
 
-def _sizes_of_tensors(path: Path) -> dict[str, Any]:
-    shapes = {name: tensor.shape for name, tensor in _tensors(path, with_constants=True).items()}
+def _sizes_of_tensors(path: Path, options: RetNetOptions) -> dict[str, Any]:
+    tensors = _tensors(path, with_constants=True)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
     first = "layers.0.retention."
     if f"{first}v_proj.weight" not in shapes or "layers.0.ffn.fc1.weight" not in shapes:
         if any(".experts." in name or ".moe_layer." in name for name in shapes):
             raise _refuse(path, "its experts need the config.json that save_pretrained writes beside them")
         raise _refuse(path, "its tensors are not those of a RetNet")
-    read = {
+    read: dict[str, Any] = {
+        "decays": (),
         "d_model": shapes[f"{first}v_proj.weight"][1],
         "value_dim": shapes[f"{first}v_proj.weight"][0],
         "ffn_dim": shapes["layers.0.ffn.fc1.weight"][0],
         "n_layers": 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("layers.")),
     }
-    decay = shapes.get("retnet_rel_pos.decay")
-    return read if decay is None else read | {"n_heads": decay[0]}
+    decay = tensors.get("retnet_rel_pos.decay")
+    if decay is None:
+        return read
+    read["n_heads"] = len(decay)
+    for decays in ((), options.decays):
+        meant = sizes_of(replace(options, weights=None, **read | {"decays": decays}))
+        if torch.allclose(decay.float(), log_decays(meant, torch.device("cpu")), rtol=1e-3, atol=0):
+            return read | {"decays": decays}
+    raise _refuse(
+        path, "its heads forget neither as the paper's nor as `decays` says; give the decays it was made with"
+    )
 
 
 def _tensors(path: Path, *, with_constants: bool = False) -> dict[str, Tensor]:

@@ -1,0 +1,85 @@
+"""A run keeps the order of its rows and the memory of its heads, whatever the defaults are by then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from valle_core.checkpoint.load import load_model
+from valle_core.registry.registry import Registry
+
+TINY = ("--arch.d-model", "16", "--arch.n-layers", "1", "--batching.seconds", "10", "--device", "cpu", "--quiet")
+
+
+@pytest.fixture
+def trained(valle, spine, tmp_path):
+    """`trained("retnet", …)` → the run."""
+
+    def trained(arch: str, *more: str) -> Path:
+        words = ["train", "--data", spine.data, "--out", tmp_path / "run", "--arch", arch, *TINY, "--steps", "1", *more]
+        code, _, err = valle(*words)
+        assert code == 0, err
+        return tmp_path / "run"
+
+    return trained
+
+
+def stored(run: Path) -> dict:
+    return yaml.safe_load(next(run.glob("checkpoints/*/model.yaml")).read_text())
+
+
+def loaded(run: Path):
+    return load_model(run, Registry.open(), device=torch.device("cpu")).model
+
+
+def as_if_older(run: Path) -> None:
+    """Take out of its files what is younger than the first checkpoints."""
+    for path in (run / "config.yaml", next(run.glob("checkpoints/*/model.yaml"))):
+        written = yaml.safe_load(path.read_text())
+        written["model"].pop("layout", None)
+        written["arch"].pop("decays", None)
+        path.write_text(yaml.safe_dump(written))
+
+
+@pytest.mark.parametrize(("arch", "layout"), [("retnet", "text-last"), ("mamba", "text-last"), ("llama", "text-first")])
+def test_the_layout_of_a_new_run_is_by_what_its_backbone_declares_and_is_kept(trained, arch, layout):
+    run = trained(arch)
+    assert stored(run)["model"]["layout"] == layout
+    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["layout"] == layout
+    assert loaded(run).rules.layout == layout
+
+
+def test_a_layout_that_was_asked_for_is_kept(trained):
+    run = trained("retnet", "--model.layout", "text-both", "--arch.decays", "4", "--arch.decays", "9")
+    assert loaded(run).rules.layout == "text-both"
+    assert loaded(run).backbone.sizes.decays == (4.0, 9.0)
+
+
+def test_an_older_checkpoint_keeps_its_order_and_its_decays_when_loaded_and_resumed(trained, valle, refused):
+    run = trained("retnet", "--model.layout", "text-first")
+    as_if_older(run)
+    assert loaded(run).rules.layout == "text-first"
+    assert loaded(run).backbone.sizes.decays == ()
+    again = ["train", "--config", run / "config.yaml", "--resume", "--steps", "2", "--quiet"]
+    message = refused(*again, "--model.layout", "text-both")
+    assert "was trained with model.layout text-first, got text-both; leave --model.layout out" in message
+    code, _, err = valle(*again)
+    assert code == 0, err
+    assert loaded(run).rules.layout == "text-first"
+    assert loaded(run).backbone.sizes.decays == ()
+
+
+def test_every_arch_has_the_same_dropout_unless_told():
+    registry = Registry.open()
+    chances = {arch: registry.select("arch", arch).options_type()().dropout for arch in registry.names("arch")}
+    assert set(chances.values()) == {0.0}, chances
+
+
+def test_what_has_attention_declares_recall_and_nothing_else_does():
+    registry = Registry.open()
+    for arch in registry.names("arch"):
+        spec = registry.select("arch", arch).spec
+        assert ("recall" in spec.capabilities) == ("attention" in spec.needs), arch
