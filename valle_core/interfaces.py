@@ -324,6 +324,18 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class Explains(Protocol):
+    """A task that says why it leaves an utterance out; what every task may have, and none owes."""
+
+    def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
+        """Why `draw` gave None: a few words after "left out:", with the option that would change it.
+
+        Equal for utterances that are left out for the same reason, so that they can be counted.
+        """
+        ...
+
+
+@runtime_checkable
 class Frontend(Protocol):
     """Text → phonemes. Factory: `(options) → Frontend`.
 

@@ -44,7 +44,7 @@ def rows(count: int) -> list:
 
 def examples(model: CodecLM, *batches: list) -> Iterator[Example]:
     for batch in batches:
-        yield Example(batch=pack(batch, model.rules), seconds=1.0, tokens=10, skipped=0)
+        yield Example(batch=pack(batch, model.rules), seconds=1.0, tokens=10, skipped={})
 
 
 def step(*batches: list, scaler: torch.amp.GradScaler | None = None, spoil: float = 0.0, **options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -99,22 +100,38 @@ def test_a_rate_of_nothing_learns_nothing(tone_dataset, tmp_path):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_utterances_no_task_can_use_are_counted(tone_dataset, tmp_path):
+def test_utterances_no_task_can_use_are_counted_by_reason(tone_dataset, tmp_path, capsys):
     run(tone_dataset, tmp_path / "tts", task="tts", steps="4")
     assert [line["skipped_utterances"] for line in figures(tmp_path / "tts")] == [0] * 4
+    assert "left out" not in capsys.readouterr().err
     short = {"task": "tts-c", "task__seconds": "0.5", "task__min_rest_seconds": "0.2"}
     run(tone_dataset, tmp_path / "tts-c", steps="4", **short)
-    assert all(line["skipped_utterances"] > 0 for line in figures(tmp_path / "tts-c"))
-    with pytest.raises(UserError, match="no utterance suits"):
-        run(tone_dataset, tmp_path / "none", task="tts-c", task__seconds="30")
+    reason = "shorter than 0.7 s (--task.seconds and --task.min-rest-seconds together)"
+    for line in figures(tmp_path / "tts-c"):
+        assert line["skipped_utterances"] == line[f"skipped: {reason}"] > 0
+    err = capsys.readouterr().err
+    count = re.search(rf"warning: (\d+) of (\d+) utterances are left out: (\d+) × {re.escape(reason)}\n", err)
+    assert count is not None
+    assert 0 < int(count[1]) == int(count[3]) < int(count[2])
+
+
+def test_where_no_task_can_use_any_the_reason_is_told_and_no_folder_is_left(tone_dataset, tmp_path):
+    """It blamed tts for what tts-c could not use."""
+    with pytest.raises(UserError, match=r"none of (\d+) utterances can be used .*: \1 × shorter than 30.5 s") as told:
+        run(tone_dataset, tmp_path / "deep" / "none", task="tts-c", task__seconds="30")
+    assert "--task.seconds" in str(told.value)
+    assert "train with" not in str(told.value)
+    assert not (tmp_path / "deep").exists()
+    run(tone_dataset, tmp_path / "r", task="tts-c", task__seconds="0.2", task__min_rest_seconds="0.1", steps="1")
 
 
 def test_rows_longer_than_the_backbone_are_left_out_and_counted(tone_dataset, tmp_path):
     """One long recording must not end a run of hours."""
     short = {"task__min_seconds": "0.1", "task__max_seconds": "0.2"}
     run(tone_dataset, tmp_path / "r", arch__max_length="75", steps="4", **short)
-    assert sum(line["skipped_utterances"] for line in figures(tmp_path / "r")) > 0
-    with pytest.raises(UserError, match=r"fits the backbone \(20 positions a row\)"):
+    lines = figures(tmp_path / "r")
+    assert sum(line.get("skipped: longer than the backbone's 75 positions a row", 0) for line in lines) > 0
+    with pytest.raises(UserError, match=r"longer than the backbone's 20 positions a row"):
         run(tone_dataset, tmp_path / "none", arch__max_length="20", steps="4", **short)
 
 

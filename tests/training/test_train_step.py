@@ -30,7 +30,7 @@ def example(model: CodecLM, seed: int, level: int, frames: int = 5) -> Example:
     codes = torch.randint(0, 8, (frames, 2), generator=torch.Generator().manual_seed(seed))
     inputs = TaskInputs(text=torch.tensor([1, 2]), language=0, prompt=codes[:2], response=codes)
     row = lay_out(inputs, level, response=codes[:, :1], target=codes[:, level])
-    return Example(batch=pack([row], model.rules), seconds=1.0, tokens=7, skipped=3)
+    return Example(batch=pack([row], model.rules), seconds=1.0, tokens=7, skipped={"too long": 3})
 
 
 def step(model: CodecLM, examples: list[Example], **options) -> tuple[dict[str, torch.Tensor], Meter]:
@@ -60,7 +60,8 @@ def test_it_follows_the_mean_gradient_of_its_batches_from_the_first_on():
     for name, change in moved.items():
         torch.testing.assert_close(change, -sum(g[name] for g in each) / 3, atol=1e-6, rtol=1e-5)
     line = meter.line(1, 0.1)
-    assert (meter.skipped, line["skipped_utterances"], line["bad_steps"]) == (0, 9, 0)
+    assert (meter.skipped.total(), line["skipped_utterances"], line["bad_steps"]) == (0, 9, 0)
+    assert line["skipped: too long"] == 9
 
 
 def test_it_is_no_longer_than_the_clip_and_the_norm_is_told_before_clipping():

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from valle_core.plugin import UserError
-from valle_core.training.rows import Example
+from valle_core.training.rows import Example, Nothing
+from valle_core.training.survey import refusal
 
 Lot = tuple[int, tuple[str, ...]]
 """Epoch, and the ids of a batch."""
 
-Fetch = Callable[[Iterator[Lot]], Iterator[Example | None]]
-"""Lots → their examples in order; None where no utterance of a lot can be used. It may ask for lots ahead."""
+Fetch = Callable[[Iterator[Lot]], Iterator[Example | Nothing]]
+"""Lots → their examples in order. It may ask for lots ahead."""
 
 _PATIENCE = 100
 
@@ -35,30 +37,26 @@ class ExampleStream:
     Args:
         batches: which utterances go together.
         fetch: makes the examples.
-        longest: most positions of a row, or None; for the message where nothing fits.
         noise: what identifies the noise set, or "".
     """
 
-    def __init__(self, batches: IdBatches, fetch: Fetch, *, longest: int | None = None, noise: str = "") -> None:
-        self._batches, self._fetch, self._longest, self._noise = batches, fetch, longest, noise
+    def __init__(self, batches: IdBatches, fetch: Fetch, *, noise: str = "") -> None:
+        self._batches, self._fetch, self._noise = batches, fetch, noise
         self._at = batches.state_dict()
 
     def __iter__(self) -> Iterator[Example]:
         states: deque[dict[str, Any]] = deque()
-        empty = 0
+        empty, skipped = 0, Counter[str]()
         for example in self._fetch(self._lots(states)):
             self._at = states.popleft()
-            if example is not None:
-                empty = 0
-                yield example
+            if isinstance(example, Nothing):
+                empty += 1
+                skipped.update(example.skipped)
+                if empty > _PATIENCE:
+                    raise UserError(refusal(skipped, skipped.total()))
                 continue
-            empty += 1
-            if empty > _PATIENCE:
-                raise UserError(
-                    "no utterance suits the chosen tasks (tts needs two utterances of a speaker) and fits "
-                    f"the backbone ({self._longest or 'any number of'} positions a row); "
-                    "add recordings, train with --task tts-c, or raise the backbone's max_length"
-                )
+            yield replace(example, skipped=skipped + Counter(example.skipped)) if empty else example
+            empty, skipped = 0, Counter[str]()
 
     def _lots(self, states: deque[dict[str, Any]]) -> Iterator[Lot]:
         while True:

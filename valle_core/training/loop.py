@@ -139,7 +139,7 @@ def train_step(
         meter.add(loss, figures, {**answers.losses, **answers.figures})
         meter.seconds += example.seconds
         meter.tokens += example.tokens
-        meter.skipped += example.skipped
+        meter.skipped.update(example.skipped)
     # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
     if isinstance(norm, Tensor):

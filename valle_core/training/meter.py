@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ class Meter:
     norms: list[Tensor] = field(default_factory=list)
     seconds: float = 0.0
     tokens: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     bad_steps: int = 0
 
     def add(self, loss: Tensor, figures: Mapping[int, LevelFigures], extra: Mapping[str, Tensor]) -> None:
@@ -58,13 +59,14 @@ class Meter:
         line |= _mean("grad_norm", self.norms)
         line |= {
             "bad_steps": self.bad_steps,
-            "skipped_utterances": self.skipped,
+            "skipped_utterances": self.skipped.total(),
+            **{f"skipped: {reason}": count for reason, count in sorted(self.skipped.items())},
             "tokens_per_second": self.tokens / elapsed,
             "audio_seconds_per_second": self.seconds / elapsed,
         }
         self.started = time.perf_counter()
         self.losses, self.levels, self.extra, self.norms = [], {}, {}, []
-        self.seconds, self.tokens, self.skipped = 0.0, 0, 0
+        self.seconds, self.tokens, self.skipped = 0.0, 0, Counter()
         return line
 
 

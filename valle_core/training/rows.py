@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
 import torch
 
-from valle_core.interfaces import Pool, Task
+from valle_core.interfaces import Explains, Pool, Task
 from valle_core.model.levels import draw_level
 from valle_core.sequence.pack import PackRules, RowBatch, pack, row_length
 from valle_core.sequence.token_dropout import drop_tokens
 from valle_core.types import TaskSequence, Utterance
-
-_TRIED = 8
 
 
 class UtteranceSource(Pool, Protocol):
@@ -35,13 +34,35 @@ class Example:
         batch: packed rows.
         seconds: response audio in it.
         tokens: positions of the backbone's input that are not padding.
-        skipped: utterances that the drawn task could not use, or whose rows the backbone cannot hold.
+        skipped: reason → utterances left out: the drawn task could not use them, or the backbone cannot hold their row.
     """
 
     batch: RowBatch
     seconds: float
     tokens: int
-    skipped: int
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """In place of an `Example` where no utterance of a lot can be used.
+
+    Attributes:
+        skipped: as in `Example`.
+    """
+
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """In place of a row: why there is none.
+
+    Attributes:
+        reason: a few words, equal for utterances that are left out for the same reason.
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,35 +98,49 @@ class RowMaker:
         """Identifies the noise set, or ""."""
         return self._source.noise_hash
 
-    def examples(self, lots: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Example | None]:
+    def examples(self, lots: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Example | Nothing]:
         """The example of each (epoch, ids), made when it is asked for."""
         return (self.example(epoch, ids) for epoch, ids in lots)
 
-    def example(self, epoch: int, ids: Sequence[str]) -> Example | None:
-        """The batch of these utterances, or None where none of them can be used."""
+    def example(self, epoch: int, ids: Sequence[str]) -> Example | Nothing:
+        """The batch of these utterances."""
         rows = [self.row(id, epoch) for id in ids]
-        kept = [row for row in rows if row is not None]
+        kept = [row for row in rows if isinstance(row, TaskSequence)]
+        skipped = dict(Counter(row.reason for row in rows if isinstance(row, LeftOut)))
         if not kept:
-            return None
+            return Nothing(skipped)
         batch = pack(kept, self._rules.rules)
         return Example(
             batch=batch,
             seconds=sum(row.segments[-1].tokens.shape[0] for row in kept) / self._rules.frame_rate,
             tokens=int(batch.mask.lengths.sum()),
-            skipped=len(rows) - len(kept),
+            skipped=skipped,
         )
 
-    def row(self, id: str, epoch: int) -> TaskSequence | None:
-        """One training row, or None where the drawn task cannot use this utterance or the row would be too long."""
-        rules = self._rules
-        rng = Random(f"{rules.seed}/{epoch}/{id}")
+    def row(self, id: str, epoch: int) -> TaskSequence | LeftOut:
+        """One training row, or why there is none."""
+        rng = Random(f"{self._rules.seed}/{epoch}/{id}")
         task = rng.choices(self._tasks, [1.0] * len(self._tasks))[0]
-        inputs = task.draw(self._source.utterance(id), self._source, rng, frame_rate=rules.frame_rate)
+        return self._row(id, task, rng)
+
+    def usable(self, id: str) -> tuple[int, list[str]]:
+        """How many of the tasks can use an utterance, and why the others cannot.
+
+        Raises:
+            UserError: noise, an index of similar utterances or the codec is missing.
+        """
+        found = [self._row(id, task, Random(f"{self._rules.seed}/{id}")) for task in self._tasks]
+        reasons = [row.reason for row in found if isinstance(row, LeftOut)]
+        return len(found) - len(reasons), reasons
+
+    def _row(self, id: str, task: Task, rng: Random) -> TaskSequence | LeftOut:
+        rules, utterance = self._rules, self._source.utterance(id)
+        inputs = task.draw(utterance, self._source, rng, frame_rate=rules.frame_rate)
         if inputs is None:
-            return None
+            return LeftOut(_reason(task, utterance, self._source, rules.frame_rate))
         row = task.compose(inputs, draw_level(rules.level_weights, rng), training=True)
         if rules.longest is not None and row_length(row, rules.rules) > rules.longest:
-            return None
+            return LeftOut(f"longer than the backbone's {rules.longest} positions a row")
         return drop_tokens(
             row,
             error=rules.token_error,
@@ -114,12 +149,8 @@ class RowMaker:
             generator=torch.Generator().manual_seed(rng.getrandbits(48)),
         )
 
-    def try_tasks(self, ids: Sequence[str]) -> None:
-        """Draw a few times for every task, so that what one needs and the run was not given is told before it begins.
 
-        Raises:
-            UserError: noise, an index of similar utterances or the codec is missing.
-        """
-        for task in self._tasks:
-            for id in ids[:_TRIED]:
-                task.draw(self._source.utterance(id), self._source, Random(id), frame_rate=self._rules.frame_rate)
+def _reason(task: Task, utterance: Utterance, pool: Pool, frame_rate: float) -> str:
+    if isinstance(task, Explains):
+        return task.why_not(utterance, pool, frame_rate=frame_rate)
+    return f"{type(task).__name__} cannot use it"

@@ -28,7 +28,7 @@ from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
-from valle_core.registry.identity import identity_of
+from valle_core.registry.identity import identity_of, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
@@ -38,6 +38,7 @@ from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import RowRules
+from valle_core.training.survey import survey
 from valle_core.training.workers import fetch_ahead
 
 
@@ -90,11 +91,11 @@ def run_training(
         safe=registry.safe,
     )
     maker = recipe.open(registry, dataset)
-    maker.try_tasks(dataset.ids)
+    if line := survey(maker, dataset.ids):
+        warn(line)
     stream = ExampleStream(
         batches,
         partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples,
-        longest=model.backbone.max_length,
         noise=maker.noise,
     )
     return train(

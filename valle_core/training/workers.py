@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, Dataset
 from valle_core.plugin import UserError
 from valle_core.training.examples import Lot
 from valle_core.training.recipe import RowRecipe
-from valle_core.training.rows import Example, RowMaker
+from valle_core.training.rows import Example, Nothing, RowMaker
 
 
-def fetch_ahead(recipe: RowRecipe, workers: int, lots: Iterator[Lot]) -> Iterator[Example | None]:
+def fetch_ahead(recipe: RowRecipe, workers: int, lots: Iterator[Lot]) -> Iterator[Example | Nothing]:
     """The examples of these lots in order, made by `workers` processes; two lots each are under way.
 
     Each process starts afresh, builds the recipe for itself and computes with one thread. They end with the iterator.
@@ -61,7 +61,7 @@ class _Rows(Dataset[Any]):
         self._recipe = recipe
         self._maker: RowMaker | None = None
 
-    def __getitem__(self, lot: Any) -> Example | _Refusal | None:
+    def __getitem__(self, lot: Any) -> Example | Nothing | _Refusal:
         try:
             self._maker = self._maker or self._recipe.open()
             return self._maker.example(*lot)

@@ -186,3 +186,15 @@ def test_continuation_options_out_of_range_are_refused_by_name(option: str) -> N
 def test_specs_and_options_import_no_torch() -> None:
     code = "import sys, valle_tasks.plugin, valle_tasks.options; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_each_task_says_why_it_leaves_an_utterance_out() -> None:
+    alone, more = FakePool({"0": 40}), FakePool({"0": 40, "1": 40})
+    for prompt in ("random", "similar", "continuous"):
+        task = TextToSpeech(TextToSpeechOptions(prompt=prompt))  # type: ignore[arg-type]
+        assert task.draw(utterance(), alone, Random(0), frame_rate=RATE) is None
+        assert "no other utterance" in task.why_not(utterance(), alone, frame_rate=RATE)
+    reason = TextToSpeech(TextToSpeechOptions(prompt="continuous")).why_not(utterance(), more, frame_rate=RATE)
+    assert reason == "nothing before it in its recording (--task.prompt random needs nothing)"
+    short = Continuation(ContinuationOptions(seconds=4.0)).why_not(utterance(), more, frame_rate=RATE)
+    assert short == "shorter than 4.5 s (--task.seconds and --task.min-rest-seconds together)"

@@ -38,6 +38,10 @@ class Continuation:
             response=utterance.codes[cut:],
         )
 
+    def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
+        least = self._options.seconds + self._options.min_rest_seconds
+        return f"shorter than {least:g} s (--task.seconds and --task.min-rest-seconds together)"
+
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
         return ask_for_codes(inputs, level, training=training, continues=self.continues)
 

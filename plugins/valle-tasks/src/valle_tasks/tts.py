@@ -42,6 +42,13 @@ class TextToSpeech:
             return None
         return TaskInputs(text=utterance.symbols, language=utterance.language, prompt=prompt, response=utterance.codes)
 
+    def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
+        if not pool.other(utterance.speaker, utterance.id):
+            return "its speaker has no other utterance to make a prompt of (--task tts-c needs none)"
+        if self._options.prompt == "continuous":
+            return "nothing before it in its recording (--task.prompt random needs nothing)"
+        return "no similar utterance to make a prompt of (--task.prompt random needs none)"
+
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
         return ask_for_codes(inputs, level, training=training)
 

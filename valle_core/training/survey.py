@@ -1,0 +1,49 @@
+"""Which utterances the chosen tasks cannot use, counted by reason before a run begins."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from valle_core.plugin import UserError
+from valle_core.training.rows import RowMaker
+
+MOST = 1000
+"""Utterances that are looked at, evenly spread; a task that mixes sounds is slow, so it is also a matter of seconds."""
+
+_SECONDS = 5.0
+
+
+def survey(maker: RowMaker, ids: Sequence[str]) -> str:
+    """One line about what is left out, "" where every task can use every utterance.
+
+    Raises:
+        UserError: no task can use any of them; or noise, an index of similar utterances or the codec is missing.
+    """
+    stride = max(1, -(-len(ids) // MOST))
+    reasons = Counter[str]()
+    looked = usable = left = 0
+    begun = time.perf_counter()
+    for id in ids[::stride]:
+        tasks, found = maker.usable(id)
+        reasons.update(found)
+        looked, usable, left = looked + 1, usable + bool(tasks), left + bool(found)
+        if time.perf_counter() - begun > _SECONDS:
+            break
+    if not usable and looked == len(ids):
+        raise UserError(refusal(reasons, looked))
+    if not left:
+        return ""
+    seen = f"{looked} utterances" if looked == len(ids) else f"{looked} utterances looked at ({len(ids)} in all)"
+    return f"{left} of {seen} are left out: {named(reasons)}"
+
+
+def refusal(reasons: Mapping[str, int], looked: int) -> str:
+    """What to say where nothing can be trained on."""
+    return f"none of {looked} utterances can be used by the chosen tasks: {named(reasons)}"
+
+
+def named(reasons: Mapping[str, int]) -> str:
+    """`5 × reason, 2 × another`, the most frequent first."""
+    return ", ".join(f"{count} × {reason}" for reason, count in Counter(reasons).most_common())
