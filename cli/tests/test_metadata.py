@@ -28,7 +28,7 @@ def odd(tmp_path, monkeypatch):
 )
 def test_it_is_named_once_and_the_others_are_found(odd, content, capsys):
     odd.write_bytes(content)
-    with pytest.raises(REFUSED, match="."):
+    with pytest.raises(REFUSED, match=r".+"):
         metadata.entry_points()
     with tolerated():
         for _ in range(2):
@@ -36,5 +36,5 @@ def test_it_is_named_once_and_the_others_are_found(odd, content, capsys):
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert err.startswith("warning: the entry_points.txt of odd-pkg 1.0 is not valid")
-    with pytest.raises(REFUSED, match="."):  # nothing stays changed
+    with pytest.raises(REFUSED, match=r".+"):  # nothing stays changed
         metadata.entry_points()
