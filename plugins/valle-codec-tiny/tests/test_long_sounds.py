@@ -7,7 +7,7 @@ import resource
 import pytest
 import soundfile
 import torch
-from valle_codec_tiny.codec import CONTEXT, build
+from valle_codec_tiny.codec import build
 from valle_codec_tiny.features import HOP, features
 from valle_codec_tiny.options import TinyOptions
 
@@ -38,14 +38,15 @@ def test_pieces_give_the_codes_and_the_sound_of_the_whole(speech):
 
 def test_the_context_covers_what_decides_a_frame(speech):
     """A click in one frame changes latents no further away than the context says; past the convolutions' 12."""
-    encoder = build(TinyOptions(), device=CPU).network.encoder
+    codec = build(TinyOptions(), device=CPU)
+    encoder, context = codec.network.encoder, codec.context
     sound = speech[None, : 200 * HOP]
     clicked = sound.clone()
     clicked[0, 100 * HOP : 101 * HOP] = 0.5 * torch.randn(HOP, generator=torch.Generator().manual_seed(0))
     before, after = (encoder(features(wav), None)[0] for wav in (sound, clicked))
     changed = ((before - after).abs().amax(-1) > 1e-6).nonzero()[:, 0] - 100
-    assert -CONTEXT.right <= int(changed.min()) <= -13
-    assert 13 <= int(changed.max()) <= CONTEXT.left
+    assert -context.right <= int(changed.min()) <= -13
+    assert 13 <= int(changed.max()) <= context.left
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def corpus(tmp_path_factory) -> Path:
 
 def _run(corpus: Path, out: Path, options: TrainOptions = OPTIONS) -> dict[str, torch.Tensor]:
     out.mkdir(exist_ok=True)
-    team = Team(0, 1, torch.zeros(2, 1, 200_000), multiprocessing.get_context("spawn").Barrier(1))
+    team = Team(0, 1, torch.zeros(2, 1, 500_000), multiprocessing.get_context("spawn").Barrier(1))
     train(team, corpus, out, SMALL, options)
     return read(out / "last.safetensors")[0]
 
@@ -99,7 +99,7 @@ def test_another_seed_ends_elsewhere(corpus, tmp_path):
 
 def test_a_run_of_another_size_or_a_damaged_checkpoint_is_refused(corpus, tmp_path):
     _run(corpus, tmp_path, replace(OPTIONS, steps=4))
-    team = Team(0, 1, torch.zeros(2, 1, 200_000), multiprocessing.get_context("spawn").Barrier(1))
+    team = Team(0, 1, torch.zeros(2, 1, 500_000), multiprocessing.get_context("spawn").Barrier(1))
     with pytest.raises(UserError, match="another size"):
         train(team, corpus, tmp_path, replace(SMALL, fine=32), OPTIONS)
     path = tmp_path / "last.safetensors"
@@ -164,3 +164,44 @@ def test_the_rate_warms_up_and_anneals_to_zero():
     assert factors[0] == pytest.approx(0.1)
     assert max(factors) > 0.95
     assert factors[-1] < 1e-3
+
+
+def test_a_run_with_critics_and_averages_resumes_to_the_same_tensors(corpus, tmp_path, monkeypatch):
+    options = replace(
+        OPTIONS, codec="small", steps=16, adversarial=1.0, matching=1.0, practice=6, average=0.9, lr=0.002
+    )
+    monkeypatch.setattr(Reporter, "EVERY", 8)
+    whole = _run(corpus, tmp_path / "whole", options)
+    kinds = {name.partition(".")[0] for name in whole}
+    assert kinds == {"network", "average", "critic", "optimizer", "critic-optimizer"}
+    keep, calls = Reporter.keep, []
+
+    def die(self: Reporter) -> None:
+        keep(self)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reporter, "keep", die)
+    with pytest.raises(KeyboardInterrupt):
+        _run(corpus, tmp_path / "cut", options)
+    monkeypatch.setattr(Reporter, "keep", keep)
+    resumed = _run(corpus, tmp_path / "cut", options)
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+    assert {"critic", "adversarial", "matching"} <= set().union(*_rows(tmp_path / "whole"))
+
+
+def test_critics_may_join_a_run_that_began_without(corpus, tmp_path):
+    _run(corpus, tmp_path, replace(OPTIONS, steps=4))
+    tensors = _run(corpus, tmp_path, replace(OPTIONS, steps=8, adversarial=1.0, practice=0, average=0.9))
+    assert any(name.startswith("critic.") for name in tensors)
+    assert any(name.startswith("average.") for name in tensors)
+
+
+def test_the_averaged_weights_are_exported_under_the_codecs_name(corpus, tmp_path):
+    tensors = _run(corpus, tmp_path, replace(OPTIONS, codec="small", steps=8, average=0.5))
+    exported, facts = read(export_run(tmp_path))
+    assert facts["codec"] == "small"
+    name = "decoder.out.weight"
+    assert torch.equal(exported[name], tensors[f"average.{name}"].half())
+    assert not torch.equal(exported[name], tensors[f"network.{name}"].half())

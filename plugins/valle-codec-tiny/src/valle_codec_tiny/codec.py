@@ -22,8 +22,8 @@ from valle_core.types import CodecIdentity
 
 PIECE = 3000
 """Frames (60 s) that pass the network at once; what is longer goes in pieces, so that memory is bounded."""
-CONTEXT = Context(left=18, right=18)
-"""Frames beside a frame that decide its codes: 12 of the encoder's convolutions, 6 of the features and their pitch."""
+FEATURE_CONTEXT = 6
+"""Frames beside a frame that decide its features and their pitch."""
 
 SHIPPED = Path(__file__).parent / "weights" / "tiny.safetensors"
 
@@ -35,17 +35,20 @@ class TinyCodec:
     hop = HOP
     frame_rate = SAMPLE_RATE / HOP
 
-    def __init__(self, network: TinyNetwork, weights_hash: str, device: torch.device) -> None:
+    def __init__(self, network: TinyNetwork, weights_hash: str, device: torch.device, name: str = "tiny") -> None:
         self.network = network.to(device).eval().requires_grad_(False)
         self.network.decoder.pitch.double()  # see Pitch
         self.device = device
         self.piece = PIECE
+        self.context = Context(
+            left=network.size.context + FEATURE_CONTEXT, right=network.size.context + FEATURE_CONTEXT
+        )
         self.num_levels = network.size.levels
         self.codebook_size = network.size.codes
         self.lookahead_frames = network.lookahead_frames
         self.codebooks: Float[Tensor, "Q V d"] = network.quantizer.books.detach()
         self.identity = CodecIdentity(
-            name="tiny",
+            name=name,
             sample_rate=SAMPLE_RATE,
             hop=HOP,
             num_levels=self.num_levels,
@@ -65,7 +68,9 @@ class TinyCodec:
         for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
             if count:
                 padded = F.pad(wav[row, :length], (0, count * HOP - length))
-                codes[row, :count] = encode_windows(padded, self._encode, hop=HOP, context=CONTEXT, frames=self.piece)
+                codes[row, :count] = encode_windows(
+                    padded, self._encode, hop=HOP, context=self.context, frames=self.piece
+                )
         return codes, frames
 
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
@@ -81,7 +86,7 @@ class TinyCodec:
         B, count, _ = codes.shape
         if B == 0 or count == 0:
             return torch.zeros(B, 0, device=self.device), frames * HOP
-        if count > self.piece + CONTEXT.left + CONTEXT.right:
+        if count > self.piece + self.context.left + self.context.right:
             return self._decode_long(codes, frames), frames * HOP
         inside = torch.arange(count, device=self.device) < frames[:, None]
         mask = None if bool(inside.all()) else inside[..., None].float()
@@ -115,5 +120,5 @@ def build(options: TinyOptions, *, device: torch.device) -> TinyCodec:
     path = Path(options.weights).expanduser() if options.weights else SHIPPED
     if path.is_dir():
         raise UserError(f"codec weights '{path}' is a folder. Give the .safetensors file in it")
-    network, weights_hash, _ = load_network(path)
-    return TinyCodec(network, weights_hash, device)
+    network, weights_hash, facts = load_network(path)
+    return TinyCodec(network, weights_hash, device, facts["codec"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from valle_codec_tiny.checkpoint import export_run
+from valle_codec_tiny.discriminators import Critic
 from valle_codec_tiny.mel_gl import train_codebooks
-from valle_codec_tiny.network import NetworkSize, TinyNetwork
+from valle_codec_tiny.network import SIZES, TinyNetwork
 from valle_codec_tiny.team import run_team
 from valle_codec_tiny.train import TrainOptions, train
 from valle_core.plugin import UserError
@@ -22,11 +24,23 @@ def main(
     *,
     corpus: Annotated[Path, typer.Option(help="Folder with {train,held-out}/SPEAKER/*.wav at 16 kHz.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run goes on.")],
-    codec: Annotated[str, typer.Option(help="tiny or mel-gl.")] = "tiny",
+    codec: Annotated[str, typer.Option(help="tiny, small or mel-gl.")] = "tiny",
     minutes: Annotated[float, typer.Option(min=0, help="Wall-clock budget.")] = 85.0,
     steps: Annotated[int, typer.Option(min=0, help="Budget in steps instead, for an exactly repeatable run.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Crops per process and step.")] = 4,
     workers: Annotated[int, typer.Option(min=1, help="One-thread processes.")] = 2,
+    init: Annotated[
+        str, typer.Option(help="Exported weights to start from (of a codec this one holds within it).")
+    ] = "",
+    frames: Annotated[int, typer.Option(min=8, help="Code frames of a crop (20 ms each).")] = 40,
+    lr: Annotated[float, typer.Option(min=0, help="Learning rate at its height.")] = 2e-3,
+    adversarial: Annotated[
+        float, typer.Option(min=0, help="Critics: their gradient beside the reconstruction's.")
+    ] = 0.0,
+    matching: Annotated[float, typer.Option(min=0, help="The same for the critics' features.")] = 0.0,
+    average: Annotated[
+        float, typer.Option(min=0, max=1, help="Decay of averaged weights to export; 0: the last.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides start, crops and levels.")] = 0,
     split: Annotated[int, typer.Option(min=1, help="Spectra per code frame.")] = 2,
     compile: Annotated[bool, typer.Option(help="Compile encoder and decoder (needs a C++ compiler).")] = True,
@@ -41,8 +55,8 @@ def main(
     envelope: Annotated[float, typer.Option(help="Weight of band envelopes.")] = 2.0,
 ) -> None:
     """Train a codec on a folder of speech and export its weights to OUT/CODEC.safetensors."""
-    if codec not in ("tiny", "mel-gl"):
-        raise UserError(f"no trainer for codec '{codec}'. Choose from: tiny, mel-gl")
+    if codec not in (*SIZES, "mel-gl"):
+        raise UserError(f"no trainer for codec '{codec}'. Choose from: {', '.join(SIZES)}, mel-gl")
     if export_only:
         typer.echo(f"wrote {export_run(out)}")
         return
@@ -52,6 +66,13 @@ def main(
         typer.echo(f"wrote {out / 'mel-gl.safetensors'}")
         return
     options = TrainOptions(
+        codec=codec,
+        init=init,
+        frames=frames,
+        lr=lr,
+        adversarial=adversarial,
+        matching=matching,
+        average=average,
         seed=seed,
         told=told,
         minutes=minutes,
@@ -65,8 +86,13 @@ def main(
         loudness=loudness,
         envelope=envelope,
     )
-    size = NetworkSize(split=split)
-    room = sum(p.numel() for p in TinyNetwork(size).parameters()) + size.levels * (size.codes + 64) * (size.latent + 1)
+    size = replace(SIZES[codec], split=split)
+    critics = sum(p.numel() for p in Critic().parameters()) if adversarial else 0
+    room = (
+        critics
+        + sum(p.numel() for p in TinyNetwork(size).parameters())
+        + size.levels * (size.codes + 64) * (size.latent + 1)
+    )
     run_team(workers, room + 64, train, (corpus, out, size, options))
     typer.echo(f"wrote {out / 'tiny.safetensors'}")
 

@@ -1,4 +1,4 @@
-"""The network of the codec `tiny`: features → ConvNeXt → residual codes → ConvNeXt → magnitude, phase → ISTFT."""
+"""The network of the neural codecs: features → ConvNeXt → residual codes → ConvNeXt → magnitude, phase → ISTFT."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from valle_codec_tiny.features import HOP, WIDTH
-from valle_codec_tiny.layers import Block, Stem
+from valle_codec_tiny.layers import TAPS, Block, Stem
 from valle_codec_tiny.quantizer import ResidualQuantizer
 from valle_codec_tiny.source import Pitch, pulse_spectra, pulses
 
@@ -26,6 +26,7 @@ class NetworkSize:
         coarse: channels of the decoder at 50 Hz, with `coarse_blocks`.
         pitch: channels of the pitch reader.
         fine: channels of the decoder after it is split in time by `split`, with `fine_blocks`.
+        causal: how many of the last coarse and of the last fine blocks look only back, so that depth costs no latency.
     """
 
     encoder: int = 192
@@ -41,6 +42,36 @@ class NetworkSize:
     stem_right: int = 3
     block_right: int = 1
     pitch: int = 96
+    causal: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "causal", tuple(self.causal))
+
+    @property
+    def context(self) -> int:
+        """Frames on each side of a frame that the encoder's convolutions see."""
+        return (1 + self.encoder_blocks) * (TAPS // 2)
+
+    @property
+    def coarse_right(self) -> list[int]:
+        """Frames that each coarse block looks ahead."""
+        return _right(self.coarse_blocks, self.causal[0], self.block_right)
+
+    @property
+    def fine_right(self) -> list[int]:
+        """Half-frames that each fine block looks ahead."""
+        return _right(self.fine_blocks, self.causal[1], self.block_right)
+
+
+def _right(blocks: int, causal: int, right: int) -> list[int]:
+    return [right] * (blocks - causal) + [0] * causal
+
+
+SIZES = {
+    "tiny": NetworkSize(),
+    "small": NetworkSize(encoder_blocks=5, codes=1024, coarse_blocks=5, fine_blocks=8, causal=(2, 4)),
+}
+"""Networks by the name of their codec."""
 
 
 class Encoder(nn.Module):
@@ -69,9 +100,9 @@ class Decoder(nn.Module):
         self.split = size.split
         self.stem = Stem(size.latent, size.coarse, size.stem_right)
         total = size.coarse_blocks + size.fine_blocks
-        self.coarse = nn.ModuleList(Block(size.coarse, size.block_right, 1 / total) for _ in range(size.coarse_blocks))
+        self.coarse = nn.ModuleList(Block(size.coarse, right, 1 / total) for right in size.coarse_right)
         self.widen = nn.Linear(size.coarse, size.fine * size.split)
-        self.fine = nn.ModuleList(Block(size.fine, size.block_right, 1 / total) for _ in range(size.fine_blocks))
+        self.fine = nn.ModuleList(Block(size.fine, right, 1 / total) for right in size.fine_right)
         self.norm = nn.LayerNorm(size.fine, eps=1e-6)
         self.hop = HOP // size.split
         bins = 2 * self.hop + 1
@@ -161,8 +192,7 @@ class TinyNetwork(nn.Module):
     @property
     def lookahead_samples(self) -> int:
         """How much sound after a sample must be known (as codes) before it is final."""
-        coarse = self.size.stem_right + self.size.coarse_blocks * self.size.block_right
-        fine = self.size.fine_blocks * self.size.block_right
+        coarse, fine = self.size.stem_right + sum(self.size.coarse_right), sum(self.size.fine_right)
         return coarse * HOP + fine * self.decoder.hop + 3 * self.decoder.hop // 2
 
     @property

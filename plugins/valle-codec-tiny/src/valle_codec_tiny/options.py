@@ -10,8 +10,8 @@ class TinyOptions:
     """Options of the codec `tiny`.
 
     Attributes:
-        weights: a file made by `valle train-codec`; empty for the weights in the package; `random` for untrained
-            ones (tests only).
+        weights: a file made by `valle train-codec` (of `--codec small` too); empty for the weights in the package;
+            `random` for untrained ones (tests only).
     """
 
     weights: str = ""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from valle_codec_tiny.checkpoint import export, save_training
+from valle_codec_tiny.checkpoint import Part, export, save_training
 from valle_codec_tiny.features import HOP, features
 from valle_codec_tiny.network import TinyNetwork
 from valle_codec_tiny.quality import LEVELS, score
@@ -42,7 +42,7 @@ class _Due:
 
 
 class Reporter:
-    """Rank 0's log, held-out scores and checkpoints."""
+    """Rank 0's log, held-out scores and checkpoints; `network` is the one that is scored and exported."""
 
     EVERY = 200
 
@@ -51,11 +51,11 @@ class Reporter:
         out: Path,
         corpus: Path,
         network: TinyNetwork,
-        optimizer: torch.optim.Optimizer,
+        parts: Mapping[str, Part],
         progress: Progress,
         options: Mapping[str, Any],
     ) -> None:
-        self.out, self.network, self.optimizer = out, network, optimizer
+        self.out, self.network, self.parts = out, network, parts
         self.progress, self.options = progress, options
         self.clips = held_out(corpus, options["eval_clips"])
         self.log = (out / "log.jsonl").open("a", encoding="utf-8")
@@ -78,9 +78,10 @@ class Reporter:
     def keep(self) -> None:
         """After each exchange: checkpoints and scores that are due, and both at the end."""
         if self.save_due.now(self.progress.seconds) or self.progress.done:
-            save_training(self.out, self.network, self.optimizer, self.progress, self.options)
+            save_training(self.out, self.parts, self.network.size, self.progress, self.options)
             facts = {"options": dict(self.options), "progress": self.progress.facts()}
-            export(self.network, self.out / "tiny.safetensors", facts)
+            codec = self.options["codec"]
+            export(self.network, self.out / f"{codec}.safetensors", facts, codec=codec)
         if self.score_due.now(self.progress.seconds) or self.progress.done:
             levels = sorted({min(level, self.network.size.levels) for level in LEVELS})
             with torch.inference_mode():

@@ -1,14 +1,18 @@
-"""The training of the codec `tiny`, to be read downwards."""
+"""The training of the built-in neural codecs, to be read downwards."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from valle_codec_tiny.checkpoint import load_training
+from valle_codec_tiny.adversarial import Rivals
+from valle_codec_tiny.checkpoint import Part, load_training
 from valle_codec_tiny.features import HOP, features, pitch_of
+from valle_codec_tiny.growth import grow
 from valle_codec_tiny.losses import PARTS, ReconstructionLoss
 from valle_codec_tiny.network import NetworkSize, TinyNetwork, synthesis
 from valle_codec_tiny.quantizer import SPARES
@@ -26,6 +30,8 @@ class TrainOptions:
     """A training run; stored in every checkpoint.
 
     Attributes:
+        codec: name of the codec that is trained; a run without `init` starts from nothing.
+        init: exported weights of a codec that the network holds within it, to start from.
         minutes: wall-clock budget; the learning rate anneals to zero at its end. Stopped time does not count.
         steps: a budget of steps instead, for a run that can be repeated exactly; 0 means `minutes` decides.
         frames: length of a crop.
@@ -33,8 +39,14 @@ class TrainOptions:
         free: steps before the codebooks are started again and used; the decoder first hears the encoder itself.
         told: steps in which the voice source follows the measured pitch while the decoder learns to read it.
         log, compressed, mel, loudness, envelope, commitment, pitch: weights of the parts of the loss.
+        adversarial: length of the critics' gradient at the waveform as a multiple of the reconstruction's; 0 without.
+        matching: the same for the distance of the critics' features.
+        practice: steps of the critics alone before they are followed.
+        average: decay of the averaged weights that are scored and exported; 0 for the last ones.
     """
 
+    codec: str = "tiny"
+    init: str = ""
     seed: int = 0
     minutes: float = 85.0
     steps: int = 0
@@ -49,6 +61,11 @@ class TrainOptions:
     envelope: float = 2.0
     commitment: float = 0.25
     pitch: float = 5.0
+    adversarial: float = 0.0
+    matching: float = 0.0
+    practice: int = 500
+    critic_lr: float = 4e-4
+    average: float = 0.0
     alone: int = 4
     warm: int = 300
     free: int = 200
@@ -64,11 +81,12 @@ def draws(seed: int, step: int, rank: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 10_000_019 + step) * 64 + rank)
 
 
-def make_optimizer(network: TinyNetwork, options: TrainOptions) -> torch.optim.AdamW:
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=options.lr, betas=(0.8, 0.98), fused=True)
+def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW that leaves biases and scales undecayed; the betas are those of codecs with critics."""
+    decayed = [p for p in module.parameters() if p.ndim > 1]
+    plain = [p for p in module.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.8, 0.98), fused=True)
 
 
 def start_codebooks(network: TinyNetwork, crops: Crops, seed: int, crop_count: int) -> None:
@@ -89,20 +107,35 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     torch.manual_seed(options.seed)
     crops = Crops(corpus, options.frames * HOP)
     network = TinyNetwork(size)
-    optimizer = make_optimizer(network, options)
+    optimizer = make_optimizer(network, options.lr, options.weight_decay)
+    average = deepcopy(network).requires_grad_(False)
+    parts = {"network": Part(network, optimizer)}
+    if options.average:
+        parts["average"] = Part(average, None)
+    rivals = (
+        Rivals(options.adversarial, options.matching, options.practice, options.critic_lr)
+        if options.adversarial
+        else None
+    )
+    if rivals:
+        parts["critic"] = Part(rivals.critic, rivals.optimizer)
     judge = ReconstructionLoss({name: getattr(options, name) for name in PARTS})
     progress = Progress(minutes=options.minutes, steps=options.steps)
-    load_training(out, network, optimizer, progress)
+    if not load_training(out, parts, size, progress) and options.init:
+        grow(network, Path(options.init))
     encode, decode = network.encoder, network.decoder
     if options.compile:
         encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
     quantizer, parameters = network.quantizer, list(network.parameters())
     choices = torch.tensor([min(level, size.levels) for level in LEVEL_CHOICES])
-    reporter = Reporter(out, corpus, network, optimizer, progress, asdict(options)) if team.rank == 0 else None
+    shown = average if options.average else network
+    reporter = Reporter(out, corpus, shown, parts, progress, asdict(options)) if team.rank == 0 else None
     if progress.step == 0:
-        start_codebooks(network, crops, options.seed, 64)
+        start_codebooks(network, crops, options.seed, max(64, size.codes // 4))
+        average.load_state_dict(network.state_dict())
     progress.start()
     spares = quantizer.books[:, :SPARES].clone()
+    free = 0 if options.init else options.free
     while not progress.done:
         for _ in range(options.alone):
             generator = draws(options.seed, progress.step, team.rank)
@@ -115,14 +148,17 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             quantized, commitment, seen = quantizer(latent, levels, generator)
             spares = seen.spares
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                spectra = decode(quantized if progress.step >= options.free else latent, None)
+                spectra = decode(quantized if progress.step >= free else latent, None)
             pitch = network.decoder.pitch(quantized, None)
             miss = ((pitch - aim).abs() * voiced).sum() / voiced.sum().clamp(min=1)
             pitch = torch.where(voiced > 0, aim, pitch) if progress.step < options.told else pitch
-            loss, parts = judge(synthesis(spectra, pitch, network.decoder.hop, None), wav)
-            parts["pitch"] = miss
+            decoded = synthesis(spectra, pitch, network.decoder.hop, None)
+            loss, losses = judge(decoded, wav)
+            losses |= {"pitch": miss, "commitment": commitment}
+            if rivals:
+                loss = (decoded * rivals.gradient(wav, decoded, loss, losses)).sum()
             optimizer.zero_grad(set_to_none=True)
-            loss = loss + options.commitment * commitment + options.pitch * parts["pitch"]
+            loss = loss + options.commitment * commitment + options.pitch * miss
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             finite = bool(torch.isfinite(norm))
@@ -133,12 +169,26 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
                 quantizer.learn(seen)
             progress.advance(skipped=not finite)
             if reporter and finite:
-                reporter.note({**parts, "commitment": commitment, "loss": loss, "norm": norm})
+                reporter.note({**losses, "loss": loss, "norm": norm})
         clock = torch.tensor([progress.seconds])
-        team.exchange([*parameters, quantizer.counts, quantizer.sums], [spares, clock])
+        team.exchange(
+            [*parameters, *(rivals.critic.parameters() if rivals else ()), quantizer.counts, quantizer.sums],
+            [spares, clock],
+        )
         progress.seconds = float(clock)
         quantizer.revive(spares)
-        if progress.step - options.alone < options.free <= progress.step:
-            start_codebooks(network, crops, options.seed, 200)
+        if progress.step - options.alone < free <= progress.step:
+            start_codebooks(network, crops, options.seed, max(200, size.codes // 4))
+        if options.average:
+            follow(average, network, options.average**options.alone)
         if reporter:
             reporter.keep()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """One step of the moving average; the codebooks, averages already, are taken as they are."""
+    for old, new in zip(average.parameters(), network.parameters(), strict=True):
+        old.lerp_(new, 1 - decay)
+    for old, new in zip(average.buffers(), network.buffers(), strict=True):
+        old.copy_(new)
