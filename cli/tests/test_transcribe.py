@@ -38,6 +38,14 @@ def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordi
     assert "t.heard.jsonl' was made with options" in err
 
 
+def test_the_current_folder_may_be_named(valle, recordings, monkeypatch):
+    monkeypatch.chdir(recordings / "recordings")
+    words = ["--recognizer", "pocketsphinx", "--recognizer.sentences", str(recordings / "lines.txt"), "--quiet"]
+    code, out, err = valle("transcribe", ".", "--out", "../t.jsonl", "--language", "en-us", *words)
+    assert code == 0, err
+    assert out.startswith("2 utterances of 2 speakers")
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -45,6 +53,8 @@ def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordi
         (["FOLDER"], "nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER"),
         (["missing", "--out", "t.jsonl"], "recordings 'missing'"),
         (["FOLDER", "--out", "t.csv"], "let its name end in .jsonl"),
+        (["FOLDER", "--out", "."], "--out .: the table is JSON lines; let its name end in .jsonl"),
+        (["--set", "source=.", "--beside", "--out", "."], "both --beside and --out are given"),
         (["FOLDER", "--out", "t.jsonl", "--language", "de"], "the recognizer does not know it. Choose from en-us, en"),
         (["FOLDER", "--out", "t.jsonl", "--recognizer", "pocketsphnx"], "pocketsphnx"),
         (["FOLDER", "--out", "t.jsonl", "--recognizer.sentence", "x"], "there is no option --recognizer.sentence of"),

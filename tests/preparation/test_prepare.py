@@ -17,7 +17,7 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.options import SplitOptions
 from valle_core.plugin import UserError
 from valle_core.preparation.config import PREPARE_SCHEMA
-from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.options import NOT_GIVEN, PrepareOptions
 from valle_core.testing.fake_preparation import run
 from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus, tone_speech
 
@@ -144,9 +144,20 @@ def test_a_corpus_of_which_nothing_can_be_used_is_refused_with_counts(corpus, tm
 
 def test_a_folder_that_is_not_named_is_asked_for(tmp_path):
     with pytest.raises(UserError, match="no source folder given"):
-        run(Path(), tmp_path / "out")
+        run(NOT_GIVEN, tmp_path / "out")
     with pytest.raises(UserError, match="no out folder given"):
-        run(tmp_path, Path())
+        run(tmp_path, NOT_GIVEN)
+
+
+def test_the_current_folder_may_be_the_recordings_or_the_dataset(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(corpus)
+    assert run(Path(), tmp_path / "a").utterances == 6
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "b")
+    assert run(corpus, Path()).utterances == 6
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    monkeypatch.chdir(corpus / "train")
+    assert run(Path(".."), tmp_path / "a").prepared == 0
 
 
 def test_the_schema_reads_folders_numbers_and_lists():

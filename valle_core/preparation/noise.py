@@ -26,6 +26,7 @@ from valle_core.preparation.encoding import make_record
 from valle_core.preparation.noise_journal import NoiseJournal, NoiseOutcome
 from valle_core.preparation.noise_options import NoiseOptions
 from valle_core.preparation.noise_recordings import NoiseRecording, encode_noise, find_noise
+from valle_core.preparation.options import NOT_GIVEN
 from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.recordings import Rejection
 from valle_core.preparation.report import REPORT, reasons_text
@@ -108,7 +109,7 @@ def prepare_noise(
             process is at work on it, or the disk is full; what was finished before stays.
     """
     for name in ("source", "out"):
-        if getattr(options, name) == Path():
+        if getattr(options, name) is NOT_GIVEN:
             raise UserError(f"no {name} folder given. Name it: valle prepare-noise RECORDINGS --out NOISE")
     recordings, unusable = find_noise(options.source)
     if options.out.resolve().is_relative_to(options.source.resolve()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from valle_core.config.schema import Schema, Section, Slot
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.plugin import UserError
+from valle_core.preparation.options import NOT_GIVEN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,8 +25,8 @@ class NoiseOptions:
         batch_seconds: of short recordings encoded at once, padding included.
     """
 
-    source: Path = Path()
-    out: Path = Path()
+    source: Path = NOT_GIVEN
+    out: Path = NOT_GIVEN
     storage: StorageName = "files"
     shard_size: int = 64
     min_seconds: float = 0.1

@@ -10,6 +10,9 @@ from typing import Any, Literal
 from valle_core.data.options import STORAGES, SplitOptions, StorageName
 from valle_core.plugin import UserError
 
+NOT_GIVEN = Path()
+"""Default of a folder that has to be named; told by identity, for the current folder (`.`) is equal to it."""
+
 FILTERS = ("min_speech", "silence_db", "trim_silence", "keep_silence", "loudness")
 """Options that change which audio is encoded."""
 
@@ -46,8 +49,8 @@ class PrepareOptions:
         held_out_groups: groups that training never sees.
     """
 
-    source: Path = Path()
-    out: Path = Path()
+    source: Path = NOT_GIVEN
+    out: Path = NOT_GIVEN
     layout: str = "auto"
     recipe: str | None = None
     recipe_options: Mapping[str, Any] = field(default_factory=dict)

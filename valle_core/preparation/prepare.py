@@ -20,7 +20,7 @@ from valle_core.preparation.finishing import Listing, NothingUsable, finish, rep
 from valle_core.preparation.journal import Journal
 from valle_core.preparation.languages import with_languages
 from valle_core.preparation.layouts.layout import Found
-from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.options import NOT_GIVEN, PrepareOptions
 from valle_core.preparation.packing import forget_packed, left_over
 from valle_core.preparation.phonemes import Phonemizer, open_cache
 from valle_core.preparation.plan import PARTS, Plan, forget_plan, read_plan
@@ -81,7 +81,7 @@ def prepare_share(
         UserError: as `prepare`.
     """
     for name in ("source", "out"):
-        if getattr(options, name) == Path():
+        if getattr(options, name) is NOT_GIVEN:
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
     found = find_recordings(options)
     found.recordings = with_languages(found, options, equipment.frontend)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valle_core.plugin import UserError
+from valle_core.preparation.options import NOT_GIVEN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +29,8 @@ class TranscribeOptions:
         jobs: threads that read and resample.
     """
 
-    source: Path = Path()
-    out: Path = Path()
+    source: Path = NOT_GIVEN
+    out: Path = NOT_GIVEN
     beside: bool = False
     cut: Path | None = None
     language: str | None = None
@@ -52,7 +53,7 @@ class TranscribeOptions:
             raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
         if self.jobs < 1:
             raise UserError(f"jobs must be at least 1, found {self.jobs}")
-        if self.beside and self.out != Path():
+        if self.beside and self.out is not NOT_GIVEN:
             raise UserError("both --beside and --out are given: write beside the recordings or into a table")
-        if self.out != Path() and self.out.suffix != ".jsonl":
+        if self.out is not NOT_GIVEN and self.out.suffix != ".jsonl":
             raise UserError(f"--out {self.out}: the table is JSON lines; let its name end in .jsonl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from valle_core.preparation.options import NOT_GIVEN
 from valle_core.preparation.recordings import Recording, Rejection
 from valle_core.preparation.transcription.journal import Entry, Journal
 from valle_core.preparation.transcription.options import TranscribeOptions
@@ -98,5 +99,5 @@ def write_result(options: TranscribeOptions, result: Result) -> None:
     if options.beside:
         for line in result.beside:
             write_beside(line)
-    elif options.out != Path() and result.lines:
+    elif options.out is not NOT_GIVEN and result.lines:
         write_table(options.out, result.lines)

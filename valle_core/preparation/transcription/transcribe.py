@@ -10,6 +10,7 @@ from typing import Any
 
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
+from valle_core.preparation.options import NOT_GIVEN
 from valle_core.preparation.transcription.hearing import Ear
 from valle_core.preparation.transcription.journal import Entry, Journal
 from valle_core.preparation.transcription.languages import Languages, of_speakers, unsettled
@@ -105,9 +106,9 @@ def _transcribe(
 
 
 def _check(options: TranscribeOptions, ear: Ear) -> None:
-    if options.source == Path():
+    if options.source is NOT_GIVEN:
         raise UserError("no recordings given. Name their folder: valle transcribe RECORDINGS --out TRANSCRIPTS.jsonl")
-    if options.out == Path() and not options.beside and options.cut is None:
+    if options.out is NOT_GIVEN and not options.beside and options.cut is None:
         raise UserError("nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER")
     if options.cut and options.source.is_dir() and options.cut.resolve().is_relative_to(options.source.resolve()):
         raise UserError(f"--cut '{options.cut}' lies inside the recordings '{options.source}'. Choose a place outside")
@@ -123,7 +124,7 @@ def _places(options: TranscribeOptions) -> tuple[Path, Path]:
     if options.beside:
         folder = options.source if options.source.is_dir() else options.source.parent
         return folder / ".transcribe.heard.jsonl", folder / ".transcribe.report.json"
-    if options.out == Path():
+    if options.out is NOT_GIVEN:
         assert options.cut is not None
         return options.cut / "heard.jsonl", options.cut / "report.json"
     return options.out.with_suffix(".heard.jsonl"), options.out.with_suffix(".report.json")

@@ -16,6 +16,7 @@ from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
 from valle_core.plugin import UserError
 from valle_core.preparation.config import PREPARE_SCHEMA
+from valle_core.preparation.options import NOT_GIVEN
 
 EXAMPLES = (
     "valle prepare recordings/ --out data/",
@@ -59,9 +60,9 @@ def prepare(
     from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["prepare"]
-    if not folder and options.source == Path():
+    if not folder and options.source is NOT_GIVEN:
         raise UserError("no folder of recordings given; name it: valle prepare FOLDER --out data")
-    if options.out == Path():
+    if options.out is NOT_GIVEN:
         raise UserError("no folder for the dataset given; name it: --out data")
     options = dataclasses.replace(options, source=Path(folder) if folder else options.source)
     ranks = find_ranks(rank, world_size, os.environ)

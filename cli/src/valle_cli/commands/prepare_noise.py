@@ -13,6 +13,7 @@ from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
 from valle_core.plugin import UserError
 from valle_core.preparation.noise_options import NOISE_SCHEMA
+from valle_core.preparation.options import NOT_GIVEN
 
 EXAMPLES = (
     "valle prepare-noise noises/ --out noise/",
@@ -44,9 +45,9 @@ def prepare_noise(
     from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["prepare"]
-    if not folder and options.source == Path():
+    if not folder and options.source is NOT_GIVEN:
         raise UserError("no folder of recordings given; name it: valle prepare-noise FOLDER --out noise")
-    if options.out == Path():
+    if options.out is NOT_GIVEN:
         raise UserError("no folder for the noise given; name it: --out noise")
     options = dataclasses.replace(options, source=Path(folder) if folder else options.source)
     target = choose_device(device)

@@ -12,6 +12,7 @@ import typer
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
 from valle_core.plugin import UserError
+from valle_core.preparation.options import NOT_GIVEN
 from valle_core.preparation.transcription.config import TRANSCRIBE_SCHEMA
 
 EXAMPLES = (
@@ -46,7 +47,7 @@ def transcribe(
     from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["transcribe"]
-    if not folder and options.source == Path():
+    if not folder and options.source is NOT_GIVEN:
         raise UserError("no folder of recordings given; name it: valle transcribe FOLDER --out TRANSCRIPTS.jsonl")
     options = dataclasses.replace(options, source=Path(folder) if folder else options.source)
     part = setup.resolved.part("recognizer")
