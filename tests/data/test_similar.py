@@ -200,6 +200,8 @@ def test_a_speaker_of_one_utterance_has_nobody(tmp_path):
     write_dataset(tmp_path / "data", list(clustered(4)), speakers=4)
     report = make_similar(open_dataset(tmp_path / "data"), MadeCodec())
     assert (report.utterances, report.alone) == (0, 4)
+    assert "nan" not in report.summary()
+    assert "no utterance has another one to be compared with" in report.summary()
     assert json.loads(json.dumps(report.to_json()))["similar"] is None
     assert [*TrainingPool(open_dataset(tmp_path / "data")).similar("0001", 3)] == []
 

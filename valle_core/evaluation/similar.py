@@ -55,8 +55,10 @@ class SimilarReport:
         """One line for a person."""
         alone = f", {self.alone} without any" if self.alone else ""
         found = f"up to {self.neighbours} neighbours of {self.utterances} utterances{alone}"
-        means = f"{self.nearest:.3f} (nearest), {self.similar:.3f} (all), {self.random:.3f} (random pairs)"
-        return f"{self.path}: {found}; mean cosine {means}"
+        named = (("nearest", self.nearest), ("all", self.similar), ("random pairs", self.random))
+        means = ", ".join(f"{value:.3f} ({name})" for name, value in named if not math.isnan(value))
+        nobody = "no utterance has another one to be compared with: a speaker needs two on one side of the split"
+        return f"{self.path}: {found}; {f'mean cosine {means}' if means else nobody}"
 
 
 def make_similar(
