@@ -53,14 +53,6 @@ def test_the_same_rows_say_the_same_in_every_form(ending, tmp_path):
     }
 
 
-def test_a_tsv_whose_quotes_do_not_pair_up_is_taken_as_it_stands_and_such_a_csv_is_refused(tmp_path):
-    (tmp_path / "t.tsv").write_text('audio\ttext\na.wav\t"oh\nb.wav\tsaid "he" twice\n')
-    assert [one.text for one in find(tmp_path / "t.tsv").recordings] == ['"oh', 'said "he" twice']
-    (tmp_path / "t.csv").write_text('audio,text\na.wav,"oh\nb.wav,fine\n')
-    with pytest.raises(UserError, match="Write a quote inside of a field twice"):
-        find(tmp_path / "t.csv")
-
-
 def test_a_part_of_a_long_file_has_its_start_in_the_id_and_only_it_is_read(tmp_path, monkeypatch):
     wav = tone_speech("abcdefgh" * 40)
     write(tmp_path / "talk.wav", wav, 16_000)
@@ -153,10 +145,11 @@ def test_a_table_without_what_it_needs_is_refused_in_one_line(name, content, sai
 
 
 def test_a_row_with_a_field_too_many_or_too_few_is_counted_and_a_long_text_is_not_cut(tmp_path):
+    (tmp_path / "c.wav").touch()
     (tmp_path / "t.csv").write_text(f"audio,text\na.wav,b,c\nb.wav\nc.wav,{'word ' * 40_000}\n")
     found = find(tmp_path / "t.csv")
     assert reasons(found) == {"bad-line": 2}
-    assert len(found.recordings[0].text) == 200_000
+    assert len(found.recordings[0].text) == len("word " * 40_000) - 1
     assert [one.id for one in found.rejected] == ["t.csv:2", "t.csv:3"]
 
 
@@ -173,6 +166,7 @@ def test_a_text_that_changes_is_followed_by_a_second_run(tmp_path):
 def test_a_text_may_stand_beside_the_audio_but_not_for_a_part_of_it(tmp_path):
     (tmp_path / "t.jsonl").write_text('{"audio": "a.wav"}\n{"audio": "a.wav", "start": 0.5}\n')
     (tmp_path / "a.txt").write_text("beside")
+    (tmp_path / "a.wav").touch()
     whole, part = find(tmp_path / "t.jsonl").recordings
     assert transcript(whole) == "beside"
     assert isinstance(transcript(part), Rejection)

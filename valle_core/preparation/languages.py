@@ -6,7 +6,6 @@ corpus's description of its speakers; `--language` (with `auto` what is detected
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,11 +14,14 @@ from pathlib import Path
 from valle_core.audio.wav import SUFFIXES
 from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
+from valle_core.preparation.layouts.dialect import SEPARATORS, lines_of, separated
 from valle_core.preparation.layouts.layout import Found
+from valle_core.preparation.layouts.rows import read_text
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.recordings import Recording, plain, transcript
 from valle_core.text.detection import DETECTED, candidates_of, detect_speakers, is_auto
 from valle_core.text.language_tags import normal_tag, root
+from valle_core.text.visible import visible
 
 FOLDER_FILE = "language.txt"
 """Holds the tag of all recordings in its folder and below."""
@@ -75,16 +77,14 @@ def read_speaker_languages(path: Path) -> Mapping[str, str]:
     Raises:
         UserError: the file cannot be read, a line is not two fields, or a speaker is named twice.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"speakers' languages '{path}' cannot be read ({error}). Write lines speaker,language"
-        ) from error
+    text = read_text(path)
+    first = next((line for line in lines_of(text) if line.strip()), "")
+    separator = next((one for one in reversed(SEPARATORS) if one in first), ",")
+    rows = separated(text, separator, what=str(path), fits=lambda row: True).rows
     found: dict[str, str] = {}
-    for number, row in enumerate(rows, start=1):
-        if not any(row) or (number == 1 and row == ["speaker", "language"]):
+    for place, (number, fields) in enumerate(rows):
+        row = [visible(field) for field in fields]
+        if place == 0 and [name.casefold() for name in row] == ["speaker", "language"]:
             continue
         if len(row) != 2 or not all(row):
             raise UserError(f"{path}:{number}: expected speaker,language, found {','.join(row)!r}")

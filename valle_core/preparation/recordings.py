@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.text.detection import is_auto
+from valle_core.text.visible import visible
 
 
 def plain(name: str) -> str:
@@ -105,7 +106,7 @@ def transcript(recording: Recording) -> str | Rejection:
             return Rejection(id=recording.id, reason="no-transcript", detail=f"'{path}' does not exist")
         except (OSError, UnicodeDecodeError) as error:
             return Rejection(id=recording.id, reason="bad-transcript", detail=f"'{path}' cannot be read ({error})")
-    text = " ".join(text.split())
+    text = visible(text)
     if not text:
         detail = f"the transcript of '{recording.audio if path is None else path}' is empty"
         return Rejection(id=recording.id, reason="empty-transcript", detail=detail)

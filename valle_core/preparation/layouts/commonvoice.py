@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 from valle_core.plugin import UserError
+from valle_core.preparation.layouts.dialect import lines_of
 from valle_core.preparation.layouts.layout import Found
+from valle_core.preparation.layouts.rows import column_name, read_text
 from valle_core.preparation.layouts.walking import Folder, walk
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.recordings import Recording, plain
 from valle_core.text.language_tags import normal_tag
+from valle_core.text.visible import trimmed, visible
 
 LOOKS_FOR = "clips/ beside validated.tsv or train.tsv with columns client_id, path, sentence"
 
@@ -55,14 +58,12 @@ def _read(source: Path, table: str, clips: dict[str, tuple[Folder, str]], found:
     header, recordings = _header(path), list[Recording]()
     if missing := [name for name in _NEEDED if name not in header]:
         raise UserError(f"'{path}' has no column {missing[0]}. Expected {', '.join(_NEEDED)}")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")[1:]
-    except UnicodeDecodeError as error:
-        raise UserError(f"'{path}' is not UTF-8 ({error.reason}). Convert it") from error
-    for number, line in enumerate(lines, start=2):
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise UserError(f"'{path}' has two columns {twice[0]}. Rename or remove one of them")
+    for number, line in enumerate(lines_of(read_text(path))[1:], start=2):
         if not line.strip():
             continue
-        values = line.rstrip("\r").split("\t")
+        values = [trimmed(value) for value in line.split("\t")]
         row = dict(zip(header, values, strict=False))
         clip = plain(os.path.splitext(row["path"])[0]) if row.get("path") else ""
         id = f"{path.stem}/{clip or number}"
@@ -76,7 +77,13 @@ def _read(source: Path, table: str, clips: dict[str, tuple[Folder, str]], found:
             folder, name = clips[clip]
             tag = normal_tag(row.get("locale", "")) or None
             recordings.append(
-                Recording(id=id, speaker=row["client_id"], audio=folder.path / name, text=row["sentence"], language=tag)
+                Recording(
+                    id=id,
+                    speaker=plain(visible(row["client_id"])),
+                    audio=folder.path / name,
+                    text=row["sentence"],
+                    language=tag,
+                )
             )
     return recordings
 
@@ -84,6 +91,6 @@ def _read(source: Path, table: str, clips: dict[str, tuple[Folder, str]], found:
 def _header(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            return file.readline().rstrip("\r\n").split("\t")
+            return [column_name(name) for name in file.readline().split("\t")]
     except (OSError, UnicodeDecodeError):
         return []

@@ -32,7 +32,7 @@ def find(source: Path, options: PrepareOptions) -> Found:
                     id=id,
                     speaker=folder.relative,
                     audio=path,
-                    text_file=folder.file(f"{stem}.txt"),
+                    text_file=folder.transcript(stem),
                     facts_file=folder.file(f"{stem}.json"),
                 )
             )

@@ -20,6 +20,8 @@ class Found:
         languages: tag of a speaker, where the corpus describes its speakers.
         layout: name of what found it.
         notes: lines for the user about what was not used.
+        lost: folders that are not there or cannot be looked into, by the path (or id) whose recordings would lie in
+            them: if a dataset has utterances of these, a disk or a share is gone (see `losses.py`).
     """
 
     recordings: list[Recording] = field(default_factory=list)
@@ -27,6 +29,7 @@ class Found:
     languages: dict[str, str] = field(default_factory=dict)
     layout: str = ""
     notes: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
 
     def reject(self, id: str, reason: str, detail: str) -> None:
         """Leave one out."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.preparation.layouts.layout import Found
+from valle_core.preparation.layouts.naming import missing_folder
 from valle_core.preparation.recordings import Recording, plain
 from valle_core.text.language_tags import normal_tag
 
@@ -108,6 +109,12 @@ def _add(found: Found, id: str, speaker: str, recording: Manifest, supervision: 
     if start < 0 or duration <= 0:
         found.reject(id, "bad-times", f"supervision '{id}' starts at {start:g} s and lasts {duration:g} s")
         return
+    audio = Path(os.path.normpath(folder / source["source"]))
+    if not audio.exists():
+        found.reject(id, "no-audio", f"the audio of '{id}' is not there: '{audio}' does not exist")
+        if (lost := missing_folder(str(audio.parent))) is not None:
+            found.lost[id] = lost
+        return
     custom = supervision.get("custom") or {}
     normalised = custom.get("normalized_text")
     places = tuple(source["channels"].index(channel) for channel in channels)
@@ -115,7 +122,7 @@ def _add(found: Found, id: str, speaker: str, recording: Manifest, supervision: 
         Recording(
             id=id,
             speaker=plain(speaker),
-            audio=Path(os.path.normpath(folder / source["source"])),
+            audio=audio,
             text=normalised if isinstance(normalised, str) and normalised.strip() else supervision.get("text") or "",
             language=_tag(supervision.get("language")),
             tone=custom["tone"] if isinstance(custom.get("tone"), str) else None,

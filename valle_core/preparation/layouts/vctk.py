@@ -28,9 +28,7 @@ def find(source: Path, options: PrepareOptions) -> Found:
     found = Found(languages=_accents(source / "speaker-info.txt"))
     texts: dict[str, str] = {}
     for folder in walk(source / "txt", Found()):
-        texts |= {
-            folder.id(name[:-4]): str(folder.path / real) for name, real in folder.names.items() if name[-4:] == ".txt"
-        }
+        texts |= {folder.id(stem): str(folder.path / name) for stem, name in folder.texts.items()}
     spoken = set()
     for folder in walk(source / next(name for name in _AUDIO if (source / name).is_dir()), found):
         for stem, name in folder.audio:

@@ -11,6 +11,9 @@ from valle_core.audio.wav import SUFFIXES, UNREADABLE
 from valle_core.preparation.layouts.layout import Found
 from valle_core.preparation.recordings import plain
 
+TEXT_ENDINGS = (".txt", ".lab")
+"""Of a transcript beside its audio, in the order in which they are looked for; capitals do not matter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -21,16 +24,23 @@ class Folder:
         relative: the same from the source on with `/`, composed (NFC); empty for the source itself.
         audio: (stem, name) of each file that can be read as audio, sorted.
         names: of all its files as `plain` spells them → as they are on disk.
+        texts: name without ending as `plain` spells it → name of the transcript.
     """
 
     path: Path
     relative: str
     audio: list[tuple[str, str]]
     names: dict[str, str]
+    texts: dict[str, str]
 
     def file(self, name: str) -> str | None:
         """Where the file of this name is, however its accents are composed, or None."""
         found = self.names.get(plain(name))
+        return f"{self.path}{os.sep}{found}" if found is not None else None
+
+    def transcript(self, stem: str) -> str | None:
+        """Where the transcript of this name is, or None."""
+        found = self.texts.get(plain(stem))
         return f"{self.path}{os.sep}{found}" if found is not None else None
 
     def id(self, stem: str) -> str:
@@ -62,7 +72,7 @@ def walk(source: Path, found: Found) -> Iterator[Folder]:
         for entry in listed:
             if not entry.name.startswith("."):
                 (folders if _is_folder(entry) else names).append(entry.name)
-        folder = Folder(Path(path), relative, [], {plain(name): name for name in names})
+        folder = Folder(Path(path), relative, [], {plain(name): name for name in names}, _texts(names))
         for name in names:
             stem, _, ending = name.rpartition(".")
             ending = f".{ending.lower()}"
@@ -75,6 +85,17 @@ def walk(source: Path, found: Found) -> Iterator[Folder]:
         for name in reversed(folders):
             below = f"{relative}/{plain(name)}" if relative else plain(name)
             waiting.append((os.path.join(path, name), below, above | {here}))
+
+
+def _texts(names: list[str]) -> dict[str, str]:
+    """The first of each stem in the order of `TEXT_ENDINGS`, small letters before capitals."""
+    found: dict[str, tuple[tuple[int, bool], str]] = {}
+    for name in names:
+        stem, _, ending = name.rpartition(".")
+        if (small := f".{ending.lower()}") in TEXT_ENDINGS:
+            rank = (TEXT_ENDINGS.index(small), not ending.islower())
+            found[plain(stem)] = min(found.get(plain(stem), (rank, name)), (rank, name))
+    return {stem: name for stem, (_, name) in found.items()}
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
