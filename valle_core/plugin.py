@@ -43,6 +43,9 @@ class Requirement:
 class PluginSpec:
     """One registry entry. Lives in a module that imports neither torch nor the plugin's own heavy parts.
 
+    Building and using what it names leaves the process as it was: settings of torch, numpy and Python, global random
+    states, environment, working directory, warnings, signals.
+
     Attributes:
         kind: row of the table in `valle_core.registry.kinds`, e.g. `"arch"`.
         name: what the user types, e.g. `--arch llama`.

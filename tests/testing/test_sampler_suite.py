@@ -312,7 +312,8 @@ FAULTS = {
     ten_tokens_are_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
 }
 """Fault → how it is planted (None: it is a sampler itself), the check that must see it."""
-
+PROCESS = {"leaves_the_process_alone"}
+"""See test_process_faults."""
 
 CASES = planted.cases("sampler", FAULTS, spec=SPEC)
 
@@ -332,4 +333,7 @@ def test_a_planted_fault_is_caught(fault, record_property):
 
 def test_every_check_but_those_of_options_has_a_fault():
     checks = {check.__name__ for check in suite.checks_of("sampler", SPEC)}
-    assert {fault.check for fault in CASES.values()} == checks - {"is_a_frozen_dataclass", "refuses_impossible_options"}
+    assert {fault.check for fault in CASES.values()} | PROCESS == checks - {
+        "is_a_frozen_dataclass",
+        "refuses_impossible_options",
+    }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
 from valle_core.plugin import UserError
+from valle_core.testing.watch import seeded
 from valle_core.types import SequenceMask
 
 Build = Callable[..., Backbone]
@@ -50,8 +51,8 @@ class Batch:
 
 def ready(build: Build, *, training: bool = False) -> Backbone:
     """A fresh backbone with reproducible weights."""
-    torch.manual_seed(0)
-    backbone = build()
+    with seeded(0):
+        backbone = build()
     assert isinstance(backbone, nn.Module), "a backbone is also a torch.nn.Module"
     return backbone.train(training)
 

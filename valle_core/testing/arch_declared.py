@@ -16,6 +16,7 @@ from valle_core.plugin import PluginSpec, UserError
 from valle_core.testing.arch_batch import Build, batch, close, device_of, finished, ready, refused, weighed
 from valle_core.testing.arch_cache import Decoding
 from valle_core.testing.contract import contract
+from valle_core.testing.watch import seeded
 from valle_core.types import SequenceMask
 
 FORMS = frozenset({"prefix", "window", "tree"})
@@ -194,8 +195,7 @@ def _step(backbone: Backbone) -> tuple[dict[str, Tensor], int]:
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    torch.manual_seed(6)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with seeded(6), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         states = finished(backbone, rows)
     weighed(states).backward()
     grads = {name: parameter.grad for name, parameter in backbone.named_parameters()}

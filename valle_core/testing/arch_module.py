@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from valle_core.interfaces import Backbone
 from valle_core.testing.arch_batch import Batch, Build, batch, close, device_of, dtype_of, finished, ready, weighed
 from valle_core.testing.contract import contract, without_data
+from valle_core.testing.watch import seeded
 from valle_core.types import SequenceMask
 
 
@@ -19,8 +20,8 @@ from valle_core.types import SequenceMask
 def restores_from_its_state_dict(build: Build) -> None:
     """Another backbone, made under another seed, gives the same states with the weights and buffers of the first."""
     first = _trained(ready(build))
-    torch.manual_seed(1)
-    second = build()
+    with seeded(1):
+        second = build()
     assert isinstance(first, nn.Module)
     assert isinstance(second, nn.Module)
     second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
@@ -71,8 +72,8 @@ def stays_on_its_device(build: Build) -> None:
 def backbones_share_nothing(build: Build) -> None:
     """Changing every weight of one, and running it, leaves the states of another as they were."""
     first = ready(build)
-    torch.manual_seed(1)
-    second = build()
+    with seeded(1):
+        second = build()
     assert isinstance(second, nn.Module)
     second.eval()
     rows = batch(first, [9, 5], [0, 5])
@@ -116,14 +117,14 @@ def repeats_a_training_step_by_its_seed(build: Build) -> None:
     rows = batch(backbone, [9, 5], [0, 5])
     runs = []
     for _ in range(2):
-        torch.manual_seed(4)
         backbone.zero_grad()
-        states = finished(backbone, rows)
-        weighed(states).backward()
+        with seeded(4):
+            states = finished(backbone, rows)
+            weighed(states).backward()
         grads = [parameter.grad for parameter in backbone.parameters() if parameter.grad is not None]
         runs.append([states.detach(), *(grad.clone() for grad in grads)])
-        torch.manual_seed(5)
-        finished(backbone, batch(backbone, [3]))
+        with seeded(5):
+            finished(backbone, batch(backbone, [3]))
     assert all(map(torch.equal, *runs)), "two training steps with one seed differ"
 
 

@@ -25,6 +25,7 @@ from valle_core.testing.codec_signals import (
 )
 from valle_core.testing.codec_stream import STREAM_CHECKS, TOLERANCE
 from valle_core.testing.contract import contract
+from valle_core.testing.watch import seeded
 
 
 @contract("Codec", "frame_rate: frames per second, sample_rate / hop.")
@@ -264,17 +265,17 @@ def repeats_itself(build: Build, *, device: str = "cpu") -> None:
     codec = build()
     clip, other = (sound(codec, 9 * codec.hop, row, device=device) for row in range(2))
     codes, frames = codes_of(codec, [9], device=device)
-    torch.manual_seed(1)
-    first, sung = encoded(codec, [clip])[0], codec.decode(codes, frames)[0]
-    encoded(codec, [other])
-    codec.decode(codes.flip(1), frames)
-    second = build()
-    torch.manual_seed(2)
-    state = torch.get_rng_state()
-    for what, again in (("a second call", codec), ("a second build", second)):
-        assert torch.equal(encoded(again, [clip])[0], first), f"{what} encodes the same sound otherwise"
-        agree(again.decode(codes, frames)[0], sung, 1e-6, f"{what} decoding the same codes")
-        assert torch.equal(state, torch.get_rng_state()), "encoding or decoding draws random numbers"
+    with seeded(1):
+        first, sung = encoded(codec, [clip])[0], codec.decode(codes, frames)[0]
+        encoded(codec, [other])
+        codec.decode(codes.flip(1), frames)
+        second = build()
+    with seeded(2):
+        state = torch.get_rng_state()
+        for what, again in (("a second call", codec), ("a second build", second)):
+            assert torch.equal(encoded(again, [clip])[0], first), f"{what} encodes the same sound otherwise"
+            agree(again.decode(codes, frames)[0], sung, 1e-6, f"{what} decoding the same codes")
+            assert torch.equal(state, torch.get_rng_state()), "encoding or decoding draws random numbers"
 
 
 @contract("Codec", "The inputs are never written.")

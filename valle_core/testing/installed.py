@@ -12,7 +12,7 @@ from valle_core.assemble.part import build
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
-from valle_core.testing import suite
+from valle_core.testing import suite, watch
 from valle_core.testing.rule_kernel import RuleKernel
 
 SMALL: Mapping[str, Any] = {
@@ -41,8 +41,10 @@ def check_plugin(registry: Registry, kind: str, name: str) -> suite.Report:
         UserError: it cannot be selected or built, or runs on no device of this machine.
     """
     selected = registry.select(kind, name)
-    given, how = GIVEN.get(kind, _plain)(selected, _device(selected))
-    return suite.run(kind, *given, spec=selected.spec, **how)
+    before: list[str] = []
+    with watch.watched(before, may_draw=True):
+        given, how = GIVEN.get(kind, _plain)(selected, _device(selected))
+    return suite.run(kind, *given, spec=selected.spec, before=before, **how)
 
 
 def _plain(selected: Selected, device: str) -> Given:

@@ -23,6 +23,7 @@ from valle_core.testing import arch, arch_cache
 from valle_core.testing.arch_batch import batch, finished
 from valle_core.testing.contract import contract
 from valle_core.testing.rewrite_backbones import BACKBONES, bare
+from valle_core.testing.watch import seeded
 
 Build = Callable[[], Rewrite]
 """Makes a rewrite that has something to replace in a backbone of linear layers 32 and 96 wide."""
@@ -34,9 +35,8 @@ def applied(
     rewrite: Rewrite, make: Make, *, seed: int = 0, dtype: torch.dtype = torch.float64, device: str = "cpu"
 ) -> Any:
     """A fresh backbone after the rewrite, in eval mode; equal seeds give equal weights."""
-    torch.manual_seed(seed)
-    fresh = make().to(device, dtype)
-    return rewrite.apply(fresh).eval()
+    with seeded(seed):
+        return rewrite.apply(make().to(device, dtype)).eval()
 
 
 def states(backbone: nn.Module) -> Tensor:
@@ -67,8 +67,8 @@ def replaces_its_targets(build: Build, *, device: str = "cpu") -> None:
     """Each target is another kind of module, is parametrised, or holds other weights."""
     rewrite = build()
     for make in BACKBONES:
-        torch.manual_seed(0)
-        before = make().to(device)
+        with seeded(0):
+            before = make().to(device)
         names = rewrite.targets(before)
         after = dict(rewrite.apply(copy.deepcopy(before)).named_modules())
         for name in names:
@@ -83,8 +83,8 @@ def leaves_the_rest_alone(build: Build, *, device: str = "cpu") -> None:
     """Modules under no target keep their class, their parameters and their buffers."""
     rewrite = build()
     for make in BACKBONES:
-        torch.manual_seed(0)
-        before = make().to(device)
+        with seeded(0):
+            before = make().to(device)
         names = rewrite.targets(before)
         after = dict(rewrite.apply(copy.deepcopy(before)).named_modules())
         for name, old in before.named_modules():

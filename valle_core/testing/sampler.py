@@ -9,11 +9,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-import random
 from collections.abc import Callable, Iterator
 from unittest import SkipTest
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +29,7 @@ from valle_core.testing.sampler_rows import (
     step_logits,
     view_of,
 )
+from valle_core.testing.watch import Generators, generators_kept, seed_all
 
 EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, 0.0, 1e9)
 """Values tried for each numeric option."""
@@ -173,14 +172,12 @@ def draws_from_the_view_alone(build: Build, *, device: str = "cpu") -> None:
     sampler = build()
     runs = []
     for seed in (1, 2):
-        torch.manual_seed(seed)
-        np.random.seed(seed)
-        random.seed(seed)
-        before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # type: ignore[index]
-        runs.append(decode(sampler, range(5), device))
-        assert torch.equal(before[0], torch.get_rng_state()), "torch's random numbers are drawn"
-        assert np.array_equal(before[1], np.random.get_state()[1]), "numpy's random numbers are drawn"  # type: ignore[index]
-        assert before[2] == random.getstate(), "the random module's numbers are drawn"
+        with generators_kept():
+            seed_all(seed)
+            before = Generators.now()
+            runs.append(decode(sampler, range(5), device))
+            changed = list(Generators.now().changes(before, may_draw=False))
+        assert not changed, f"it changes {', '.join(changed)}"
     assert all(map(same, *runs)), "another seed of a global generator changes the result"
 
 

@@ -11,27 +11,28 @@ Checks of what an option does (of kind arch) give it to the function that builds
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from unittest import SkipTest
 
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.kinds import kind_named
 from valle_core.registry.loading import one_line
+from valle_core.testing import watch
 from valle_core.testing.contract import contract, sentence_of
 
 Verdict = Literal["passed", "failed", "skipped", "expected-fail", "unexpected-pass"]
 
 FLOORS: Mapping[str, int] = {
-    "arch": 31,
-    "attention": 12,
-    "codec": 17,
-    "sampler": 12,
-    "task": 12,
-    "frontend": 10,
-    "rewrite": 18,
-    "recognizer": 12,
+    "arch": 32,
+    "attention": 13,
+    "codec": 18,
+    "sampler": 13,
+    "task": 13,
+    "frontend": 11,
+    "rewrite": 19,
+    "recognizer": 13,
 }
 """Checks that must pass, whatever is skipped or expected to fail: a suite that ran nothing proves nothing."""
 
@@ -47,6 +48,19 @@ def declares_words_of_its_kind(given: object, spec: PluginSpec, **how: Any) -> N
 
 EVERY_SPEC: tuple[Callable[..., None], ...] = (declares_words_of_its_kind,)
 """Run for every kind where there is a spec."""
+
+
+@contract("PluginSpec", "leaves the process as it was")
+def leaves_the_process_alone(changed: dict[str, list[str]]) -> None:
+    """Settings of torch, numpy and Python, environment and random states, watched around every check from its start."""
+    assert not changed, f"it changes {watch.in_words(dict(changed))}"
+
+
+PROCESS = sentence_of(leaves_the_process_alone)
+DRAWING = frozenset({"arch", "rewrite"})
+"""Kinds that may draw torch's random numbers (dropout, fresh weights); others draw at most while they are built."""
+DETERMINISM = frozenset({"repeats_itself", "has_no_dropout_in_eval", "draws_by_its_rng_alone", "forgets_what_it_heard"})
+"""Checks that stand first: where one fails, what others compare may differ for that reason alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,10 +131,18 @@ class Report:
 def checks_of(kind: str, spec: PluginSpec | None = None) -> tuple[Callable[..., None], ...]:
     """The checks of a kind; with a spec, those that compare the object with it too."""
     module = importlib.import_module(kind_named(kind).suite)
-    return module.CHECKS if spec is None else (*module.CHECKS, *getattr(module, "SPEC_CHECKS", ()), *EVERY_SPEC)
+    always = (*module.CHECKS, leaves_the_process_alone)
+    return always if spec is None else (*always, *getattr(module, "SPEC_CHECKS", ()), *EVERY_SPEC)
 
 
-def run(kind: str, *given: Any, spec: PluginSpec | None = None, only: Collection[str] = (), **how: Any) -> Report:
+def run(
+    kind: str,
+    *given: Any,
+    spec: PluginSpec | None = None,
+    only: Collection[str] = (),
+    before: Sequence[str] = (),
+    **how: Any,
+) -> Report:
     """Run every check of a kind.
 
     Args:
@@ -128,14 +150,28 @@ def run(kind: str, *given: Any, spec: PluginSpec | None = None, only: Collection
         given: what its checks take: a function that builds the object; for attention the kernel and its capabilities.
         spec: the plugin's, for its name, its expected failures and the checks that compare the object with it.
         only: names of checks to run, all where it is empty.
+        before: what the plugin changed in the process before its checks began.
         how: more of what the checks take, those of the spec too, e.g. `device="cuda"`.
 
     Raises:
         UserError: an expected failure names no check of the kind, or has no reason.
     """
     reasons = _expected(kind, spec)
-    checks = [check for check in checks_of(kind, spec) if not only or check.__name__ in only]
-    outcomes = [_outcome(check, given, spec, how, reasons.get(check.__name__)) for check in checks]
+    last = leaves_the_process_alone.__name__
+    alone = set(only) == {last}
+    changed: dict[str, list[str]] = {"building it": list(before)} if before else {}
+    outcomes: list[Outcome] = []
+    for check in checks_of(kind, spec):
+        name = check.__name__
+        if name == last or (only and not alone and name not in only):
+            continue
+        found = _outcome(kind, check, given, spec, how, reasons.get(name), changed)
+        outcomes.append(_doubted(found, outcomes))
+        if alone and changed:
+            break
+    outcomes = [] if alone else outcomes
+    if not only or last in only:
+        outcomes.append(_outcome("", leaves_the_process_alone, (changed,), None, {}, reasons.get(last), {}))
     return Report(kind=kind, name=spec.name if spec else "", outcomes=tuple(outcomes), floor=FLOORS[kind])
 
 
@@ -152,9 +188,16 @@ def conformance(
     reasons = _expected(kind, spec)
     checks = {check.__name__: check for check in checks_of(kind, spec)}
     done: dict[str, Verdict] = {}
+    changed: dict[str, list[str]] = {}
+    last = leaves_the_process_alone.__name__
 
     def outcome(name: str) -> Outcome:
-        found = _outcome(checks[name], given, spec, how, reasons.get(name))
+        if name == last:
+            if not done:  # selected by itself
+                outcome(next(iter(checks)))
+            found = _outcome("", checks[name], (changed,), None, {}, reasons.get(name), {})
+        else:
+            found = _outcome(kind, checks[name], given, spec, how, reasons.get(name), changed)
         done[name] = found.verdict
         return found
 
@@ -175,6 +218,8 @@ def conformance(
         if found.verdict == "expected-fail":
             pytest.xfail(found.found)
         assert found.verdict == "passed", f"{found.found}\ncontract: {found.contract}"
+        here = {check: changed[check]} if check in changed else {}
+        assert not here or last in reasons, f"it changes {watch.in_words(dict(here))}\ncontract: {PROCESS}"
 
     return test_it_conforms
 
@@ -191,28 +236,45 @@ def _expected(kind: str, spec: PluginSpec | None) -> Mapping[str, str]:
 
 
 def _outcome(
+    kind: str,
     check: Callable[..., None],
     given: tuple[Any, ...],
     spec: PluginSpec | None,
     how: Mapping[str, Any],
     reason: str | None,
+    changed: dict[str, list[str]],
 ) -> Outcome:
+    """What a check gives; what the process is left with goes into `changed`, by the name of the check."""
     compares = spec is not None and check not in checks_of(spec.kind)
     verdict: Verdict = "passed"
     found = ""
+    left: list[str] = []
     try:
-        if compares:
-            check(given[0], spec, **how)
-        else:
-            check(*given, **how)
+        with watch.watched(left, may_draw=kind in DRAWING) as watching:
+            if kind and kind != "attention" and given:
+                given = (watching.building(given[0]), *given[1:])
+            if compares:
+                check(given[0], spec, **how)
+            else:
+                check(*given, **how)
     except SkipTest as skip:
         verdict, found = "skipped", str(skip)
     except AssertionError as error:
         verdict, found = "failed", str(error) or "an assertion failed"
     except (Exception, SystemExit) as error:
         verdict, found = "failed", f"raised {one_line(error)}"
+    if left:
+        changed[check.__name__] = left
     if reason is not None and verdict == "failed":
         verdict, found = "expected-fail", reason
     elif reason is not None and verdict == "passed":
         verdict, found = "unexpected-pass", f"it holds although the spec expects it to fail ({reason}); remove that"
     return Outcome(check=check.__name__, verdict=verdict, found=found, contract=sentence_of(check))
+
+
+def _doubted(found: Outcome, before: Sequence[Outcome]) -> Outcome:
+    """Says with a failure that the plugin does not even repeat itself, where that was found before."""
+    unsteady = [one.check for one in before if one.verdict == "failed" and one.check in DETERMINISM]
+    if found.verdict != "failed" or not unsteady:
+        return found
+    return replace(found, found=f"{found.found} (it does not repeat itself: see {unsteady[0]} first)")

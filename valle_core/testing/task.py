@@ -6,7 +6,6 @@ test_it_conforms = suite.conformance("task", lambda: MyTask(MyOptions()), spec=S
 # ruff: noqa: PT018  (one finding may take two conditions)
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
@@ -31,6 +30,7 @@ from valle_core.testing.task_pool import (
     shared_frames,
     tensors_of,
 )
+from valle_core.testing.watch import Generators, generators_kept, seed_all
 from valle_core.types import Role, TaskInputs
 
 ORDER = ("text", "language", "level", "prompt", "tone", "response")
@@ -77,12 +77,12 @@ def draws_by_its_rng_alone(build: Build) -> None:
         for utterance in pool.utterances()[:3]:
             results = []
             for number, one in enumerate((task, task, other)):
-                torch.manual_seed(number)
-                random.seed(number)
-                states = torch.get_rng_state(), random.getstate()
-                results.append(one.draw(utterance, pool, Random(seed), frame_rate=RATE))
-                assert torch.equal(states[0], torch.get_rng_state()), "draw draws from torch's global generator"
-                assert states[1] == random.getstate(), "draw draws from the global generator of `random`"
+                with generators_kept():
+                    seed_all(number)
+                    before = Generators.now()
+                    results.append(one.draw(utterance, pool, Random(seed), frame_rate=RATE))
+                    changed = list(Generators.now().changes(before, may_draw=False))
+                assert not changed, f"draw changes {', '.join(changed)}"
                 one.draw(pool.utterances()[4], pool, Random(seed + 99), frame_rate=RATE)
             for again in results[1:]:
                 assert same_inputs(results[0], again), f"seed {seed} gives two different inputs for '{utterance.id}'"
