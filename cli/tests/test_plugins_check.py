@@ -42,7 +42,7 @@ def test_a_good_plugin_ends_with_its_counts_and_code_0(valle):
     code, out, err = valle("plugins", "check", "greedy")
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == (
-        "sampler 'greedy': 14 ran, 14 passed, 0 failed, 0 expected-fail, 1 skipped (floor 12)"
+        "sampler 'greedy': 15 ran, 15 passed, 0 failed, 0 expected-fail, 1 skipped (floor 13)"
     )
 
 
@@ -50,7 +50,7 @@ def test_a_wrong_plugin_ends_with_code_1_the_finding_and_the_contract(valle, acm
     code, out, _ = valle("plugins", "check", "wrong", "--kind", "sampler")
     assert code == 1
     assert "draws_from_the_view_alone                failed" in out
-    assert "found     torch's random numbers are drawn" in out
+    assert "found     the random state of torch is drawn from" in out
     assert "contract  Chooser: “Randomness comes from `view.uniform` alone”" in out
 
 

@@ -177,7 +177,7 @@ def draws_from_the_view_alone(build: Build, *, device: str = "cpu") -> None:
             before = Generators.now()
             runs.append(decode(sampler, range(5), device))
             changed = list(Generators.now().changes(before, may_draw=False))
-        assert not changed, f"it changes {', '.join(changed)}"
+        assert not changed, f"{' and '.join(changed)} is drawn from"
     assert all(map(same, *runs)), "another seed of a global generator changes the result"
 
 

@@ -235,11 +235,11 @@ class Generators:
     @classmethod
     def now(cls) -> Generators:
         """As they are."""
-        name, keys, *rest = np.random.get_state()  # type: ignore[misc]
+        state: Any = np.random.get_state()
         return cls(
             seed=torch.initial_seed(),
             torch=torch.default_generator.get_state().numpy().tobytes(),
-            numpy=repr((name, keys.tobytes(), *rest)).encode(),
+            numpy=state[1].tobytes() + repr(state[2:]).encode(),
             python=random.getstate(),
         )
 
