@@ -40,7 +40,7 @@ SENTENCES = [
         "fr",
         "Louis XIV régna au XVIIe siècle ; il parcourut 12 345 m en 1 h, tél. 06 12 34 56 78.",
         "Louis quatorze régna au dix-septième siècle ; il parcourut douze mille trois cent quarante-cinq mètres en "
-        "une heure, tél. zéro six, un deux, trois quatre, cinq six, sept huit.",
+        "une heure, téléphone zéro six, un deux, trois quatre, cinq six, sept huit.",
     ),
     (
         "de",

@@ -36,6 +36,11 @@ def year_words(number: int, code: str) -> str:
     return _num2words().num2words(number, lang=code, to="year").replace(",", "")
 
 
+def digit_words(digits: str, code: str) -> str:
+    """`007` → `zero zero seven`."""
+    return " ".join(cardinal(int(digit), code) for digit in digits)
+
+
 def kana(number: int) -> str:
     """`300` → `さんびゃく`: Japanese as it is read."""
     return _num2words().num2words(number, lang="ja", reading=True)

@@ -1,0 +1,1 @@
+"""The gender of nouns, one file per language."""
