@@ -64,7 +64,7 @@ SENTENCES = [
         "es-419",
         "En el siglo XXI, Felipe VI vive en el 1er piso; es la 2ª vez que ve 1.234 casas.",
         "En el siglo veintiuno, Felipe sexto vive en el primer piso; es la segunda vez que ve "
-        "mil doscientos treinta y cuatro casas.",
+        "mil doscientas treinta y cuatro casas.",
     ),
     (
         "it",

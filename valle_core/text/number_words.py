@@ -10,6 +10,10 @@ MOST_DIGITS = 15
 """A longer number is read digit by digit; nobody says it, and not every language has the words."""
 
 
+_CORRECTED = {"es": (("veintiuno mil", "veintiún mil"), ("uno mil", "un mil")), "sv": (("ettt", "ett"),)}
+"""What num2words spells wrongly."""
+
+
 def _num2words() -> ModuleType:
     try:
         import num2words  # imported by those who meet a number only
@@ -23,7 +27,10 @@ def _num2words() -> ModuleType:
 
 def cardinal(number: int, code: str) -> str:
     """`21` → `twenty-one`; no commas, and no more than the number itself."""
-    return _num2words().num2words(number, lang=code).replace(",", "")
+    said = _num2words().num2words(number, lang=code).replace(",", "")
+    for wrong, right in _CORRECTED.get(code, ()):
+        said = said.replace(wrong, right)
+    return said
 
 
 def ordinal(number: int, code: str) -> str:

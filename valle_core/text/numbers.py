@@ -103,7 +103,8 @@ def _plain(found: re.Match[str], writing: Writing) -> str:
     year = writing.years and re.fullmatch(r"1[1-9]\d\d|20\d\d", text) is not None and not found["sign"]
     said = year_words(int(text), writing.code) if year else number(text, writing)
     whole = found.string
-    if text.isdigit() and not year:
+    digits, fraction = _parts(text, writing)
+    if digits is not None and not fraction and not year:
         said = writing.counted(said, whole[: found.start()], whole[found.end() :])
     before = " " if found.start() and whole[found.start() - 1].isalpha() else ""
     after = " " if found.end() < len(whole) and whole[found.end()].isalpha() else ""

@@ -29,10 +29,16 @@ def account(code: str) -> Rule:
     """An IBAN: its letters, then groups of digits one by one."""
 
     def said(found: re.Match[str]) -> str:
-        groups = [found["check"], *re.findall(r"\d{1,4}", found["rest"].replace(" ", ""))]
-        return f"{' '.join(found['country'])} " + ", ".join(digit_words(group, code) for group in groups)
+        groups = [found["check"], *re.findall(r".{1,4}", found["rest"].replace(" ", ""))]
+        return f"{' '.join(found['country'])} " + ", ".join(_characters(group, code) for group in groups)
 
-    return re.compile(r"\b(?P<country>[A-Z]{2})(?P<check>\d\d)(?P<rest>(?: ?\d{4}){3,7}(?: ?\d{1,3})?)\b"), said
+    return re.compile(
+        r"\b(?P<country>[A-Z]{2})(?P<check>\d\d)(?P<rest>(?: ?[A-Z\d]{4}){3,7}(?: ?[A-Z\d]{1,3})?)\b"
+    ), said
+
+
+def _characters(group: str, code: str) -> str:
+    return " ".join(digit_words(character, code) if character.isdigit() else character for character in group)
 
 
 def telephone(pattern: str, code: str, plus: str) -> Rule:
@@ -84,4 +90,17 @@ def per(word: str, amounts: str, nouns: str, units: Mapping[str, Noun]) -> Rule:
         return f"{of} {word} {units[by][0] if by in units else by}"
 
     pattern = rf"(?P<of>[€$£%]|\b(?:{amounts}|kg|km|[tl])) ?/ ?(?P<by>(?:{nouns}|kg|km|[hltm])\b|m²|km²)"
+    return re.compile(pattern), said
+
+
+def millions(words: Mapping[str, tuple[str, str]], coins: Mapping[str, str]) -> Rule:
+    """`5 M€`, `3 mln €`: short forms with their singular and plural, coins as they are said behind them."""
+
+    def said(found: re.Match[str]) -> str:
+        one, many = words[found["big"]]
+        return f"{found['n']} {one if found['n'] == '1' else many} {coins[found['sign']]}"
+
+    short = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    signs = "|".join(re.escape(sign) for sign in sorted(coins, key=len, reverse=True))
+    pattern = rf"(?<![\w.,])(?P<n>\d{{1,3}}(?:[. ]\d{{3}})*(?:,\d+)?|\d+(?:,\d+)?) ?(?P<big>{short}) ?(?P<sign>{signs})"
     return re.compile(pattern), said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -20,3 +21,12 @@ def write_all(text: str, steps: Sequence[Step]) -> str:
     for pattern, written in steps:
         text = _compiled(pattern).sub(written, text)
     return text
+
+
+VULGAR = "(?P<whole>[0-9]?)(?P<sign>[¼½¾⅐-⅞↉])"
+"""A fraction in one character, perhaps behind a whole number."""
+
+
+def vulgar(found: re.Match[str]) -> str:
+    """`2½` → `2 1⁄2`."""
+    return found["whole"] + (" " if found["whole"] else "") + unicodedata.normalize("NFKC", found["sign"])
