@@ -160,7 +160,7 @@ def test_damaged_knowledge_of_a_dataset_is_named_and_made_anew_once_it_is_remove
     whole = open_dataset(tmp_path / "out").manifest
     path = tmp_path / "out" / name
     path.write_text(path.read_text()[:-30])
-    with pytest.raises(UserError, match=r"is damaged .* Remove .* run the same command again"):
+    with pytest.raises(UserError, match=r"damaged .*--repair, or remove .* run the same command again"):
         run(corpus, tmp_path / "out", storage=storage)
     path = tmp_path / "out" / SOURCES
     path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
 
 from valle_core.data.record import Row
 from valle_core.files import replacing
+from valle_core.reading.json_text import loads
+from valle_core.reading.place import inside
+from valle_core.reading.tensors import map_tensors
 
 COLUMNS = "index.safetensors"
-VERSION = 1
-"""Of the file; one of another version is not used, because `index.jsonl` says the same."""
+VERSION = 2
+"""Of the file; one of another version is not used, because `index.jsonl` says the same. Version 1 had no digest."""
 
 Columns = dict[str, np.ndarray]
 """Strings `x` are `x` (UTF-8) and `x_offsets` [N + 1]; the columns are those that `ColumnWriter.columns` makes."""
@@ -28,7 +30,15 @@ _TONES = ("tones", "tone_names", "tone_names_offsets")
 """Only in a dataset that has tones: −1 or the place of a row's tone among the sorted names."""
 
 _STRINGS = ("ids", "texts", "hashes", "speaker_names", "language_names", "files")
-_NUMBERS = ("order", "speakers", "languages", "file", "row", "seconds", "frames")
+_NUMBERS = {
+    "order": np.int64,
+    "speakers": np.int32,
+    "languages": np.int32,
+    "file": np.int32,
+    "row": np.int64,
+    "seconds": np.float64,
+    "frames": np.int32,
+}
 _CHUNK = 1 << 16
 
 
@@ -42,7 +52,7 @@ class Strings(Sequence[str]):
         return len(self._offsets) - 1
 
     def __getitem__(self, place):  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._content[self._offsets[place] : self._offsets[place + 1]].tobytes().decode()
+        return self._content[self._offsets[place] : self._offsets[place + 1]].tobytes().decode(errors="replace")
 
     def __iter__(self) -> Iterator[str]:
         return self.at(np.arange(len(self)))
@@ -58,7 +68,7 @@ class Strings(Sequence[str]):
                 continue
             content = self._content[low:high].tobytes()
             for begin, end in zip(begins, ends, strict=True):
-                yield content[begin - low : end - low].decode()
+                yield content[begin - low : end - low].decode(errors="replace")
 
 
 class ColumnWriter:
@@ -126,33 +136,73 @@ def _joined(name: str, texts: Iterable[str]) -> Columns:
 def write_columns(folder: Path, columns: Columns, index_hash: str) -> None:
     """Replace `index.safetensors`; it belongs to the `index.jsonl` of this hash."""
     tensors = {name: torch.from_numpy(np.array(column)) for name, column in columns.items()}
+    facts = {"version": VERSION, "index_hash": index_hash, "digest": _digest(columns)}
     with replacing(folder / COLUMNS) as temporary:
-        temporary.write_bytes(save(tensors, {"valle": json.dumps({"version": VERSION, "index_hash": index_hash})}))
+        temporary.write_bytes(save(tensors, {"valle": json.dumps(facts)}))
 
 
-def map_columns(folder: Path, index_hash: str) -> Columns | None:
+def map_columns(folder: Path, index_hash: str, *, proven: bool = False, again: bool = False) -> Columns | None:
     """The columns of the `index.jsonl` with this hash, mapped; None where the file is missing, of another index,
-    of another version, or damaged."""
+    of another version, or damaged.
+
+    Args:
+        folder, index_hash: of the dataset.
+        proven: take none whose digest is not known (of an older valle), for what is written down again.
+        again: the digest was compared already, by who opened the dataset.
+    """
     try:
-        file = safe_open(folder / COLUMNS, framework="pt")
-        stored = json.loads((file.metadata() or {}).get("valle", "{}"))
-        if stored != {"version": VERSION, "index_hash": index_hash}:
-            return None
-        tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError):
+        tensors, text = map_tensors(inside(folder, COLUMNS))
+        facts = loads(text.get("valle", "{}"))
+        columns = {name: tensor.numpy() for name, tensor in tensors.items()}
+    except (OSError, ValueError, TypeError):
         return None
-    columns = {name: tensor.numpy() for name, tensor in tensors.items()}
-    return columns if _fit(columns) else None
+    if not isinstance(facts, dict) or facts.get("index_hash") != index_hash or not _fit(columns):
+        return None
+    if facts.get("version") == 1 and not proven:
+        return columns
+    whole = facts.get("version") == VERSION and (again or facts.get("digest") == _digest(columns))
+    return columns if whole else None
+
+
+def _digest(columns: Columns) -> str:
+    """SHA-256 over names, types, lengths and bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(columns):
+        column = np.ascontiguousarray(columns[name])
+        digest.update(f"{name} {column.dtype} {len(column)}\n".encode())
+        digest.update(column.view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _fit(columns: Mapping[str, np.ndarray]) -> bool:
-    """Whether the columns are all there and as long as each other."""
+    """Whether the columns are all there, of their types, as long as each other, and point at nothing outside."""
     needed = {*_NUMBERS, *_STRINGS, *(f"{name}_offsets" for name in _STRINGS)}
     toned = "tones" in columns
-    if set(columns) != (needed | {*_TONES} if toned else needed):
+    if set(columns) != (needed | {*_TONES} if toned else needed) or any(one.ndim != 1 for one in columns.values()):
         return False
     N = len(columns["order"])
     strings = (*_STRINGS, "tone_names") if toned else _STRINGS
-    whole = all(columns[f"{name}_offsets"][-1:].tolist() == [len(columns[name])] for name in strings)
-    rows = all(len(columns[f"{name}_offsets"]) == N + 1 for name in ("ids", "texts", "hashes"))
-    return whole and rows and all(len(columns[name]) == N for name in (*_NUMBERS, *(["tones"] if toned else [])))
+    numbers = {**_NUMBERS, **({"tones": np.int32} if toned else {})}
+    tables = {"speakers": "speaker_names", "languages": "language_names", "file": "files"}
+    return (
+        all(_divides(columns[f"{name}_offsets"], columns[name]) for name in strings)
+        and all(len(columns[f"{name}_offsets"]) == N + 1 for name in ("ids", "texts", "hashes"))
+        and all(columns[name].dtype == kind and len(columns[name]) == N for name, kind in numbers.items())
+        and all(_within(columns[name], 0, len(columns[f"{names}_offsets"]) - 1) for name, names in tables.items())
+        and (not toned or _within(columns["tones"], -1, len(columns["tone_names_offsets"]) - 1))
+        and _within(columns["order"], 0, N)
+        and bool((np.bincount(columns["order"], minlength=N) == 1).all())
+        and _within(columns["row"], -1, 1 << 62)
+        and _within(columns["frames"], 0, 1 << 31)
+        and bool(np.isfinite(columns["seconds"]).all() and (columns["seconds"] >= 0).all())
+    )
+
+
+def _divides(offsets: np.ndarray, content: np.ndarray) -> bool:
+    if content.dtype != np.uint8 or offsets.dtype != np.int64 or not len(offsets):
+        return False
+    return bool(offsets[0] == 0 and offsets[-1] == len(content) and (offsets[1:] >= offsets[:-1]).all())
+
+
+def _within(column: np.ndarray, low: int, end: int) -> bool:
+    return not len(column) or bool(low <= int(column.min()) and int(column.max()) < end)

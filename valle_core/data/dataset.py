@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.data.index import Ids, Index, open_index
+from valle_core.data.damage import damaged
+from valle_core.data.index import INDEX, Ids, Index, open_index
 from valle_core.data.manifest import Manifest, read_manifest
 from valle_core.data.record import Record, Row
 from valle_core.data.similar import SimilarIndex
@@ -229,6 +230,8 @@ def open_dataset(
     if not manifest.complete:
         raise UserError(f"dataset '{path}' is half-written. Finish it: run the same `valle prepare` again")
     index = open_index(path, manifest.index_hash)
+    if not (index.one_by_one() if manifest.storage == "files" else index.in_rows()):
+        raise damaged(path / INDEX, ValueError(f"its records do not lie as storage {manifest.storage} does"))
     for language in manifest.languages if languages is not None else ():
         language_index(languages or (), language)
     dataset = Dataset(

@@ -7,19 +7,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from valle_core.data.record import (
-    Location,
-    Record,
-    phonemes_from_bytes,
-    phonemes_to_bytes,
-    words_from_tensor,
-    words_to_tensor,
-)
+from valle_core.data.damage import damaged
+from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, words_to_tensor
 from valle_core.files import replacing
-from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_bytes
+from valle_core.reading.place import Inside
+from valle_core.reading.tensors import damage_named
 
 _LONGEST = 200  # bytes of a name that stays readable; most file systems allow 255 in all
 
@@ -53,22 +48,17 @@ class FileStore:
     """Reads one file per utterance."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._inside = folder, Inside(folder)
 
     def read(self, id: str, location: Location) -> Record:
         """See `Store.read`."""
-        path = self._folder / str(location)
         try:
-            tensors = load(path.read_bytes())
-            codes, phonemes, words = tensors["codes"], tensors["phonemes"], tensors["words"]
-        except (OSError, SafetensorError, KeyError) as error:
-            raise UserError(f"'{path}' is missing or damaged ({error}). Run `valle prepare` again") from error
-        return Record(
-            id=id,
-            codes=codes,
-            phonemes=phonemes_from_bytes(phonemes, str(path)),
-            words=words_from_tensor(words),
-        )
+            content = read_bytes(self._inside.path(location))
+            with damage_named():
+                tensors = load(content)
+                return record_of(id, tensors["codes"], tensors["phonemes"], tensors["words"])
+        except (OSError, ValueError) as error:
+            raise damaged(self._folder / str(location), error) from error
 
     def read_all(self, items: Sequence[tuple[str, Location]]) -> Iterator[Record]:
         """See `Store.read_all`: in the order given."""

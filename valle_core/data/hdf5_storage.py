@@ -13,10 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from valle_core.data.record import Location, Record, phonemes_from_bytes, words_from_tensor
-from valle_core.data.shard_storage import PARTS, columns_of
+from valle_core.data.damage import damaged
+from valle_core.data.record import Location, Record, record_of
+from valle_core.data.shard_storage import PARTS, columns_of, offsets_of
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.reading.place import Inside
+from valle_core.reading.tensors import damage_named
 
 _TOGETHER = 256  # records written or read at once
 _CHUNK_BYTES = 1 << 16
@@ -115,25 +118,24 @@ class Hdf5Store:
     """Reads rows of the file, which each process opens for itself."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._inside = folder, Inside(folder)
         self._open: dict[tuple[int, str], _Opened] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_folder": self._folder, "_open": {}}
+        return {**self.__dict__, "_open": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
     def read(self, id: str, location: Location) -> Record:
         """See `Store.read`."""
-        return next(self._read(str(location[0]), [(id, int(location[1]))]))
+        return next(self._read(*_place(location, id)))
 
     def read_all(self, items: Sequence[tuple[str, Location]]) -> Iterator[Record]:
         """See `Store.read_all`: rows that follow each other are read together."""
         run: list[tuple[str, int]] = []
         name = ""
-        for id, location in sorted(items, key=lambda item: item[1]):
-            file, row = str(location[0]), int(location[1])
+        for file, [(id, row)] in sorted(_place(location, id) for id, location in items):
             if run and (file != name or row != run[-1][1] + 1 or len(run) == _TOGETHER):
                 yield from self._read(name, run)
                 run = []
@@ -144,42 +146,67 @@ class Hdf5Store:
 
     def _read(self, name: str, items: Sequence[tuple[str, int]]) -> Iterator[Record]:
         """Rows that follow each other."""
-        path = self._folder / name
+        _h5py()  # where it is missing, no file is to blame
         try:
-            parts = self._file(name).rows(items[0][1], items[-1][1] + 1)
-        except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"'{path}' is missing or damaged ({reason}). Run `valle prepare` again") from error
-        for (id, _), codes, phonemes, words in zip(items, *parts, strict=True):
-            yield Record(
-                id=id,
-                codes=codes,
-                phonemes=phonemes_from_bytes(phonemes, str(path)),
-                words=words_from_tensor(words),
-            )
+            with damage_named():
+                parts = self._file(name).rows(items[0][1], items[-1][1] + 1)
+                records = [record_of(id, *row) for (id, _), *row in zip(items, *parts, strict=True)]
+        except (OSError, ValueError) as error:
+            raise damaged(self._folder / name, error) from error
+        yield from records
 
     def _file(self, name: str) -> _Opened:
         key = (os.getpid(), name)  # a handle that came through fork is not used: HDF5 would share its state
         if key not in self._open:
-            self._open[key] = _Opened(_h5py().File(self._folder / name, "r", locking="best-effort"))
+            path = self._inside.path(name)
+            self._open[key] = _Opened(_h5py().File(path, "r", locking="best-effort"))
         return self._open[key]
+
+
+def _place(location: Location, id: str) -> tuple[str, list[tuple[str, int]]]:
+    file, row = location if isinstance(location, tuple) else (location, -1)
+    return file, [(id, row)]
 
 
 class _Opened:
     """An open file and the offsets of its rows."""
 
     def __init__(self, file: Any) -> None:
-        self._parts = [file[part] for part in PARTS]
-        self._offsets = [file[f"{part}_offsets"][:] for part in PARTS]
+        size = os.stat(file.filename).st_size
+        self._parts = [plain_dataset(file, part, size) for part in PARTS]
+        offsets = [plain_dataset(file, f"{part}_offsets", size) for part in PARTS]
+        self._offsets = [
+            np.array(offsets_of(torch.from_numpy(one[:].astype(np.int64)), len(part)))
+            for one, part in zip(offsets, self._parts, strict=True)
+        ]
 
     def rows(self, first: int, last: int) -> list[list[Tensor]]:
         """Of each part, the rows `first` … `last` − 1."""
+        if not 0 <= first < last < min(map(len, self._offsets)):
+            raise ValueError("it has fewer rows than the index says")
         return [_cut(part, offsets[first : last + 1]) for part, offsets in zip(self._parts, self._offsets, strict=True)]
 
 
+def plain_dataset(file: Any, name: str, size: int) -> Any:
+    """A dataset of integers that lies in this file of `size` bytes, as it is written here.
+
+    Raises:
+        ValueError: it is missing, a link, virtual, of other values, or kept outside of the file; or it promises more
+            than the file holds, as what is compressed or was never written does.
+    """
+    h5py = _h5py()
+    found: Any = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise ValueError(f"'{name}' does not lie in it")
+    if found.dtype.kind not in "iu" or not 1 <= found.ndim <= 2 or found.id.get_create_plist().get_nfilters():
+        raise ValueError(f"'{name}' is not as valle writes it")
+    nbytes = int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize
+    if not nbytes <= found.id.get_storage_size() <= size:
+        raise ValueError(f"'{name}' promises {nbytes} bytes, more than are there")
+    return found
+
+
 def _cut(part: Any, offsets: np.ndarray) -> list[Tensor]:
-    if len(offsets) < 2:
-        raise IndexError("it has fewer rows than the index says")
     content = torch.from_numpy(part[offsets[0] : offsets[-1]])
     return list(content.split(np.diff(offsets).tolist()))
 

@@ -13,9 +13,12 @@ import numpy as np
 from jaxtyping import Int
 
 from valle_core.data.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns, write_columns
+from valle_core.data.damage import REPAIR, damaged
 from valle_core.data.record import Location, Row
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.place import inside
 
 INDEX = "index.jsonl"
 
@@ -47,10 +50,23 @@ class Index:
         return {"mapped": self._mapped, "columns": None if self._mapped else self._columns}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        columns = state["columns"] or map_columns(*state["mapped"])
+        columns = state["columns"] or map_columns(*state["mapped"], again=True)
         if columns is None:
             raise UserError(f"dataset '{state['mapped'][0]}' was changed while it was open. Open it again")
         Index.__init__(self, columns, state["mapped"])
+
+    @property
+    def stored(self) -> bool:
+        """Whether its columns are those of the file."""
+        return self._mapped is not None
+
+    def one_by_one(self) -> bool:
+        """Whether each record is a file of its own; False too where some are and some are not."""
+        return bool((self._columns["row"] < 0).all())
+
+    def in_rows(self) -> bool:
+        """Whether each record is a row of a larger file."""
+        return bool((self._columns["row"] >= 0).all())
 
     def __len__(self) -> int:
         return len(self.order)
@@ -139,20 +155,21 @@ def write_index(folder: Path, rows: Iterable[Row]) -> str:
     return digest.hexdigest()
 
 
-def open_index(folder: Path, index_hash: str) -> Index:
+def open_index(folder: Path, index_hash: str, *, proven: bool = False) -> Index:
     """The rows of an `index.jsonl` of this hash.
 
-    Without usable columns (a dataset of an older valle) they are made in memory from `index.jsonl`.
+    Without usable columns (a dataset of an older valle, or a damaged file) they are made in memory from `index.jsonl`;
+    `proven` does so too where an older valle left no digest of them.
 
     Raises:
         UserError: `index.jsonl` is missing, damaged, or another.
     """
     if hash_index(folder) != index_hash:
-        raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
-    columns = map_columns(folder, index_hash)
+        raise UserError(f"dataset '{folder}' is half-written or damaged ({INDEX} is another). {REPAIR}")
+    columns = map_columns(folder, index_hash, proven=proven)
     if columns is not None:
         return Index(columns, (Path(folder), index_hash))
-    if (folder / COLUMNS).exists():
+    if (folder / COLUMNS).exists() and not proven:
         logging.getLogger(__name__).warning("%s does not fit %s, which is read instead", folder / COLUMNS, INDEX)
     made = ColumnWriter()
     for row in read_rows(folder):
@@ -162,20 +179,22 @@ def open_index(folder: Path, index_hash: str) -> Index:
 
 def hash_index(folder: Path) -> str:
     """SHA-256 of `index.jsonl`."""
-    path = folder / INDEX
     try:
-        with path.open("rb") as file:
+        with inside(folder, INDEX).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read ({error.strerror}). Run the same `valle prepare` again") from error
+    except (OSError, ValueError) as error:
+        raise damaged(folder / INDEX, error) from error
 
 
 def read_rows(folder: Path) -> Iterator[Row]:
-    """The rows of `index.jsonl` in stored order, one at a time."""
-    path = folder / INDEX
+    """The rows of `index.jsonl` in stored order, one at a time. Raises `UserError` for a line that is no row."""
+    number = 0
     try:
-        with path.open("rb") as file:
+        with inside(folder, INDEX).open("rb") as file:
             for line in file:
-                yield Row.from_json(json.loads(line))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"'{path}' is damaged ({error!r}). Run the same `valle prepare` again") from error
+                number += 1
+                yield Row.from_json(loads(line))
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise damaged(folder / INDEX, ValueError(f"line {number}: {error}")) from error

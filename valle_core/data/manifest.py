@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from valle_core.codes import identity
+from valle_core.data.damage import REPAIR, damaged
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.files import write_json
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
+from valle_core.reading.kinds import Kind, check_kinds
+from valle_core.reading.place import inside
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import CodecIdentity
 
 FORMAT_VERSION = 1
 MANIFEST = "dataset.json"
+
+
+class Newer(UserError):
+    """Written by a newer valle."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,35 +99,62 @@ def read_manifest(folder: Path) -> Manifest:
             raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
         raise UserError(f"'{folder}' is no dataset (it has no {MANIFEST}). Make one with: valle prepare")
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        inside(folder, MANIFEST)
+        stored = read_json(path)
     except (ValueError, OSError) as error:
-        raise UserError(f"'{path}' cannot be read ({error}). Run the same `valle prepare` again") from error
+        raise damaged(path, error) from error
     version = stored.get("format_version") if isinstance(stored, Mapping) else None
-    if version != FORMAT_VERSION:
-        mend = "Update valle" if isinstance(version, int) and version > FORMAT_VERSION else "Prepare it again"
-        raise UserError(f"'{path}' has format_version {version!r}, this valle reads {FORMAT_VERSION}. {mend}")
+    if version is None:
+        raise damaged(path, ValueError("it is not as valle writes it"))
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        newer = type(version) is int and version > FORMAT_VERSION
+        refusal, fix = (Newer, "Update valle") if newer else (UserError, REPAIR)
+        raise refusal(f"'{path}' has format_version {version!r:.20}, this valle reads {FORMAT_VERSION}. {fix}")
     try:
-        return Manifest(
-            storage=_storage(stored["storage"], path),
-            codec=identity.from_dict(stored["codec"], str(path)),
-            symbols=SymbolMap.from_json(stored["symbols"], str(path)),
-            languages=tuple(stored["languages"]),
-            frontend=stored["frontend"],
-            held_out=tuple(stored["held_out"]),
-            utterances=stored["utterances"],
-            seconds=stored["seconds"],
-            speakers=stored["speakers"],
-            index_hash=stored["index_hash"],
-            complete=stored["complete"],
-            plugins=tuple(PluginIdentity(**plugin) for plugin in stored.get("plugins", ())),
-            frontend_options=stored.get("frontend_options", {}),
-            codec_options=stored.get("codec_options", {}),
-        )
-    except (KeyError, TypeError) as error:
-        raise UserError(f"'{path}' is not as valle writes it ({error!r}). Prepare the dataset again") from error
+        return _manifest(stored, path)
+    except Newer:
+        raise
+    except ValueError as error:
+        raise damaged(path, ValueError(str(error).removesuffix(". Make it again"))) from error
+
+
+_KINDS: Mapping[str, Kind] = {
+    "languages": (str,),
+    "frontend": str,
+    "held_out": (str,),
+    "utterances": int,
+    "seconds": float,
+    "speakers": int,
+    "index_hash": str,
+    "complete": bool,
+    "plugins": (dict,),
+    "frontend_options": dict,
+    "codec_options": dict,
+}
+_OLDER = ("plugins", "frontend_options", "codec_options")
+
+
+def _manifest(stored: Mapping[str, Any], path: Path) -> Manifest:
+    check_kinds(stored, {**_KINDS, "storage": str}, _OLDER)
+    return Manifest(
+        storage=_storage(stored["storage"], path),
+        codec=identity.from_dict(stored.get("codec"), str(path)),
+        symbols=SymbolMap.from_json(stored.get("symbols"), str(path)),
+        languages=tuple(stored["languages"]),
+        frontend=stored["frontend"],
+        held_out=tuple(stored["held_out"]),
+        utterances=stored["utterances"],
+        seconds=stored["seconds"],
+        speakers=stored["speakers"],
+        index_hash=stored["index_hash"],
+        complete=stored["complete"],
+        plugins=tuple(map(PluginIdentity.from_dict, stored.get("plugins", ()))),
+        frontend_options=stored.get("frontend_options", {}),
+        codec_options=stored.get("codec_options", {}),
+    )
 
 
 def _storage(name: Any, path: Path) -> StorageName:
     if name not in STORAGES:
-        raise UserError(f"'{path}' names storage {name!r}; known are {', '.join(STORAGES)}. Update valle")
+        raise Newer(f"'{path}' names storage {name!r}; known are {', '.join(STORAGES)}. Update valle")
     return name

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Int
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
-from valle_core.codes.checks import storage_dtype
+from valle_core.codes.checks import check_codes, storage_dtype
 from valle_core.codes.identity import hash_tensors, to_dict
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.reading.place import inside
+from valle_core.reading.tensors import map_tensors
 from valle_core.types import CodecIdentity
 
 MIXING = 1
@@ -91,13 +92,13 @@ class MixCache:
 
     def _read(self, path: Path) -> Tensor | None:
         try:
-            content = path.read_bytes()
-            codes = load(content)["codes"]
-            length = int.from_bytes(content[:8], "little")
-            said = json.loads(content[8 : 8 + length])["__metadata__"]["hash"]
-        except (OSError, SafetensorError, KeyError, ValueError):
-            return None
-        if said != hash_tensors({"codes": codes}):
+            tensors, text = map_tensors(inside(path.parent.parent, f"{path.parent.name}/{path.name}"))
+            codes = tensors["codes"].clone()
+            if text.get("hash") != hash_tensors({"codes": codes}):
+                return None
+            size = self._codec.codebook_size
+            check_codes(codes, num_levels=self._codec.num_levels, codebook_size=size, what=f"mix '{path}'")
+        except (OSError, ValueError, KeyError):
             return None
         with suppress(OSError):
             path.touch()

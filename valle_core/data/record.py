@@ -12,7 +12,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.codes.identity import hash_tensors
-from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.kinds import Kind, check_kinds, is_of
 
 Location = str | tuple[str, int]
 """File of an utterance relative to the dataset, or shard and row."""
@@ -67,6 +68,11 @@ class Row:
     hash: str
     tone: str | None = None
 
+    def digest(self) -> str:
+        """First 16 hex digits over all but the location, the record by its hash: equal in every storage."""
+        said = [self.id, self.speaker, self.language, self.text, float(self.seconds), self.frames, self.hash, self.tone]
+        return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
+
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         return {
@@ -79,13 +85,21 @@ class Row:
             "location": self.location,
             "hash": self.hash,
             **({"tone": self.tone} if self.tone is not None else {}),
+            "digest": self.digest(),
         }
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Row:
-        """The inverse of `to_json`; raises `KeyError` or `TypeError` for anything else."""
-        location = stored["location"]
-        return cls(
+    def from_json(cls, stored: Any) -> Row:
+        """The inverse of `to_json`; raises `ValueError` for anything else. Rows of an older valle have no digest."""
+        check_kinds(stored, _KINDS)
+        location, tone = stored["location"], stored.get("tone")
+        if not (is_of(location, str) or (is_of(location, (object,)) and _is_place(location))):
+            raise ValueError(f"'location' should be a file, or a file and a row, found {location!r:.80}")
+        if tone is not None and not isinstance(tone, str):
+            raise ValueError(f"'tone' should be text, found {tone!r:.80}")
+        if not 0 <= stored["frames"] < 1 << 31 or stored["seconds"] < 0:
+            raise ValueError(f"it lasts {stored['frames']} frames, {stored['seconds']} s")
+        row = cls(
             id=stored["id"],
             speaker=stored["speaker"],
             language=stored["language"],
@@ -94,22 +108,49 @@ class Row:
             frames=stored["frames"],
             location=location if isinstance(location, str) else (location[0], location[1]),
             hash=stored["hash"],
-            tone=stored.get("tone"),
+            tone=tone,
         )
+        if "digest" in stored and stored["digest"] != row.digest():
+            raise ValueError(f"the line of '{row.id}' is not as it was written")
+        return row
+
+
+_KINDS: dict[str, Kind] = {
+    "id": str,
+    "speaker": str,
+    "language": str,
+    "text": str,
+    "seconds": float,
+    "frames": int,
+    "hash": str,
+}
+
+
+def _is_place(location: list[Any]) -> bool:
+    return len(location) == 2 and is_of(location[0], str) and is_of(location[1], int) and location[1] >= 0
+
+
+def record_of(id: str, codes: Tensor, phonemes: Tensor, words: Tensor) -> Record:
+    """The record that a storage holds in three tensors.
+
+    Raises:
+        ValueError: they are not of the shapes, types and contents that are written.
+    """
+    if codes.ndim != 2 or codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
+        raise ValueError(f"the codes are {str(codes.dtype).removeprefix('torch.')} {list(codes.shape)}")
+    if phonemes.ndim != 1 or phonemes.dtype != torch.uint8:
+        raise ValueError("the phonemes are not bytes")
+    if words.ndim != 2 or words.shape[1] != 2 or words.is_floating_point() or words.is_complex():
+        raise ValueError(f"the words are {list(words.shape)}, not pairs")
+    symbols = loads(phonemes.numpy().tobytes())
+    if not is_of(symbols, (str,)):
+        raise ValueError("the phonemes are not a list of symbols")
+    return Record(id=id, codes=codes, phonemes=tuple(symbols), words=words_from_tensor(words))
 
 
 def phonemes_to_bytes(phonemes: tuple[str, ...]) -> Int[Tensor, "n"]:
     """UTF-8 JSON as a tensor, so that safetensors can hold it."""
     return torch.frombuffer(bytearray(json.dumps(phonemes, ensure_ascii=False).encode()), dtype=torch.uint8)
-
-
-def phonemes_from_bytes(stored: Int[Tensor, "n"], where: str) -> tuple[str, ...]:
-    """The inverse of `phonemes_to_bytes`."""
-    try:
-        phonemes = json.loads(stored.numpy().tobytes())
-    except ValueError as error:
-        raise UserError(f"'{where}' is damaged ({error}). Run `valle prepare` again into a new folder") from error
-    return tuple(phonemes)
 
 
 def words_to_tensor(words: tuple[tuple[int, int], ...]) -> Int[Tensor, "W two"]:

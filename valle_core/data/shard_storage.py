@@ -8,20 +8,14 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from valle_core.data.record import (
-    Location,
-    Record,
-    phonemes_from_bytes,
-    phonemes_to_bytes,
-    words_from_tensor,
-    words_to_tensor,
-)
+from valle_core.data.damage import damaged
+from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, words_to_tensor
 from valle_core.files import replacing
-from valle_core.plugin import UserError
+from valle_core.reading.place import Inside
+from valle_core.reading.tensors import damage_named, map_tensors
 
 PARTS = ("codes", "phonemes", "words")
 """What is stored of a record."""
@@ -58,42 +52,50 @@ class ShardStore:
     """Reads rows of shards through memory maps that stay open (one per shard and process)."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._inside = folder, Inside(folder)
         self._open: dict[str, _Shard] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_folder": self._folder, "_open": {}}
+        return {**self.__dict__, "_open": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
     def read(self, id: str, location: Location) -> Record:
         """See `Store.read`."""
-        shard, row = location
-        path = self._folder / str(shard)
+        shard, row = location if isinstance(location, tuple) else (location, -1)
         try:
-            codes, phonemes, words = self._shard(str(shard)).row(int(row))
-        except (OSError, SafetensorError, KeyError, IndexError) as error:
-            raise UserError(f"'{path}' is missing or damaged ({error}). Run `valle prepare` again") from error
-        return Record(
-            id=id,
-            codes=codes,
-            phonemes=phonemes_from_bytes(phonemes, str(path)),
-            words=words_from_tensor(words),
-        )
+            with damage_named():
+                return record_of(id, *self._shard(shard).row(row))
+        except (OSError, ValueError) as error:
+            raise damaged(self._folder / shard, error) from error
 
     def read_all(self, items: Sequence[tuple[str, Location]]) -> Iterator[Record]:
         """See `Store.read_all`: shard after shard, row after row."""
-        return (self.read(id, location) for id, location in sorted(items, key=lambda item: item[1]))
+        return (self.read(id, location) for id, location in sorted(items, key=_place))
 
     def _shard(self, shard: str) -> _Shard:
         if shard not in self._open:
-            file = safe_open(self._folder / shard, framework="pt")
+            tensors, _ = map_tensors(self._inside.path(shard))
             self._open[shard] = _Shard(
-                [file.get_tensor(name) for name in PARTS],
-                [file.get_tensor(f"{name}_offsets").tolist() for name in PARTS],
+                [tensors[name] for name in PARTS],
+                [offsets_of(tensors[f"{name}_offsets"], len(tensors[name])) for name in PARTS],
             )
         return self._open[shard]
+
+
+def _place(item: tuple[str, Location]) -> tuple[str, int]:
+    location = item[1]
+    return location if isinstance(location, tuple) else (location, -1)
+
+
+def offsets_of(stored: Tensor, length: int) -> list[int]:
+    """Where the rows of `length` lines begin and end. Raises `ValueError` unless they cover all of them in order."""
+    if stored.ndim != 1 or stored.dtype != torch.int64 or not len(stored):
+        raise ValueError("the offsets of its rows are not numbers")
+    if int(stored[0]) != 0 or int(stored[-1]) != length or bool((stored.diff() < 0).any()):
+        raise ValueError(f"the offsets of its rows do not divide its {length} lines")
+    return stored.tolist()
 
 
 class _Shard(NamedTuple):
@@ -103,6 +105,8 @@ class _Shard(NamedTuple):
     offsets: list[list[int]]
 
     def row(self, row: int) -> list[Tensor]:
+        if not 0 <= row < min(map(len, self.offsets)) - 1:
+            raise ValueError(f"it has no row {row}")
         return [
             tensor[offsets[row] : offsets[row + 1]] for tensor, offsets in zip(self.tensors, self.offsets, strict=True)
         ]

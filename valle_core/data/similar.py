@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from valle_core.data.manifest import Manifest
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.kinds import Kind, check_kinds
+from valle_core.reading.place import inside
+from valle_core.reading.tensors import map_tensors
 
 VERSION = 1
 FILES = {False: "similar.safetensors", True: "similar-across.safetensors"}
@@ -101,14 +105,16 @@ def open_similar(folder: Path, manifest: Manifest, *, across: bool = False) -> S
     if not path.exists():
         raise UserError(f"'{folder}' has no index of similar utterances. Make it: {make}")
     try:
-        file = safe_open(path, framework="pt")
-        stored: Mapping[str, Any] = json.loads((file.metadata() or {})["valle"])
-        if stored.get("version") != VERSION:
-            found = stored.get("version")
+        tensors, text = map_tensors(inside(folder, path.name))
+        stored: Mapping[str, Any] = loads(text.get("valle", "null"))
+        check_kinds(stored, {"version": int})
+        if stored["version"] != VERSION:
+            found = stored["version"]
             raise UserError(f"'{path}' has version {found!r}, this valle reads {VERSION}. Make it again: {make}")
-        facts = SimilarFacts(**stored)
-        places = file.get_tensor("places").numpy()
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        check_kinds(stored, _KINDS)
+        facts = SimilarFacts(**{name: stored[name] for name in (*_KINDS, "version")})
+        places = _places(tensors, manifest.utterances)
+    except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"'{path}' is damaged ({error}). Make it again: {make}") from error
@@ -116,3 +122,18 @@ def open_similar(folder: Path, manifest: Manifest, *, across: bool = False) -> S
     if facts.belongs_to != mark_of(manifest) or len(places) != manifest.utterances:
         raise UserError(f"'{path}' was made before '{folder}' was changed. Make it again: {again}")
     return SimilarIndex(folder, facts, places)
+
+
+_KINDS: Mapping[str, Kind] = {"by": str, "across": bool, "neighbours": int, "belongs_to": str}
+
+
+def _places(tensors: Mapping[str, Tensor], count: int) -> Int[np.ndarray, "N K"]:
+    """Raises `ValueError` unless they are places of a dataset of `count` rows, or −1."""
+    if "places" not in tensors:
+        raise ValueError("it has no places")
+    places = tensors["places"].numpy()
+    if places.ndim != 2 or places.dtype.kind != "i":
+        raise ValueError(f"its places are {places.dtype} {list(places.shape)}")
+    if places.size and not (int(places.min()) >= -1 and int(places.max()) < max(count, len(places))):
+        raise ValueError("its places lie outside of the dataset")
+    return places

@@ -15,6 +15,8 @@ from valle_core.data.manifest import MANIFEST
 from valle_core.data.record import Record, Row
 from valle_core.plugin import UserError
 
+COLUMNS_DIFFER = f"{COLUMNS} differs from {INDEX}; remove it and run the same `valle prepare`, which makes it anew"
+
 Progress = Callable[[int, int], None]
 """Receives utterances done and utterances in all."""
 
@@ -37,14 +39,14 @@ class Problem:
 
 def problems(dataset: Dataset, progress: Progress | None = None) -> Iterator[Problem]:
     """Everything that is wrong with a whole dataset, found by reading all of it once."""
-    yield from _counts(dataset)
+    yield from fact_problems(dataset)
     ids = set[str]()
     for number, (row, written) in enumerate(zip(dataset.stored_rows(), read_rows(dataset.path), strict=False), 1):
         if row.id in ids:
             yield Problem(id=row.id, what=f"occurs twice in {INDEX}")
         ids.add(row.id)
         if row != written:
-            yield Problem(id=written.id, what=f"{COLUMNS} differs from {INDEX}; prepare or convert the dataset again")
+            yield Problem(id=written.id, what=COLUMNS_DIFFER)
         yield from _utterance(dataset, written)
         if progress:
             progress(number, len(dataset))
@@ -53,7 +55,8 @@ def problems(dataset: Dataset, progress: Progress | None = None) -> Iterator[Pro
             yield Problem(id=id, what=f"is held out in {MANIFEST}, but is not in {INDEX}")
 
 
-def _counts(dataset: Dataset) -> Iterator[Problem]:
+def fact_problems(dataset: Dataset) -> Iterator[Problem]:
+    """What its `dataset.json` says otherwise than its index."""
     manifest = dataset.manifest
     for name, said, found in (
         ("utterances", manifest.utterances, len(dataset)),
@@ -72,8 +75,14 @@ def _utterance(dataset: Dataset, row: Row) -> Iterator[Problem]:
     except UserError as error:
         yield Problem(id=row.id, what=str(error))
         return
-    for what in (*_codes(dataset, row, record), *_text(dataset, row, record)):
+    for what in record_problems(dataset, row, record):
         yield Problem(id=row.id, what=what)
+
+
+def record_problems(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
+    """What is wrong with an utterance; each reads after its id."""
+    yield from _codes(dataset, row, record)
+    yield from _text(dataset, row, record)
 
 
 def _codes(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from valle_core.data.damage import REPAIR
 from valle_core.data.dataset import Dataset, open_dataset
 from valle_core.data.hdf5_storage import file_name, pack
-from valle_core.data.index import write_index
+from valle_core.data.index import read_rows, write_index
 from valle_core.data.manifest import Manifest, write_manifest
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.data.record import Location, Record
 from valle_core.data.storage import write_part
+from valle_core.data.validation import COLUMNS_DIFFER, fact_problems, record_problems
 from valle_core.files import write_json
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.preparation.settings import SETTINGS
+from valle_core.reading.json_text import read_json
+from valle_core.reading.place import inside
 
 Progress = Callable[[int, int], None]
 """Receives utterances done and utterances in all."""
@@ -95,13 +98,16 @@ def _write(dataset: Dataset, out: Path, storage: StorageName, shard_size: int, p
 
 def _checked(dataset: Dataset, progress: Progress) -> Iterator[Record]:
     """Every record in the order of the index. Raises `UserError` for one that is not what was prepared."""
-    for number, row in enumerate(dataset.stored_rows(), 1):
+    see = f"See all such with: valle data validate {dataset.path}"
+    if wrong := next(fact_problems(dataset), None):
+        raise UserError(f"dataset '{dataset.path}' is damaged ({wrong}). {see}")
+    rows = zip(dataset.stored_rows(), read_rows(dataset.path), strict=True)
+    for number, (row, written) in enumerate(rows, 1):
+        if row != written:
+            raise UserError(f"utterance '{written.id}' of '{dataset.path}' is damaged ({COLUMNS_DIFFER}). {see}")
         record = dataset.record(row.id)
-        if record.hash() != row.hash:
-            raise UserError(
-                f"utterance '{row.id}' of '{dataset.path}' is damaged (its hash is not {row.hash}). "
-                f"See all such with: valle data validate {dataset.path}"
-            )
+        if why := next(record_problems(dataset, row, record), None):
+            raise UserError(f"utterance '{row.id}' of '{dataset.path}' is damaged (it {why}). {see}")
         yield record
         progress(number, len(dataset))
 
@@ -119,10 +125,13 @@ def _in_parts(records: Iterator[Record], storage: StorageName, out: Path, size: 
 
 def _carry(source: Path, out: Path, storage: StorageName, shard_size: int) -> None:
     """What `valle prepare` needs to go on, with the new storage in it."""
-    for name in _CARRIED:
-        if (source / name).exists():
-            shutil.copyfile(source / name, out / name)
-    if (source / SETTINGS).exists():
-        settings: dict[str, Any] = json.loads((source / SETTINGS).read_text(encoding="utf-8"))
-        changed = {"storage": storage, "shard_size": None if storage == "files" else shard_size}
-        write_json(out / SETTINGS, {**settings, **changed})
+    try:
+        for name in _CARRIED:
+            if (source / name).exists():
+                shutil.copyfile(inside(source, name), out / name)
+        if (source / SETTINGS).exists():
+            settings: dict[str, Any] = {**read_json(inside(source, SETTINGS))}
+            changed = {"storage": storage, "shard_size": None if storage == "files" else shard_size}
+            write_json(out / SETTINGS, {**settings, **changed})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"dataset '{source}' is damaged ({error}). {REPAIR}") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from valle_core.data.columns import COLUMNS
+from valle_core.data.columns import map_columns
+from valle_core.data.damage import Damaged, damaged
 from valle_core.data.index import INDEX, Index, hash_index, open_index
 from valle_core.data.manifest import MANIFEST, read_manifest
 from valle_core.files import write_json
@@ -15,6 +15,8 @@ from valle_core.plugin import UserError
 from valle_core.preparation.journal import Outcome, source_outcome
 from valle_core.preparation.recordings import Recording, Rejection
 from valle_core.preparation.treatment import Treatment
+from valle_core.reading.json_text import loads, read_json
+from valle_core.reading.kinds import check_kinds
 
 SOURCES = "sources.jsonl"
 
@@ -28,12 +30,14 @@ class Finished:
         rejections: of those that were left out.
         treatments: of the others, as far as anything was done to their audio.
         index: rows of the others; None before the first dataset.
+        symbols: phonemes of all records, where they were read.
     """
 
     stamps: dict[str, str] = field(default_factory=dict)
     rejections: dict[str, Rejection] = field(default_factory=dict)
     treatments: dict[str, Treatment] = field(default_factory=dict)
     index: Index | None = None
+    symbols: frozenset[str] = frozenset()
 
     def lacking(self, recordings: Iterable[Recording]) -> list[str]:
         """Ids that are new or whose files have changed."""
@@ -69,14 +73,15 @@ def read_finished(out: Path) -> Finished:
     if not path.exists():
         return Finished()
     try:
-        index = open_index(out, hash_index(out)) if (out / INDEX).exists() else None
+        index = open_index(out, hash_index(out), proven=True) if (out / INDEX).exists() else None
         rows = set(index.ids) if index is not None else set[str]()
         stamps: dict[str, str] = {}
         rejections: dict[str, Rejection] = {}
         treatments: dict[str, Treatment] = {}
         with path.open("rb") as file:
             for text in file:
-                line = json.loads(text)
+                line = loads(text)
+                check_kinds(line, {"id": str, "stamp": str})
                 id, reason = line["id"], line["reason"]
                 if reason is None and id not in rows:
                     continue  # killed between the two files: its part is there still, or it is made anew
@@ -87,10 +92,8 @@ def read_finished(out: Path) -> Finished:
                     treatments[id] = outcome.treatment
                 stamps[id] = line["stamp"]
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"'{path}' or '{INDEX}' beside it is damaged ({error!r}). Remove '{path}' and run the same command again: "
-            "all is prepared anew"
-        ) from error
+        found = str(error if isinstance(error, Damaged) else damaged(path, error))
+        raise UserError(f"{found}, or remove '{path}' and run the same command again: all is prepared anew") from error
     return Finished(stamps=stamps, rejections=rejections, treatments=treatments, index=index)
 
 
@@ -106,15 +109,15 @@ def next_shard(finished: Finished) -> int:
 
 def is_current(out: Path, held_out: tuple[str, ...]) -> bool:
     """Whether `dataset.json` fits the index beside it and the split asked for."""
-    if not all((out / name).exists() for name in (MANIFEST, INDEX, COLUMNS)):
+    if not all((out / name).exists() for name in (MANIFEST, INDEX)):
         return False
     manifest = read_manifest(out)
-    fits = hash_index(out) == manifest.index_hash
+    fits = hash_index(out) == manifest.index_hash and map_columns(out, manifest.index_hash) is not None
     return manifest.complete and fits and manifest.held_out == held_out
 
 
 def reopen(out: Path) -> None:
     """Mark a finished dataset as half-written before its utterances are replaced."""
     if (out / MANIFEST).exists():
-        stored = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        stored = read_json(out / MANIFEST)
         write_json(out / MANIFEST, {**stored, "complete": False})

@@ -136,7 +136,8 @@ def finish(
         if options.storage == "hdf5":
             rows = pack_rows(options.out, index)
         index_hash = write_index(options.out, rows)
-    _write_manifest(options, equipment, journal, index, report, held_out, index_hash)
+    symbols = finished.symbols | (journal.symbols() if journal else set())
+    _write_manifest(options, equipment, symbols, index, report, held_out, index_hash)
     forget_plan(options.out)
     if options.storage == "hdf5":
         forget_packed(options.out, open_index(options.out, index_hash))
@@ -146,13 +147,13 @@ def finish(
 def _write_manifest(
     options: PrepareOptions,
     equipment: Equipment,
-    journal: Journal | None,
+    symbols: Collection[str],
     index: Index,
     report: PrepareReport,
     held_out: tuple[str, ...],
     index_hash: str,
 ) -> None:
-    known = set(equipment.frontend.symbols()) | (journal.symbols() if journal else set())
+    known = {*equipment.frontend.symbols(), *symbols}
     if (options.out / MANIFEST).exists():
         known |= set(read_manifest(options.out).symbols.symbols)
     manifest = Manifest(

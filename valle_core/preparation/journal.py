@@ -15,6 +15,8 @@ from valle_core.plugin import UserError
 from valle_core.preparation.plan import PARTS, Plan
 from valle_core.preparation.recordings import Rejection
 from valle_core.preparation.treatment import Treatment
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,8 +103,9 @@ class Journal:
         """Facts and outcomes of a part, or None where nobody made it."""
         path = self._path(number)
         try:
-            first, _, body = path.read_bytes().partition(b"\n")
-            facts = json.loads(first)
+            first, _, body = read_bytes(path).partition(b"\n")
+            facts = loads(first)
+            check_kinds(facts, {"plan": str, "hash": str, "symbols": (str,)})
             if facts["plan"] != self._digest:
                 return None  # left by another plan; it is made anew
             if facts["hash"] != _hash(body):
@@ -121,7 +124,7 @@ def _hash(body: bytes) -> str:
 
 
 def _outcome(line: bytes) -> Outcome:
-    stored = json.loads(line)
+    stored = loads(line)
     return source_outcome(stored, Row.from_json(stored["row"]) if stored["row"] else None)
 
 

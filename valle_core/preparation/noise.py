@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from valle_core.preparation.packing import forget_packed, pack_rows
 from valle_core.preparation.recordings import Rejection
 from valle_core.preparation.report import REPORT, reasons_text
 from valle_core.preparation.settings import SETTINGS, is_empty, read_settings
+from valle_core.reading.json_text import read_json
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import Phonemes
@@ -191,7 +191,7 @@ def _forget_stale(out: Path, journal: NoiseJournal, recordings: Sequence[NoiseRe
     for id in stale:
         del journal.outcomes[id]
     if changed and (out / MANIFEST).exists():
-        stored = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        stored = read_json(out / MANIFEST)
         write_json(out / MANIFEST, {**stored, "complete": False})
     return bool(stale)
 

@@ -14,6 +14,8 @@ from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.preparation.recordings import Rejection
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import check_kinds
 
 SOURCES, PARTS = "sources.jsonl", "parts"
 
@@ -82,8 +84,9 @@ class NoiseJournal:
 
     def _load(self, path: Path, rows: Mapping[str, Row]) -> None:
         try:
-            for line in path.read_bytes().splitlines():
-                stored = json.loads(line)
+            for line in read_bytes(path).splitlines():
+                stored = loads(line)
+                check_kinds(stored, {"id": str, "stamp": str, "rows": (object,), "rejections": (dict,)})
                 found = [rows.get(row) if isinstance(row, str) else Row.from_json(row) for row in stored["rows"]]
                 if all(found):  # else the index lost it, and it is read again
                     self.outcomes[stored["id"]] = NoiseOutcome(
@@ -93,7 +96,9 @@ class NoiseJournal:
                         rejections=tuple(Rejection(**one) for one in stored["rejections"]),
                     )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"'{path}' is damaged ({error!r}). Remove its folder and prepare again") from error
+            raise UserError(
+                f"'{path}' is damaged ({error!r}). Remove the folder '{self._folder}' and run the same command again"
+            ) from error
 
 
 def _shard_of(row: Row) -> int:

@@ -47,6 +47,7 @@ class PrepareOptions:
         phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
         held_out_fraction: of each speaker's utterances; see `SplitOptions`.
         held_out_groups: groups that training never sees.
+        repair: read all of a finished dataset first, and make anew what is missing or damaged.
     """
 
     source: Path = NOT_GIVEN
@@ -72,6 +73,7 @@ class PrepareOptions:
     phoneme_cache: Path | None = None
     held_out_fraction: float = 0.02
     held_out_groups: tuple[str, ...] = ("held-out",)
+    repair: bool = False
 
     def __post_init__(self) -> None:
         if self.storage not in STORAGES:

@@ -14,9 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from valle_core.data.manifest import Newer
 from valle_core.files import create
 from valle_core.plugin import UserError
 from valle_core.preparation.options import PrepareOptions
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import check_kinds, is_of
 
 PARTS, PLAN = "parts", "plan.jsonl"
 DONE = ".parts.done"
@@ -90,13 +93,16 @@ def read_plan(out: Path) -> Plan | None:
     """
     path = out / PARTS / PLAN
     try:
-        facts, *ids = [json.loads(line) for line in path.read_bytes().splitlines()]
+        facts, *ids = [loads(line) for line in read_bytes(path).splitlines()]
         if facts["format_version"] != VERSION:
-            raise UserError(
+            raise Newer(
                 f"'{path}' has format_version {facts['format_version']!r}, this valle reads {VERSION}. Update valle"
             )
-        if len(ids) != facts["ids"]:
+        check_kinds(facts, {"part_size": int, "group": int, "first": int, "ids": int})
+        if not is_of(ids, (str,)) or len(ids) != facts["ids"]:
             raise ValueError(f"it has {len(ids)} ids, not {facts['ids']}")
+        if min(facts["part_size"], facts["group"]) < 1 or facts["first"] < 0:
+            raise ValueError(f"its sizes are {facts}")
         return Plan(ids=ids, part_size=facts["part_size"], group=facts["group"], first=facts["first"])
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -24,6 +24,7 @@ from valle_core.preparation.packing import forget_packed, left_over
 from valle_core.preparation.phonemes import Phonemizer, open_cache
 from valle_core.preparation.plan import PARTS, Plan, forget_plan, read_plan
 from valle_core.preparation.ranks import Ranks, ShareReport
+from valle_core.preparation.repair import forget_unnamed, what_is_whole
 from valle_core.preparation.report import PrepareReport
 from valle_core.preparation.settings import check_claim, claim
 from valle_core.preparation.work import Progress, Worker
@@ -121,6 +122,8 @@ class _Run:
     def untouched(self) -> PrepareReport | None:
         """The report where there is nothing to do at all, found without a lock; else None."""
         out = self.options.out
+        if self.options.repair:
+            return None
         if not (out / SOURCES).exists() or (out / PARTS).exists() or left_over(out):
             return None
         finished = read_finished(out)
@@ -130,7 +133,7 @@ class _Run:
         """Complete what was begun; then, where it was begun by an earlier run, do what is new since."""
         while True:
             with self.locks.waited_for(_DATASET):
-                finished = read_finished(self.options.out)
+                finished = self._finished()
                 plan = read_plan(self.options.out)
                 inherited = plan is not None
                 plan = plan or self._begin(finished)
@@ -157,6 +160,15 @@ class _Run:
                     continue
             if not inherited or self.ranks.world_size > 1:
                 return report
+
+    def _finished(self) -> Finished:
+        """What the dataset has, of which everything is read where it is to be repaired."""
+        out = self.options.out
+        if not self.options.repair:
+            return read_finished(out)
+        if self.ranks.world_size > 1:
+            raise UserError("a dataset is repaired by one process. Leave out --rank and --world-size")
+        return what_is_whole(out, self.equipment.codec.identity)
 
     def _begin(self, finished: Finished) -> Plan | None:
         """The plan for what the dataset lacks, written down; None where it lacks nothing."""
@@ -215,9 +227,12 @@ class _Run:
     def _finish(self, finished: Finished, journal: Journal | None) -> PrepareReport:
         listing = self._listing()
         self.removed += sum(id not in listing.ids for id in finished.utterances(()))
-        return finish(
+        report = finish(
             self.options, self.equipment, finished, journal, listing, prepared=self.prepared, removed=self.removed
         )
+        if self.options.repair and self.options.storage == "shards":
+            forget_unnamed(self.options.out)
+        return report
 
     def _settled(self, finished: Finished) -> PrepareReport:
         """The report of a dataset that lacks nothing; its files are mended where they do not fit."""

@@ -17,6 +17,7 @@ from valle_core.preparation.finished import SOURCES
 from valle_core.preparation.journal import Journal
 from valle_core.preparation.options import PrepareOptions
 from valle_core.preparation.plan import forget_plan, read_plan
+from valle_core.reading.json_text import read_json
 from valle_core.types import CodecIdentity
 
 SETTINGS = "prepare.json"
@@ -90,7 +91,7 @@ def read_settings(out: Path) -> tuple[dict[str, Any], CodecIdentity]:
     """What a folder was begun with, and the codec in it. Raises `UserError` where it is damaged or of a newer valle."""
     path = out / SETTINGS
     try:
-        found = {**json.loads(path.read_text(encoding="utf-8"))}
+        found = {**read_json(path)}
         version = found["format_version"]
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise UserError(f"'{path}' has format_version {version}, this valle reads {FORMAT_VERSION}. Update valle")
