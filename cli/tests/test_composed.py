@@ -130,6 +130,7 @@ def test_help_follows_the_plugin_named_in_the_file(command, tmp_path):
     (tmp_path / "run.yaml").write_text("arch: {name: small, depth: 9}")
     assert "--arch.depth" in command(f"--config {tmp_path}/run.yaml --help")[2]
     assert "--arch.depth" in command("--set arch=small --help")[2]
+    assert "--arch.depth" in command("--set arch.name=small --help")[2]
 
 
 def test_options_of_plugins_sections_and_the_command_itself_arrive(command):

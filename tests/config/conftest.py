@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pytest
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Schema, Section, Slot
-from valle_core.plugin import PluginSpec, UserError
+from valle_core.plugin import BEFORE, PluginSpec, UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +18,7 @@ class Net:
     d_model: int = 8
     dropout: float = 0.0
     hidden_size: int | None = None
+    memory: str = field(default="spread", metadata={BEFORE: "paper"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,7 @@ class Training:
     title: str = ""
     compile: bool = False
     seed: int | None = None
+    memory: str = field(default="new", metadata={BEFORE: "old"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,12 +107,12 @@ SCHEMA = Schema(
 def read(tmp_path):
     """`read("yaml text", sets, flags)` → Resolved; the file is called run.yaml."""
 
-    def read(text: str | None = None, *, sets=(), flags=(), schema=SCHEMA):
+    def read(text: str | None = None, *, sets=(), flags=(), schema=SCHEMA, stored=False):
         file = None
         if text is not None:
             file = tmp_path / "run.yaml"
             file.write_text(text)
-        return resolve(schema, Plugins(), yaml_file=file, sets=sets, flags=flags)
+        return resolve(schema, Plugins(), yaml_file=file, sets=sets, flags=flags, stored=stored)
 
     return read
 

@@ -73,6 +73,13 @@ def test_a_chain_in_yaml_is_a_list_and_a_later_chain_replaces_it(read):
     assert names(read(text, sets=["sampler=warm", "sampler=greedy"])) == ["warm", "greedy"]
 
 
+def test_a_plugin_may_be_set_by_the_place_of_its_name_in_yaml(read):
+    assert read(sets=["arch.name=other"]).part("arch").name == "other"
+    assert read(sets=["arch.name=other", "arch.d_model=3"]).part("arch").options.d_model == 3
+    assert names(read(sets=["sampler.name=warm", "sampler.temperature=0.5"])) == ["warm"]
+    assert read(sets=["sampler.name=none"]).parts["sampler"] == ()
+
+
 def test_the_default_chain_need_not_be_installed_where_another_is_named(read):
     schema = Schema((Slot("sampler", "sampler", [{"name": "absent", "p": 0.9}, "greedy"], many=True),))
     assert names(read("sampler: warm", schema=schema)) == ["warm"]
@@ -84,6 +91,15 @@ def test_the_default_chain_need_not_be_installed_where_another_is_named(read):
 def test_an_option_without_a_new_chain_goes_to_the_plugin_that_has_it(read):
     text = "sampler: [{name: top_k, k: 50}, greedy]"
     assert read(text, flags=[("sampler.k", "7")]).parts["sampler"][0].options.k == 7
+
+
+def test_a_stored_file_without_an_option_means_what_was_there_before_the_option(read):
+    older, newer = "arch: {d_model: 3}", "arch: {d_model: 3, memory: spread}"
+    assert read(older).part("arch").options.memory == "spread"
+    assert read(older, stored=True).part("arch").options.memory == "paper"
+    assert read(newer, stored=True).part("arch").options.memory == "spread"
+    assert read("memory: none\n", stored=True).sections["train"].memory == "none"
+    assert read("steps: 1\n", stored=True).sections["train"].memory == "old"
 
 
 def test_a_slot_can_be_emptied(read):

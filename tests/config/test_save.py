@@ -29,7 +29,7 @@ def test_empty_slots_survive(read):
 
 def test_everything_is_written_defaults_too(read):
     tree = yaml.safe_load(to_yaml(read()))
-    assert tree["arch"] == {"name": "net", "d_model": 8, "dropout": 0.0, "hidden_size": None}
+    assert tree["arch"] == {"name": "net", "d_model": 8, "dropout": 0.0, "hidden_size": None, "memory": "spread"}
     assert tree["nar_sampler"] == [{"name": "top_k", "k": 3}, {"name": "greedy"}]
     assert tree["steps"] == 100
     assert tree["model"] == {"sum_embeddings": False, "width": 4}

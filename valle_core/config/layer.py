@@ -110,6 +110,8 @@ def _of_set(schema: Schema, text: str) -> list[Setting]:
         raise UserError(f"--set {text}: expected KEY=VALUE, e.g. --set arch.d_model=512")
     path, origin = _path(key.strip()), f"--set {key.strip()}"
     slot = schema.slot(path[0])
+    if slot and path[1:] == ("name",):  # the place of a plugin's name in YAML
+        path = path[:1]
     if slot and len(path) == 1:
         if value[:1] in "[{":
             value_at = read_text(value, origin)

@@ -136,8 +136,8 @@ def notes(registry: Registry, selected: dict[str, tuple[Selected, ...]]) -> list
 
 def _selecting(schema: Schema, sets: Sequence[str]) -> list[str]:
     """Those of `--set` that pick plugins; the others are checked later, with their options known."""
-    slots = {slot.name for slot in schema.slots}
-    return [text for text in sets if text.partition("=")[0].strip().replace("-", "_") in slots]
+    picking = {word for slot in schema.slots for word in (slot.name, f"{slot.name}.name")}
+    return [text for text in sets if text.partition("=")[0].strip().replace("-", "_") in picking]
 
 
 def _parameter(name: str, row: Row) -> inspect.Parameter:
