@@ -25,6 +25,18 @@ def test_each_distribution_has_its_own_shape():
     assert weights("list", level_weights=(1, 0, 0, 3)) == pytest.approx((0.25, 0, 0, 0.75))
 
 
+def test_by_default_half_of_the_rows_are_level_0_and_the_rest_fall():
+    assert level_weights(ModelOptions(), 4) == pytest.approx((1 / 2, 3 / 12, 2 / 12, 1 / 12))
+    for levels in (2, 8, 9, 32):
+        found = level_weights(ModelOptions(), levels)
+        assert found[0] == pytest.approx(0.5)
+        assert list(found) == sorted(found, reverse=True)
+        assert found[-1] > 0
+    assert level_weights(ModelOptions(), 1) == (1.0,)
+    assert weights("half", parts="ar") == (1, 0, 0, 0)
+    assert weights("half", parts="nar") == pytest.approx((0, 3 / 6, 2 / 6, 1 / 6))
+
+
 def test_draws_follow_the_weights():
     rng = Random(0)
     counts = Counter(draw_level((0.1, 0.0, 0.6, 0.3), rng) for _ in range(5000))

@@ -12,8 +12,8 @@ from valle_core.plugin import UserError
 def level_weights(options: ModelOptions, num_levels: int) -> tuple[float, ...]:
     """Probability of each level 0 … Q − 1, summing to 1.
 
-    uniform: equal; linear: proportional to Q − l; normal: exp(−l² / (2 (Q/2)²)); list: as given. Levels outside
-    `options.parts` get 0.
+    half: ½ for level 0, of the rest proportional to Q − l; uniform: equal; linear: proportional to Q − l; normal:
+    exp(−l² / (2 (Q/2)²)); list: as given. Levels outside `options.parts` get 0.
 
     Raises:
         UserError: a list of the wrong length, with a negative weight, that is not asked for, or with nothing left
@@ -24,7 +24,10 @@ def level_weights(options: ModelOptions, num_levels: int) -> tuple[float, ...]:
             f"model.level_weights has no effect with level_distribution {options.level_distribution}; "
             "add --model.level-distribution list, or leave the weights out"
         )
-    if options.level_distribution == "uniform":
+    if options.level_distribution == "half":
+        falling = [float(num_levels - level) for level in range(1, num_levels)]
+        weights = [sum(falling) or 1.0, *falling]
+    elif options.level_distribution == "uniform":
         weights = [1.0] * num_levels
     elif options.level_distribution == "linear":
         weights = [float(num_levels - level) for level in range(num_levels)]

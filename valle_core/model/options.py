@@ -15,8 +15,9 @@ class ModelOptions:
     Attributes:
         parts: rows to train: level 0 (ar), levels ≥ 1 (nar), or both in one backbone.
         levels: codebook levels to model; 0 takes all the codec has.
-        level_distribution: how a row's level is drawn: uniform, linear (decreasing with the level), normal
-            (half-normal around level 0), or list (level_weights).
+        level_distribution: how a row's level is drawn: half (half of the rows at level 0, which is the speech; the rest
+            decreasing with the level), uniform, linear (decreasing with the level), normal (half-normal around level
+            0), or list (level_weights).
         layout: where a row has its text: `text-first` (text · language · level · prompt · tone · response), `text-last`
             (language · level · prompt · tone · text · response) or `text-both` (the text at both places). `auto` takes
             the first for a backbone that declares "recall" and the second for others. A checkpoint keeps its own.
@@ -33,7 +34,7 @@ class ModelOptions:
 
     parts: Literal["both", "ar", "nar"] = "both"
     levels: int = 0
-    level_distribution: Literal["uniform", "linear", "normal", "list"] = "uniform"
+    level_distribution: Literal["half", "uniform", "linear", "normal", "list"] = "half"
     level_weights: tuple[float, ...] = ()
     layout: Literal["auto", "text-first", "text-last", "text-both"] = field(
         default="auto", metadata={BEFORE: "text-first"}
