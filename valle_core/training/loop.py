@@ -29,6 +29,7 @@ from valle_core.training.meter import Meter, append_line, cut_after
 from valle_core.training.optimizer import learning_rate, load_optimizer_tensors, make_optimizer, optimizer_tensors
 from valle_core.training.options import TrainOptions
 from valle_core.training.rows import Example
+from valle_core.training.text_gain import TextGain, TextProbe, measures_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +41,14 @@ class TrainResult:
         reason: "steps", "minutes" or "interrupted".
         last_line: the newest line of metrics.jsonl.
         seconds: wall time of this process's part.
+        warning: what should be known of the trained model, or "".
     """
 
     step: int
     reason: str
     last_line: dict[str, Any]
     seconds: float
+    warning: str = ""
 
 
 def train(
@@ -59,6 +62,7 @@ def train(
     resume: bool,
     observers: Observers,
     report: Callable[[dict[str, Any]], None],
+    probe: TextProbe | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> TrainResult:
     """Train until `options.steps` (or minutes, or Ctrl-C, which saves first).
@@ -73,6 +77,7 @@ def train(
         resume: continue from the newest checkpoint of `run`.
         observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
+        probe: rows that show whether the model reads its text.
         ready: called once everything is loaded, before the first step; nothing is written to the run before it.
     """
     accelerator = make_accelerator(options)
@@ -83,8 +88,10 @@ def train(
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)
-    model, optimizer = accelerator.prepare(model, optimizer)
 
+    before = measures_in(run.metrics) if resume else []
+    gain = TextGain(probe, options.text_gain_every, layout=model.rules.layout, before=before)
+    model, optimizer = accelerator.prepare(model, optimizer)
     meter, line, reason = Meter(), {}, "steps"
     begun = time.perf_counter()
     examples = iter(stream)
@@ -101,11 +108,14 @@ def train(
             elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
                 reason = "minutes"
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
-            logged = saving or step % options.log_every == 0
+            looked = gain.due(step, last=step == options.steps or reason == "minutes")
+            logged = saving or looked or step % options.log_every == 0
             if logged:
-                line = meter.line(step, rate)
+                line = meter.line(step, rate) | (gain.measure(model, accelerator, step) if looked else {})
                 append_line(run.metrics, line)
                 report(line)
+            if looked and step < options.steps and (warning := gain.news()):
+                warn(warning)
             observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
                 state = replace(manifest, step=step, progress=progress(stream, accelerator))
@@ -113,7 +123,13 @@ def train(
                     run, state, model_config, tensors(model, optimizer, accelerator), keep=options.keep
                 )
                 observers.call("checkpoint_saved", step=step, path=path)
-    result = TrainResult(step=step, reason=reason, last_line=line, seconds=time.perf_counter() - begun)
+    result = TrainResult(
+        step=step,
+        reason=reason,
+        last_line=line,
+        seconds=time.perf_counter() - begun,
+        warning=gain.verdict(at_the_end=True),
+    )
     observers.call("train_end", step=step, metrics=line)
     return result
 

@@ -28,6 +28,7 @@ class TrainOptions:
         checkpoint_every: steps between checkpoints (the last step always saves).
         keep: checkpoints to keep; 0 keeps all.
         log_every: steps per line of metrics.jsonl.
+        text_gain_every: steps between two measures of `text_gain`, what the right text is worth; 0 measures none.
         seed: of weights, data order, level and task draws, dropout.
         device: torch device; auto takes CUDA where it is.
     """
@@ -46,6 +47,7 @@ class TrainOptions:
     checkpoint_every: int = 500
     keep: int = 3
     log_every: int = 10
+    text_gain_every: int = 200
     seed: int = 0
     device: str = "auto"
 
@@ -53,7 +55,7 @@ class TrainOptions:
         for name in ("steps", "accumulate", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
-        for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep"):
+        for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every"):
             value = getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, found {value}")

@@ -93,6 +93,10 @@ class RowMaker:
     def __init__(self, source: UtteranceSource, tasks: Sequence[Task], rules: RowRules) -> None:
         self._source, self._tasks, self._rules = source, tasks, rules
 
+    def material(self) -> tuple[UtteranceSource, Sequence[Task], RowRules]:
+        """What the rows are made from."""
+        return self._source, self._tasks, self._rules
+
     @property
     def noise(self) -> str:
         """Identifies the noise set, or ""."""

@@ -36,6 +36,7 @@ from valle_core.training.config import DataOptions, RunOptions
 from valle_core.training.examples import ExampleStream
 from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
+from valle_core.training.probing import text_probe
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import RowRules
 from valle_core.training.survey import survey
@@ -108,6 +109,7 @@ def run_training(
         resume=run_options.resume,
         observers=observers,
         report=report,
+        probe=text_probe(*maker.material(), dataset.ids) if options.text_gain_every else None,
         ready=lambda: _write_config(run, resolved),
     )
 

@@ -34,6 +34,7 @@ def train(
     from valle_core.checkpoint.folder import RunFolder
     from valle_core.evaluation.curves import draw_curves
     from valle_core.registry.hooks import open_observers
+    from valle_core.registry.identity import warn
     from valle_core.training.run import run_training
 
     run_options, options = setup.resolved.sections["run"], setup.resolved.sections["train"]
@@ -42,6 +43,8 @@ def train(
         result = run_training(
             setup.resolved, setup.registry, observers, report=lambda line: bar.show(line, figures(line))
         )
+    if result.warning:
+        warn(result.warning)
     run = RunFolder(Path(run_options.out))
     draw_curves(run.metrics, run.curve)
     summary = {
@@ -63,6 +66,8 @@ def figures(line: Mapping[str, Any]) -> str:
     # In the order of the levels, as the meter writes them; sorted by name, level 10 would stand before level 2.
     accuracy = [f"{value:.2f}" for key, value in line.items() if key.startswith("accuracy_")]
     loss = f"{line['loss']:.3f}" if "loss" in line else "not finite"
+    if "text_gain" in line:
+        loss += f" · text gain {line['text_gain']:.3f}"
     return (
         f"loss {loss} · accuracy {' '.join(accuracy)} · {line['tokens_per_second']:.0f} tokens/s · "
         f"{line['audio_seconds_per_second']:.0f} s audio/s"

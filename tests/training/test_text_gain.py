@@ -1,0 +1,138 @@
+"""What the text is worth is measured, kept with the metrics, and said in words where it is worth nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from valle_core.checkpoint.folder import RunFolder
+from valle_core.config.resolve import resolve
+from valle_core.data.dataset import open_dataset
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.sequence.pack import PackRules
+from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.testing.fake_parts import FakeTask
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.probing import text_probe
+from valle_core.training.rows import RowRules
+from valle_core.training.run import run_training
+from valle_core.training.text_gain import Measure, TextGain, TextProbe, measures_in
+
+SETTINGS = {
+    "arch": "transformer", "arch.d_model": "32", "arch.n_layers": "1", "arch.n_heads": "2", "steps": "9", "warmup": "2",
+    "checkpoint_every": "3", "log_every": "2", "device": "cpu", "batching.seconds": "8", "text_gain_every": "4",
+}  # fmt: skip
+
+
+def run(data, out, report=lambda line: None, **changes):
+    settings = SETTINGS | {"data": str(data), "out": str(out)} | changes
+    registry = Registry.open()
+    return run_training(
+        resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, Observers(), report=report
+    )
+
+
+def maker(data, **rules):
+    dataset = open_dataset(data)
+    vocabulary = Vocabulary(symbols=len(dataset.symbols), languages=1, num_levels=dataset.codec.num_levels,
+                            codebook_size=dataset.codec.codebook_size)  # fmt: skip
+    found = RowRules(rules=PackRules(vocabulary=vocabulary), frame_rate=dataset.frame_rate, seed=0,
+                     **{"level_weights": (0.5, 0.5)} | rules)  # fmt: skip
+    return (dataset, [FakeTask()], found), dataset, vocabulary
+
+
+def gain(*measures, layout="text-first"):
+    return TextGain(None, 200, layout=layout, before=[Measure(step=s, loss=loss, gain=g) for s, loss, g in measures])
+
+
+def test_the_probe_differs_in_its_texts_and_in_nothing_else(tone_dataset):
+    made, dataset, vocabulary = maker(tone_dataset)
+    probe = text_probe(*made, dataset.ids)
+    assert isinstance(probe, TextProbe)
+    text = vocabulary.ranges()["text"]
+    for batch in (probe.right, probe.swapped):
+        assert set(batch.answers) == {0}  # the lowest level that is trained
+    assert torch.equal(probe.right.answers[0].targets, probe.swapped.answers[0].targets)
+
+    def split(batch):
+        texts = [int(index) for index in batch.indices if int(index) in text]
+        return texts, [int(index) for index in batch.indices if int(index) not in text]
+
+    (mine, rest), (others, same) = split(probe.right), split(probe.swapped)
+    assert rest == same
+    assert mine != others
+    again = text_probe(*made, dataset.ids)
+    assert torch.equal(again.swapped.indices, probe.swapped.indices)
+
+
+def test_there_is_no_probe_without_two_texts_and_none_longer_than_the_backbone_takes(tone_dataset):
+    made, dataset, _ = maker(tone_dataset)
+    assert text_probe(*made, dataset.ids[:1]) is None
+    assert text_probe(*maker(tone_dataset, longest=4)[0], dataset.ids) is None
+    assert set(text_probe(*maker(tone_dataset, level_weights=(0.0, 1.0))[0], dataset.ids).right.answers) == {1}
+
+
+def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes_on(tone_dataset, tmp_path):
+    shown = []
+    result = run(tone_dataset, tmp_path / "whole", report=shown.append)
+    lines = [json.loads(text) for text in RunFolder(tmp_path / "whole").metrics.read_text().splitlines()]
+    assert lines == shown
+    assert [line["step"] for line in lines if "text_gain" in line] == [4, 8, 9]
+    assert all(math.isfinite(line["text_gain"]) and line["text_loss"] > 0 for line in lines if "text_gain" in line)
+    assert not result.warning
+    assert abs(lines[-1]["text_gain"]) > 0.02
+
+    class Stop(Exception):
+        pass
+
+    def die(line):
+        if line["step"] == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(tone_dataset, tmp_path / "broken", report=die)
+    run(tone_dataset, tmp_path / "broken", resume="true")
+    assert measures_in(RunFolder(tmp_path / "broken").metrics) == measures_in(RunFolder(tmp_path / "whole").metrics)
+
+
+def test_a_run_whose_text_is_worth_nothing_says_so_at_its_end(tone_dataset, tmp_path, capsys, monkeypatch):
+    words = "the model does not read its text: at step"
+    monkeypatch.setattr("valle_core.training.text_gain._loss", lambda model, batch: 2.0)
+    result = run(tone_dataset, tmp_path / "r", text_gain_every="2")
+    assert f"{words} 9" in result.warning
+    assert capsys.readouterr().err.count(f"warning: {words} 6") == 1
+
+
+def test_it_can_be_switched_off_and_changes_no_weight(tone_dataset, tmp_path):
+    run(tone_dataset, tmp_path / "on", **{"arch.dropout": "0.2"})
+    run(tone_dataset, tmp_path / "off", text_gain_every="0", **{"arch.dropout": "0.2"})
+    on, off = (
+        [json.loads(text) for text in RunFolder(tmp_path / name).metrics.read_text().splitlines()]
+        for name in ("on", "off")
+    )
+    assert not any("text_gain" in line for line in off)
+    assert on[-1]["loss_0"] == off[-1]["loss_0"]
+
+
+def test_a_gain_near_0_is_said_once_the_loss_has_flattened_and_not_before():
+    flat = gain((200, 2.0, 0.001), (400, 1.99, 0.002), (600, 1.98, -0.004))
+    words = flat.news()
+    assert words.startswith("the model does not read its text: at step 600")
+    assert "has stopped falling" in words
+    assert words.endswith("Train with --model.layout text-last")
+    assert not flat.news()  # once is enough
+    assert flat.verdict()
+    assert "Train longer" in gain(*[(step, 2.0, 0.0) for step in (1, 2, 3)], layout="text-last").verdict()
+    falling = gain((200, 4.0, 0.001), (400, 3.0, 0.002), (600, 2.5, 0.004))
+    assert not falling.verdict()
+    assert "is still falling" in falling.verdict(at_the_end=True)
+
+
+def test_a_model_that_reads_its_text_is_left_in_peace():
+    assert not gain((200, 2.0, 0.0), (400, 2.0, 0.001), (600, 1.99, 0.3)).verdict(at_the_end=True)
+    assert not gain().verdict(at_the_end=True)
+    assert not gain((200, 2.0, 0.0), (400, 2.0, 0.0)).verdict()  # two measures tell nothing yet

@@ -1,0 +1,134 @@
+"""What the text is worth to the model: the loss of a few rows with each other's texts minus the loss with their own.
+
+A model that ignores its text learns a loss that looks healthy all the same; its gain stays near 0.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from valle_core.loss.token_loss import token_loss
+from valle_core.model.codec_lm import CodecLM
+from valle_core.sequence.pack import RowBatch
+
+NEAR_ZERO = 0.02
+"""Nats. A model that reads its text loses tenths when the text is another's."""
+
+FLAT = 0.03
+"""Part by which the loss must fall from two measures ago to count as falling."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextProbe:
+    """Rows of the lowest trained level, the same throughout a run.
+
+    Attributes:
+        right: with their own texts.
+        swapped: the same with the texts of others among them.
+    """
+
+    right: RowBatch
+    swapped: RowBatch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """One look at it.
+
+    Attributes:
+        step: when.
+        loss: of the probe's rows with their own texts, nats, in eval mode.
+        gain: how much greater it is with others'.
+    """
+
+    step: int
+    loss: float
+    gain: float
+
+
+class TextGain:
+    """Measures every so many steps and remembers, so that it can be said in words.
+
+    Args:
+        probe: None where the tasks have no text to swap; nothing is measured then.
+        every: steps between two measures; 0 measures nothing.
+        layout: of the model, for the advice.
+        before: measures of the part of the run that a resumed one goes on from.
+    """
+
+    def __init__(
+        self, probe: TextProbe | None, every: int, *, layout: str = "", before: Sequence[Measure] = ()
+    ) -> None:
+        self._probe, self._every, self._layout = probe, every, layout
+        self._said = False
+        self.measures = list(before)
+
+    def due(self, step: int, *, last: bool) -> bool:
+        """Whether to measure now: at every multiple, and at the last step of a run that was long enough."""
+        wanted = self._probe is not None and 0 < self._every <= step
+        return wanted and (last or step % self._every == 0)
+
+    def measure(self, model: CodecLM, accelerator: Accelerator, step: int) -> dict[str, float]:
+        """`text_gain` and `text_loss` for the metrics, or nothing where they are not finite.
+
+        It draws nothing and leaves the model in training mode.
+        """
+        assert self._probe is not None
+        model.eval()
+        with torch.no_grad(), accelerator.autocast():
+            losses = [_loss(model, batch.to(accelerator.device)) for batch in (self._probe.right, self._probe.swapped)]
+        model.train()
+        if not all(map(math.isfinite, losses)):
+            return {}
+        self.measures.append(Measure(step=step, loss=losses[0], gain=losses[1] - losses[0]))
+        return {"text_gain": self.measures[-1].gain, "text_loss": losses[0]}
+
+    def news(self) -> str:
+        """The verdict while training goes on, once."""
+        said, verdict = self._said, self.verdict()
+        self._said = said or bool(verdict)
+        return "" if said else verdict
+
+    def verdict(self, *, at_the_end: bool = False) -> str:
+        """A sentence where the text makes no difference though the loss is flat, or the run is over; else ""."""
+        last = self.measures[-3:]
+        if not last or any(measure.gain >= NEAR_ZERO for measure in last):
+            return ""
+        flat = len(last) == 3 and last[-1].loss > (1 - FLAT) * last[0].loss
+        if not (flat or at_the_end):
+            return ""
+        now = last[-1]
+        course = "has stopped falling" if flat else "is still falling"
+        way = (
+            "Train with --model.layout text-last"
+            if self._layout == "text-first"
+            else "Train longer, with more data or a larger model, and look whether the transcripts fit the recordings"
+        )
+        return (
+            f"the model does not read its text: at step {now.step} the loss with others' texts is only {now.gain:.3f} "
+            f"greater than with the right ones (text_gain), and the loss {course}. {way}"
+        )
+
+
+def measures_in(metrics: Path) -> list[Measure]:
+    """What a run has measured so far, from its metrics."""
+    if not metrics.exists():
+        return []
+    lines: list[Mapping[str, Any]] = [json.loads(text) for text in metrics.read_text(encoding="utf-8").splitlines()]
+    return [
+        Measure(step=line["step"], loss=line["text_loss"], gain=line["text_gain"])
+        for line in lines
+        if "text_gain" in line and "text_loss" in line
+    ]
+
+
+def _loss(model: CodecLM, batch: RowBatch) -> float:
+    return float(token_loss(model(batch).logits, batch.answers)[0])
