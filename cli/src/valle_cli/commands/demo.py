@@ -62,6 +62,16 @@ def demo(
         raise typer.Exit(1)
 
 
+ARCH = ("--arch", "llama", "--arch.d-model", 192, "--arch.n-layers", 4, "--arch.n-heads", 4)
+
+RECIPE = (
+    "--warmup", 30, "--arch.dropout", 0.1, "--model.token-rate", 0.05, "--batching.seconds", 16,
+    "--task", "tts", "--task.min-seconds", 0.8, "--task.max-seconds", 2.4,
+    "--model.levels", LEVELS, "--model.level-distribution", "list",
+    *(word for weight in (0.6, 0.15, 0.15, 0.1) for word in ("--model.level-weights", weight)),
+)  # fmt: skip
+"""What does not depend on the backbone; benchmarks/studies/every_backbone.py trains the others by it."""
+
 SAMPLERS = ("--sampler", "top_p", "--sampler.p", "0.8", "--sampler", "sample")
 """A little narrower than the default of `valle synth`: what a small model is unsure of is seldom right."""
 
@@ -72,14 +82,8 @@ def train(run: Path, data: Path, *flags: str, steps: int, minutes: float, seed: 
 
     words: list[object] = [
         "--data", data, "--out", run, "--steps", steps, "--minutes", minutes, "--seed", seed, "--lr", lr,
-        "--warmup", 30, "--checkpoint-every", 100, "--keep", 1,
-        "--arch", "llama", "--arch.d-model", 192, "--arch.n-layers", 4, "--arch.n-heads", 4, "--arch.dropout", 0.1,
-        "--model.token-rate", 0.05,
-        "--task", "tts", "--task.min-seconds", 0.8, "--task.max-seconds", 2.4,
-        "--model.levels", LEVELS, "--model.level-distribution", "list",
+        "--checkpoint-every", 100, "--keep", 1, *ARCH, *RECIPE,
     ]  # fmt: skip
-    words += [word for weight in (0.6, 0.15, 0.15, 0.1) for word in ("--model.level-weights", weight)]
-    words += ["--batching.seconds", 16]
     done = RunFolder(run).steps()
     if done and read_manifest(RunFolder(run).latest()).step >= steps:
         typer.echo(f"{run} is trained already")
