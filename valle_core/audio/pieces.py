@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from valle_core.audio.channels import CANCELLED, Mixdown
+from valle_core.audio.wav import check_peak
 from valle_core.plugin import UserError
 
 _BLOCK = 1 << 18
@@ -22,7 +24,8 @@ def read_pieces(
     shorter than `shortest`. A file that ends in the middle, though its header promises more, gives what is there.
 
     Raises:
-        UserError: the file is missing, unreadable, empty, not audio, or holds values that are not finite.
+        UserError: the file is missing, unreadable, empty, not audio, or holds values that are not finite or far above
+            full scale; at its end: the channels cancel each other.
     """
     start = 0
     held: list[np.ndarray] = []
@@ -52,13 +55,17 @@ def _blocks(path: Path, sample_rate: int) -> Iterator[Float[np.ndarray, "n"]]:
             if not 1000 <= rate <= 768_000:
                 raise UserError(f"audio '{path}' claims a sample rate of {rate} Hz. Export it again")
             stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
+            mix = Mixdown()
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                mono = block.mean(axis=1, dtype=np.float32)
+                mono = mix(block)
                 if not np.isfinite(mono).all():
                     raise UserError(
                         f"audio '{path}' holds values that are not finite (NaN or infinity). Export it again"
                     )
+                check_peak(path, mix.peak)
                 yield mono if rate == sample_rate else stream.resample_chunk(mono)
+            if mix.kept < CANCELLED:
+                raise UserError(f"the channels of audio '{path}' are in opposite phase. Export one of them")
             if rate != sample_rate:
                 yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
     except PermissionError as error:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.wav import Missing, OutOfBounds, TooLong, TooShort, load
+from valle_core.audio.activity import FRAMES_PER_SECOND, speech_frames
+from valle_core.audio.wav import (
+    Clipped,
+    Missing,
+    OppositePhase,
+    OutOfBounds,
+    OutOfScale,
+    TooLong,
+    TooShort,
+    read_sound,
+    resample,
+)
 from valle_core.plugin import UserError
 from valle_core.preparation.options import PrepareOptions
+from valle_core.preparation.plausibility import TooFast, TooSlow, check_rate
 from valle_core.preparation.recordings import Recording, Rejection, facts, spoken_language, transcript
 from valle_core.preparation.treatment import Silent, Treatment, treat
 
@@ -19,7 +31,16 @@ _REASONS: dict[type[UserError], str] = {
     Silent: "silent",
     Missing: "no-audio",
     OutOfBounds: "bad-times",
+    OutOfScale: "out-of-scale",
+    OppositePhase: "opposite-phase",
+    Clipped: "clipped",
+    TooFast: "too-fast",
+    TooSlow: "too-slow",
 }
+
+
+_MEASURED = ("seconds", "share", "rate")
+"""What an error carries that a filter measured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,10 +87,10 @@ def load_recording(recording: Recording, options: PrepareOptions, sample_rate: i
         return NotLoaded(recording=recording, stamp=stamp, rejection=language)
     tone = recording.tone or (None if isinstance(beside, Rejection) else beside.get("tone")) or None
     try:
-        wav, treatment = _audio(recording, options, sample_rate)
+        wav, treatment = _audio(recording, text, options, sample_rate)
     except UserError as error:
         reason = _REASONS.get(type(error), "bad-audio")
-        measured = error.seconds if isinstance(error, TooShort | TooLong | Silent) else None
+        measured = next((getattr(error, name) for name in _MEASURED if hasattr(error, name)), None)
         rejection = Rejection(id=recording.id, reason=reason, detail=str(error), measured=measured)
         return NotLoaded(recording=recording, stamp=stamp, rejection=rejection)
     return Loaded(
@@ -84,17 +105,20 @@ def load_recording(recording: Recording, options: PrepareOptions, sample_rate: i
 
 
 def _audio(
-    recording: Recording, options: PrepareOptions, sample_rate: int
+    recording: Recording, text: str, options: PrepareOptions, sample_rate: int
 ) -> tuple[Float[np.ndarray, "N"], Treatment | None]:
-    wav = load(
+    """The samples that are encoded, of which the text can be said, and what was done to them."""
+    sound = read_sound(
         recording.audio,
-        sample_rate,
         min_seconds=options.min_seconds,
         max_seconds=options.max_seconds,
         start=recording.start,
         end=recording.end,
         channels=recording.channels,
+        max_peak=options.max_peak,
+        max_clipped=options.max_clipped,
     )
+    wav = resample(sound.wav, sound.rate, sample_rate)
     try:
         wav, treatment = treat(wav, sample_rate, options)
     except Silent as error:
@@ -105,4 +129,13 @@ def _audio(
             f"less than {options.min_seconds:g} s",
             seconds,
         )
+    active = np.count_nonzero(speech_frames(wav, sample_rate, below=options.silence_db)) / FRAMES_PER_SECOND
+    try:
+        check_rate(
+            text, seconds=len(wav) / sample_rate, active=active, least=options.min_letters, most=options.max_letters
+        )
+    except (TooFast, TooSlow) as error:
+        raise type(error)(f"'{recording.audio}': {error}", error.rate) from error
+    if sound.dead:
+        treatment = replace(treatment or Treatment(), dead_channels=sound.dead)
     return wav, treatment

@@ -13,8 +13,11 @@ from valle_core.plugin import UserError
 NOT_GIVEN = Path()
 """Default of a folder that has to be named; told by identity, for the current folder (`.`) is equal to it."""
 
-FILTERS = ("min_speech", "silence_db", "trim_silence", "keep_silence", "loudness")
-"""Options that change which audio is encoded."""
+FILTERS = (
+    *("min_speech", "silence_db", "trim_silence", "keep_silence", "loudness"),
+    *("max_peak", "max_clipped", "min_letters", "max_letters"),
+)
+"""Options that change which audio is encoded; a dataset from before one of them has its default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +45,10 @@ class PrepareOptions:
         trim_silence: cut the silence at both ends.
         keep_silence: seconds of it that stay.
         loudness: LUFS (ITU-R BS.1770-4) that every recording is brought to, as far as nothing clips; None for as it is.
+        max_peak: recordings with a sample above it are left out as `out-of-scale`, where 1 is full scale.
+        max_clipped: recordings of which a larger share is cut flat at the peak are left out as `clipped`.
+        min_letters: of text for each second; recordings with fewer are left out as `too-slow`.
+        max_letters: of text for each second that is not silence; recordings with more are left out as `too-fast`.
         batch_seconds: of audio encoded at once, padding included.
         jobs: threads that read and resample.
         phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
@@ -68,6 +75,10 @@ class PrepareOptions:
     trim_silence: bool = False
     keep_silence: float = 0.1
     loudness: float | None = None
+    max_peak: float = 4.0
+    max_clipped: float = 0.2
+    min_letters: float = 0.3
+    max_letters: float = 35.0
     batch_seconds: float = 60.0
     jobs: int = 2
     phoneme_cache: Path | None = None
@@ -96,6 +107,12 @@ class PrepareOptions:
             raise UserError(f"silence_db must lie in [5, 90], found {self.silence_db}")
         if self.loudness is not None and not -70 < self.loudness <= 0:
             raise UserError(f"loudness must lie in (-70, 0] LUFS, found {self.loudness}")
+        if self.max_peak < 1:
+            raise UserError(f"max_peak must be at least 1, got {self.max_peak}")
+        if not 0 < self.max_clipped <= 1:
+            raise UserError(f"max_clipped must be in (0, 1], got {self.max_clipped}")
+        if not 0 <= self.min_letters < self.max_letters:
+            raise UserError(f"min_letters must be in [0, max_letters), got {self.min_letters} and {self.max_letters}")
         _ = self.split
 
     def filters(self) -> dict[str, Any]:

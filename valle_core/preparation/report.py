@@ -78,6 +78,8 @@ class PrepareReport:
         done = self.treatment
         if done.trimmed:
             lines.append(f"cut {done.trimmed_seconds:.1f} s of silence at the ends of {done.trimmed} recordings")
+        if done.dead_channels:
+            lines.append(f"{done.dead_channels} recordings have a dead channel, which is left out of the mean")
         if done.normalised:
             limited = f", {done.limited} of them less than asked for, so that nothing clips" * bool(done.limited)
             gains = f"{done.lowest_gain:+.1f} … {done.highest_gain:+.1f} dB"
@@ -132,15 +134,18 @@ def reasons_text(reasons: dict[str, int]) -> str:
 def nothing_usable(report: PrepareReport, options: PrepareOptions) -> str:
     """Why a dataset would be empty: the counts, and for each filter what it measured against its bound."""
     said = [f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}"]
-    for reason, name, word in (
-        ("too-short", "min_seconds", "last"),
-        ("too-long", "max_seconds", "last"),
-        ("silent", "min_speech", "hold sound for"),
+    for reason, name, word, unit in (
+        ("too-short", "min_seconds", "last", " s"),
+        ("too-long", "max_seconds", "last", " s"),
+        ("silent", "min_speech", "hold sound for", " s"),
+        ("clipped", "max_clipped", "lie at the peak for", ""),
+        ("too-fast", "max_letters", "have", " letters a second"),
+        ("too-slow", "min_letters", "have", " letters a second"),
     ):
         found = [one.measured for one in report.rejected if one.reason == reason and one.measured is not None]
         if found:
             flag = f"--{name.replace('_', '-')} {getattr(options, name):g}"
-            span = f"{min(found):.2f} … {max(found):.2f} s" if len(found) > 1 else f"{found[0]:.2f} s"
+            span = f"{min(found):.2f} … {max(found):.2f}{unit}" if len(found) > 1 else f"{found[0]:.2f}{unit}"
             said.append(f"those that are {reason} {word} {span}, but {flag} was asked for")
     most = max(report.reasons, key=report.reasons.__getitem__)
     example = next(one for one in report.rejected if one.reason == most)

@@ -23,11 +23,13 @@ class Treatment:
         trimmed: seconds of silence cut.
         gain: decibels added; None where nothing was asked for, or where the recording is below the gate.
         limited: the gain is less than asked for, so that nothing clips.
+        dead_channels: channels that hold next to nothing beside the others, and have no part in the mean.
     """
 
     trimmed: float = 0.0
     gain: float | None = None
     limited: bool = False
+    dead_channels: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As the journal keeps it."""
@@ -44,6 +46,7 @@ class Treatments:
         normalised: recordings whose loudness was changed.
         limited: of these, those that stay quieter than asked for.
         lowest_gain, highest_gain: decibels.
+        dead_channels: recordings that have such.
     """
 
     trimmed: int = 0
@@ -52,6 +55,7 @@ class Treatments:
     limited: int = 0
     lowest_gain: float = 0.0
     highest_gain: float = 0.0
+    dead_channels: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As the report has it."""
@@ -104,4 +108,5 @@ def summed(treatments: Iterable[Treatment | None]) -> Treatments:
         limited=sum(one.limited for one in done),
         lowest_gain=min(gains, default=0.0),
         highest_gain=max(gains, default=0.0),
+        dead_channels=sum(one.dead_channels > 0 for one in done),
     )
