@@ -26,7 +26,7 @@ check: .venv/.ready
 
 # The page of contracts is written from the code; a test compares the two.
 docs: .venv/.ready
-	$(BIN)/python -m valle_core.testing.contract_page docs/contracts.md
+	$(BIN)/python -m valle_testing.contract_page docs/contracts.md
 
 setup: .venv/.ready
 

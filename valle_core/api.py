@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from valle_core.assemble.part import build
     from valle_core.audio.wav import load as read_audio
     from valle_core.audio.wav import write as write_audio
-    from valle_core.bench.peer import CodecPeer, CodecPeerCase, PeerCase, PeerDecoder, PeerModel
+    from valle_bench.peer import CodecPeer, CodecPeerCase, PeerCase, PeerDecoder, PeerModel
     from valle_core.checkpoint.folder import RunFolder, save_checkpoint
     from valle_core.checkpoint.load import LoadedModel, load_model
     from valle_core.checkpoint.manifest import PluginIdentity
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from valle_core.config.schema import Part, Resolved, Schema, Section, Slot
     from valle_core.data.dataset import Dataset, open_dataset
     from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, Requirement, UserError
-    from valle_core.preparation.config import PREPARE_SCHEMA
-    from valle_core.preparation.options import PrepareOptions
-    from valle_core.preparation.prepare import prepare
+    from valle_data.preparation.config import PREPARE_SCHEMA
+    from valle_data.preparation.options import PrepareOptions
+    from valle_data.preparation.prepare import prepare
     from valle_core.registry.hooks import BenchCase, Observers, hookimpl, open_observers
     from valle_core.registry.preflight import preflight
     from valle_core.registry.registry import Registry
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from valle_core.synthesis.sampling.randomness import row_seeds
     from valle_core.synthesis.sampling.view import View as SamplingView
     from valle_core.synthesis.synthesizer import Synthesizer
-    from valle_core.text.characters import require_sayable
-    from valle_core.text.detection import detect as detect_language
-    from valle_core.text.normalise import normalise
-    from valle_core.text.sentences import split_sentences
+    from valle_language.characters import require_sayable
+    from valle_language.detection import detect as detect_language
+    from valle_language.normalise import normalise
+    from valle_language.sentences import split_sentences
     from valle_core.training.config import TRAIN_SCHEMA, RunOptions
     from valle_core.training.loop import TrainResult
     from valle_core.training.options import TrainOptions
@@ -58,11 +58,11 @@ _WHERE = {
     "preflight": "valle_core.registry.preflight:preflight",
     "build": "valle_core.assemble.part:build",
     "BenchCase": "valle_core.registry.hooks:BenchCase",
-    "CodecPeer": "valle_core.bench.peer:CodecPeer",
-    "CodecPeerCase": "valle_core.bench.peer:CodecPeerCase",
-    "PeerCase": "valle_core.bench.peer:PeerCase",
-    "PeerDecoder": "valle_core.bench.peer:PeerDecoder",
-    "PeerModel": "valle_core.bench.peer:PeerModel",
+    "CodecPeer": "valle_bench.peer:CodecPeer",
+    "CodecPeerCase": "valle_bench.peer:CodecPeerCase",
+    "PeerCase": "valle_bench.peer:PeerCase",
+    "PeerDecoder": "valle_bench.peer:PeerDecoder",
+    "PeerModel": "valle_bench.peer:PeerModel",
     "Observers": "valle_core.registry.hooks:Observers",
     "hookimpl": "valle_core.registry.hooks:hookimpl",
     "open_observers": "valle_core.registry.hooks:open_observers",
@@ -78,14 +78,14 @@ _WHERE = {
     "read_audio": "valle_core.audio.wav:load",
     "write_audio": "valle_core.audio.wav:write",
     # text
-    "detect_language": "valle_core.text.detection:detect",
-    "normalise": "valle_core.text.normalise:normalise",
-    "require_sayable": "valle_core.text.characters:require_sayable",
-    "split_sentences": "valle_core.text.sentences:split_sentences",
+    "detect_language": "valle_language.detection:detect",
+    "normalise": "valle_language.normalise:normalise",
+    "require_sayable": "valle_language.characters:require_sayable",
+    "split_sentences": "valle_language.sentences:split_sentences",
     # data
-    "PREPARE_SCHEMA": "valle_core.preparation.config:PREPARE_SCHEMA",
-    "PrepareOptions": "valle_core.preparation.options:PrepareOptions",
-    "prepare": "valle_core.preparation.prepare:prepare",
+    "PREPARE_SCHEMA": "valle_data.preparation.config:PREPARE_SCHEMA",
+    "PrepareOptions": "valle_data.preparation.options:PrepareOptions",
+    "prepare": "valle_data.preparation.prepare:prepare",
     "Dataset": "valle_core.data.dataset:Dataset",
     "open_dataset": "valle_core.data.dataset:open_dataset",
     # training

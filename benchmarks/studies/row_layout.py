@@ -23,7 +23,7 @@ from random import Random
 from typing import Any
 
 import torch
-from valle_cli.machine import provenance
+from valle_bench.machine import provenance
 
 from valle_core.api import (
     TRAIN_SCHEMA,
@@ -36,7 +36,7 @@ from valle_core.api import (
     resolve,
     run_training,
 )
-from valle_core.bench.report import Column, Report
+from valle_bench.report import Column, Report
 from valle_core.files import write_json
 from valle_core.loss.token_loss import token_loss
 from valle_core.sequence.pack import pack

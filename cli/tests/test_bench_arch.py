@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from valle_cli import machine
+from valle_bench import machine
 
 FAKE = """
     import os
@@ -23,7 +23,7 @@ FAKE = """
     HOOKS = HookSpec(name="acme-peers", api=1, summary="s", plugin="acme_mod:Hooks")
 
     def build(options, *, attention):
-        from valle_core.testing.fake_backbone import FakeBackbone
+        from valle_testing.fakes.backbone import FakeBackbone
 
         class Mortal(FakeBackbone):
             def forward(self, x, *rest, **more):
@@ -41,7 +41,7 @@ FAKE = """
         arch: str = "acme"
 
         def load(self, backbone):
-            from valle_core.bench.arch.sides import OwnModel
+            from valle_bench.arch.sides import OwnModel
 
             class Peer(OwnModel):
                 def forward(peer, x):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from valle_cli import machine
+from valle_bench import machine
 from valle_cli.commands import bench_codec
 
 FAKE = """
@@ -24,7 +24,7 @@ FAKE = """
     HOOKS = HookSpec(name="acme-peers", api=1, summary="s", plugin="acme_mod:Hooks")
 
     def build(options, *, device):
-        from valle_core.testing.fakes import FakeCodec
+        from valle_testing.fakes.audio import FakeCodec
 
         if not options.weights:
             raise UserError("codec 'acme' has no weights here")

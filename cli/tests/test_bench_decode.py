@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from valle_cli import machine
+from valle_bench import machine
 from valle_llama import bench_decode
 
 ROWS = [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from valle_core.audio.wav import write
-from valle_core.testing.recognizer_speech import SPOKEN, built_in
+from valle_testing.suites.recognizer.speech import SPOKEN, built_in
 
 
 @pytest.fixture

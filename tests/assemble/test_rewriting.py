@@ -27,7 +27,7 @@ from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
 from valle_core.registry.select import Selected
-from valle_core.testing.fake_backbone import FakeBackbone
+from valle_testing.fakes.backbone import FakeBackbone
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "run"
 CPU = torch.device("cpu")

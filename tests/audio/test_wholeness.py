@@ -10,7 +10,7 @@ import soundfile
 
 from valle_core.audio.wav import read
 from valle_core.plugin import UserError
-from valle_core.testing.fakes import tone_speech
+from valle_testing.fakes.audio import tone_speech
 
 RATE = 16_000
 SOUND = np.tile(tone_speech("abcdefgh"), 6)

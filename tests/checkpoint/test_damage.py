@@ -16,7 +16,7 @@ from valle_core.checkpoint.load import load_model
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
-from valle_core.testing.damaged_files import hash_again
+from valle_testing.damaged_files import hash_again
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "run"
 

@@ -9,7 +9,7 @@ import torch
 
 from valle_core.codes.identity import from_dict, hash_tensors, require_same, to_dict
 from valle_core.plugin import UserError
-from valle_core.testing.fakes import FakeCodec
+from valle_testing.fakes.audio import FakeCodec
 
 IDENTITY = FakeCodec().identity
 

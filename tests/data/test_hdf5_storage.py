@@ -14,7 +14,7 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.hdf5_storage import Hdf5Store, file_name, pack
 from valle_core.data.record import Record
 from valle_core.plugin import UserError
-from valle_core.testing.made_dataset import made_records, write_dataset
+from valle_testing.fakes.made_dataset import made_records, write_dataset
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ from safetensors import safe_open
 from valle_tasks.options import TextToSpeechOptions
 from valle_tasks.tts import TextToSpeech
 
-from valle_core.data import neighbours
+from valle_data import neighbours
 from valle_core.data.dataset import open_dataset
 from valle_core.data.manifest import read_manifest, write_manifest
-from valle_core.data.neighbours import mean_cosine, nearest, normalised
+from valle_data.neighbours import mean_cosine, nearest, normalised
 from valle_core.data.pool import TrainingPool
 from valle_core.data.record import Record
 from valle_core.data.similar import FILES, open_similar
-from valle_core.evaluation.embeddings import codebook_statistics, embed
-from valle_core.evaluation.similar import make_similar
+from valle_data.embeddings import codebook_statistics, embed
+from valle_data.similar import make_similar
 from valle_core.plugin import UserError
-from valle_core.testing.made_dataset import MADE, write_dataset
+from valle_testing.fakes.made_dataset import MADE, write_dataset
 
 CLUSTERS = 4
 
@@ -215,9 +215,9 @@ def test_the_codebook_embedding_is_mean_and_deviation_of_the_summed_vectors():
 
 
 def test_without_codebooks_and_by_speaker_the_sound_is_compared(tmp_path):
-    from valle_core.preparation.options import PrepareOptions
-    from valle_core.preparation.prepare import prepare
-    from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+    from valle_data.preparation.options import PrepareOptions
+    from valle_data.preparation.prepare import prepare
+    from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
     class Plain:
         """The same codec without its codebooks."""

@@ -10,7 +10,7 @@ import pytest
 
 from valle_core import interfaces
 from valle_core.registry.kinds import KINDS
-from valle_core.testing import contract_page, suite
+from valle_testing import contract_page, suite
 
 PAGE = Path(__file__).parents[2] / "docs" / "contracts.md"
 
@@ -27,7 +27,7 @@ def test_the_committed_page_is_what_the_code_says(text):
 @pytest.mark.slow
 def test_another_process_writes_the_same_page(text, tmp_path):
     out = tmp_path / "contracts.md"
-    subprocess.run([sys.executable, "-m", "valle_core.testing.contract_page", str(out)], check=True)
+    subprocess.run([sys.executable, "-m", "valle_testing.contract_page", str(out)], check=True)
     assert out.read_text(encoding="utf-8") == text
 
 

@@ -24,7 +24,7 @@ import pytest
 import soundfile
 
 from valle_core.registry.kinds import KINDS
-from valle_core.testing.fakes import tone_speech
+from valle_testing.fakes.audio import tone_speech
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(
@@ -207,7 +207,7 @@ def test_the_guide_at_full_length_leads_to_speech_that_is_understood(folder):
 CHECK = """
 import sys
 from valle_core.api import Registry, open_observers
-from valle_core.testing.installed import check_plugin
+from valle_testing.installed import check_plugin
 
 def refuse(line):
     raise SystemExit(line)

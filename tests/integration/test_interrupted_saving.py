@@ -177,7 +177,7 @@ def test_ctrl_c_while_speech_is_written_leaves_what_was_there(valle, spine, tmp_
 
 
 def test_ctrl_c_in_a_preparation_keeps_what_was_finished(valle, spine, tmp_path, monkeypatch):
-    from valle_core.preparation import work
+    from valle_data.preparation import work
 
     real, parts = work.write_part, []
 

@@ -18,19 +18,19 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "NAR rows running causally because no mask was passed": (
         "tests/model/test_codec_lm.py::test_nonautoregressive_answers_see_the_future_and_never_their_own_level",
         "tests/sequence/test_pack.py::test_a_mixed_batch_is_causal_where_autoregressive_and_full_elsewhere",
-        "valle_core/testing/arch.py::full_rows_see_the_future",
+        "plugins/valle-testing/src/valle_testing/suites/arch/checks.py::full_rows_see_the_future",
     ),
     "fast paths dropping the padding mask": (
-        "valle_core/testing/attention.py::keeps_padding_out",
-        "valle_core/testing/arch.py::keeps_padding_out",
-        "tests/testing/test_attention_suite.py::test_a_planted_fault_is_caught",
+        "plugins/valle-testing/src/valle_testing/suites/attention/checks.py::keeps_padding_out",
+        "plugins/valle-testing/src/valle_testing/suites/arch/checks.py::keeps_padding_out",
+        "plugins/valle-testing/tests/test_attention_suite.py::test_a_planted_fault_is_caught",
     ),
     "attention computed over the head axis": (
-        "valle_core/testing/attention.py::equals_the_rule",
-        "valle_core/testing/arch.py::keeps_rows_apart",
+        "plugins/valle-testing/src/valle_testing/suites/attention/checks.py::equals_the_rule",
+        "plugins/valle-testing/src/valle_testing/suites/arch/checks.py::keeps_rows_apart",
     ),
     "no working cache": (
-        "valle_core/testing/arch_cache.py::decodes_mixed_rows",
+        "plugins/valle-testing/src/valle_testing/suites/arch/cache.py::decodes_mixed_rows",
         "tests/synthesis/test_autoregressive.py::test_cached_greedy_decoding_equals_the_full_forward",
     ),
     "repetition penalty dividing negative logits": (
@@ -143,14 +143,14 @@ def test_only_the_synthesizer_and_the_files_of_the_command_touch_audio():
     ]
     allowed = {"valle_core/synthesis/synthesizer.py"}  # one call of each
     listening = {
-        "valle_core/evaluation/spoken_check.py",  # the control: recordings through the codec, never written
-        "valle_core/evaluation/listening.py",  # `data sample`: recordings through the codec, then through the hook
-        "valle_core/evaluation/embeddings.py",  # recordings through the codec, to be compared, never written
-        "valle_core/bench/codec/cells.py",  # these three: recordings through the codec, to be timed, never written
-        "valle_core/bench/codec/sides.py",
-        "valle_core/bench/codec/streams.py",
+        "cli/src/valle_cli/demo/spoken_check.py",  # the control: recordings through the codec, never written
+        "plugins/valle-data/src/valle_data/listening.py",  # `data sample`: recordings through the codec, then through the hook
+        "plugins/valle-data/src/valle_data/embeddings.py",  # recordings through the codec, to be compared, never written
+        "benchmarks/src/valle_bench/codec/cells.py",  # these three: recordings through the codec, to be timed, never written
+        "benchmarks/src/valle_bench/codec/sides.py",
+        "benchmarks/src/valle_bench/codec/streams.py",
         "valle_core/data/mixing.py",  # recordings through the codec, to be mixed and encoded again
     }
-    outside = [name for name in calls if name not in allowed | listening and not name.startswith("valle_core/testing")]
+    outside = [name for name in calls if name not in allowed | listening and not name.startswith("plugins/valle-testing/src/valle_testing")]
     assert not outside
     assert calls.count("valle_core/synthesis/synthesizer.py") == 2

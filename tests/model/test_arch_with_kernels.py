@@ -9,8 +9,8 @@ import torch
 
 from valle_core.model.rows import MixedRows
 from valle_core.registry.loading import load
-from valle_core.testing import arch
-from valle_core.testing.arch_batch import batch, close, ready
+from valle_testing.suites.arch import checks as arch
+from valle_testing.suites.arch.batch import batch, close, ready
 
 SIZES = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}
 

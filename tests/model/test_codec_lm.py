@@ -12,7 +12,7 @@ from valle_core.plugin import UserError
 from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.testing.fake_backbone import FakeBackbone
+from valle_testing.fakes.backbone import FakeBackbone
 from valle_core.types import TaskInputs
 
 Q, V = 3, 8

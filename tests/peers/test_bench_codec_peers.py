@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from valle_core.api import Registry, build, open_observers
-from valle_core.bench.codec.signals import batch
+from valle_bench.codec.signals import batch
 
 REGISTRY = Registry.open()
 CASES = [case for cases in open_observers(REGISTRY).call("bench_cases") for case in cases if case.bench == "codec"]

@@ -7,8 +7,8 @@ import pyloudnorm
 import pytest
 import torch
 
-from valle_core.audio.loudness import integrated_loudness
-from valle_core.testing.fakes import tone_speech
+from valle_data.audio.loudness import integrated_loudness
+from valle_testing.fakes.audio import tone_speech
 
 PEER = "pyloudnorm"
 

@@ -9,7 +9,7 @@ from valle_core.synthesis.autoregressive import Prompted, decode
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
-from valle_core.testing.fake_backbone import FakeBackbone
+from valle_testing.fakes.backbone import FakeBackbone
 from valle_core.types import SequenceMask
 
 V = 12

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from valle_core.audio.wav import write
-from valle_core.evaluation.spoken_check import through_codec
+from valle_cli.demo.spoken_check import through_codec
 from valle_core.synthesis.prompt import encode_prompt
-from valle_core.testing.fakes import FakeCodec
+from valle_testing.fakes.audio import FakeCodec
 
 ELSEWHERE = torch.device("meta")
 

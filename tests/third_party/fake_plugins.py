@@ -1,4 +1,4 @@
-"""The fakes of `valle_core.testing` as plugins, where training and speaking need a codec, a frontend and a task."""
+"""The fakes of `valle_testing` as plugins, where training and speaking need a codec, a frontend and a task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _spec(kind: str) -> PluginSpec:
         kind=kind,
         name="fake",
         api=1,
-        summary=f"The {kind} of valle_core.testing",
+        summary=f"The {kind} of valle_testing",
         factory=f"fake_plugins:{kind}",
         options="fake_plugins:NoOptions",
     )
@@ -27,18 +27,18 @@ CODEC, FRONTEND, TASK = _spec("codec"), _spec("frontend"), _spec("task")
 
 
 def codec(options: NoOptions, *, device):
-    from valle_core.testing.fakes import FakeCodec
+    from valle_testing.fakes.audio import FakeCodec
 
     return FakeCodec(device=device)
 
 
 def frontend(options: NoOptions):
-    from valle_core.testing.fakes import FakeFrontend
+    from valle_testing.fakes.audio import FakeFrontend
 
     return FakeFrontend()
 
 
 def task(options: NoOptions):
-    from valle_core.testing.fake_parts import FakeTask
+    from valle_testing.fakes.parts import FakeTask
 
     return FakeTask()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from valle_core.registry.registry import Registry
-from valle_core.testing.installed import check_plugin
+from valle_testing.installed import check_plugin
 
 
 @pytest.fixture

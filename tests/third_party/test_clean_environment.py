@@ -3,7 +3,7 @@
 The environment is a fresh venv. `valle-core` and the package are built into wheels and installed into it by pip. What
 they depend on (torch, numpy, …) is *shared* with the environment that runs the tests, through a folder of links to all
 that is installed there and is not valle's; so it is their code that is isolated, not the installation of torch.
-Codec, frontend and task are the fakes of `valle_core.testing`, announced as plugins once the listing has been looked
+Codec, frontend and task are the fakes of `valle_testing`, announced as plugins once the listing has been looked
 at: the core by itself has none.
 """
 

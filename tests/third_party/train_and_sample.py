@@ -32,7 +32,7 @@ def listed() -> dict[str, Any]:
 def checked() -> dict[str, Any]:
     """The suites on both plugins, built through the registry."""
     from valle_core.registry.registry import Registry
-    from valle_core.testing.installed import check_plugin
+    from valle_testing.installed import check_plugin
 
     registry = Registry.open()
     reports = [check_plugin(registry, "arch", "acme-retention"), check_plugin(registry, "sampler", "acme-eta")]
@@ -42,7 +42,7 @@ def checked() -> dict[str, Any]:
 def trained(work: Path) -> dict[str, Any]:
     """A codec language model over the backbone, from recordings to a checkpoint."""
     from valle_core.api import TRAIN_SCHEMA, Observers, PrepareOptions, Registry, prepare, resolve, run_training
-    from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+    from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
     tone_corpus(work / "wav", utterances=4)
     options = PrepareOptions(source=work / "wav", out=work / "data")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.prepare import prepare
-from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+from valle_data.preparation.options import PrepareOptions
+from valle_data.preparation.prepare import prepare
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 
 @pytest.fixture(scope="session")

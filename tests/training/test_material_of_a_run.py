@@ -17,15 +17,15 @@ from valle_core.audio.wav import write
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
-from valle_core.evaluation.similar import make_similar
+from valle_data.similar import make_similar
 from valle_core.plugin import UserError
-from valle_core.preparation.noise import prepare_noise
-from valle_core.preparation.noise_options import NoiseOptions
-from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.prepare import prepare
+from valle_data.preparation.noise import prepare_noise
+from valle_data.preparation.noise_options import NoiseOptions
+from valle_data.preparation.options import PrepareOptions
+from valle_data.preparation.prepare import prepare
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
-from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
 from valle_core.training.workers import _Refusal, _Rows
@@ -58,13 +58,13 @@ TASK = spec("task", "noisy", "task", "NoisyOptions", capabilities=frozenset({"co
 
 
 def codec(options, *, device):
-    from valle_core.testing.fakes import FakeCodec
+    from valle_testing.fakes.audio import FakeCodec
 
     return FakeCodec(device=device)
 
 
 def task(options):
-    from valle_core.testing.fake_parts import FakeTask
+    from valle_testing.fakes.parts import FakeTask
 
     class NoisyTask(FakeTask):
         def draw(self, utterance, pool, rng, *, frame_rate):

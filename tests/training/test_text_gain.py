@@ -15,7 +15,7 @@ from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.testing.fake_parts import FakeTask
+from valle_testing.fakes.parts import FakeTask
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.probing import text_probe
 from valle_core.training.rows import RowRules

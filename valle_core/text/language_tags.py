@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from valle_core.text.writing.rules import Writing
+from valle_language.writing.rules import Writing
 
 _ALPHABETIC = {
     "en": "english:AMERICAN",
@@ -47,7 +47,7 @@ def _found(language: str, table: dict[str, str]) -> Any:
     while tag:
         if tag in table:
             module, _, name = table[tag].partition(":")
-            return getattr(importlib.import_module(f"valle_core.text.writing.{module}"), name)
+            return getattr(importlib.import_module(f"valle_language.writing.{module}"), name)
         tag = tag.rpartition("-")[0]
     return None
 

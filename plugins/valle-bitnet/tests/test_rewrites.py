@@ -10,7 +10,7 @@ from valle_bitnet.packed import PackedBitLinear
 from valle_bitnet.rewrites import BitLinearOptions, build_bitlinear, build_packed
 
 from valle_core.plugin import UserError
-from valle_core.testing.rewrite_backbones import bare, plain, rich
+from valle_testing.suites.rewrite.backbones import bare, plain, rich
 
 
 def kinds(backbone):

@@ -10,7 +10,7 @@ from valle_codec_tiny.growth import grow
 from valle_codec_tiny.network import SIZES, NetworkSize, TinyNetwork
 
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 
 FRAMES = 12
 LITTLE = NetworkSize(

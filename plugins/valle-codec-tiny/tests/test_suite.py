@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from valle_codec_tiny import codec, mel_gl, plugin
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 CPU = torch.device("cpu")
 

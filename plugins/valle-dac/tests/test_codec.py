@@ -13,7 +13,7 @@ from valle_dac import keys, loudness, weights
 from valle_dac.codec import DacCodec, build, with_weights
 from valle_dac.options import DacOptions
 
-from valle_core.codes.pieces import PieceStack
+from valle_kit.codes.pieces import PieceStack
 from valle_core.plugin import UserError
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from valle_dac.codec import DacCodec, build, with_weights
 from valle_dac.options import DacOptions
 from valle_dac.plugin import SPEC
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 CPU = torch.device("cpu")
 SMALL = DacConfig(

@@ -10,7 +10,7 @@ from valle_encodec.codec import build, with_weights
 from valle_encodec.options import EncodecOptions
 from valle_encodec.plugin import SPEC
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 CPU = torch.device("cpu")
 SMALL = EncodecConfig(num_filters=4, hidden_size=16, codebook_size=64, target_bandwidths=[0.9, 1.8], num_lstm_layers=1)

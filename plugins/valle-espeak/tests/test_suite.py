@@ -6,7 +6,7 @@ from valle_espeak.frontend import build
 from valle_espeak.options import EspeakOptions
 from valle_espeak.plugin import ESPEAK
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 test_espeak_conforms = suite.conformance("frontend", lambda: build(EspeakOptions()), spec=ESPEAK)
 test_espeak_of_plain_sounds_conforms = suite.conformance(

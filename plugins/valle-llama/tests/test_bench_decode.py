@@ -11,7 +11,7 @@ from valle_llama import bench_decode
 from valle_llama.bench_decode import Size, compare, read_rate
 from valle_llama.hooks import HOOKS, DecodeCase
 
-from valle_core.bench.peer import PeerCase
+from valle_bench.peer import PeerCase
 from valle_core.registry.hooks import BenchCase, Observers
 
 pytest.importorskip("transformers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from valle_core.testing.rule_kernel import RuleKernel
+from valle_testing.fakes.rule_kernel import RuleKernel
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from valle_pocketsphinx.sound import levelled, stretches
 from valle_pocketsphinx.words import placed, tokens
 
 from valle_core.plugin import UserError
-from valle_core.testing.recognizer_speech import built_in
+from valle_testing.suites.recognizer.speech import built_in
 from valle_core.types import TimedWord
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ from valle_pocketsphinx.options import PocketSphinxOptions
 from valle_pocketsphinx.plugin import SPEC
 from valle_pocketsphinx.recognizer import build
 
-from valle_core.testing import suite
-from valle_core.testing.recognizer_speech import SPOKEN, built_in
+from valle_testing import suite
+from valle_testing.suites.recognizer.speech import SPOKEN, built_in
 
 CPU = torch.device("cpu")
 SPEECH = [clip for clip in built_in() if clip.text in SPOKEN.values()]

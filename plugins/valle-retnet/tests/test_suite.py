@@ -9,7 +9,7 @@ from valle_retnet.options import RetNetOptions
 from valle_retnet.plugin import HF_SPEC, SPEC
 
 from valle_core.interfaces import Backbone, Cache
-from valle_core.testing import suite
+from valle_testing import suite
 
 SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "ffn_dim": 48, "dropout": 0.3, "max_length": 24, "chunk_size": 5}
 

@@ -12,7 +12,7 @@ from valle_samplers.temperature import Temperature
 from valle_samplers.top_k import TopK
 from valle_samplers.top_p import TopP
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 test_greedy_conforms = suite.conformance("sampler", Greedy, spec=plugin.GREEDY)
 test_sample_conforms = suite.conformance("sampler", Sample, spec=plugin.SAMPLE)

@@ -7,7 +7,7 @@ from valle_tasks.continuation import Continuation
 from valle_tasks.options import ContinuationOptions, TextToSpeechOptions
 from valle_tasks.tts import TextToSpeech
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 test_tts_conforms = suite.conformance("task", lambda: TextToSpeech(TextToSpeechOptions()), spec=plugin.TTS)
 test_tts_of_short_prompts_conforms = suite.conformance(

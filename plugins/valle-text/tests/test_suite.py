@@ -9,8 +9,8 @@ from valle_text.options import TextOptions
 from valle_text.plugin import TEXT
 from valle_text.training import train_tokenizer
 
-from valle_core.testing import suite
-from valle_core.testing.frontend_texts import SYLLABLES, TEXTS
+from valle_testing import suite
+from valle_testing.suites.frontend.texts import SYLLABLES, TEXTS
 
 ROOTS = ("en", "de", "fr", "es", "it", "ja", "ko")
 

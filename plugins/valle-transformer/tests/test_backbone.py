@@ -12,9 +12,9 @@ from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
-from valle_core.testing import suite
-from valle_core.testing.arch_batch import batch, close, finished, ready
-from valle_core.testing.rule_kernel import RuleKernel
+from valle_testing import suite
+from valle_testing.suites.arch.batch import batch, close, finished, ready
+from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_core.types import PackedMask, SequenceMask
 
 

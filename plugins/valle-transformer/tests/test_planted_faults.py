@@ -15,8 +15,9 @@ from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
-from valle_core.testing import arch, planted
-from valle_core.testing.rule_kernel import RuleKernel
+from valle_testing.suites.arch import checks as arch
+from valle_testing import planted
+from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_core.types import PackedMask, SequenceMask
 
 MASKS_AND_LAYERS = (*arch.FORWARD_CHECKS, *arch.MASK_CHECKS)

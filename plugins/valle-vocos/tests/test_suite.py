@@ -13,7 +13,7 @@ from valle_vocos.network import Sizes
 from valle_vocos.options import VocosOptions
 from valle_vocos.plugin import SPEC
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 CPU = torch.device("cpu")
 HALF = EncodecConfig(num_filters=4, hidden_size=16, codebook_size=64, target_bandwidths=[0.9, 1.8], num_lstm_layers=1)

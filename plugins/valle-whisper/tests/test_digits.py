@@ -1,4 +1,4 @@
-"""A small Whisper that really recognises: digits spoken by voices it never heard (`benchmarks/tiny_whisper.py`)."""
+"""A small Whisper that really recognises: digits spoken by voices it never heard (`benchmarks/studies/tiny_whisper.py`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from valle_whisper.options import WhisperOptions
 from valle_whisper.plugin import SPEC
 from valle_whisper.recognizer import WhisperRecognizer, build
 
-from valle_core.testing import suite
-from valle_core.testing.recognizer_speech import Clip
+from valle_testing import suite
+from valle_testing.suites.recognizer.speech import Clip
 
 FOLDER = Path(__file__).parent / "digits"
 CPU = torch.device("cpu")
@@ -85,7 +85,7 @@ def test_both_sides_of_a_silence_are_heard_and_timed():
 @pytest.mark.slow
 def test_the_study_trains_saves_and_judges(tmp_path):
     """Far too short to recognise anything; the losses fall, and the folder is one that the plugin takes."""
-    command = [sys.executable, ROOT / "benchmarks/tiny_whisper.py", "--work", tmp_path, "--out", tmp_path / "page.md"]
+    command = [sys.executable, ROOT / "benchmarks/studies/tiny_whisper.py", "--work", tmp_path, "--out", tmp_path / "page.md"]
     sizes = ["--steps", "150", "--utterances", "2", "--accents", "1", "--held-out", "1", "--minutes", "20"]
     subprocess.run([*map(str, command), *sizes], check=True)
     log = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))

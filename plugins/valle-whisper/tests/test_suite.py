@@ -8,7 +8,7 @@ from valle_whisper.options import WhisperOptions
 from valle_whisper.plugin import SPEC
 from valle_whisper.recognizer import build
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ import typer
 
 from valle_cli.bench_options import hardware, own_options
 from valle_cli.compose import epilog
-from valle_cli.machine import describe, provenance
+from valle_bench.machine import describe, provenance
 from valle_core.plugin import UserError
 
 PACKAGES = ("torch", "transformers", "torchscale", "mamba-ssm", "fla-core", "numba")
@@ -59,11 +59,11 @@ def arch(
     """
     from valle_cli.progress import StepBar
     from valle_core.assemble.device import choose_device
-    from valle_core.bench.arch.plot import draw
-    from valle_core.bench.arch.run import plan, run
-    from valle_core.bench.arch.settings import Settings
-    from valle_core.bench.arch.tables import TITLE, ArchReport
-    from valle_core.bench.subjects import subjects_of
+    from valle_bench.arch.plot import draw
+    from valle_bench.arch.run import plan, run
+    from valle_bench.arch.settings import Settings
+    from valle_bench.arch.tables import TITLE, ArchReport
+    from valle_bench.subjects import subjects_of
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():

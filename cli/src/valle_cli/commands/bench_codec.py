@@ -15,7 +15,7 @@ import typer
 
 from valle_cli.bench_options import hardware, own_options
 from valle_cli.compose import epilog, notes
-from valle_cli.machine import describe, provenance
+from valle_bench.machine import describe, provenance
 from valle_core.plugin import UserError
 
 PACKAGES = ("torch", "transformers", "encodec", "vocos", "descript-audio-codec", "pesq", "pystoi")
@@ -66,11 +66,11 @@ def codec(
     """
     from valle_cli.progress import StepBar
     from valle_core.assemble.device import choose_device
-    from valle_core.bench.codec.plot import draw
-    from valle_core.bench.codec.run import run
-    from valle_core.bench.codec.settings import Settings, Subject
-    from valle_core.bench.codec.tables import TITLE, CodecReport
-    from valle_core.bench.subjects import subjects_of
+    from valle_bench.codec.plot import draw
+    from valle_bench.codec.run import run
+    from valle_bench.codec.settings import Settings, Subject
+    from valle_bench.codec.tables import TITLE, CodecReport
+    from valle_bench.subjects import subjects_of
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from valle_cli.compose import epilog
-from valle_cli.machine import describe, provenance
+from valle_bench.machine import describe, provenance
 from valle_core.plugin import UserError
 
 TITLE = "Autoregressive decoding beside generate: batch 1, float32, CPU, greedy"
@@ -35,9 +35,9 @@ def decode(
     A ratio counts only where Match says yes: the tokens are those of `generate`. The roofline is what reading every
     weight once per token would take at the best read rate measured here.
     """
-    from valle_core.bench.bars import draw_ratios
-    from valle_core.bench.case import cases_of
-    from valle_core.bench.report import Column, Report, as_mappings
+    from valle_bench.bars import draw_ratios
+    from valle_bench.case import cases_of
+    from valle_bench.report import Column, Report, as_mappings
     from valle_core.registry.hooks import open_observers
     from valle_core.registry.registry import Registry
 

@@ -33,7 +33,7 @@ def convert(
 
     Every record is checked on the way. The new folder appears when it is whole; what is interrupted leaves none.
     """
-    from valle_core.preparation.convert import convert as convert_dataset
+    from valle_data.preparation.convert import convert as convert_dataset
 
     with StepBar(0, shown=not (quiet or as_json), unit="utterance") as bar:
         made = convert_dataset(data, out, storage=storage, shard_size=shard_size, progress=bar.move)

@@ -31,7 +31,7 @@ def sample(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.stored_codec import open_stored_codec
     from valle_core.data.dataset import open_dataset
-    from valle_core.evaluation.listening import choose, write_samples
+    from valle_data.listening import choose, write_samples
     from valle_core.registry.hooks import open_observers
 
     dataset = open_dataset(data)

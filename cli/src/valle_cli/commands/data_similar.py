@@ -36,7 +36,7 @@ def similar(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.stored_codec import open_stored_codec
     from valle_core.data.dataset import open_dataset
-    from valle_core.evaluation.similar import make_similar
+    from valle_data.similar import make_similar
 
     dataset = open_dataset(data)
     target = choose_device(device)

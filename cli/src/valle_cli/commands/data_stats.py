@@ -12,7 +12,7 @@ from valle_cli.compose import epilog
 from valle_cli.progress import StepBar
 
 if TYPE_CHECKING:
-    from valle_core.data.statistics import Statistics
+    from valle_data.statistics import Statistics
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,14 +29,14 @@ def stats(
 ) -> None:
     """Show hours, speakers, durations, languages and phoneme counts of a dataset."""
     from valle_core.data.dataset import open_dataset
-    from valle_core.data.statistics import statistics
+    from valle_data.statistics import statistics
 
     dataset = open_dataset(data)
     with StepBar(0, shown=not (quiet or as_json), unit="utterance") as bar:
         found = statistics(dataset, bar.move)
     figures: list[Path] = []
     if out is not None:
-        from valle_core.evaluation.dataset_figures import draw_statistics
+        from valle_data.dataset_figures import draw_statistics
 
         figures = draw_statistics(found, out)
     if as_json:

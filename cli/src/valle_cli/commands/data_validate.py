@@ -28,7 +28,7 @@ def validate(
     or half-written.
     """
     from valle_core.data.dataset import open_dataset
-    from valle_core.data.validation import problems
+    from valle_data.validation import problems
 
     dataset = open_dataset(data)
     with StepBar(0, shown=not (quiet or as_json), unit="utterance") as bar:

@@ -33,8 +33,8 @@ def demo(
     24 sentences by two espeak-ng voices are learnt; the voice prompt is a recording the model never saw.
     A recognizer that knows the 24 sentences judges every one, and the controls beside them.
     """
-    from valle_cli.demo_report import check, show
-    from valle_core.evaluation.sentences import demo_prompts, demo_sentences
+    from valle_cli.demo.report import check, show
+    from valle_cli.demo.sentences import demo_prompts, demo_sentences
 
     flags = ["--safe"] if context.obj.safe else []
     out.mkdir(parents=True, exist_ok=True)

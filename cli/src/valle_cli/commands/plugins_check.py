@@ -49,7 +49,7 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     kinds = [row.name for row in KINDS]
     if kind not in kinds:
         raise UserError(f"'{options.name}' is a {kind}, for which there is no suite. Kinds: {', '.join(kinds)}")
-    from valle_core.testing.installed import check_plugin
+    from valle_testing.installed import check_plugin
 
     report = check_plugin(registry, kind, options.name)
     if options.json:

@@ -40,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str], *, safe: bool = False) -> int:
     """Print what was found, worst first; returns 1 when a problem was found, else 0."""
     options = parser().parse_args(argv)
-    from valle_core.doctor.diagnose import diagnose
-    from valle_core.doctor.finding import SEVERITIES
+    from valle_cli.doctor.diagnose import diagnose
+    from valle_cli.doctor.finding import SEVERITIES
 
     findings = diagnose(os.environ, safe=safe)
     counts = {severity: sum(one.severity == severity for one in findings) for severity in SEVERITIES}

@@ -15,8 +15,8 @@ import typer
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
 from valle_core.plugin import UserError
-from valle_core.preparation.config import PREPARE_SCHEMA
-from valle_core.preparation.options import NOT_GIVEN
+from valle_data.preparation.config import PREPARE_SCHEMA
+from valle_data.preparation.options import NOT_GIVEN
 
 EXAMPLES = (
     "valle prepare recordings/ --out data/",
@@ -53,9 +53,9 @@ def prepare(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import codec_options, portable_options
-    from valle_core.preparation.equipment import Equipment
-    from valle_core.preparation.prepare import prepare_share
-    from valle_core.preparation.ranks import ShareReport, find_device, find_ranks
+    from valle_data.preparation.equipment import Equipment
+    from valle_data.preparation.prepare import prepare_share
+    from valle_data.preparation.ranks import ShareReport, find_device, find_ranks
     from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
 
@@ -100,7 +100,7 @@ class Speed:
         self._begin: tuple[float, int] | None = None
 
     def __call__(self, done: int, total: int, seconds: float) -> None:
-        """See `valle_core.preparation.work.Progress`; the first call comes before the first recording is done."""
+        """See `valle_data.preparation.work.Progress`; the first call comes before the first recording is done."""
         now = time.monotonic()
         start, first = self._begin = self._begin or (now, done)
         elapsed = max(now - start, 1e-3)

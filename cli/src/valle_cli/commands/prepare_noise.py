@@ -12,8 +12,8 @@ import typer
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
 from valle_core.plugin import UserError
-from valle_core.preparation.noise_options import NOISE_SCHEMA
-from valle_core.preparation.options import NOT_GIVEN
+from valle_data.preparation.noise_options import NOISE_SCHEMA
+from valle_data.preparation.options import NOT_GIVEN
 
 EXAMPLES = (
     "valle prepare-noise noises/ --out noise/",
@@ -40,7 +40,7 @@ def prepare_noise(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import codec_options
-    from valle_core.preparation.noise import prepare_noise as prepare_set
+    from valle_data.preparation.noise import prepare_noise as prepare_set
     from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
 

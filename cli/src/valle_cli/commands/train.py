@@ -32,7 +32,7 @@ def train(
     The run's folder holds config.yaml, metrics.jsonl, loss.png and the checkpoints.
     """
     from valle_core.checkpoint.folder import RunFolder
-    from valle_core.evaluation.curves import draw_curves
+    from valle_cli.curves import draw_curves
     from valle_core.registry.hooks import open_observers
     from valle_core.registry.identity import warn
     from valle_core.training.run import run_training

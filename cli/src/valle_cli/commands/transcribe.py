@@ -12,8 +12,8 @@ import typer
 from valle_cli.compose import Composed, Setup
 from valle_cli.progress import StepBar
 from valle_core.plugin import UserError
-from valle_core.preparation.options import NOT_GIVEN
-from valle_core.preparation.transcription.config import TRANSCRIBE_SCHEMA
+from valle_data.preparation.options import NOT_GIVEN
+from valle_data.preparation.transcription.config import TRANSCRIBE_SCHEMA
 
 EXAMPLES = (
     "valle transcribe recordings/ --out transcripts.jsonl",
@@ -42,8 +42,8 @@ def transcribe(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import portable_options
-    from valle_core.preparation.transcription.hearing import Ear
-    from valle_core.preparation.transcription.transcribe import transcribe as hear_all
+    from valle_data.preparation.transcription.hearing import Ear
+    from valle_data.preparation.transcription.transcribe import transcribe as hear_all
     from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["transcribe"]

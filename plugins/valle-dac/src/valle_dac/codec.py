@@ -9,9 +9,9 @@ from torch.nn import functional as F
 from transformers import DacConfig
 
 from valle_core.codes.identity import hash_tensors
-from valle_core.codes.pieces import PieceStack, PieceStream, spans
-from valle_core.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
-from valle_core.codes.windows import decoder_context
+from valle_kit.codes.pieces import PieceStack, PieceStream, spans
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
+from valle_kit.codes.windows import decoder_context
 from valle_core.types import CodecIdentity
 from valle_dac import weights
 from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps

@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import DacConfig, DacModel
 
-from valle_core.codes.pieces import Added, Layer, Pointwise
-from valle_core.codes.pretrained import load_strictly
-from valle_core.codes.windows import Step
+from valle_kit.codes.pieces import Added, Layer, Pointwise
+from valle_kit.codes.pretrained import load_strictly
+from valle_kit.codes.windows import Step
 from valle_core.plugin import UserError
 from valle_dac import keys
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from valle_core.codes.pretrained import fold_weight_norm
+from valle_kit.codes.pretrained import fold_weight_norm
 
 _UNIT = ("snake1", "conv1", "snake2", "conv2")
 _ENCODER_BLOCK = ("res_unit1", "res_unit2", "res_unit3", "snake1", "conv1")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import DacConfig, DacModel
 
-from valle_core.codes.pretrained import (
+from valle_kit.codes.pretrained import (
     Fetch,
     Published,
     draw_convolutions,

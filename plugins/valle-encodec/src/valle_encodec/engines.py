@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import EncodecConfig
 
-from valle_core.codes.causal import Layer, Residual
-from valle_core.codes.pretrained import load_strictly
+from valle_kit.codes.causal import Layer, Residual
+from valle_kit.codes.pretrained import load_strictly
 from valle_core.plugin import UserError
 from valle_encodec import keys
 from valle_encodec.weights import plain_model

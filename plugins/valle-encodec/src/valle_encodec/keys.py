@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from valle_core.codes.pretrained import fold_weight_norm
+from valle_kit.codes.pretrained import fold_weight_norm
 
 _TO_OURS = (
     (re.compile(r"^quantizer\.vq\.layers\.(\d+)\._codebook\."), r"quantizer.layers.\1.codebook."),

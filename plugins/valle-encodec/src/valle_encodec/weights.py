@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from transformers import EncodecConfig, EncodecModel
 
-from valle_core.codes.pretrained import (
+from valle_kit.codes.pretrained import (
     Fetch,
     Published,
     draw_convolutions,

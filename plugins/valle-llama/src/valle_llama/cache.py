@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from valle_core.sequence.key_value_cache import KeyValueCache
+from valle_kit.key_value_cache import KeyValueCache
 
 if TYPE_CHECKING:
     from valle_llama.fused_step import FusedStep

@@ -13,7 +13,7 @@ from transformers import AttentionInterface
 from transformers.models.mixtral.modeling_mixtral import MixtralDecoderLayer
 
 from valle_core.interfaces import AttentionKernel
-from valle_core.sequence.key_value_cache import KeyValueCache, Places
+from valle_kit.key_value_cache import KeyValueCache, Places
 from valle_core.types import PackedMask, SequenceMask
 from valle_mixtral.balance import Routing
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from transformers import EncodecConfig, EncodecModel
 
-from valle_core.codes.causal import Layer, Residual, encoded, longest_padding
-from valle_core.codes.pretrained import (
+from valle_kit.codes.causal import Layer, Residual, encoded, longest_padding
+from valle_kit.codes.pretrained import (
     Fetch,
     Published,
     draw_convolutions,

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from valle_core.codes.pretrained import load_strictly
+from valle_kit.codes.pretrained import load_strictly
 from valle_vocos.network import Sizes, VocosNetwork
 from valle_vocos.originals import vocos_parts
 

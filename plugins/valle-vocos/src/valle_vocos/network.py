@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from valle_core.codes.pieces import Added, Layer, Pointwise
-from valle_core.codes.windows import Step
+from valle_kit.codes.pieces import Added, Layer, Pointwise
+from valle_kit.codes.windows import Step
 
 KERNEL = 7
 LOUDEST = 100.0
@@ -121,7 +121,7 @@ class Head(nn.Module):
 
 
 class OverlapState:
-    """A `valle_core.codes.pieces.PieceState`: windows laid a hop apart and added, over the weights they have there,
+    """A `valle_kit.codes.pieces.PieceState`: windows laid a hop apart and added, over the weights they have there,
     without the half window too much at either end."""
 
     def __init__(self, sizes: Sizes, window: Float[Tensor, "W"]) -> None:
@@ -166,7 +166,7 @@ class VocosNetwork(nn.Module):
         return self.head(self.backbone(x, bandwidth))
 
     def layers(self, bandwidth: int) -> tuple[Layer, ...]:
-        """The same as `valle_core.codes.pieces.PieceStack` takes it."""
+        """The same as `valle_kit.codes.pieces.PieceStack` takes it."""
         backbone, head, sizes = self.backbone, self.head, self.sizes
 
         def norm(x: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class VocosNetwork(nn.Module):
 
 
 class Overlap:
-    """A `valle_core.codes.pieces.Remembering`: the end of the head."""
+    """A `valle_kit.codes.pieces.Remembering`: the end of the head."""
 
     def __init__(self, head: Head) -> None:
         self._head = head

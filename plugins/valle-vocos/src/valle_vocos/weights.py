@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from valle_core.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, read_tensors
+from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, read_tensors
 from valle_core.plugin import UserError
 from valle_vocos.network import Sizes, VocosNetwork
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.codes.rows import check_wav
+from valle_kit.codes.rows import check_wav
 from valle_core.plugin import UserError
 from valle_core.types import HeardSegment, TimedWord, Transcript
 from valle_whisper.alignment import attend, token_frames

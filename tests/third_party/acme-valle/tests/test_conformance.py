@@ -7,7 +7,7 @@ from acme_valle.backbone import build
 from acme_valle.eta import Eta
 from acme_valle.options import RetentionOptions
 
-from valle_core.testing import suite
+from valle_testing import suite
 
 SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from acme_valle.eta import Eta
 
-from valle_core.testing.sampler_rows import Rows, view_of
+from valle_testing.suites.sampler.rows import Rows, view_of
 
 
 def chosen(epsilon: float, p: list[float]) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 from valle_core.types import SequenceMask
 
 from acme_package.kernel import build

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 
 from acme_package.codec import build
 from acme_package.options import HOP, AcmeNameOptions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 
 from acme_package.frontend import AcmeNameFrontend
 from acme_package.options import AcmeNameOptions

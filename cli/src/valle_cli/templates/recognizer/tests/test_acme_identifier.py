@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from valle_core.plugin import UserError
-from valle_core.testing import suite
-from valle_core.testing.recognizer_speech import Clip
+from valle_testing import suite
+from valle_testing.suites.recognizer.speech import Clip
 
 from acme_package.options import AcmeNameOptions
 from acme_package.plugin import SPEC

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 
 from acme_package.options import AcmeNameOptions
 from acme_package.plugin import SPEC

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 
 from acme_package.plugin import SPEC
 from acme_package.sampler import AcmeNameSampler

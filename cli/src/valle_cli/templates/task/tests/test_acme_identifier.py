@@ -7,8 +7,8 @@ from random import Random
 import pytest
 import torch
 from valle_core.plugin import UserError
-from valle_core.testing import suite
-from valle_core.testing.task_pool import RATE, CorpusPool
+from valle_testing import suite
+from valle_testing.suites.task.pool import RATE, CorpusPool
 
 from acme_package.options import AcmeNameOptions
 from acme_package.plugin import SPEC

@@ -1,0 +1,238 @@
+"""The measuring itself: all sides of a cell do the same on the same input, in turns, and are compared first."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from valle_bench.arch.limits import Forecast, PeakMemory
+from valle_bench.arch.settings import OWN, Cell, Figure, Settings
+from valle_bench.peer import PeerDecoder, PeerModel
+from valle_core.plugin import UserError
+from valle_core.registry.loading import one_line
+
+CHUNK = 512
+"""Positions per piece when a prompt is read before decoding steps are timed."""
+
+WARM_STEPS = 8
+"""Steps that are not counted, and how many a side makes before it is the other's turn."""
+
+LEAST_SECONDS = 0.3
+"""Short runs are repeated until they add up to this, at most `MOST_RUNS` times."""
+
+MOST_RUNS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the cells of one subject share.
+
+    Attributes:
+        sides: models by name, ours first.
+        d_model: width of the inputs.
+        settings: of the run.
+        forecast: of time and memory, growing with each cell.
+    """
+
+    sides: Mapping[str, PeerModel]
+    d_model: int
+    settings: Settings
+    forecast: Forecast
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.settings.device)
+
+    def input(self, length: int, salt: int = 0) -> Float[Tensor, "1 T D"]:
+        """Standard normal states, equal for all sides and machines."""
+        generator = torch.Generator().manual_seed(self.settings.seed + 1000 * length + salt)
+        return torch.randn(1, length, self.d_model, generator=generator).to(self.device)
+
+
+def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
+    """The figures of every side; what fails or would take too long says so in its note."""
+    if cell.what == "decode":
+        return _decode(bench, cell.length)
+    if cell.what == "weights memory":
+        return {side: Figure(nbytes=_weights(model), runs=1) for side, model in bench.sides.items()}
+    x = bench.input(cell.length)
+    runs = {side: _run(cell.what, model, x) for side, model in bench.sides.items()}
+    if cell.what.endswith("memory"):
+        return {side: _memory(bench, run) for side, run in runs.items()}
+    figures, said = {}, {}
+    for side, run in runs.items():
+        figures[side], out = _first(bench, side, cell, run)
+        if out is not None:
+            said[side] = out
+    figures = _compared(figures, said)
+    left = {side: run for side, run in runs.items() if side in said}
+    for side, times in _in_turns(left, figures, bench).items():
+        figures[side] = replace(figures[side], seconds=statistics.median(times), runs=len(times))
+        bench.forecast.saw(side, cell.what, cell.length, min(times), 0)
+    return figures
+
+
+Run = Callable[[], list[Tensor]]
+"""One run; gives what is compared between the sides."""
+
+
+def _run(what: str, model: PeerModel, x: Tensor) -> Run:
+    """A forward pass, or one forward and backward; the gradient of the input is compared as well."""
+
+    direction = torch.sin(torch.arange(x.numel(), device=x.device, dtype=x.dtype)).view_as(x)
+
+    @torch.inference_mode()
+    def forward() -> list[Tensor]:
+        return [model.forward(x)]
+
+    def train() -> list[Tensor]:
+        seen = x.clone().requires_grad_()
+        h = model.forward(seen)
+        # Not the square of h: behind a final norm its mean is nearly constant, and all gradients would vanish.
+        (h * direction).sum().backward()
+        for parameter in model.parameters():
+            parameter.grad = None
+        assert seen.grad is not None
+        return [h.detach(), seen.grad]
+
+    return forward if what.startswith("forward") else train
+
+
+def _first(bench: Bench, side: str, cell: Cell, run: Run) -> tuple[Figure, list[Tensor] | None]:
+    """The first run, which also warms up; None where there was none."""
+    if note := bench.forecast.refusal(side, cell.what, cell.length):
+        return Figure(note=note), None
+    peak = PeakMemory(bench.device)
+    try:
+        seconds, out = _timed(run, bench.device)
+        if not bench.forecast.known(side, cell.what):  # the very first compiles, loads and tunes
+            seconds, out = _timed(run, bench.device)
+    except (UserError, RuntimeError, MemoryError, ValueError) as error:
+        return Figure(note=f"failed: {one_line(error)}"), None
+    bench.forecast.saw(side, cell.what, cell.length, seconds, peak.taken())
+    return Figure(seconds=seconds, runs=1), out
+
+
+def _compared(figures: dict[str, Figure], said: Mapping[str, list[Tensor]]) -> dict[str, Figure]:
+    ours = said.get(OWN)
+    for side, theirs in said.items():
+        if side != OWN and ours is not None:
+            figures[side] = replace(
+                figures[side], difference=difference(ours, theirs), typical=difference(ours, theirs, of=Tensor.median)
+            )
+    return figures
+
+
+def difference(ours: list[Tensor], theirs: list[Tensor], *, of: Callable[[Tensor], Tensor] = Tensor.max) -> float:
+    """Largest (or median, …) absolute difference over the larger of 1 and the largest value; infinite where shapes
+    differ or NaN."""
+    worst = 0.0
+    for own, other in zip(ours, theirs, strict=True):
+        if own.shape != other.shape:
+            return float("inf")
+        apart = float(of((own - other).abs()) / other.abs().max().clamp(min=1.0))
+        worst = max(worst, float("inf") if math.isnan(apart) else apart)
+    return worst
+
+
+def _in_turns(runs: Mapping[str, Run], figures: Mapping[str, Figure], bench: Bench) -> dict[str, list[float]]:
+    """Seconds of the runs of each side; a side whose runs are long has fewer of them."""
+    wanted = {}
+    for side in runs:
+        once = max(figures[side].seconds or 0.0, 1e-9)
+        often = max(bench.settings.repeats, min(MOST_RUNS, int(LEAST_SECONDS / once)))
+        wanted[side] = max(1, min(often, int(bench.settings.cell_seconds / once)))
+    times: dict[str, list[float]] = {side: [] for side in runs}
+    while open_sides := [side for side in runs if len(times[side]) < wanted[side]]:
+        for side in open_sides:
+            times[side].append(_timed(runs[side], bench.device)[0])
+    return times
+
+
+def _weights(model: PeerModel) -> int:
+    """Bytes of the weights: what the model says, else its parameters."""
+    said = getattr(model, "weights_nbytes", None)
+    return sum(parameter.nbytes for parameter in model.parameters()) if said is None else said
+
+
+def _memory(bench: Bench, run: Run) -> Figure:
+    peak = PeakMemory(bench.device)
+    try:
+        run()
+    except (UserError, RuntimeError, MemoryError, ValueError) as error:
+        return Figure(note=f"failed: {one_line(error)}")
+    return Figure(nbytes=peak.taken(), runs=1)
+
+
+@torch.inference_mode()
+def _decode(bench: Bench, position: int) -> dict[str, Figure]:
+    figures, decoders = {}, {}
+    for side, model in bench.sides.items():
+        try:
+            decoder = model.decoder(1, position + WARM_STEPS + bench.settings.steps)
+            note = "it cannot decode" if decoder is None else _read(bench, decoder, position)
+        except (UserError, RuntimeError, MemoryError, ValueError) as error:
+            decoder, note = None, f"failed: {one_line(error)}"
+        figures[side] = Figure(note=note)
+        if decoder is not None and not note:
+            decoders[side] = decoder
+    times, said = _steps(bench, decoders)
+    others = [side for side in said if side != OWN and OWN in said]
+    apart = {side: difference(said[OWN], said[side]) for side in others}
+    typical = {side: difference(said[OWN], said[side], of=Tensor.median) for side in others}
+    for side, decoder in decoders.items():
+        figures[side] = Figure(seconds=statistics.median(times[side]), runs=len(times[side]), nbytes=decoder.nbytes,
+                               difference=apart.get(side), typical=typical.get(side))  # fmt: skip
+    return figures
+
+
+def _steps(bench: Bench, decoders: Mapping[str, PeerDecoder]) -> tuple[dict[str, list[float]], dict[str, list[Tensor]]]:
+    """Seconds of each timed step of each side, and what each said at every step.
+
+    The sides take turns after a few steps each, not after every one: caches of the processor stay with who computes.
+    """
+    times: dict[str, list[float]] = {side: [] for side in decoders}
+    said: dict[str, list[Tensor]] = {side: [] for side in decoders}
+    total = WARM_STEPS + bench.settings.steps
+    inputs = [bench.input(1, salt=step) for step in range(total)]
+    for start in range(0, total, WARM_STEPS):
+        for side, decoder in decoders.items():
+            for x in inputs[start : start + WARM_STEPS]:
+                seconds, h = _timed(lambda decoder=decoder, x=x: decoder.feed(x), bench.device)
+                said[side].append(h.clone())
+                times[side].append(seconds)
+    return {side: seconds[WARM_STEPS:] for side, seconds in times.items()}, said
+
+
+def _read(bench: Bench, decoder: PeerDecoder, position: int) -> str:
+    """Read a prompt; returns "" or why it was left before its end."""
+    begun, limit = time.perf_counter(), 5 * bench.settings.cell_seconds
+    for start in range(0, position, CHUNK):
+        decoder.feed(bench.input(min(CHUNK, position - start), salt=start))
+        spent, share = time.perf_counter() - begun, min(1.0, (start + CHUNK) / position)
+        if spent > bench.settings.cell_seconds / 2 and spent / share > limit:
+            return (
+                f"skipped: about {spent / share:.0f} s to read {position} positions foreseen, the limit is {limit:g} s"
+            )
+    return ""
+
+
+Out = TypeVar("Out")
+
+
+def _timed(run: Callable[[], Out], device: torch.device) -> tuple[float, Out]:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    out = run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start, out

@@ -1,0 +1,194 @@
+"""The rows of `bench arch` as three tables, one page and one JSON document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from valle_bench.arch.run import Row
+from valle_bench.arch.settings import OWN, Settings
+from valle_bench.report import Column, Report, listed
+from valle_core.files import write_json, write_text
+
+TITLE = "Backbones: batch 1, float32, causal rows"
+MEGA = 1e6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchReport:
+    """What one run of `bench arch` measured.
+
+    Attributes:
+        rows: all figures.
+        settings: of the run.
+        facts: machine, versions, load, commit, date, command, and what was left out.
+    """
+
+    rows: Sequence[Row]
+    settings: Settings
+    facts: Mapping[str, Any]
+
+    def sections(self) -> list[Report]:
+        """Beside the peers; at an equal parameter count: passes, then decoding."""
+        found = [_beside(self.rows, self.settings), _passes(self.rows, self.settings)]
+        if self.settings.positions:
+            found.append(_decoding(self.rows, self.settings))
+        return [section for section in found if section.rows]
+
+    def notes(self) -> list[str]:
+        """Every figure that is missing and why, once."""
+        lines = []
+        for row in self.rows:
+            if row.note:
+                what = f"{row.what}, T = {row.length}: " if row.length else ""
+                lines.append(f"{row.arch}, {row.side}, {what}{row.note}")
+        return list(dict.fromkeys(lines))
+
+    def text(self) -> str:
+        """For a terminal."""
+        parts = [f"{section.title}\n\n{section.text()}" for section in self.sections()]
+        return "\n\n".join([*parts, *(["\n".join(["Missing:", *self.notes()])] if self.notes() else [])])
+
+    def markdown(self) -> str:
+        """One page."""
+        parts = [f"## {section.title}\n\n{section.table()}" for section in self.sections()]
+        if self.notes():
+            parts.append("## What is missing, and why\n\n" + "\n".join(f"* {note}" for note in self.notes()))
+        return "\n\n".join([f"# {TITLE}", *parts, listed(self.facts)]) + "\n"
+
+    def to_json(self) -> dict[str, Any]:
+        """All that was measured."""
+        rows = [{name: _finite(value) for name, value in asdict(row).items()} for row in self.rows]
+        return {"title": TITLE, "facts": dict(self.facts), "settings": asdict(self.settings), "rows": rows}
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write arch.json and arch.md. Returns their paths."""
+        paths = [folder / "arch.json", folder / "arch.md"]
+        write_json(paths[0], self.to_json())
+        write_text(paths[1], self.markdown())
+        return paths
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _beside(rows: Sequence[Row], settings: Settings) -> Report:
+    """One line per cell that a peer took part in."""
+    own = {(row.arch, row.what, row.length): row for row in rows if row.size == "given" and row.side == OWN}
+    lines = []
+    for row in rows:
+        if row.size != "given" or row.side == OWN or not row.length:
+            continue
+        ours = own.get((row.arch, row.what, row.length))
+        memory = row.what.endswith("memory")
+        lines.append(
+            {
+                "arch": row.arch,
+                "peer": row.side,
+                "what": row.what,
+                "length": row.length,
+                "ours": _amount(ours, memory=memory),
+                "theirs": _amount(row, memory=memory),
+                "ratio": row.ratio,
+                "match": row.match,
+                "difference": None if row.difference is None else f"{row.difference:.0e}",
+                "state": None if row.nbytes is None or memory else row.nbytes / MEGA,
+                "own_state": None if ours is None or ours.nbytes is None or memory else ours.nbytes / MEGA,
+            }
+        )
+    columns = [
+        Column(key="arch", title="arch"),
+        Column(key="peer", title="peer"),
+        Column(key="what", title="what"),
+        Column(key="length", title="T"),
+        Column(key="ours", title="valle, ms or MB"),
+        Column(key="theirs", title="peer, ms or MB"),
+        Column(key="ratio", title="times faster", form=".2f"),
+        Column(key="match", title="Match"),
+        Column(key="difference", title="difference"),
+        Column(key="own_state", title="state, MB", form=".2f"),
+        Column(key="state", title="peer's state, MB", form=".2f"),
+    ]
+    title = f"Beside the library each replaces, on the same weights: d_model {settings.d_model}, "
+    return Report(title=f"{title}{settings.n_layers} layers", facts={}, rows=lines, columns=columns)
+
+
+def _amount(row: Row | None, *, memory: bool) -> str:
+    """Milliseconds, or megabytes of memory, or that it was left out."""
+    value = None if row is None else row.nbytes if memory else row.seconds
+    if value is None:
+        return "skipped" if row is not None and row.note.startswith("skipped") else "failed" if row else "-"
+    return f"{value / MEGA:.0f} MB" if memory else f"{1000 * value:.2f}"
+
+
+def _passes(rows: Sequence[Row], settings: Settings) -> Report:
+    """One line per backbone: sizes, training, forward passes, peak memory."""
+    columns = [
+        Column(key="arch", title="arch"),
+        Column(key="parameters", title="parameters", form=","),
+        Column(key="weights memory", title="weights, MB"),
+        Column(key="d_model", title="d_model"),
+        Column(key="n_layers", title="layers"),
+        Column(key="train", title=f"training, tokens/s (T = {settings.train_length})"),
+        *(Column(key=f"forward {T}", title=f"forward ms, T = {T}") for T in settings.lengths),
+    ]
+    if settings.memory_length:
+        columns += [
+            Column(key="forward memory", title=f"peak MB, forward T = {settings.memory_length}"),
+            Column(key="train memory", title=f"peak MB, training T = {settings.train_length}"),
+        ]
+
+    def shown(row: Row) -> dict[str, Any]:
+        if row.what == "forward":
+            return {f"forward {row.length}": _amount(row, memory=False)}
+        if row.what == "train":
+            return {"train": f"{row.tokens_per_s:.0f}" if row.tokens_per_s else _amount(row, memory=False)}
+        if row.what.endswith("memory"):
+            return {row.what: _amount(row, memory=True).removesuffix(" MB")}
+        return {}
+
+    return Report(
+        title="Equal parameter counts: training and forward passes", facts={}, columns=columns, rows=_wide(rows, shown)
+    )
+
+
+def _decoding(rows: Sequence[Row], settings: Settings) -> Report:
+    """One line per backbone: a step and the state by position."""
+    first, last = settings.positions[0], settings.positions[-1]
+    columns = [
+        Column(key="arch", title="arch"),
+        *(Column(key=f"rate {T}", title=f"tokens/s at {T}") for T in settings.positions),
+        Column(key="slower", title=f"step at {last} / at {first}"),
+        *(Column(key=f"state {T}", title=f"state MB at {T}") for T in settings.positions),
+    ]
+    seconds = {
+        (row.arch, row.length): row.seconds
+        for row in rows
+        if row.size == "equal" and row.what == "decode" and row.side == OWN and row.seconds
+    }
+
+    def shown(row: Row) -> dict[str, Any]:
+        if row.what != "decode":
+            return {}
+        cells = {f"rate {row.length}": f"{row.tokens_per_s:.0f}" if row.tokens_per_s else _amount(row, memory=False)}
+        if row.nbytes is not None:
+            cells[f"state {row.length}"] = f"{row.nbytes / MEGA:.2f}"
+        begin, end = seconds.get((row.arch, first)), seconds.get((row.arch, last))
+        return cells | ({"slower": f"{end / begin:.2f}"} if begin and end and last != first else {})
+
+    return Report(title="Equal parameter counts: decoding", facts={}, columns=columns, rows=_wide(rows, shown))
+
+
+def _wide(rows: Sequence[Row], shown: Callable[[Row], dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line per backbone, with the cells `shown` makes of each of our figures at the equal count."""
+    lines: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row.size == "equal" and row.side == OWN:
+            sizes = {name: row.options.get(name) for name in ("d_model", "n_layers")}
+            line = lines.setdefault(row.arch, {"arch": row.arch, "parameters": row.parameters, **sizes})
+            line |= shown(row)
+    return list(lines.values())

@@ -1,0 +1,102 @@
+"""Reports of benchmarks: one table in three forms, and a picture."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from valle_bench.bars import draw_ratios, label
+from valle_bench.case import cases_of
+from valle_bench.report import Column, Report, as_mappings
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers, hookimpl
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    size: str
+    setting: str
+    compiled: str
+    match: bool
+    ratio: float
+
+
+ROWS = as_mappings(
+    [
+        Row(size="small", setting="theirs", compiled="", match=True, ratio=1.0),
+        Row(size="small", setting="ours", compiled="numba", match=False, ratio=12.345),
+    ]
+)
+COLUMNS = [Column(key="setting", title="setting"), Column(key="match", title="Match"),
+           Column(key="compiled", title="by"), Column(key="ratio", title="ratio", form=".2f")]  # fmt: skip
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(title="Ours beside theirs", facts={"cores": 2}, rows=ROWS, columns=COLUMNS)
+
+
+def test_a_table_aligns_its_numbers_and_shouts_a_mismatch(report):
+    assert report.text().splitlines() == [
+        "setting  Match  by     ratio",
+        "theirs   yes    -       1.00",
+        "ours     NO     numba  12.35",
+    ]
+
+
+def test_a_saved_report_holds_all_columns_and_the_machine(report, tmp_path):
+    paths = report.save(tmp_path / "new", "decode")
+    stored = json.loads(paths[0].read_text())
+    assert stored["facts"] == {"cores": 2}
+    assert stored["rows"][1]["ratio"] == 12.345
+    assert "| ours | NO | numba | 12.35 |" in paths[1].read_text()
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["decode.json", "decode.md"]
+
+
+def test_a_folder_that_is_a_file_is_refused_with_one_line(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        report.save(tmp_path / "file", "decode")
+
+
+def test_bars_are_drawn_and_a_mismatch_is_named(tmp_path):
+    draw_ratios(tmp_path / "ratios.png", "Ours beside theirs", ROWS)
+    assert (tmp_path / "ratios.png").read_bytes()[:4] == b"\x89PNG"
+    assert [label(row) for row in ROWS] == ["theirs", "ours [numba] (other result)"]
+
+
+def observers_with(*cases) -> Observers:
+    class Plugin:
+        @hookimpl
+        def bench_cases(self):
+            return list(cases)
+
+    observers = Observers()
+    observers.add("acme", Plugin())
+    return observers
+
+
+class Case:
+    def __init__(self, bench: str) -> None:
+        self.bench, self.name = bench, "acme"
+
+    def run(self, **settings):
+        return []
+
+
+def test_only_the_cases_of_the_benchmark_are_collected():
+    mine, other = Case("decode"), Case("attention")
+    assert cases_of(observers_with(other, mine), "decode") == [mine]
+
+
+def test_a_benchmark_without_cases_says_so():
+    with pytest.raises(UserError, match="no installed plugin has a case for 'bench decode'"):
+        cases_of(observers_with(Case("attention")), "decode")
+
+
+def test_a_case_that_cannot_run_is_named():
+    case = type("Idle", (), {"bench": "decode", "name": "idle"})()
+    with pytest.raises(UserError, match=r"'idle'.*no method run"):
+        cases_of(observers_with(case), "decode")

@@ -1,0 +1,1 @@
+"""The demo: train, synthesize, and a recognizer's verdict with its controls."""

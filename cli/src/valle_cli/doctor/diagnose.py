@@ -1,0 +1,54 @@
+"""The whole examination, in an order in which nothing that is broken hides the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from valle_cli.doctor.choices import automatic_device, default_findings, machine_findings
+from valle_cli.doctor.finding import Finding, worst_first
+from valle_cli.doctor.hooks import hook_findings
+from valle_cli.doctor.metadata import metadata_findings
+from valle_cli.doctor.probe import probe
+from valle_cli.doctor.specs import import_findings, option_findings, status_findings, word_findings
+from valle_core.registry.disabling import Disabling
+from valle_core.registry.installed import installed
+from valle_core.registry.registry import Registry
+from valle_core.registry.scan import scan
+
+
+def diagnose(environ: Mapping[str, str], *, safe: bool = False) -> list[Finding]:
+    """Everything there is to say about this installation, worst first.
+
+    Imports the specs of what is not switched off, first in a process apart; then the hooks, as a run would; and torch.
+    """
+    return worst_first(list(_findings(environ, safe=safe)))
+
+
+def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
+    found, disabling = scan(), Disabling.read(environ, safe=safe)
+    before = Registry(found, disabling)
+    for warning in before.warnings:
+        variable, _, text = warning.partition(" ")
+        yield Finding(severity="warning", subject=variable, text=text, mend="see: valle list-plugins")
+    yield from metadata_findings(list(installed()))
+    probed = probe([one for one in before.announced if disabling.reason(one) is None])
+    yield from import_findings(probed)
+    deadly = tuple(f"{one.found.distribution}:{one.found.name}" for one in probed if one.deadly)
+    registry = Registry(found, replace(disabling, off=disabling.off + deadly))
+    entries = [entry for entry in registry.entries() if f"{entry.distribution}:{entry.name}" not in deadly]
+    yield from status_findings(entries)
+    yield from word_findings(entries)
+    yield from option_findings(entries)
+    yield from hook_findings(registry)
+    yield from machine_findings()
+    yield from default_findings(registry, schemas(), automatic_device()[0] or "cpu")
+
+
+def schemas():
+    """Command → its configuration, for the commands that select plugins."""
+    from valle_data.preparation.config import PREPARE_SCHEMA
+    from valle_core.synthesis.options import SYNTHESIS_SCHEMA
+    from valle_core.training.config import TRAIN_SCHEMA
+
+    return {"prepare": PREPARE_SCHEMA, "train": TRAIN_SCHEMA, "synth": SYNTHESIS_SCHEMA}

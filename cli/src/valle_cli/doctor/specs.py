@@ -1,0 +1,106 @@
+"""What the specs say: who cannot be used and why, unknown words, slow imports."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from valle_cli.doctor.finding import Finding, Severity
+from valle_cli.doctor.probe import Probed
+from valle_core.plugin import PluginSpec, UserError
+from valle_core.registry.catalog import Entry
+from valle_core.registry.kinds import KINDS
+from valle_core.registry.select import Selected
+
+SLOW_MS = 100.0
+"""An import that takes longer is felt in every listing."""
+
+SEVERITY: dict[str, Severity] = {
+    "broken": "problem",
+    "incompatible": "problem",
+    "conflict": "warning",
+    "unavailable": "warning",
+}
+
+
+def status_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """One finding for each reason, however many plugins share it; one line for all that is well."""
+    reasons: dict[tuple[str, str, str, str], list[str]] = {}
+    for entry in entries:
+        if entry.status in SEVERITY:
+            reasons.setdefault((entry.status, entry.owner, entry.why, entry.mend), []).append(_named(entry))
+        elif entry.status == "ok" and entry.why:
+            reasons.setdefault(("old", entry.owner, entry.why, entry.mend), []).append(_named(entry))
+    for (status, owner, why, mend), names in reasons.items():
+        severity = SEVERITY.get(status, "warning")
+        text = why if status == "old" else f"{status}: {why}"
+        yield Finding(severity=severity, subject=f"{', '.join(names)} ({owner})", text=text, mend=mend)
+    off = [entry for entry in entries if entry.status == "disabled"]
+    for why in dict.fromkeys(entry.why for entry in off):
+        names = ", ".join(_named(entry) for entry in off if entry.why == why)
+        yield Finding(severity="note", subject=names, text=f"disabled: {why}")
+    good = [entry for entry in entries if entry.status == "ok"]
+    homes = {entry.distribution for entry in good}
+    missing = sum(entry.status == "not-installed" for entry in entries)
+    text = f"{len(good)} can be used, of {len(homes)} distributions; {missing} first-party ones are not installed"
+    yield Finding(severity="ok", subject="plugins", text=text)
+
+
+def option_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Options that are no frozen dataclass, which a run would only find when the plugin is selected."""
+    for entry in entries:
+        if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
+            try:
+                Selected(name=entry.name, entry=entry, spec=entry.spec).options_type()
+            except UserError as error:
+                mend = f"tell the authors of {entry.distribution}"
+                yield Finding(severity="problem", subject="options", text=str(error), mend=mend)
+
+
+def word_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Capabilities and needs that no kind knows: a slip of the pen that nothing would ever ask for."""
+    kinds = {kind.name: kind for kind in KINDS}
+    for entry in entries:
+        spec = entry.spec
+        if not isinstance(spec, PluginSpec):
+            continue
+        who = f"{_named(entry)} ({entry.owner})"
+        known = entry.kind.words | entry.kind.owed
+        for word in sorted(spec.capabilities - known):
+            text = f"declares capability '{word}', which kind {entry.kind.name} does not know"
+            yield _unknown(who, text, word, known)
+        for kind, words in spec.needs.items():
+            if kind not in kinds:
+                yield _unknown(who, f"needs a plugin of kind '{kind}', which there is not", kind, kinds)
+                continue
+            known_there = kinds[kind].words | kinds[kind].owed
+            for word in sorted(words - known_there):
+                text = f"needs {kind} with '{word}', which that kind does not know"
+                yield _unknown(who, text, word, known_there)
+
+
+def import_findings(probed: Sequence[Probed]) -> Iterator[Finding]:
+    """Specs that are slow to import, and those that a listing does not survive."""
+    for one in probed:
+        found = one.found
+        who = f"{found.value.partition(':')[0]} ({found.distribution} {found.version})"
+        if one.deadly:
+            mend = f"valle plugins uninstall {found.distribution}, or VALLE_DISABLE_PLUGINS={found.name}"
+            yield Finding(severity="problem", subject=who, text=one.deadly, mend=mend)
+        elif one.ms > SLOW_MS:
+            text = f"its import takes {one.ms:.0f} ms in every listing (limit {SLOW_MS:.0f})"
+            mend = f"tell the authors of {found.distribution} to import inside the factory"
+            yield Finding(severity="warning", subject=who, text=text, mend=mend)
+    if probed:
+        total = sum(one.ms for one in probed)
+        yield Finding(severity="ok", subject="specs", text=f"{len(probed)} are imported in {total:.0f} ms")
+
+
+def _unknown(who: str, text: str, word: str, known) -> Finding:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    mend = f"did its authors mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
+    return Finding(severity="warning", subject=who, text=text, mend=mend)
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.kind.name} '{entry.name}'"

@@ -1,0 +1,1 @@
+"""From recordings to datasets, and what looks into datasets: the data wing of valle."""

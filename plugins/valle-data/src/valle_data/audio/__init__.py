@@ -1,0 +1,1 @@
+"""What preparation does to sound: speech activity, pieces, loudness."""

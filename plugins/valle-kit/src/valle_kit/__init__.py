@@ -1,0 +1,1 @@
+"""What authors of backbones and codecs build from."""

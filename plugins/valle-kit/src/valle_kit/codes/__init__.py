@@ -1,0 +1,1 @@
+"""Building blocks of codecs: streams, windows, rows of unequal length, published weights."""

@@ -1,0 +1,127 @@
+"""Long text: sentences spoken as a batch with the same prompt and joined in order, with a pause between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import accumulate
+from typing import Literal, Protocol
+
+import torch
+
+from valle_core.plugin import UserError
+from valle_core.synthesis.request import Request, Speech, Timing
+from valle_language.detection import candidates_of, detect, is_auto
+from valle_language.sentences import pieces_of
+
+AT_ONCE = 16
+"""Pieces in one batch, so that a book does not need the memory of a book."""
+
+_NEXT_PIECE = 1_000_003
+"""Added to the seed from piece to piece: far from the seeds of neighbouring lines."""
+
+
+class Speaks(Protocol):
+    """The part of a `Synthesizer` that is needed here."""
+
+    timing: Timing | None
+
+    @property
+    def sample_rate(self) -> int: ...
+
+    def __call__(self, requests: Sequence[Request]) -> list[Speech]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Splitting:
+    """How a long text is taken apart.
+
+    Attributes:
+        by: `sentences`, or `none` for one answer to the whole text.
+        pause: seconds of silence between two pieces.
+        most: letters of a piece; a longer sentence is cut at its clauses (a wide letter counts three).
+    """
+
+    by: Literal["sentences", "none"] = "sentences"
+    pause: float = 0.25
+    most: int = 200
+
+    def __post_init__(self) -> None:
+        if self.by not in ("sentences", "none"):
+            raise UserError(f"--split {self.by} is unknown. Choose sentences or none")
+        if not 0 <= self.pause <= 10:
+            raise UserError(f"the pause between sentences must lie in [0, 10] s, found {self.pause:g}")
+        if self.most < 20:
+            raise UserError(f"a piece must be allowed at least 20 letters, found {self.most}")
+
+
+def with_language(request: Request, languages: Sequence[str]) -> tuple[Request, str]:
+    """The request with a tag of the model's in place of `auto`, and a note of what was detected ("" if nothing).
+
+    Args:
+        request: its language may be None (the model's first), a tag, `auto`, or `auto:TAG,TAG`.
+        languages: the model's.
+
+    Raises:
+        UserError: the language is not clear, or a candidate is not the model's.
+    """
+    if request.language is None or not is_auto(request.language):
+        return request, ""
+    candidates = candidates_of(request.language, languages)
+    foreign = [tag for tag in candidates if tag not in languages]
+    if foreign:
+        raise UserError(f"language '{foreign[0]}' is unknown here. Choose from {', '.join(languages)}")
+    found = detect(request.text, candidates)
+    return replace(request, language=found.language), found.note()
+
+
+def pieces(request: Request, language: str, splitting: Splitting) -> list[Request]:
+    """Requests that say the text in order, all in the same voice; one that needs no cut is left as it is.
+
+    Raises `UserError` for an empty text when it is spoken, not here.
+    """
+    cut = pieces_of(request.text, language, splitting.most) if splitting.by == "sentences" else []
+    if len(cut) < 2:
+        return [request]
+    return [replace(request, text=text, seed=request.seed + _NEXT_PIECE * index) for index, text in enumerate(cut)]
+
+
+def speak_long(
+    synthesizer: Speaks, requests: Sequence[Request], splitting: Splitting, languages: Sequence[str]
+) -> list[Speech]:
+    """One speech per request, however many sentences it has; `synthesizer.timing` then covers all of them.
+
+    `max_seconds` bounds each piece. The prompt is the same for every piece, nothing is carried from one to the next.
+    """
+    cut = [pieces(request, request.language or languages[0], splitting) for request in requests]
+    flat = [piece for group in cut for piece in group]
+    spoken: list[Speech] = []
+    timings: list[Timing] = []
+    for start in range(0, max(1, len(flat)), AT_ONCE):
+        spoken.extend(synthesizer(flat[start : start + AT_ONCE]))
+        assert synthesizer.timing is not None
+        timings.append(synthesizer.timing)
+    synthesizer.timing = Timing(
+        **{field.name: sum(getattr(timing, field.name) for timing in timings) for field in fields(Timing)}
+    )
+    ends = list(accumulate(len(group) for group in cut))
+    return [joined(spoken[end - len(group) : end], splitting.pause) for group, end in zip(cut, ends, strict=True)]
+
+
+def joined(speeches: Sequence[Speech], pause: float) -> Speech:
+    """The speeches one after another with `pause` seconds of silence between; their codes have no pause."""
+    if len(speeches) == 1:
+        return speeches[0]
+    rate = speeches[0].sample_rate
+    silence = torch.zeros(round(pause * rate))
+    wavs = [part for speech in speeches for part in (silence.to(speech.wav), speech.wav)][1:]
+    symbols = tuple(symbol for speech in speeches for symbol in (" ", *speech.symbols))[1:]
+    return Speech(
+        wav=torch.cat(wavs),
+        sample_rate=rate,
+        codes=torch.cat([speech.codes for speech in speeches]),
+        symbols=symbols,
+        stopped=all(speech.stopped for speech in speeches),
+        unknown=dict(sum((Counter(speech.unknown) for speech in speeches), Counter())),
+    )

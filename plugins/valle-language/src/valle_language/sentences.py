@@ -1,0 +1,119 @@
+"""Long text → sentences → pieces short enough to say in one breath, cut where a speaker would pause."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from valle_core.text.language_tags import writing_of
+from valle_language.normalise import abbreviation_pattern
+from valle_language.writing.rules import Writing
+
+_END = re.compile(r"(?P<mark>[.!?…]+|[。！？｡．]+)(?P<close>(?:[\"'”’»)\]』」）】]| ?»)*)(?P<space>\s*)")
+_WIDE_ENDS = "。！？｡．』」）】"
+_INITIAL = re.compile(r"(?:^|[\s(.\-])[^\W\d_]\.$")
+_CLAUSE = re.compile(r"(?<=[,;:—–])\s+|(?<=[、，；：])")
+_PARAGRAPH = re.compile(r"\n\s*\n")
+WIDE = 3
+"""Latin letters a kana, hanzi or hangul syllable counts as: about so much longer is it spoken."""
+
+
+def split_sentences(text: str, language: str) -> list[str]:
+    """Sentences in order; their words are those of `text`, white space between them aside.
+
+    Never inside a number, an abbreviation, initials, or a German ordinal; an empty line always parts.
+    """
+    writing = writing_of(language)
+    found: list[str] = []
+    for paragraph in _PARAGRAPH.split(text):
+        start = 0
+        for end in _END.finditer(paragraph):
+            if _ends(paragraph, start, end, writing):
+                found.append(paragraph[start : end.end()])
+                start = end.end()
+        found.append(paragraph[start:])
+    return [" ".join(sentence.split()) for sentence in found if any(c.isalnum() for c in sentence)]
+
+
+def length(text: str) -> int:
+    """Letters, where a wide one counts `WIDE`."""
+    return sum(WIDE if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def split_long(sentence: str, most: int) -> list[str]:
+    """Pieces of at most `most` letters: cut at clauses, else between words, else (one endless word) anywhere."""
+    if length(sentence) <= most:
+        return [sentence]
+    clauses = _packed([piece for piece in _CLAUSE.split(sentence) if piece], most)
+    pieces: list[str] = []
+    for clause in clauses:
+        pieces.extend([clause] if length(clause) <= most else _packed(clause.split(), most))
+    return [cut for piece in pieces for cut in _cut(piece, most)]
+
+
+def pieces_of(text: str, language: str, most: int) -> list[str]:
+    """Sentences, the long ones in clauses."""
+    return [piece for sentence in split_sentences(text, language) for piece in split_long(sentence, most)]
+
+
+def _ends(text: str, start: int, end: re.Match[str], writing: Writing | None) -> bool:
+    """Whether a sentence ends at this mark."""
+    rest = text[end.end() :]
+    if not rest:
+        return False
+    if end["mark"][0] in _WIDE_ENDS:
+        return not rest.startswith(("と", "って"))
+    if not end["space"]:
+        return False
+    upcoming = rest.lstrip("\"'“‘«([¿¡")[:1]
+    if upcoming.islower():
+        return False
+    if end["mark"] != ".":
+        return True
+    before = text[start : end.start() + 1]
+    if re.search(r"(?:^|\s)\d{1,3}\.$", before) and writing is not None and writing.code == "de":
+        return rest.split(" ")[0].strip(".,") not in writing.months and not re.search(
+            r"\b(der|die|das|dem|den|am|im|vom|zum|des|beim) \d{1,3}\.$", before, re.IGNORECASE
+        )
+    short = _abbreviation_at(before, writing)
+    if short is None:
+        return not _INITIAL.search(before)
+    return short in (writing.closing if writing else ()) and (upcoming.isupper() or not upcoming.isalnum())
+
+
+def _abbreviation_at(before: str, writing: Writing | None) -> str | None:
+    """The abbreviation that ends here, or None."""
+    if writing is None:
+        return None
+    names = tuple(word.rstrip("#") for word in writing.abbreviations)
+    for found in abbreviation_pattern(names).finditer(before):
+        # `z. B.` is met at its first full stop too: there the text goes on with what the abbreviation needs.
+        if found.end() == len(before):
+            return found.group()
+    for name in names:
+        first = name.split(" ")[0]
+        if " " in name and re.search(rf"(?<![\w.]){re.escape(first)}$", before):
+            return first
+    return None
+
+
+def _packed(parts: list[str], most: int) -> list[str]:
+    """Neighbours joined while they fit."""
+    packed: list[str] = []
+    for part in parts:
+        gap = "" if packed and packed[-1][-1:] in "、，；：" and packed[-1] else " "
+        if packed and length(packed[-1]) + len(gap) + length(part) <= most:
+            packed[-1] += gap + part
+        else:
+            packed.append(part)
+    return packed
+
+
+def _cut(piece: str, most: int) -> list[str]:
+    cuts, now = [], ""
+    for character in piece:
+        if now and length(now + character) > most:
+            cuts.append(now)
+            now = ""
+        now += character
+    return [*cuts, now]

@@ -1,0 +1,1 @@
+"""Small parts with known facts that keep their contracts."""

@@ -1,0 +1,1 @@
+"""Conformance suites, a folder for each kind."""

@@ -1,0 +1,327 @@
+"""The suite of frontends catches faults planted in copies of a good one, each by the check it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from valle_core.plugin import PluginSpec, UserError
+from valle_testing import planted, suite
+from valle_testing.fakes.audio import FakeFrontend
+from valle_core.types import Phonemes
+
+SPEC = PluginSpec(kind="frontend", name="f", api=1, summary="", factory="a:b", options="a:c")
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéèêàçñáíóúłńśćźżąęô"
+
+
+class Good(FakeFrontend):
+    """One symbol per letter, a mark after a word as a symbol of its own; knows its symbols; English and German."""
+
+    def languages(self):
+        return ("en-us", "de")
+
+    def symbols(self):
+        return (*LETTERS, *",.?!", " ")
+
+    def phonemize(self, text, language):
+        if language not in self.languages():
+            raise UserError(f"language '{language}' is unknown. Choose one of en-us, de")
+        symbols, words = [], []
+        for word in text.lower().split():
+            letters = [letter for letter in word if letter in LETTERS]
+            if letters:
+                symbols += [" "] if symbols else []
+                words.append((len(symbols), len(symbols) + len(letters)))
+                symbols += [*letters, *(mark for mark in word[-1:] if mark in ",.?!")]
+        if not words:
+            raise UserError(f"text {text!r} has nothing to say. Give words")
+        return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
+
+
+def hearing(change):
+    """A frontend that hears another text: `change(text, language)`."""
+
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            return super().phonemize(change(text, language), language)
+
+    return Faulty
+
+
+def saying(change):
+    """A frontend that says something else: `change(said, text)`."""
+
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            return change(super().phonemize(text, language), text)
+
+    return Faulty
+
+
+def methods(**changes):
+    return type("Faulty", (Good,), changes)
+
+
+def a_listed_language_is_refused():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            if language == "de":
+                raise UserError("language 'de' has no voice file")
+            return super().phonemize(text, language)
+
+    return Faulty
+
+
+def unknown_languages_are_english():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            return super().phonemize(text, language if language in self.languages() else "en-us")
+
+    return Faulty
+
+
+def endings_of_tags_are_ignored():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            return super().phonemize(text, "en-us" if language.startswith("en-") else language)
+
+    return Faulty
+
+
+def an_unknown_language_is_a_key_error():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            return super().phonemize(text, {"en-us": "en-us", "de": "de"}[language])
+
+    return Faulty
+
+
+def silence_is_a_result():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            try:
+                return super().phonemize(text, language)
+            except UserError:
+                if language not in self.languages():
+                    raise
+                return Phonemes(symbols=(), words=(), language=language)
+
+    return Faulty
+
+
+def punctuation_is_said():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            if text.strip() and set(text.strip()) <= set("?!. …—,"):
+                return Phonemes(symbols=(text.strip()[0],), words=((0, 1),), language=language)
+            return super().phonemize(text, language)
+
+    return Faulty
+
+
+def the_last_language_stays():
+    class Faulty(Good):
+        last = ""
+
+        def phonemize(self, text, language):
+            said = super().phonemize(text, language)
+            changed, self.last = self.last not in ("", language), language
+            return replace(said, symbols=("ä", *said.symbols[1:])) if changed else said
+
+    return Faulty
+
+
+def every_call_adds_a_mark():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            said = super().phonemize(text, language)
+            self.calls += 1
+            return replace(said, symbols=(*said.symbols, *"!" * (self.calls % 2)))
+
+    return Faulty
+
+
+def a_hash_decides():
+    made = iter(range(10**6))
+
+    class Faulty(Good):
+        def __init__(self):
+            super().__init__()
+            self.odd = next(made) % 2
+
+        def phonemize(self, text, language):
+            said = super().phonemize(text, language)
+            return replace(said, symbols=(*said.symbols, *"!" * self.odd))
+
+    return Faulty
+
+
+def stress_is_drawn(said, text):
+    return replace(said, symbols=(*said.symbols, "!")) if torch.rand(()) > 2 else said
+
+
+def shift(said, text):
+    return replace(said, words=tuple((a + 1, b + 1) for a, b in said.words))
+
+
+def inclusive_ends(said, text):
+    return replace(said, words=tuple((a, b - 1) for a, b in said.words))
+
+
+def words_overlap(said, text):
+    return replace(said, words=tuple((a, min(b + 1, len(said.symbols))) for a, b in said.words))
+
+
+def words_reversed(said, text):
+    return replace(said, words=said.words[::-1])
+
+
+def one_word_for_all(said, text):
+    return replace(said, words=((0, len(said.symbols)),))
+
+
+def the_last_word_has_no_range(said, text):
+    return replace(said, words=said.words[:-1] or said.words)
+
+
+def an_empty_word_is_added(said, text):
+    return replace(said, words=(*said.words, (len(said.symbols), len(said.symbols))))
+
+
+def spaces_are_left_out(said, text):
+    kept = [index for index, symbol in enumerate(said.symbols) if symbol != " "]
+    place = {index: new for new, index in enumerate(kept)}
+    words = tuple((place[a], place[b - 1] + 1) for a, b in said.words)
+    return replace(said, symbols=tuple(said.symbols[index] for index in kept), words=words)
+
+
+def symbols_come_as_a_list(said, text):
+    return replace(said, symbols=list(said.symbols))
+
+
+def a_space_ends_the_text(said, text):
+    return replace(said, symbols=(*said.symbols, " "))
+
+
+def line_ends_are_symbols(said, text):
+    return replace(said, symbols=tuple("\n" if symbol == " " and "\n" in text else symbol for symbol in said.symbols))
+
+
+def an_empty_symbol_is_left(said, text):
+    return replace(said, symbols=(*said.symbols, ""))
+
+
+def switches_are_marked(said, text):
+    return replace(said, symbols=(*said.symbols, "(en)")) if "hello" in text else said
+
+
+def brackets_stay(said, text):
+    return replace(said, symbols=(*said.symbols, ")")) if ")" in text else said
+
+
+def a_stray_symbol_is_emitted(said, text):
+    return replace(said, symbols=(*said.symbols, "…")) if "?" in text else said
+
+
+def unknown_words_are_dropped(text, language):
+    return " ".join(word for word in text.split() if "zorbling" not in word and "Vögel" not in word)
+
+
+def the_last_word_is_dropped(text, language):
+    return " ".join(text.split()[:-1]) if len(text.split()) > 2 else text
+
+
+def the_first_clause_alone_is_said(text, language):
+    return text.split(".")[0] if any(c.isalpha() for c in text.split(".")[0]) else text
+
+
+def five_hundred_letters_are_enough(text, language):
+    return text[:500]
+
+
+def a_consonant_is_dropped(text, language):
+    return text.replace("g", "")
+
+
+def two_consonants_are_one(text, language):
+    return text.replace("d", "t")
+
+
+def other_scripts_break_it(text, language):
+    return text.encode("latin-1").decode("latin-1")
+
+
+FAULTS = {
+    "it knows no language": (methods(languages=lambda self: ()), "accepts_its_languages"),
+    "a language stands twice": (methods(languages=lambda self: ("en-us", "de", "de")), "accepts_its_languages"),
+    "a listed language is refused": (a_listed_language_is_refused(), "accepts_its_languages"),
+    "the tag told is not taken": (
+        saying(lambda said, text: replace(said, language=said.language.upper())),
+        "accepts_its_languages",
+    ),
+    "unknown languages are English": (unknown_languages_are_english(), "refuses_unknown_languages"),
+    "endings of tags are ignored": (endings_of_tags_are_ignored(), "refuses_unknown_languages"),
+    "an unknown language is a KeyError": (an_unknown_language_is_a_key_error(), "refuses_unknown_languages"),
+    "silence is a result": (silence_is_a_result(), "refuses_nothing_to_say"),
+    "punctuation is said": (punctuation_is_said(), "refuses_nothing_to_say"),
+    symbols_come_as_a_list: (saying, "gives_clean_symbols"),
+    a_space_ends_the_text: (saying, "gives_clean_symbols"),
+    line_ends_are_symbols: (saying, "gives_clean_symbols"),
+    an_empty_symbol_is_left: (saying, "gives_clean_symbols"),
+    shift: (saying, "marks_every_word"),
+    inclusive_ends: (saying, "marks_every_word"),
+    words_overlap: (saying, "marks_every_word"),
+    words_reversed: (saying, "marks_every_word"),
+    one_word_for_all: (saying, "marks_every_word"),
+    the_last_word_has_no_range: (saying, "marks_every_word"),
+    an_empty_word_is_added: (saying, "marks_every_word"),
+    spaces_are_left_out: (saying, "marks_every_word"),
+    unknown_words_are_dropped: (hearing, "says_every_word"),
+    the_last_word_is_dropped: (hearing, "says_all_of_a_long_text"),
+    the_first_clause_alone_is_said: (hearing, "says_all_of_a_long_text"),
+    five_hundred_letters_are_enough: (hearing, "says_all_of_a_long_text"),
+    a_consonant_is_dropped: (hearing, "tells_sounds_apart"),
+    two_consonants_are_one: (hearing, "tells_sounds_apart"),
+    "the last language stays": (the_last_language_stays(), "repeats_itself"),
+    "every call adds a mark": (every_call_adds_a_mark(), "repeats_itself"),
+    "a hash decides": (a_hash_decides(), "repeats_itself"),
+    stress_is_drawn: (saying, "repeats_itself"),
+    switches_are_marked: (saying, "leaves_no_tags_in"),
+    brackets_stay: (saying, "leaves_no_tags_in"),
+    other_scripts_break_it: (hearing, "leaves_no_tags_in"),
+    a_stray_symbol_is_emitted: (saying, "emits_only_its_symbols"),
+    "the space is not listed": (methods(symbols=lambda self: (*LETTERS, *",.?!")), "emits_only_its_symbols"),
+    "a word is declared": (Good, "declares_words_of_its_kind", replace(SPEC, capabilities=frozenset({"stress"}))),
+    "a symbol is listed twice": (methods(symbols=lambda self: (*LETTERS, *",.?! a")), "emits_only_its_symbols"),
+}
+"""Fault → how it is planted, the check that must see it."""
+PROCESS = {"leaves_the_process_alone"}
+"""See test_process_faults."""
+
+CASES = planted.cases("frontend", FAULTS, spec=SPEC)
+
+
+def test_a_good_frontend_passes():
+    report = suite.run("frontend", Good, spec=SPEC)
+    assert report.ok, report.table()
+    assert report.count("passed") == len(suite.checks_of("frontend", SPEC))
+
+
+def test_a_frontend_that_does_not_know_its_symbols_passes_and_the_check_is_skipped():
+    report = suite.run("frontend", FakeFrontend)
+    assert report.ok, report.table()
+    assert report.count("skipped") == 1
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_a_planted_fault_is_caught(fault, record_property):
+    assert CASES[fault].caught(record_property)
+
+
+def test_every_check_has_a_fault():
+    assert {fault.check for fault in CASES.values()} | PROCESS == {
+        check.__name__ for check in suite.checks_of("frontend", SPEC)
+    }
