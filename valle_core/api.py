@@ -11,11 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from valle_bench.peer import CodecPeer, CodecPeerCase, PeerCase, PeerDecoder, PeerModel
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.audio.wav import load as read_audio
     from valle_core.audio.wav import write as write_audio
-    from valle_bench.peer import CodecPeer, CodecPeerCase, PeerCase, PeerDecoder, PeerModel
     from valle_core.checkpoint.folder import RunFolder, save_checkpoint
     from valle_core.checkpoint.load import LoadedModel, load_model
     from valle_core.checkpoint.manifest import PluginIdentity
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from valle_core.config.schema import Part, Resolved, Schema, Section, Slot
     from valle_core.data.dataset import Dataset, open_dataset
     from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, Requirement, UserError
-    from valle_data.preparation.config import PREPARE_SCHEMA
-    from valle_data.preparation.options import PrepareOptions
-    from valle_data.preparation.prepare import prepare
     from valle_core.registry.hooks import BenchCase, Observers, hookimpl, open_observers
     from valle_core.registry.preflight import preflight
     from valle_core.registry.registry import Registry
@@ -38,14 +35,17 @@ if TYPE_CHECKING:
     from valle_core.synthesis.sampling.randomness import row_seeds
     from valle_core.synthesis.sampling.view import View as SamplingView
     from valle_core.synthesis.synthesizer import Synthesizer
-    from valle_language.characters import require_sayable
-    from valle_language.detection import detect as detect_language
-    from valle_language.normalise import normalise
-    from valle_language.sentences import split_sentences
     from valle_core.training.config import TRAIN_SCHEMA, RunOptions
     from valle_core.training.loop import TrainResult
     from valle_core.training.options import TrainOptions
     from valle_core.training.run import run_training
+    from valle_data.preparation.config import PREPARE_SCHEMA
+    from valle_data.preparation.options import PrepareOptions
+    from valle_data.preparation.prepare import prepare
+    from valle_language.characters import require_sayable
+    from valle_language.detection import detect as detect_language
+    from valle_language.normalise import normalise
+    from valle_language.sentences import split_sentences
 
 _WHERE = {
     # plugins

@@ -27,14 +27,14 @@ from pathlib import Path
 from typing import Any
 
 from held_out import decoding_rate, score
-from valle_bench.machine import describe, provenance
 
-from valle_core.api import Registry, RunFolder, UserError, open_dataset
 from valle_bench.arch.run import REFERENCE
 from valle_bench.arch.settings import Settings, Subject
 from valle_bench.arch.sizes import equal_size, given_size
+from valle_bench.machine import describe, provenance
 from valle_bench.report import Column, Report
 from valle_bench.subjects import subjects_of
+from valle_core.api import Registry, RunFolder, UserError, open_dataset
 from valle_core.files import replacing, write_json
 
 STEM = "compare-archs"

@@ -22,7 +22,6 @@ from random import Random
 from typing import Any
 
 from valle_bench.machine import describe, provenance
-
 from valle_bench.report import Column, Report
 from valle_core.data.batching import Batches
 from valle_core.data.columns import COLUMNS

@@ -16,15 +16,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from valle_cli.commands.demo import LEVELS, RECIPE, SAMPLERS, VOICES
-from valle_cli.demo.report import open_model
 from valle_bench.machine import provenance
-
-from valle_core.api import Registry, RunFolder
 from valle_bench.report import Column, Report
+from valle_cli.commands.demo import LEVELS, RECIPE, SAMPLERS, VOICES
 from valle_cli.demo.recognition import ClosedGrammar
+from valle_cli.demo.report import open_model
 from valle_cli.demo.sentences import demo_sentences
 from valle_cli.demo.spoken_check import Trial, judge, say_all, shuffle_words, through_codec
+from valle_core.api import Registry, RunFolder
 from valle_core.files import write_json
 
 STEM = "every-backbone"

@@ -23,8 +23,8 @@ import torch
 from valle_pocketsphinx.options import PocketSphinxOptions
 from valle_pocketsphinx.recognizer import PocketSphinx, build
 
-from valle_core.audio.wav import load
 from valle_cli.demo.word_errors import wer, words
+from valle_core.audio.wav import load
 from valle_core.plugin import UserError
 
 Spoken = tuple[np.ndarray, str, dict[str, Any]]

@@ -23,8 +23,9 @@ from random import Random
 from typing import Any
 
 import torch
-from valle_bench.machine import provenance
 
+from valle_bench.machine import provenance
+from valle_bench.report import Column, Report
 from valle_core.api import (
     TRAIN_SCHEMA,
     Observers,
@@ -36,7 +37,6 @@ from valle_core.api import (
     resolve,
     run_training,
 )
-from valle_bench.report import Column, Report
 from valle_core.files import write_json
 from valle_core.loss.token_loss import token_loss
 from valle_core.sequence.pack import pack

@@ -32,8 +32,8 @@ from valle_whisper.parts import Sound
 from valle_whisper.recognizer import WhisperRecognizer, build
 from valle_whisper.untrained import make_config, make_generation, make_tokenizer
 
-from valle_core.audio.wav import read
 from valle_cli.demo.word_errors import wer
+from valle_core.audio.wav import read
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SECONDS = 4

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+
 from valle_cli.main import run
 
 

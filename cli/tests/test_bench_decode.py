@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from valle_bench import machine
 from valle_llama import bench_decode
+
+from valle_bench import machine
 
 ROWS = [
     bench_decode.Row(size="d 64, 2 layers", setting=setting, compiled="", match=match, tokens_per_s=rate, call_s=1.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from valle_bench import machine
 from valle_cli.commands import bench_startup
 

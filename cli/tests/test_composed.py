@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import pytest
 import typer
+
 from valle_cli.compose import Composed, Setup
 from valle_cli.launch import launch
 from valle_cli.main import run
 from valle_cli.rows import attribute_texts
-
 from valle_core.config.schema import Schema, Section, Slot
 from valle_core.registry.known import KNOWN
 

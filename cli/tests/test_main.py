@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from valle_cli.commands.table import COMMANDS
 
 APP = """

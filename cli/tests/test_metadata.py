@@ -6,6 +6,7 @@ import os
 from importlib import metadata
 
 import pytest
+
 from valle_cli.metadata import UNASKED, tolerated
 
 REFUSED = (TypeError, ValueError)

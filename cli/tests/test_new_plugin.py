@@ -12,10 +12,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from valle_cli.main import run
 from valle_cli.package_names import names_of
 from valle_cli.scaffold import TEMPLATES, kinds_with_templates
-
 from valle_core.registry.kinds import ROWS, kind_named
 
 ROOT = Path(__file__).parents[2]

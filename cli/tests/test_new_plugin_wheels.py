@@ -15,7 +15,6 @@ from pathlib import Path
 
 from valle_cli.main import run
 from valle_cli.scaffold import TEMPLATES
-
 from valle_core.registry.kinds import KINDS, ROWS
 
 CLI = Path(__file__).parents[1]

@@ -14,6 +14,7 @@ import venv
 from pathlib import Path
 
 import pytest
+
 from valle_cli import installer
 from valle_cli.commands import plugins_install
 

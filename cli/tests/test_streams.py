@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from valle_cli.streams import Answer, Closed
 
+from valle_cli.streams import Answer, Closed
 from valle_core.plugin import UserError
 
 VALLE = [sys.executable, "-m", "valle_cli"]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import typer
+
 from valle_cli.commands.table import COMMANDS
 from valle_cli.compose import Composed
 

@@ -14,11 +14,11 @@ from valle_core.data.record import Record
 from valle_core.data.storage import open_store, write_part
 from valle_core.interfaces import Pool
 from valle_core.plugin import UserError
+from valle_core.text.symbols import SymbolMap
+from valle_core.types import Utterance
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
-from valle_core.text.symbols import SymbolMap
-from valle_core.types import Utterance
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from valle_cli.commands.table import COMMANDS
 
+from valle_cli.commands.table import COMMANDS
 from valle_core import api
 from valle_core.registry.registry import Registry
 

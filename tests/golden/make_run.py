@@ -15,16 +15,16 @@ import torch
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.checkpoint.load import load_model
 from valle_core.config.resolve import resolve
-from valle_data.preparation.options import PrepareOptions
-from valle_data.preparation.prepare import prepare
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
 from valle_core.types import TaskInputs
+from valle_data.preparation.options import PrepareOptions
+from valle_data.preparation.prepare import prepare
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 HERE = Path(__file__).parent
 

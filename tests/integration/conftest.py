@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from valle_cli.main import run as run_valle
 
 LINES = "The boat sails tonight.\nA red door opens.\nWe sing at noon.\nRain falls softly.\n"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from valle_cli.broken_plugins import BROKEN, write_broken
 
 DRIVER = """

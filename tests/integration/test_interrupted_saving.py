@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import pytest
 import soundfile
-from valle_cli import speech
 
+from valle_cli import speech
 from valle_core.checkpoint import folder
 
 

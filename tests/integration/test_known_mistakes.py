@@ -151,6 +151,10 @@ def test_only_the_synthesizer_and_the_files_of_the_command_touch_audio():
         "benchmarks/src/valle_bench/codec/streams.py",
         "valle_core/data/mixing.py",  # recordings through the codec, to be mixed and encoded again
     }
-    outside = [name for name in calls if name not in allowed | listening and not name.startswith("plugins/valle-testing/src/valle_testing")]
+    outside = [
+        name
+        for name in calls
+        if name not in allowed | listening and not name.startswith("plugins/valle-testing/src/valle_testing")
+    ]
     assert not outside
     assert calls.count("valle_core/synthesis/synthesizer.py") == 2

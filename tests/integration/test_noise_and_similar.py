@@ -108,9 +108,9 @@ def test_prompts_of_a_real_corpus_are_more_alike_when_similar(valle, spine, tmp_
     from valle_codec_tiny.mel_gl import build
     from valle_codec_tiny.options import MelGriffinLimOptions
 
-    from valle_data.neighbours import normalised
     from valle_core.data.pool import TrainingPool
     from valle_data.embeddings import embed
+    from valle_data.neighbours import normalised
 
     data = shutil.copytree(spine.data, tmp_path / "data")
     assert valle("data", "similar", data, "--neighbours", "1", "--device", "cpu", "--quiet")[0] == 0

@@ -12,8 +12,8 @@ from valle_core.plugin import UserError
 from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_testing.fakes.backbone import FakeBackbone
 from valle_core.types import TaskInputs
+from valle_testing.fakes.backbone import FakeBackbone
 
 Q, V = 3, 8
 VARIANTS = [

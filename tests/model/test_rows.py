@@ -9,8 +9,8 @@ import torch
 
 from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
-from valle_testing.suites.attention import checks as attention
 from valle_core.types import PackedMask, SequenceMask
+from valle_testing.suites.attention import checks as attention
 
 
 class Dense:

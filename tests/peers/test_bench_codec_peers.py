@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from valle_core.api import Registry, build, open_observers
 from valle_bench.codec.signals import batch
+from valle_core.api import Registry, build, open_observers
 
 REGISTRY = Registry.open()
 CASES = [case for cases in open_observers(REGISTRY).call("bench_cases") for case in cases if case.bench == "codec"]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from valle_core.api import Registry, build, open_observers
-from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_core.types import SequenceMask
+from valle_testing.fakes.rule_kernel import RuleKernel
 
 SMALL = {"d_model": 64, "n_layers": 3, "n_heads": 4, "head_dim": 32, "d_state": 16}
 REGISTRY = Registry.open()

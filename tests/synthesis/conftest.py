@@ -9,13 +9,13 @@ import torch
 from valle_core.checkpoint.load import load_model
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import Dataset, open_dataset
-from valle_data.preparation.options import PrepareOptions
-from valle_data.preparation.prepare import prepare
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
+from valle_data.preparation.options import PrepareOptions
+from valle_data.preparation.prepare import prepare
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 
 @dataclass

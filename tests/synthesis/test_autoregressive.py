@@ -9,8 +9,8 @@ from valle_core.synthesis.autoregressive import Prompted, decode
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
-from valle_testing.fakes.backbone import FakeBackbone
 from valle_core.types import SequenceMask
+from valle_testing.fakes.backbone import FakeBackbone
 
 V = 12
 STOP = V

@@ -19,9 +19,9 @@ from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer, Voice
-from valle_testing.fakes.backbone import FakeBackbone
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_core.text.symbols import SymbolMap
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.backbone import FakeBackbone
 
 VARIANTS = [
     {},

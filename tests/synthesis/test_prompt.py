@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from valle_core.audio.wav import write
 from valle_cli.demo.spoken_check import through_codec
+from valle_core.audio.wav import write
 from valle_core.synthesis.prompt import encode_prompt
 from valle_testing.fakes.audio import FakeCodec
 

@@ -17,8 +17,8 @@ from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer, Voice
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_core.text.symbols import SymbolMap
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
 
 def make(model, *samplers: tuple[str, dict], observers: Observers | None = None) -> Synthesizer:

@@ -17,18 +17,18 @@ from valle_core.audio.wav import write
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
-from valle_data.similar import make_similar
 from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.run import run_training
+from valle_core.training.workers import _Refusal, _Rows
 from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
+from valle_data.similar import make_similar
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
-from valle_core.training.workers import _Refusal, _Rows
 
 PLUGIN = '''
 """What a third party would write: a codec, and a task whose prompt is noisy or has a second voice in it."""

@@ -16,10 +16,10 @@ from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
-from valle_testing.damaged_files import hash_again
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.meter import append_line
 from valle_core.training.run import run_training
+from valle_testing.damaged_files import hash_again
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",

@@ -15,12 +15,12 @@ from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_testing.fakes.parts import FakeTask
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.probing import text_probe
 from valle_core.training.rows import RowRules
 from valle_core.training.run import run_training
 from valle_core.training.text_gain import Measure, TextGain, TextProbe, measures_in
+from valle_testing.fakes.parts import FakeTask
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "32", "arch.n_layers": "1", "arch.n_heads": "2", "steps": "9", "warmup": "2",

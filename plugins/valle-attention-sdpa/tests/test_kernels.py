@@ -10,9 +10,9 @@ from valle_attention_sdpa import eager, plugin, sdpa
 from valle_attention_sdpa.options import KernelOptions
 
 from valle_core.plugin import UserError
-from valle_testing.suites.attention import checks as attention
-from valle_testing import suite
 from valle_core.types import SequenceMask
+from valle_testing import suite
+from valle_testing.suites.attention import checks as attention
 
 KERNELS = {
     "eager": (eager.build, plugin.EAGER),

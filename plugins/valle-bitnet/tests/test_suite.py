@@ -11,9 +11,9 @@ from valle_bitnet.rewrites import BitLinearOptions, build_bitlinear, build_packe
 
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
+from valle_core.types import PackedMask, SequenceMask
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
-from valle_core.types import PackedMask, SequenceMask
 
 OPTIONS = {"d_model": 32, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "ffn_dim": 48}
 

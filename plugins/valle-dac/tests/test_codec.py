@@ -13,8 +13,8 @@ from valle_dac import keys, loudness, weights
 from valle_dac.codec import DacCodec, build, with_weights
 from valle_dac.options import DacOptions
 
-from valle_kit.codes.pieces import PieceStack
 from valle_core.plugin import UserError
+from valle_kit.codes.pieces import PieceStack
 
 CPU = torch.device("cpu")
 SIZES = {"encoder_hidden_size": 4, "decoder_hidden_size": 32, "codebook_size": 64}

@@ -11,13 +11,13 @@ import torch
 
 from valle_core.audio.wav import read
 from valle_core.data.dataset import open_dataset
-from valle_data.statistics import statistics
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers, hookimpl
 from valle_data.dataset_figures import draw_statistics
 from valle_data.listening import choose, write_samples
-from valle_core.plugin import UserError
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
-from valle_core.registry.hooks import Observers, hookimpl
+from valle_data.statistics import statistics
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 CPU = torch.device("cpu")

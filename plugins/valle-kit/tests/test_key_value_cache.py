@@ -7,8 +7,8 @@ import torch
 
 from valle_core.interfaces import Cache
 from valle_core.plugin import UserError
-from valle_kit.key_value_cache import KeyValueCache
 from valle_core.types import SequenceMask
+from valle_kit.key_value_cache import KeyValueCache
 
 CPU = torch.device("cpu")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from valle_core.plugin import UserError
-from valle_language.long_text import AT_ONCE, Splitting, pieces, speak_long, with_language
 from valle_core.synthesis.request import Request, Speech, Timing
+from valle_language.long_text import AT_ONCE, Splitting, pieces, speak_long, with_language
 
 RATE = 100
 

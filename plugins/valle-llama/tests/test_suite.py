@@ -10,9 +10,9 @@ from valle_llama.plugin import SPEC
 
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
+from valle_core.types import PackedMask, SequenceMask
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
-from valle_core.types import PackedMask, SequenceMask
 
 OPTIONS = {"d_model": 32, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "ffn_dim": 48}
 

@@ -13,9 +13,9 @@ from valle_mamba.plugin import MAMBA, MAMBA2
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
 from valle_core.synthesis.autoregressive import Stepping
+from valle_core.types import PackedMask, SequenceMask
 from valle_testing import suite
 from valle_testing.suites.arch.batch import alone, batch, close, finished, ready
-from valle_core.types import PackedMask, SequenceMask
 
 COMPILES = ("compiles_without_a_difference",)
 CPU = torch.device("cpu")

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec, UserError
-from valle_testing.suites.attention import checks as attention
+from valle_core.types import PackedMask
 from valle_testing import planted, suite
 from valle_testing.fakes.rule_kernel import RuleKernel
-from valle_core.types import PackedMask
+from valle_testing.suites.attention import checks as attention
 
 EVERYTHING = frozenset({"mixed", "prefix", "packed", "window", "tree"})
 SPEC = PluginSpec(

@@ -7,8 +7,8 @@ import torch
 
 from valle_core.plugin import PluginSpec
 from valle_testing import planted
-from valle_testing.suites.codec.stream import STREAM_CHECKS
 from valle_testing.fakes.audio import FakeCodec
+from valle_testing.suites.codec.stream import STREAM_CHECKS
 
 WORDS = frozenset({"codebooks", "streaming"})
 SPEC = PluginSpec(kind="codec", name="fake", api=1, summary="", factory="a:b", options="a:c", capabilities=WORDS)

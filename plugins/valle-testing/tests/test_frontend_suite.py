@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec, UserError
+from valle_core.types import Phonemes
 from valle_testing import planted, suite
 from valle_testing.fakes.audio import FakeFrontend
-from valle_core.types import Phonemes
 
 SPEC = PluginSpec(kind="frontend", name="f", api=1, summary="", factory="a:b", options="a:c")
 

@@ -19,11 +19,11 @@ import torch
 
 from valle_core.plugin import PluginSpec
 from valle_testing import planted, suite, watch
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
 from valle_testing.fakes.parts import FakeChooser, FakeProcessor, FakeTask
 from valle_testing.fakes.recognizer import FakeRecognizer
 from valle_testing.fakes.rewrite import FakeRewrite
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.rule_kernel import RuleKernel
 
 CHECK = "leaves_the_process_alone"

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from valle_core.plugin import PluginSpec
 from valle_testing import planted, suite
-from valle_testing.suites.rewrite import checks as rewrite
 from valle_testing.fakes.rewrite import FakeRewrite, Rounded
+from valle_testing.suites.rewrite import checks as rewrite
 
 SPEC = PluginSpec(
     kind="rewrite",

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from valle_testing import planted
-from valle_testing.suites.rewrite import checks as rewrite
 from valle_testing.fakes.rewrite import FakeRewrite, Rounded
+from valle_testing.suites.rewrite import checks as rewrite
 
 
 def layer(**changes):

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec
+from valle_core.types import TaskInputs
 from valle_testing import planted, suite
 from valle_testing.fakes.parts import FakeTask as Good
-from valle_core.types import TaskInputs
 
 WORDS = frozenset({"codes"})
 SPEC = PluginSpec(kind="task", name="t", api=1, summary="", factory="a:b", options="a:c", capabilities=WORDS)

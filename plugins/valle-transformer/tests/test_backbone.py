@@ -12,10 +12,10 @@ from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
-from valle_testing import suite
-from valle_testing.suites.arch.batch import batch, close, finished, ready
-from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_core.types import PackedMask, SequenceMask
+from valle_testing import suite
+from valle_testing.fakes.rule_kernel import RuleKernel
+from valle_testing.suites.arch.batch import batch, close, finished, ready
 
 
 def small(**changes):

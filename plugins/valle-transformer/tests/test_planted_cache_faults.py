@@ -10,9 +10,9 @@ from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
-from valle_testing.suites.arch import checks as arch
 from valle_testing import planted
 from valle_testing.fakes.rule_kernel import RuleKernel
+from valle_testing.suites.arch import checks as arch
 
 SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}
 

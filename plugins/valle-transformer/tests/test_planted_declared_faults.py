@@ -17,9 +17,9 @@ from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
-from valle_testing.suites.arch import checks as arch
 from valle_testing import planted, suite
 from valle_testing.fakes.rule_kernel import RuleKernel
+from valle_testing.suites.arch import checks as arch
 
 SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}
 

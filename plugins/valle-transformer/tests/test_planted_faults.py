@@ -15,10 +15,10 @@ from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
-from valle_testing.suites.arch import checks as arch
+from valle_core.types import PackedMask, SequenceMask
 from valle_testing import planted
 from valle_testing.fakes.rule_kernel import RuleKernel
-from valle_core.types import PackedMask, SequenceMask
+from valle_testing.suites.arch import checks as arch
 
 MASKS_AND_LAYERS = (*arch.FORWARD_CHECKS, *arch.MASK_CHECKS)
 SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length": 24}

@@ -85,7 +85,14 @@ def test_both_sides_of_a_silence_are_heard_and_timed():
 @pytest.mark.slow
 def test_the_study_trains_saves_and_judges(tmp_path):
     """Far too short to recognise anything; the losses fall, and the folder is one that the plugin takes."""
-    command = [sys.executable, ROOT / "benchmarks/studies/tiny_whisper.py", "--work", tmp_path, "--out", tmp_path / "page.md"]
+    command = [
+        sys.executable,
+        ROOT / "benchmarks/studies/tiny_whisper.py",
+        "--work",
+        tmp_path,
+        "--out",
+        tmp_path / "page.md",
+    ]
     sizes = ["--steps", "150", "--utterances", "2", "--accents", "1", "--held-out", "1", "--minutes", "20"]
     subprocess.run([*map(str, command), *sizes], check=True)
     log = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))

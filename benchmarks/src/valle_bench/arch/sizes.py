@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from valle_bench.arch.settings import Settings, Subject
 from valle_core.assemble.model import build_backbone
 from valle_core.assemble.schema import MODEL_SCHEMA
-from valle_bench.arch.settings import Settings, Subject
 from valle_core.config.resolve import resolve
 from valle_core.interfaces import Backbone
 from valle_core.plugin import UserError

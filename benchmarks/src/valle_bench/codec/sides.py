@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.assemble.part import build
-from valle_core.assemble.schema import CODEC_SCHEMA
 from valle_bench.codec.settings import OWN, Subject
 from valle_bench.peer import CodecPeer, codec_peers_of
+from valle_core.assemble.part import build
+from valle_core.assemble.schema import CODEC_SCHEMA
 from valle_core.config.resolve import resolve
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError

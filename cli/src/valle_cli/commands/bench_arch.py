@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from valle_bench.machine import describe, provenance
 from valle_cli.bench_options import hardware, own_options
 from valle_cli.compose import epilog
-from valle_bench.machine import describe, provenance
 from valle_core.plugin import UserError
 
 PACKAGES = ("torch", "transformers", "torchscale", "mamba-ssm", "fla-core", "numba")
@@ -57,13 +57,13 @@ def arch(
     A ratio is shown only where Match says yes: on the same weights the peer gives the same states. What would take
     longer than the limit, or more memory than is free, is left out and named.
     """
-    from valle_cli.progress import StepBar
-    from valle_core.assemble.device import choose_device
     from valle_bench.arch.plot import draw
     from valle_bench.arch.run import plan, run
     from valle_bench.arch.settings import Settings
     from valle_bench.arch.tables import TITLE, ArchReport
     from valle_bench.subjects import subjects_of
+    from valle_cli.progress import StepBar
+    from valle_core.assemble.device import choose_device
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():

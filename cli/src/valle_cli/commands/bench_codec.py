@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from valle_bench.machine import describe, provenance
 from valle_cli.bench_options import hardware, own_options
 from valle_cli.compose import epilog, notes
-from valle_bench.machine import describe, provenance
 from valle_core.plugin import UserError
 
 PACKAGES = ("torch", "transformers", "encodec", "vocos", "descript-audio-codec", "pesq", "pystoi")
@@ -64,13 +64,13 @@ def codec(
     A ratio is shown only where Match says yes: on the same weights the peer gives the same codes, or the same sound. A
     codec whose weights are not here runs on random ones and says so. What would take too long is left out and named.
     """
-    from valle_cli.progress import StepBar
-    from valle_core.assemble.device import choose_device
     from valle_bench.codec.plot import draw
     from valle_bench.codec.run import run
     from valle_bench.codec.settings import Settings, Subject
     from valle_bench.codec.tables import TITLE, CodecReport
     from valle_bench.subjects import subjects_of
+    from valle_cli.progress import StepBar
+    from valle_core.assemble.device import choose_device
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():

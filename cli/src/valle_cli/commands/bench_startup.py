@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
+from valle_bench.machine import describe, provenance
 from valle_cli.broken_plugins import write_broken
 from valle_cli.compose import epilog
-from valle_bench.machine import describe, provenance
 from valle_core.plugin import UserError
 
 LIMIT_MS = 150.0

@@ -31,8 +31,8 @@ def sample(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.stored_codec import open_stored_codec
     from valle_core.data.dataset import open_dataset
-    from valle_data.listening import choose, write_samples
     from valle_core.registry.hooks import open_observers
+    from valle_data.listening import choose, write_samples
 
     dataset = open_dataset(data)
     ids = choose(dataset, number, seed)

@@ -53,11 +53,11 @@ def prepare(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import codec_options, portable_options
+    from valle_core.registry.identity import identity_of
+    from valle_core.registry.preflight import preflight
     from valle_data.preparation.equipment import Equipment
     from valle_data.preparation.prepare import prepare_share
     from valle_data.preparation.ranks import ShareReport, find_device, find_ranks
-    from valle_core.registry.identity import identity_of
-    from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["prepare"]
     if not folder and options.source is NOT_GIVEN:

@@ -40,9 +40,9 @@ def prepare_noise(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import codec_options
-    from valle_data.preparation.noise import prepare_noise as prepare_set
     from valle_core.registry.identity import identity_of
     from valle_core.registry.preflight import preflight
+    from valle_data.preparation.noise import prepare_noise as prepare_set
 
     options = setup.resolved.sections["prepare"]
     if not folder and options.source is NOT_GIVEN:

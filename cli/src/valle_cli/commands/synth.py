@@ -42,9 +42,9 @@ def synth(
     """Speak a text in the voice of a prompt with a trained model."""
     from valle_cli.speech import read_lines, targets, write_all
     from valle_core.registry.hooks import open_observers
-    from valle_language.long_text import Splitting, speak_long, with_language
     from valle_core.synthesis.open import open_synthesizer
     from valle_core.synthesis.request import Request
+    from valle_language.long_text import Splitting, speak_long, with_language
 
     splitting = Splitting(by=split, pause=pause, most=max_letters)
     texts = read_lines(text, text_file)

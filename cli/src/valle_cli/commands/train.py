@@ -31,8 +31,8 @@ def train(
     Ctrl-C saves and stops; --resume continues with the losses an uninterrupted run would have had.
     The run's folder holds config.yaml, metrics.jsonl, loss.png and the checkpoints.
     """
-    from valle_core.checkpoint.folder import RunFolder
     from valle_cli.curves import draw_curves
+    from valle_core.checkpoint.folder import RunFolder
     from valle_core.registry.hooks import open_observers
     from valle_core.registry.identity import warn
     from valle_core.training.run import run_training

@@ -42,9 +42,9 @@ def transcribe(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.assemble.portable import portable_options
+    from valle_core.registry.preflight import preflight
     from valle_data.preparation.transcription.hearing import Ear
     from valle_data.preparation.transcription.transcribe import transcribe as hear_all
-    from valle_core.registry.preflight import preflight
 
     options = setup.resolved.sections["transcribe"]
     if not folder and options.source is NOT_GIVEN:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from valle_cli.demo.word_errors import wer, words
 from valle_core.audio.wav import resample
 from valle_core.extra import load
-from valle_cli.demo.word_errors import wer, words
 from valle_core.plugin import UserError
 
 _RATE = 16_000

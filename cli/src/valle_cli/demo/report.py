@@ -8,9 +8,6 @@ from typing import Any
 
 import typer
 
-from valle_core.audio.spectrogram import draw
-from valle_core.audio.wav import load
-from valle_core.config.resolve import resolve
 from valle_cli.demo.recognition import ClosedGrammar
 from valle_cli.demo.sentences import demo_sentences
 from valle_cli.demo.spoken_check import (
@@ -21,6 +18,9 @@ from valle_cli.demo.spoken_check import (
     shuffle_words,
     through_codec,
 )
+from valle_core.audio.spectrogram import draw
+from valle_core.audio.wav import load
+from valle_core.config.resolve import resolve
 from valle_core.files import write_json
 from valle_core.registry.hooks import open_observers
 from valle_core.registry.registry import Registry

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from valle_cli.doctor.finding import Finding
 from valle_core.config.layer import layers
 from valle_core.config.resolve import chosen
 from valle_core.config.schema import Schema
-from valle_cli.doctor.finding import Finding
 from valle_core.plugin import UserError
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry

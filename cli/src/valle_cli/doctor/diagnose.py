@@ -47,8 +47,8 @@ def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
 
 def schemas():
     """Command → its configuration, for the commands that select plugins."""
-    from valle_data.preparation.config import PREPARE_SCHEMA
     from valle_core.synthesis.options import SYNTHESIS_SCHEMA
     from valle_core.training.config import TRAIN_SCHEMA
+    from valle_data.preparation.config import PREPARE_SCHEMA
 
     return {"prepare": PREPARE_SCHEMA, "train": TRAIN_SCHEMA, "synth": SYNTHESIS_SCHEMA}

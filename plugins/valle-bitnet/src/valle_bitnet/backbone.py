@@ -16,8 +16,8 @@ from valle_bitnet.layers import Layer, rotation
 from valle_bitnet.options import BitNetOptions, BitNetSizes
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
-from valle_kit.key_value_cache import KeyValueCache, Places
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
+from valle_kit.key_value_cache import KeyValueCache, Places
 
 INITIAL_STD = 0.02
 """Standard deviation of fresh matrices."""

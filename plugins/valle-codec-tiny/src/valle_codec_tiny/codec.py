@@ -16,9 +16,9 @@ from valle_codec_tiny.features import HOP, SAMPLE_RATE, features, frames_of
 from valle_codec_tiny.network import NetworkSize, TinyNetwork
 from valle_codec_tiny.options import TinyOptions
 from valle_codec_tiny.streaming import TinyStream
-from valle_kit.codes.windows import Context, encode_windows
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+from valle_kit.codes.windows import Context, encode_windows
 
 PIECE = 3000
 """Frames (60 s) that pass the network at once; what is longer goes in pieces, so that memory is bounded."""

@@ -9,14 +9,14 @@ from torch.nn import functional as F
 from transformers import DacConfig
 
 from valle_core.codes.identity import hash_tensors
-from valle_kit.codes.pieces import PieceStack, PieceStream, spans
-from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
-from valle_kit.codes.windows import decoder_context
 from valle_core.types import CodecIdentity
 from valle_dac import weights
 from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps
 from valle_dac.loudness import brought_to
 from valle_dac.options import DacOptions
+from valle_kit.codes.pieces import PieceStack, PieceStream, spans
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
+from valle_kit.codes.windows import decoder_context
 
 PIECE_SECONDS = 1
 """What is longer goes through the networks in pieces, whose layers remember what they need of those before: memory is

@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import DacConfig, DacModel
 
+from valle_core.plugin import UserError
+from valle_dac import keys
 from valle_kit.codes.pieces import Added, Layer, Pointwise
 from valle_kit.codes.pretrained import load_strictly
 from valle_kit.codes.windows import Step
-from valle_core.plugin import UserError
-from valle_dac import keys
 
 BLOCK = 1 << 18
 """Values that an activation takes at once (1 MB)."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from transformers import DacConfig, DacModel
 
+from valle_core.plugin import UserError
+from valle_dac import keys
 from valle_kit.codes.pretrained import (
     Fetch,
     Published,
@@ -19,8 +21,6 @@ from valle_kit.codes.pretrained import (
     read_folder,
     read_tensors,
 )
-from valle_core.plugin import UserError
-from valle_dac import keys
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "44khz": {"sampling_rate": 44100, "n_codebooks": 9, "downsampling_ratios": [2, 4, 8, 8]},

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from valle_data.statistics import Statistics
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_data.statistics import Statistics
 
 _BARS = 40  # more do not fit under each other's names
 

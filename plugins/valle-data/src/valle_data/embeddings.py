@@ -13,8 +13,8 @@ from torch import Tensor
 from valle_core.audio.spectrogram import log_mel
 from valle_core.audio.wav import resample
 from valle_core.data.dataset import Dataset
-from valle_data.speakers import voice_statistics
 from valle_core.interfaces import Codec
+from valle_data.speakers import voice_statistics
 
 By = Literal["codec", "speaker"]
 """`codec`: how the quantised frames lie (timbre, loudness, words); `speaker`: mel-cepstral statistics of the sound."""

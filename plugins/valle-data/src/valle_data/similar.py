@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Int
 
 from valle_core.data.dataset import Dataset
-from valle_data.neighbours import mean_cosine, nearest, normalised
 from valle_core.data.similar import SimilarFacts, mark_of, write_similar
-from valle_data.embeddings import BYS, By, embed
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
+from valle_data.embeddings import BYS, By, embed
+from valle_data.neighbours import mean_cosine, nearest, normalised
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

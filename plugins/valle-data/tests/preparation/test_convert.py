@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
-from valle_data.validation import problems
 from valle_core.plugin import UserError
 from valle_data.preparation.convert import convert
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 from valle_testing.fakes.made_dataset import made_records, write_dataset
 

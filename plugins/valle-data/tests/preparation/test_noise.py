@@ -14,7 +14,6 @@ from valle_core.audio.wav import write
 from valle_core.codes.identity import require_same
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
-from valle_data.validation import problems
 from valle_core.locks import LOCKS, Locks
 from valle_core.plugin import UserError
 from valle_data.preparation import noise_recordings
@@ -22,6 +21,7 @@ from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
 
 RATE = 16_000

@@ -10,12 +10,12 @@ import pytest
 
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_core.registry.identity import PluginIdentity
+from valle_core.types import Phonemes
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.phoneme_cache import PhonemeCache, cache_key
 from valle_data.preparation.prepare import prepare
-from valle_core.registry.identity import PluginIdentity
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
-from valle_core.types import Phonemes
 
 
 class Silent(FakeFrontend):

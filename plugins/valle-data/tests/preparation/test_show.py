@@ -15,13 +15,13 @@ import pytest
 
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
-from valle_data.validation import problems
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import PARTS
 from valle_data.preparation.prepare import prepare_share
 from valle_data.preparation.ranks import Ranks
+from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.mixed_corpus import MAX_SECONDS, mixed_corpus
 

@@ -7,14 +7,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import EncodecConfig
 
-from valle_kit.codes.causal import CausalStack, encoded, first_frames, longest_padding
 from valle_core.codes.identity import hash_tensors
-from valle_kit.codes.pieces import spans
-from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 from valle_core.types import CodecIdentity
 from valle_encodec import weights
 from valle_encodec.engines import ENGINES, Engine, layers_of
 from valle_encodec.options import EncodecOptions
+from valle_kit.codes.causal import CausalStack, encoded, first_frames, longest_padding
+from valle_kit.codes.pieces import spans
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 
 PIECE = 150
 """Frames that pass the networks at once (2 s): what is longer goes in pieces with the state carried over, for

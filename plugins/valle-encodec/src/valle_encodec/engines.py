@@ -11,11 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import EncodecConfig
 
-from valle_kit.codes.causal import Layer, Residual
-from valle_kit.codes.pretrained import load_strictly
 from valle_core.plugin import UserError
 from valle_encodec import keys
 from valle_encodec.weights import plain_model
+from valle_kit.codes.causal import Layer, Residual
+from valle_kit.codes.pretrained import load_strictly
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_kit.codes.pretrained import load_strictly
 from valle_encodec import keys
 from valle_encodec.codec import EncodecCodec
 from valle_encodec.engines import original_model
 from valle_encodec.weights import plain_model
+from valle_kit.codes.pretrained import load_strictly
 
 
 class EncodecPeer:

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from transformers import EncodecConfig, EncodecModel
 
+from valle_core.plugin import UserError
+from valle_encodec import keys
 from valle_kit.codes.pretrained import (
     Fetch,
     Published,
@@ -18,8 +20,6 @@ from valle_kit.codes.pretrained import (
     read_folder,
     read_tensors,
 )
-from valle_core.plugin import UserError
-from valle_encodec import keys
 
 PUBLISHED = Published(codec="encodec", repository="facebook/encodec_24khz")
 

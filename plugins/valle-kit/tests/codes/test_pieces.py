@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from valle_kit.codes.pieces import Added, PieceStack, PieceStream, Pointwise, spans
 from valle_core.plugin import UserError
+from valle_kit.codes.pieces import Added, PieceStack, PieceStream, Pointwise, spans
 
 
 def layers(channels: int = 3):

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from valle_core.plugin import UserError
 from valle_kit.codes.pretrained import (
     Published,
     find_published,
@@ -15,7 +16,6 @@ from valle_kit.codes.pretrained import (
     read_folder,
     read_tensors,
 )
-from valle_core.plugin import UserError
 
 PUBLISHED = Published(codec="sing", repository="acme/sing", files=("model.safetensors", "config.json"))
 

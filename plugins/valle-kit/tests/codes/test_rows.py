@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
 from valle_core.plugin import UserError
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
 
 
 def test_rows_are_encoded_at_their_own_length():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from valle_core.plugin import UserError
 from valle_kit.codes.windows import (
     Context,
     Step,
@@ -13,7 +14,6 @@ from valle_kit.codes.windows import (
     encoder_context,
     inputs_of,
 )
-from valle_core.plugin import UserError
 
 UP = (
     Step(kernel=7, padding=3),

@@ -14,8 +14,8 @@ from transformers import MixtralConfig, MixtralModel
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
-from valle_kit.key_value_cache import KeyValueCache
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
+from valle_kit.key_value_cache import KeyValueCache
 from valle_mixtral.balance import Routing, balance_loss, load_figures
 from valle_mixtral.layers import CacheView, Surroundings, rotation, run_layer
 from valle_mixtral.options import MixtralOptions

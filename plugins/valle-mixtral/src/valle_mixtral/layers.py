@@ -13,8 +13,8 @@ from transformers import AttentionInterface
 from transformers.models.mixtral.modeling_mixtral import MixtralDecoderLayer
 
 from valle_core.interfaces import AttentionKernel
-from valle_kit.key_value_cache import KeyValueCache, Places
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.key_value_cache import KeyValueCache, Places
 from valle_mixtral.balance import Routing
 
 ATTENTION = "valle_mixtral"

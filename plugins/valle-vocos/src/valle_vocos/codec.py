@@ -11,12 +11,12 @@ from torch.nn import functional as F
 from transformers import EncodecConfig
 
 from valle_core.codes.identity import hash_tensors
-from valle_kit.codes.pieces import PieceStream
-from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
-from valle_kit.codes.windows import WindowStream, decoder_context
 from valle_core.interfaces import CodecStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+from valle_kit.codes.pieces import PieceStream
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
+from valle_kit.codes.windows import WindowStream, decoder_context
 from valle_vocos import encoder, weights
 from valle_vocos.engines import ENGINES, OriginalNetwork
 from valle_vocos.network import Sizes, steps

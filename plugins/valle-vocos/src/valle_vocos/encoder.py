@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from transformers import EncodecConfig, EncodecModel
 
+from valle_core.plugin import UserError
 from valle_kit.codes.causal import Layer, Residual, encoded, longest_padding
 from valle_kit.codes.pretrained import (
     Fetch,
@@ -24,7 +25,6 @@ from valle_kit.codes.pretrained import (
     load_strictly,
     read_folder,
 )
-from valle_core.plugin import UserError
 
 PUBLISHED = Published(codec="vocos", repository="facebook/encodec_24khz", flag="--codec.encodec_weights")
 PIECE = 150

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from valle_kit.codes.pretrained import load_strictly
 from valle_core.plugin import UserError
+from valle_kit.codes.pretrained import load_strictly
 from valle_vocos.encoder import Encoder
 from valle_vocos.network import Sizes
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, read_tensors
 from valle_core.plugin import UserError
+from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, read_tensors
 from valle_vocos.network import Sizes, VocosNetwork
 
 PUBLISHED = Published(codec="vocos", repository="charactr/vocos-encodec-24khz", files=("pytorch_model.bin",))

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_kit.codes.rows import check_wav
 from valle_core.plugin import UserError
 from valle_core.types import HeardSegment, TimedWord, Transcript
+from valle_kit.codes.rows import check_wav
 from valle_whisper.alignment import attend, token_frames
 from valle_whisper.decoding import FALLBACK, Decoder, Outcome, compression_ratio, pad_frames
 from valle_whisper.features import LOUDNESS_HOP_SECONDS, log_mel, loudness, mel_filters

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizer
 
-from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, load_strictly, read_folder
 from valle_core.plugin import UserError
+from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, load_strictly, read_folder
 from valle_whisper.options import WhisperOptions
 from valle_whisper.parts import Parts, Sound
 

@@ -17,13 +17,13 @@ from valle_core.data.manifest import Manifest, write_manifest
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.data.record import Location, Record
 from valle_core.data.storage import write_part
-from valle_data.validation import COLUMNS_DIFFER, fact_problems, record_problems
 from valle_core.files import write_json
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
-from valle_data.preparation.settings import SETTINGS
 from valle_core.reading.json_text import read_json
 from valle_core.reading.place import inside
+from valle_data.preparation.settings import SETTINGS
+from valle_data.validation import COLUMNS_DIFFER, fact_problems, record_problems
 
 Progress = Callable[[int, int], None]
 """Receives utterances done and utterances in all."""

@@ -12,11 +12,11 @@ from valle_core.data.index import INDEX, Index, hash_index, open_index
 from valle_core.data.manifest import MANIFEST, read_manifest
 from valle_core.files import write_json
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads, read_json
+from valle_core.reading.kinds import check_kinds
 from valle_data.preparation.journal import Outcome, source_outcome
 from valle_data.preparation.recordings import Recording, Rejection
 from valle_data.preparation.treatment import Treatment
-from valle_core.reading.json_text import loads, read_json
-from valle_core.reading.kinds import check_kinds
 
 SOURCES = "sources.jsonl"
 

@@ -17,6 +17,7 @@ from valle_core.data.record import Row
 from valle_core.data.split import held_out_ids
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.finished import SOURCES, Finished
 from valle_data.preparation.journal import Journal, Outcome
@@ -27,7 +28,6 @@ from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.report import PrepareReport, nothing_usable
 from valle_data.preparation.treatment import Treatment, summed
 from valle_language.detection import is_auto
-from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,11 +12,11 @@ from typing import Any
 from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import check_kinds
 from valle_data.preparation.plan import PARTS, Plan
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.treatment import Treatment
-from valle_core.reading.json_text import loads, read_bytes
-from valle_core.reading.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from valle_data.audio.activity import FRAMES_PER_SECOND, speech_frames
 from valle_core.audio.wav import (
     Clipped,
     Missing,
@@ -20,6 +19,7 @@ from valle_core.audio.wav import (
     resample,
 )
 from valle_core.plugin import UserError
+from valle_data.audio.activity import FRAMES_PER_SECOND, speech_frames
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plausibility import TooFast, TooSlow, check_rate
 from valle_data.preparation.recordings import Recording, Rejection, facts, spoken_language, transcript

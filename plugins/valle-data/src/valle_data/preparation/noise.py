@@ -21,6 +21,10 @@ from valle_core.files import sweep, write_json
 from valle_core.interfaces import Codec
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
+from valle_core.registry.identity import PluginIdentity
+from valle_core.text.symbols import SymbolMap
+from valle_core.types import Phonemes
 from valle_data.preparation.encoding import make_record
 from valle_data.preparation.noise_journal import NoiseJournal, NoiseOutcome
 from valle_data.preparation.noise_options import NoiseOptions
@@ -30,10 +34,6 @@ from valle_data.preparation.packing import forget_packed, pack_rows
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.report import REPORT, reasons_text
 from valle_data.preparation.settings import SETTINGS, is_empty, read_settings
-from valle_core.reading.json_text import read_json
-from valle_core.registry.identity import PluginIdentity
-from valle_core.text.symbols import SymbolMap
-from valle_core.types import Phonemes
 
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio encoded by this run."""

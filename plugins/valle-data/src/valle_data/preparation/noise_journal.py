@@ -13,9 +13,9 @@ from valle_core.data.index import INDEX, read_rows
 from valle_core.data.record import Row
 from valle_core.files import write_text
 from valle_core.plugin import UserError
-from valle_data.preparation.recordings import Rejection
 from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import check_kinds
+from valle_data.preparation.recordings import Rejection
 
 SOURCES, PARTS = "sources.jsonl", "parts"
 

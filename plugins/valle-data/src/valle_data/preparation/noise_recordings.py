@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from valle_data.audio.long_audio import encode_long
-from valle_data.audio.pieces import read_pieces
 from valle_core.audio.wav import SUFFIXES
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
+from valle_data.audio.long_audio import encode_long
+from valle_data.audio.pieces import read_pieces
 from valle_data.preparation.encoding import encode_all
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.walking import walk

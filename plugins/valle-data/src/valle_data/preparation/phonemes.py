@@ -10,11 +10,11 @@ from typing import Protocol, runtime_checkable
 
 from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
+from valle_core.types import Phonemes
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.loading import Loaded
 from valle_data.preparation.phoneme_cache import PhonemeCache, cache_key
 from valle_data.preparation.recordings import Rejection
-from valle_core.types import Phonemes
 
 
 class Phonemizer:

@@ -12,6 +12,7 @@ from valle_core.files import sweep
 from valle_core.interfaces import Codec, Frontend
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
+from valle_core.registry.identity import PluginIdentity
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.finding import find_recordings
 from valle_data.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
@@ -28,7 +29,6 @@ from valle_data.preparation.repair import forget_unnamed, what_is_whole
 from valle_data.preparation.report import PrepareReport
 from valle_data.preparation.settings import check_claim, claim
 from valle_data.preparation.work import Progress, Worker
-from valle_core.registry.identity import PluginIdentity
 
 _DATASET = "dataset"  # the lock of whoever begins or finishes one
 

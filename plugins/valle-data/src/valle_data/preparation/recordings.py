@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_language.detection import is_auto
 from valle_core.text.visible import visible
+from valle_language.detection import is_auto
 
 
 def plain(name: str) -> str:

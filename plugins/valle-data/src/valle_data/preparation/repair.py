@@ -15,9 +15,9 @@ from valle_core.data.manifest import MANIFEST, Newer, read_manifest
 from valle_core.data.record import Record, Row
 from valle_core.data.shard_storage import ShardStore
 from valle_core.plugin import UserError
+from valle_core.types import CodecIdentity
 from valle_data.preparation.finished import SOURCES, Finished, read_finished, reopen
 from valle_data.preparation.plan import forget_plan, read_plan
-from valle_core.types import CodecIdentity
 
 
 def what_is_whole(out: Path, codec: CodecIdentity) -> Finished:

@@ -12,13 +12,13 @@ from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
 from valle_core.files import create, write_text
 from valle_core.locks import LOCKS, Locks
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
+from valle_core.types import CodecIdentity
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.finished import SOURCES
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import forget_plan, read_plan
-from valle_core.reading.json_text import read_json
-from valle_core.types import CodecIdentity
 
 SETTINGS = "prepare.json"
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from valle_core.plugin import UserError
 from valle_data.audio.activity import speech_frames, speech_span
 from valle_data.audio.loudness import loudness_gain
-from valle_core.plugin import UserError
 from valle_data.preparation.options import PrepareOptions
 
 

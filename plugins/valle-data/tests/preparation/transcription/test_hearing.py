@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from valle_core.types import HeardSegment, TimedWord, Transcript
 from valle_data.preparation.transcription.hearing import Ear
 from valle_testing.fakes.recognizer import RATE, FakeRecognizer, sing
-from valle_core.types import HeardSegment, TimedWord, Transcript
 
 ALL = frozenset({"words", "detect", "align"})
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
 from valle_core.plugin import UserError
-from valle_testing.watch import seeded
 from valle_core.types import SequenceMask
+from valle_testing.watch import seeded
 
 Build = Callable[..., Backbone]
 """Makes a small backbone (rows of 24 positions must fit) on the device to test; may use dropout. It is float32, or

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from valle_core.plugin import UserError
+from valle_core.types import SequenceMask
+from valle_testing.contract import contract
 from valle_testing.suites.arch.batch import Batch, Build, batch, device_of, dtype_of, finished, ready
 from valle_testing.suites.arch.cache import ROOM, Decoding
-from valle_testing.contract import contract
-from valle_core.types import SequenceMask
 
 
 @contract("Cache", "nbytes: bytes that its tensors hold.")

@@ -15,14 +15,14 @@ from unittest import SkipTest
 import torch
 from torch import nn
 
+from valle_core.types import PackedMask, SequenceMask
+from valle_testing.contract import contract
 from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, finished, ready, refused, weighed
 from valle_testing.suites.arch.cache import CACHE_CHECKS
 from valle_testing.suites.arch.cached_rows import CACHED_ROW_CHECKS
 from valle_testing.suites.arch.declared import DECLARED_CHECKS, orders_by_positions
 from valle_testing.suites.arch.masks import MASK_CHECKS
 from valle_testing.suites.arch.module import MODULE_CHECKS
-from valle_testing.contract import contract
-from valle_core.types import PackedMask, SequenceMask
 
 OWED = frozenset({"causal", "full", "mixed", "packed"})
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
-from valle_testing.suites.arch.batch import Batch, Build, batch, close, device_of, dtype_of, finished, ready, weighed
-from valle_testing.contract import contract, without_data
-from valle_testing.watch import seeded
 from valle_core.types import SequenceMask
+from valle_testing.contract import contract, without_data
+from valle_testing.suites.arch.batch import Batch, Build, batch, close, device_of, dtype_of, finished, ready, weighed
+from valle_testing.watch import seeded
 
 
 @contract("Backbone", "What it computes from is in its parameters and buffers")

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import PluginSpec, UserError
+from valle_core.types import PackedMask, SequenceMask
+from valle_testing.contract import contract, without_data
 from valle_testing.suites.attention.cases import (
     HEADS,
     Case,
@@ -27,8 +29,6 @@ from valle_testing.suites.attention.cases import (
     tensors_of,
     visible,
 )
-from valle_testing.contract import contract, without_data
-from valle_core.types import PackedMask, SequenceMask
 
 TOLERANCE = {torch.float32: (2e-5, 1e-4), torch.float16: (4e-3, 2e-2), torch.bfloat16: (3e-2, 1e-1)}
 """Largest difference of outputs and of gradients of order one, by dtype."""

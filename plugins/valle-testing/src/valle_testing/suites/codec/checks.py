@@ -12,6 +12,7 @@ from unittest import SkipTest
 import torch
 
 from valle_core.plugin import PluginSpec
+from valle_testing.contract import contract
 from valle_testing.suites.codec.signals import (
     Build,
     agree,
@@ -24,7 +25,6 @@ from valle_testing.suites.codec.signals import (
     sound,
 )
 from valle_testing.suites.codec.stream import STREAM_CHECKS, TOLERANCE
-from valle_testing.contract import contract
 from valle_testing.watch import seeded
 
 

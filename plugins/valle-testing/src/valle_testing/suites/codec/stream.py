@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from valle_testing.suites.codec.signals import Build, agree, codes_of, frames_for, joined
 from valle_testing.contract import contract
+from valle_testing.suites.codec.signals import Build, agree, codes_of, frames_for, joined
 
 TOLERANCE = 1e-4
 """Largest difference of samples between two ways to decode the same codes."""

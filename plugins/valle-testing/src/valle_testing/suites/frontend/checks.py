@@ -14,9 +14,9 @@ from unittest import SkipTest
 import torch
 
 from valle_core.interfaces import Frontend
+from valle_core.types import Phonemes
 from valle_testing.contract import contract
 from valle_testing.suites.frontend.texts import LATIN, NOTHING, SWITCHED, SYLLABLES, said_or_refused, texts_for
-from valle_core.types import Phonemes
 
 Build = Callable[[], Frontend]
 """Makes a frontend."""

@@ -17,6 +17,7 @@ from unittest import SkipTest
 import numpy as np
 import torch
 
+from valle_core.types import HeardSegment, Transcript
 from valle_testing.contract import contract
 from valle_testing.suites.recognizer.declared import (
     aligns_rows_as_if_alone,
@@ -35,7 +36,6 @@ from valle_testing.suites.recognizer.speech import (
     same,
     told,
 )
-from valle_core.types import HeardSegment, Transcript
 
 
 @contract("Recognizer", "sample_rate: Hz of the waveforms it takes.")

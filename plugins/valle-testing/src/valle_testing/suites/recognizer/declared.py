@@ -13,6 +13,7 @@ import torch
 
 from valle_core.interfaces import Recognizer
 from valle_core.plugin import PluginSpec
+from valle_core.types import HeardSegment, TimedWord, Transcript
 from valle_testing.contract import contract
 from valle_testing.suites.recognizer.speech import (
     Build,
@@ -26,7 +27,6 @@ from valle_testing.suites.recognizer.speech import (
     same_words,
     told,
 )
-from valle_core.types import HeardSegment, TimedWord, Transcript
 
 
 @contract("Recognizer", 'One that declares "words" times each word of a segment')

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone, Rewrite
 from valle_core.plugin import PluginSpec, UserError
-from valle_testing.suites.arch import checks as arch, cache as arch_cache
-from valle_testing.suites.arch.batch import batch, finished
 from valle_testing.contract import contract
+from valle_testing.suites.arch import cache as arch_cache
+from valle_testing.suites.arch import checks as arch
+from valle_testing.suites.arch.batch import batch, finished
 from valle_testing.suites.rewrite.backbones import BACKBONES, bare
 from valle_testing.watch import seeded
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from valle_core.interfaces import Task
 from valle_core.plugin import PluginSpec
+from valle_core.types import Role, TaskInputs
 from valle_testing.contract import contract
 from valle_testing.suites.task.pool import (
     LEVELS,
@@ -31,7 +32,6 @@ from valle_testing.suites.task.pool import (
     tensors_of,
 )
 from valle_testing.watch import Generators, generators_kept, seed_all
-from valle_core.types import Role, TaskInputs
 
 ORDER = ("text", "language", "level", "prompt", "tone", "response")
 SEEDS = range(24)
