@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do command -v $$p >/de
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := $(if $(TORCH_INDEX),PIP_INDEX_URL=$(TORCH_INDEX),)
-PYPROJECTS := pyproject.toml cli/pyproject.toml $(wildcard plugins/*/pyproject.toml)
+PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 

@@ -11,7 +11,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from valle_bench.peer import CodecPeer, CodecPeerCase, PeerCase, PeerDecoder, PeerModel
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.part import build
     from valle_core.audio.wav import load as read_audio
@@ -39,13 +38,6 @@ if TYPE_CHECKING:
     from valle_core.training.loop import TrainResult
     from valle_core.training.options import TrainOptions
     from valle_core.training.run import run_training
-    from valle_data.preparation.config import PREPARE_SCHEMA
-    from valle_data.preparation.options import PrepareOptions
-    from valle_data.preparation.prepare import prepare
-    from valle_language.characters import require_sayable
-    from valle_language.detection import detect as detect_language
-    from valle_language.normalise import normalise
-    from valle_language.sentences import split_sentences
 
 _WHERE = {
     # plugins
@@ -58,11 +50,6 @@ _WHERE = {
     "preflight": "valle_core.registry.preflight:preflight",
     "build": "valle_core.assemble.part:build",
     "BenchCase": "valle_core.registry.hooks:BenchCase",
-    "CodecPeer": "valle_bench.peer:CodecPeer",
-    "CodecPeerCase": "valle_bench.peer:CodecPeerCase",
-    "PeerCase": "valle_bench.peer:PeerCase",
-    "PeerDecoder": "valle_bench.peer:PeerDecoder",
-    "PeerModel": "valle_bench.peer:PeerModel",
     "Observers": "valle_core.registry.hooks:Observers",
     "hookimpl": "valle_core.registry.hooks:hookimpl",
     "open_observers": "valle_core.registry.hooks:open_observers",
@@ -77,15 +64,7 @@ _WHERE = {
     "choose_device": "valle_core.assemble.device:choose_device",
     "read_audio": "valle_core.audio.wav:load",
     "write_audio": "valle_core.audio.wav:write",
-    # text
-    "detect_language": "valle_language.detection:detect",
-    "normalise": "valle_language.normalise:normalise",
-    "require_sayable": "valle_language.characters:require_sayable",
-    "split_sentences": "valle_language.sentences:split_sentences",
     # data
-    "PREPARE_SCHEMA": "valle_data.preparation.config:PREPARE_SCHEMA",
-    "PrepareOptions": "valle_data.preparation.options:PrepareOptions",
-    "prepare": "valle_data.preparation.prepare:prepare",
     "Dataset": "valle_core.data.dataset:Dataset",
     "open_dataset": "valle_core.data.dataset:open_dataset",
     # training

@@ -122,7 +122,7 @@ class PeerSpec:
     Attributes:
         bench: `"arch"` or `"codec"`.
         name: how the peer is called in the table.
-        loads: `"module:attribute"` of what makes the peer, a `PeerModel` or `CodecPeer` of `valle_core.api`, on the
+        loads: `"module:attribute"` of what makes the peer, a `PeerModel` or `CodecPeer` of `valle_bench.peer`, on the
             weights of ours, its only argument.
         arch, codec: name of the backbone or the codec it stands beside.
         requires: modules the peer needs.

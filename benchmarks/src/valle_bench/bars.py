@@ -22,7 +22,7 @@ def draw_ratios(png: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> Non
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UserError("plots need matplotlib. Install it with: pip install 'valle-core[plot]'") from error
+        raise UserError("plots need matplotlib. Install it with: pip install matplotlib") from error
     sizes = list(dict.fromkeys(row["size"] for row in rows))
     figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows) + 0.4 * len(sizes)), layout="constrained")
     FigureCanvasAgg(figure)

@@ -48,7 +48,7 @@ def draw_curves(metrics: Path, png: Path) -> None:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
     except ModuleNotFoundError as error:
-        raise UserError("curves need matplotlib. Install it with: pip install 'valle-core[plot]'") from error
+        raise UserError("curves need matplotlib. Install it with: pip install matplotlib") from error
     figure = Figure(figsize=(7, 6), layout="constrained")
     FigureCanvasAgg(figure)
     loss, accuracy = figure.subplots(2, 1, sharex=True)

@@ -24,7 +24,7 @@ def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UserError("plots need matplotlib. Install it with: pip install 'valle-core[plot]'") from error
+        raise UserError("plots need matplotlib. Install it with: pip install matplotlib") from error
     figure = Figure(figsize=(12, 9), layout="constrained")
     FigureCanvasAgg(figure)
     forward, decode, state, train = figure.subplots(2, 2).flatten()

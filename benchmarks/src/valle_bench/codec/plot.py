@@ -22,7 +22,7 @@ def draw(png: Path, title: str, measured: Sequence[Measured]) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UserError("plots need matplotlib. Install it with: pip install 'valle-core[plot]'") from error
+        raise UserError("plots need matplotlib. Install it with: pip install matplotlib") from error
     rows = [row for one in measured for row in one.rows]
     colours = {one.codec: f"C{index}" for index, one in enumerate(measured)}
     speeds = [row for row in rows if row.what in ("encode", "decode") and row.realtime]

@@ -123,7 +123,7 @@ def held_out(speech: Path | None, registry: Any, *, safe: bool, wanted: bool) ->
     if not wanted:
         yield None, "not measured"
     elif missing:
-        yield None, f"not measured: {' and '.join(missing)} missing. pip install 'valle-core[eval,pesq]'"
+        yield None, f"not measured: {' and '.join(missing)} missing. pip install 'valle-bench[quality,pesq]'"
     elif speech is not None:
         yield speech, f"recordings under {speech}"
     elif not any(entry.name == "corpus" and entry.status == "ok" for entry in registry.entries("command")):

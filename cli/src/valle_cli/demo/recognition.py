@@ -133,7 +133,7 @@ class ClosedGrammar:
 
 def _decoder() -> Any:
     """A fresh recognizer (0.1 s): a used one starts the next sound from where the last one left its scoring."""
-    pocketsphinx = load("pocketsphinx", "the recognizer")
+    pocketsphinx = load("pocketsphinx", "the recognizer", extra="valle")
     models = Path(pocketsphinx.get_model_path("en-us"))
     return pocketsphinx.Decoder(
         hmm=str(models / "en-us"),

@@ -22,5 +22,5 @@ def demo_prompts() -> tuple[str, ...]:
 
 
 def _lines(name: str) -> tuple[str, ...]:
-    text = files("valle_data").joinpath(name).read_text(encoding="utf-8")
+    text = files("valle_cli.demo").joinpath(name).read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line)

@@ -19,7 +19,7 @@ from valle_dac.engines import hugging_face_model, original_model
 
 
 class DacPeer:
-    """A `valle_core.api.CodecPeer` of two functions; sounds are filled to whole frames first, as the original does."""
+    """A `valle_bench.peer.CodecPeer` of two functions; fills sounds to whole frames first, as the original does."""
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from valle_core.plugin import UserError
 from valle_data.audio.loudness import integrated_loudness
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.treatment import Silent, treat
+from valle_data.testing import run
 from valle_testing.fakes.audio import tone_corpus, tone_speech
-from valle_testing.fakes.preparation import run
 
 RATE = 16_000
 

@@ -13,8 +13,8 @@ from valle_core.plugin import UserError
 from valle_data.preparation.finding import choose_layout, find_recordings
 from valle_data.preparation.layouts.known import LAYOUTS
 from valle_data.preparation.recordings import Rejection, transcript
+from valle_data.testing import find, reasons, run
 from valle_testing.fakes.audio import tone_speech
-from valle_testing.fakes.preparation import find, reasons, run
 
 NAMES = ("table", "ljspeech", "vctk", "commonvoice", "lhotse", "libritts", "folders")
 

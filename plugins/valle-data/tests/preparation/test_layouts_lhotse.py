@@ -12,8 +12,8 @@ import soundfile
 from valle_core.audio.wav import write
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_data.testing import find, reasons, run
 from valle_testing.fakes.audio import FakeCodec, tone_speech
-from valle_testing.fakes.preparation import find, reasons, run
 
 
 def recording(path, id="r", **facts):

@@ -18,8 +18,8 @@ from valle_core.data.options import SplitOptions
 from valle_core.plugin import UserError
 from valle_data.preparation.config import PREPARE_SCHEMA
 from valle_data.preparation.options import NOT_GIVEN, PrepareOptions
+from valle_data.testing import run
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
-from valle_testing.fakes.preparation import run
 
 
 class CountingCodec(FakeCodec):

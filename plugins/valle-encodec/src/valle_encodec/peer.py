@@ -21,7 +21,7 @@ from valle_kit.codes.pretrained import load_strictly
 
 
 class EncodecPeer:
-    """A `valle_core.api.CodecPeer` of two functions."""
+    """A `valle_bench.peer.CodecPeer` of two functions."""
 
     def __init__(
         self,

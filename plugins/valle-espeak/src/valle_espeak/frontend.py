@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import espeakng_loader
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
-from valle_core.api import normalise, require_sayable
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
 from valle_espeak.japanese import IDEOGRAPH, in_kana
 from valle_espeak.options import EspeakOptions
+from valle_language.characters import require_sayable
+from valle_language.normalise import normalise
 
 ALIASES = {
     "en": "en-us",

@@ -147,7 +147,7 @@ def _load() -> Any:
     except ImportError:
         raise UserError(
             "the language is detected by py3langid, which is not installed. Install it with: "
-            "pip install 'valle-core[text]', or name the language: --language TAG"
+            "pip install py3langid, or name the language: --language TAG"
         ) from None
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=False)
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 
-from valle_core.text.language_tags import east_asian_writer, writing_of
+from valle_language.habits import east_asian_writer, writing_of
 from valle_language.numbers import whole_word, write_numbers
 from valle_language.writing.rules import Writing
 

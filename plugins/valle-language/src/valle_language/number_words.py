@@ -20,7 +20,7 @@ def _num2words() -> ModuleType:
     except ImportError:
         raise UserError(
             "numbers are written out by num2words, which is not installed. Install it with: "
-            "pip install 'valle-core[text]', or write the numbers as words"
+            "pip install num2words, or write the numbers as words"
         ) from None
     return num2words
 

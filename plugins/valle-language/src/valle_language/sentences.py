@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from valle_core.text.language_tags import writing_of
+from valle_language.habits import writing_of
 from valle_language.normalise import abbreviation_pattern
 from valle_language.writing.rules import Writing
 

@@ -14,7 +14,7 @@ from valle_llama.backbone import LlamaBackbone
 
 
 class LlamaPeer:
-    """A `valle_core.api.PeerModel`: torch's `scaled_dot_product_attention`, a static cache."""
+    """A `valle_bench.peer.PeerModel`: torch's `scaled_dot_product_attention`, a static cache."""
 
     def __init__(self, model: Any) -> None:
         self._model = model

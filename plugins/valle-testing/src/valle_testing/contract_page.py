@@ -25,7 +25,7 @@ HEAD = """# Contracts
 
 What a plugin of each kind must be able to do, with shapes, units and errors, and which check holds it to that.
 `make docs` writes this page from `valle_core/interfaces.py`, `valle_core/types.py`, `valle_core/plugin.py`, the table
-of kinds and the suites in `plugins/valle-testing/src/valle_testing/`; a test compares it with them. To change it, change those.
+of kinds and the suites in `valle_testing.suites`; a test compares it with them. To change it, change those.
 How to write a plugin: [plugin-tutorial.md](plugin-tutorial.md).
 
 Letters of shapes: {letters}. `Float [B T D]` is a tensor of floating point numbers of that shape, `Int [B]` one of

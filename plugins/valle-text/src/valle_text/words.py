@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from valle_core.api import normalise
 from valle_core.plugin import UserError
+from valle_language.normalise import normalise
 from valle_text.options import TextOptions
 
 MARKS = ",.;:!?…¿¡—"

@@ -15,7 +15,7 @@ from valle_vocos.originals import encodec_parts, vocos_parts
 
 
 class VocosPeer:
-    """A `valle_core.api.CodecPeer`."""
+    """A `valle_bench.peer.CodecPeer`."""
 
     def __init__(self, codec: VocosCodec) -> None:
         try:

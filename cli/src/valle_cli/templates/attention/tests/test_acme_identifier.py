@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from valle_core.plugin import UserError
-from valle_testing import suite
 from valle_core.types import SequenceMask
+from valle_testing import suite
 
 from acme_package.kernel import build
 from acme_package.options import AcmeNameOptions

@@ -53,7 +53,7 @@ def _recipe(name: str) -> Callable[..., Any]:
     try:
         from lhotse import recipes
     except ImportError as error:
-        raise UserError(f"--recipe needs lhotse ({error}). Install it with: pip install valle-core[data]") from error
+        raise UserError(f"--recipe needs lhotse ({error}). Install it with: pip install lhotse urllib3") from error
     known = sorted(each.removeprefix(_PREFIX) for each in dir(recipes) if each.startswith(_PREFIX))
     if name not in known:
         near = difflib.get_close_matches(name, known, 4, 0.5) or [each for each in known if each.startswith(name[:3])]
