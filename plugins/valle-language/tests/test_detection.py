@@ -72,6 +72,6 @@ def test_without_the_extra_detection_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "py3langid.langid", None)
     monkeypatch.setitem(sys.modules, "py3langid", None)
     detection._load.cache_clear()
-    with pytest.raises(UserError, match=r"valle-core\[text\]'.*--language TAG"):
+    with pytest.raises(UserError, match=r"pip install py3langid.*--language TAG"):
         detect("words", ["en", "fr"])
     detection._load.cache_clear()

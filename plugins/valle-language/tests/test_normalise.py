@@ -198,7 +198,7 @@ def test_a_number_nobody_can_count_is_read_digit_by_digit(language):
 def test_without_num2words_a_number_names_the_extra_and_plain_words_need_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "num2words", None)
     assert normalise("plain words", "en") == "plain words"
-    with pytest.raises(UserError, match=r"valle-core\[text\]"):
+    with pytest.raises(UserError, match=r"pip install num2words"):
         normalise("25 boats", "en")
 
 
