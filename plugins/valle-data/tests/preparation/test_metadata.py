@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from valle_core.plugin import UserError
-from valle_testing.fakes.preparation import find, reasons
+from valle_data.testing import find, reasons
 
 TEXTS = [
     "It cost 5 pounds.",

@@ -6,7 +6,7 @@ import pytest
 
 from valle_core.plugin import UserError
 from valle_data.preparation.languages import read_speaker_languages
-from valle_testing.fakes.preparation import find, reasons
+from valle_data.testing import find, reasons
 
 NAMES = ("a", "b", "c", "d")
 
