@@ -13,8 +13,8 @@ from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plausibility import TooFast, TooSlow, check_rate, letters
+from valle_data.testing import run
 from valle_testing.fakes.audio import tone_speech
-from valle_testing.fakes.preparation import run
 
 RATE = 16_000
 VOICE = tone_speech("abcdefgh" * 4)  # 1.92 s
