@@ -19,6 +19,8 @@ from pathlib import Path
 
 from valle_core.files import create, machine, process_start, writer
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.kinds import check_kinds
 
 LOCKS = ".locks"
 _TOUCH_SECONDS = 10.0
@@ -173,7 +175,9 @@ class Locks:
 def _holder(content: bytes) -> Holder | None:
     """Who a lock says holds it; None where it is damaged."""
     try:
-        return Holder(**json.loads(content))
+        stored = loads(content)
+        check_kinds(stored, {"host": str, "machine": str, "pid": int, "start": str, "writer": str})
+        return Holder(**stored) if stored["pid"] > 0 else None
     except (ValueError, TypeError):
         return None
 

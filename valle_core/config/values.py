@@ -22,6 +22,8 @@ def validated(setting: Setting, hint: Any, key: str) -> Any:
     """The value as the option's type. Raises `UserError` with origin, path, expected and got."""
     from pydantic import TypeAdapter, ValidationError
 
+    if isinstance(setting.value, str) and "\0" in setting.value:
+        raise UserError(f"{setting.origin}: {key}: holds a zero character, got {setting.value!r:.80}")
     value = _read_text(setting.value, hint, setting.origin) if setting.text else setting.value
     try:
         # Lax mode takes "512" and 1e-3 written as text, yet also True for a number: booleans are compared strictly.

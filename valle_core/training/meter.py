@@ -16,6 +16,8 @@ from torch import Tensor
 from valle_core.files import write_text
 from valle_core.loss.token_loss import LevelFigures
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import is_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -91,10 +93,15 @@ def cut_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    try:
+        texts = read_bytes(path).decode("utf-8", errors="replace").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read ({error}); remove it and continue with --resume") from error
+    for text in texts:
         try:
-            if json.loads(text)["step"] <= step:
-                kept.append(text)
-        except (json.JSONDecodeError, KeyError):
+            line = loads(text)
+        except ValueError:
             continue
+        if isinstance(line, dict) and is_of(line.get("step"), int) and line["step"] <= step:
+            kept.append(text)
     write_text(path, "".join(text + "\n" for text in kept))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from valle_core.files import replacing
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import is_of
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -18,16 +19,16 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         UserError: the file cannot be read or holds no line yet.
     """
     try:
-        texts = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        texts = read_bytes(Path(path)).decode("utf-8").splitlines()
+    except (OSError, ValueError) as error:
         raise UserError(f"metrics '{path}' cannot be read: {error}. Name the metrics.jsonl of a run") from error
     lines: list[dict[str, Any]] = []
     for text in texts:
         try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
+            line = loads(text)
+        except ValueError:
             continue
-        if isinstance(line, dict) and "step" in line:
+        if isinstance(line, dict) and is_of(line.get("step"), int):
             lines.append(line)
     if not lines:
         raise UserError(f"metrics '{path}' hold no step yet. Train at least until the first log line")
@@ -54,7 +55,7 @@ def draw_curves(metrics: Path, png: Path) -> None:
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     for axis, title in ((loss, "loss"), (accuracy, "accuracy")):
         for column in _columns(lines, title):
-            points = [(line["step"], line[column]) for line in lines if isinstance(line.get(column), int | float)]
+            points = [(line["step"], line[column]) for line in lines if is_of(line.get(column), float)]
             label = "all" if column == title else f"level {column.rpartition('_')[2]}"
             axis.plot(
                 *zip(*points, strict=True),
@@ -76,6 +77,6 @@ def draw_curves(metrics: Path, png: Path) -> None:
 
 def _columns(lines: list[dict[str, Any]], title: str) -> list[str]:
     """`title` itself, then its levels by number, as far as any line has them."""
-    found = {column for line in lines for column, value in line.items() if isinstance(value, int | float)}
+    found = {column for line in lines for column, value in line.items() if is_of(value, float)}
     levels = [column for column in found if re.fullmatch(rf"{title}_\d+", column)]
     return [title] * (title in found) + sorted(levels, key=lambda column: int(column.rpartition("_")[2]))

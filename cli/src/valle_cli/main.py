@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -41,9 +43,34 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         streams.abandon()  # the reader of our output went away
         return 141
+    except OSError as error:
+        if error.errno is None:
+            return _unexpected(error, debug=debug)
+        return _complain(_of_the_disk(error), 2, debug=debug)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1, debug=debug)
+        return _unexpected(error, debug=debug)
+
+
+def _unexpected(error: Exception, *, debug: bool) -> int:
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1, debug=debug)
+
+
+_FIXES = {
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.EACCES: "Change its permissions, or choose another place",
+    errno.EPERM: "Change its permissions, or choose another place",
+    errno.EROFS: "Choose another place",
+    errno.ENOSPC: "Free some and run again",
+    errno.EDQUOT: "Free some and run again",
+}
+
+
+def _of_the_disk(error: OSError) -> str:
+    """What the system refused, e.g. a name that is too long or a folder that may not be read, in one line."""
+    name = f"'{error.filename}': " if error.filename is not None else ""
+    reason = (error.strerror or os.strerror(error.errno or 0)).lower()
+    return " ".join(f"{name}{reason}. {_FIXES.get(error.errno or 0, 'Check the path and its disk')}".split())
 
 
 def _warn(message: Warning | str, *place: object, **more: object) -> None:
