@@ -6,6 +6,7 @@ import errno
 import os
 
 import pytest
+
 from valle_cli.main import run
 
 COMMANDS = {
