@@ -159,7 +159,7 @@ def test_the_marks_in_a_number_are_read_as_the_language_means_them(language, tex
         ("tea etc. and bread", "tea et cetera and bread"),
         ("MP3 and 2nd", "MP three and second"),
         ("E.g. this", "For example this"),
-        ("the 1990s, the '80s", "the nineteen nineties, the 'eighties"),
+        ("the 1990s, the '80s", "the nineteen nineties, the eighties"),
         ("10 20 30 people", "ten twenty thirty people"),
         ("1,2,3", "one, two, three"),
         ("12-05-2024", "December fifth, twenty twenty-four"),

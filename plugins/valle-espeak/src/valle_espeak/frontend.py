@@ -14,7 +14,9 @@ from valle_core.plugin import UserError
 from valle_core.types import Phonemes
 from valle_espeak.japanese import IDEOGRAPH, in_kana
 from valle_espeak.options import EspeakOptions
-from valle_language.characters import require_sayable
+from valle_espeak.reading import Reading
+from valle_espeak.scripts import runs
+from valle_language.characters import MARKS
 from valle_language.normalise import normalise
 
 ALIASES = {
@@ -37,16 +39,11 @@ ALIASES = {
 }
 """Usual tags → espeak-ng's. Regions that sound different stay apart: `es` is not `es-419`, `pt` is not `pt-br`."""
 
-MARKS = {"。": ".", "、": ",", "，": ",", "！": "!", "？": "?", "；": ";", "：": ":", "．": "."}
-"""Full-width punctuation → the mark that stands for it."""
-
 _STOPS = ",.;:!?…"
-_CLAUSE = re.compile(rf"[{_STOPS}]+(?=[\s\"'”’»)\]]|$)|[¿¡—–]|[{''.join(MARKS)}]")
+_CLAUSE = re.compile(rf"[{_STOPS}]+(?=[\s\"'”’»)\]]|$)|[¿¡—–]|[{''.join(MARKS)}]+")
 _SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
 _PHONEME = re.compile(r"^([ˈˌ]*)(.*?)([0-9]*)$", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SPOKEN = "$€£¥₩+=<>±×÷√°№℃"
-"""Symbols espeak-ng has words for; any other without a word is refused, where espeak-ng would leave it out."""
 
 
 class EspeakFrontend:
@@ -70,7 +67,9 @@ class EspeakFrontend:
                 f"espeak-ng does not load from '{library}': {error}. Unset or mend PHONEMIZER_ESPEAK_LIBRARY"
             ) from error
         self._own = sorted({voice.language for voice in self._espeak.available_voices()} - {"variant"})
+        self._tags = {tag.lower(): tag for tag in self._own}
         self._voice = ""
+        self._reading = Reading(self._spoken)
 
     @property
     def version(self) -> str:
@@ -92,9 +91,9 @@ class EspeakFrontend:
             UserError: there is none; the message names the nearest ones.
         """
         tag = language.strip().lower().replace("_", "-")
-        tag = tag if tag in self._own else ALIASES.get(tag, tag)
-        if tag in self._own:
-            return tag
+        tag = ALIASES.get(tag, tag) if tag not in self._tags else tag
+        if tag in self._tags:
+            return self._tags[tag]
         known = self.languages()
         root = tag.split("-")[0]
         near = [name for name in known if name.split("-")[0] == root] or difflib.get_close_matches(tag, known, 3, 0.4)
@@ -106,25 +105,31 @@ class EspeakFrontend:
         tag = self.resolve(language)
         if self.options.normalise:
             text = normalise(text, tag)
-        if any(character.isalnum() for character in text):
-            require_sayable(text, "frontend 'espeak'", spoken=_SPOKEN)
-        if tag == "ja" and IDEOGRAPH.search(text):
-            text = in_kana(text)
-        if tag != self._voice:
-            self._espeak.set_voice(tag)
-            self._voice = tag
-        text = _CONTROL.sub(" ", text)
+        text = self._reading.readable(text, tag, foreign=self.options.foreign == "voice")
         symbols: list[str] = []
         words: list[tuple[int, int]] = []
-        start = 0
-        for clause in _CLAUSE.finditer(text):
-            self._say(text[start : clause.start()], symbols, words)
-            self._mark(clause.group(), symbols)
-            start = clause.end()
-        self._say(text[start:], symbols, words)
+        for voice, run in runs(_CONTROL.sub(" ", text), tag):
+            self._run(run, voice, symbols, words)
         if not words:
             raise UserError(f"text {text!r} has nothing to say in language '{tag}'. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
+
+    def _run(self, text: str, voice: str, symbols: list[str], words: list[tuple[int, int]]) -> None:
+        """Say words of one voice, clause by clause."""
+        if voice == "ja" and IDEOGRAPH.search(text):
+            text = in_kana(text)
+        start = 0
+        for clause in _CLAUSE.finditer(text):
+            self._say(text[start : clause.start()], voice, symbols, words)
+            self._mark(clause.group(), symbols)
+            start = clause.end()
+        self._say(text[start:], voice, symbols, words)
+
+    def _spoken(self, text: str, voice: str) -> str:
+        if voice != self._voice:
+            self._espeak.set_voice(voice)
+            self._voice = voice
+        return self._espeak.text_to_phonemes(text)
 
     def _mark(self, marks: str, symbols: list[str]) -> None:
         if self.options.punctuation:
@@ -133,10 +138,10 @@ class EspeakFrontend:
                 symbols.append(" ")
             symbols.append("—" if mark == "–" else mark)
 
-    def _say(self, text: str, symbols: list[str], words: list[tuple[int, int]]) -> None:
-        if not any(character.isalnum() for character in text) and not re.search(r"[^\W_]|[$€£%&@+#=]", text):
+    def _say(self, text: str, voice: str, symbols: list[str], words: list[tuple[int, int]]) -> None:
+        if not text.strip():
             return
-        spoken = _SWITCH.sub("", self._espeak.text_to_phonemes(text))
+        spoken = _SWITCH.sub("", self._spoken(text, voice))
         for word in spoken.split():
             pieces = [piece for phoneme in word.split("_") for piece in self._pieces(phoneme)]
             if not pieces:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from valle_core.plugin import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,8 +17,15 @@ class EspeakOptions:
         punctuation: keep the marks `, . ; : ! ? … ¿ ¡ —`, as symbols of their own after the word.
         normalise: write out numbers and abbreviations before espeak-ng reads them (it reads some wrongly); for
             en, fr, de, es, it, pt, ja, zh, ko.
+        foreign: letters of a script that the language's voice does not read: refuse them by name, or let the voice
+            of their script say them (Chinese for 你好).
     """
 
     stress: bool = True
     punctuation: bool = True
     normalise: bool = True
+    foreign: Literal["refuse", "voice"] = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.foreign not in ("refuse", "voice"):
+            raise UserError(f"foreign '{self.foreign}' is unknown. Choose refuse or voice")

@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from functools import cache
 
+from valle_core.text.markup import has_markup, refuse_phonemes, spoken_breaks
+from valle_language.characters import SUPERSCRIPTS, tidy
 from valle_language.habits import east_asian_writer, writing_of
+from valle_language.number_words import digit_words
 from valle_language.numbers import whole_word, write_numbers
 from valle_language.writing.rules import Writing
 
-_WIDE = {ord("０") + digit: str(digit) for digit in range(10)}
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]")
+_DIGIT = re.compile(r"\d")
+_ENDLESS = re.compile(r"\d{31,}")
+_RAISED = re.compile(rf"[{''.join(SUPERSCRIPTS)}]+")
+_UNIT_BEFORE = re.compile(r"\d ?(?:[a-zµμ]{1,3}|ft|yd|mi|in)$")
 
 
 def normalise(text: str, language: str) -> str:
     """`text` with its numbers and abbreviations written out; plain words come back as they are.
 
-    A language without rules comes back unchanged, but for Unicode's composed form and without invisible marks.
+    Breaks (`<break time="500ms"/>`) become commas. A language without rules comes back `tidy`, its numbers as they are.
 
     Raises:
-        UserError: there is a number, and num2words is not installed.
+        UserError: there is a number, and num2words is not installed; another tag than a break; phonemes in `[[ ]]`.
     """
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).translate(_WIDE)
+    if has_markup(text):
+        refuse_phonemes(text)
+        text = spoken_breaks(text)
     asian = east_asian_writer(language)
     if asian is not None:
-        return asian(text)
+        return asian(tidy(text, wide_marks=True))
     writing = writing_of(language)
     if writing is None:
-        return text
-    text = text.replace("\u00a0", " ").replace("\u202f", " ")
+        return tidy(text)
+    text = tidy(text, loose_marks=False)
+    text = _ENDLESS.sub(lambda found: digit_words(found.group(), writing.code), text)
     for pattern, written in writing.special:
         text = pattern.sub(written, text)
+    if writing.figures and _DIGIT.search(text):
+        for pattern, written in writing.figures:
+            text = pattern.sub(written, text)
     text = _write_abbreviations(text, writing)
+    text = _RAISED.sub(lambda found: _power(found, writing), text)
     text = write_numbers(text, writing)
     return _write_symbols(text, writing)
 
@@ -76,6 +87,15 @@ def _meaning(short: str, writing: Writing) -> str:
             if key in writing.abbreviations:
                 return writing.abbreviations[key]
     return short
+
+
+def _power(found: re.Match[str], writing: Writing) -> str:
+    """`x²` → `x squared`; a unit keeps its own, as in 5 m²."""
+    if _UNIT_BEFORE.search(found.string[: found.start()]) and any(found.group() in unit for unit in writing.units):
+        return found.group()
+    exponent = "".join(SUPERSCRIPTS[sign] for sign in found.group())
+    said = writing.power(exponent)
+    return f" {exponent}" if said is None else f" {said}"
 
 
 def _write_symbols(text: str, writing: Writing) -> str:

@@ -27,7 +27,7 @@ _VULGAR = re.compile("(?P<whole>[0-9]?)(?P<sign>[¼½¾⅐-⅞↉])")
 
 def write_numbers(text: str, writing: Writing) -> str:
     """Every digit of `text` as words; a roman numeral where it is clear."""
-    if writing.fraction(1, 2) is not None:
+    if _VULGAR.search(text) and writing.fraction(1, 2) is not None:
         text = _VULGAR.sub(_unfolded, text)
     text = _roman(text, writing)
     if not any(character.isdigit() for character in text):

@@ -12,7 +12,7 @@ from valle_core.plugin import UserError
 from valle_core.types import Phonemes
 from valle_text.options import TextOptions
 from valle_text.units import Bytes, Characters, Tokens, Unit, read_tokenizer
-from valle_text.words import MARKS, prepared, words_and_marks
+from valle_text.words import OWN_MARKS, prepared, words_and_marks
 
 
 class TextFrontend:
@@ -45,7 +45,7 @@ class TextFrontend:
         words: list[tuple[int, int]] = []
         for item in words_and_marks(prepared(text, tag, self.options)):
             opening = item in "¿¡"
-            if item in MARKS and not opening:
+            if item in OWN_MARKS and not opening:
                 if symbols and symbols[-1] != item:
                     symbols.append(item)
                 continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from valle_core.api import open_dataset
 from valle_core.plugin import UserError
 from valle_text.options import TextOptions
-from valle_text.words import MARKS, prepared, words_and_marks
+from valle_text.words import OWN_MARKS, prepared, words_and_marks
 
 
 def texts_of(source: Path, language: str) -> Iterator[tuple[str, str]]:
@@ -46,7 +46,7 @@ def train_tokenizer(texts: Iterable[tuple[str, str]], *, size: int, options: Tex
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     lines = [
-        " ".join(item for item in words_and_marks(prepared(text, language, options)) if item not in MARKS)
+        " ".join(item for item in words_and_marks(prepared(text, language, options)) if item not in OWN_MARKS)
         for text, language in texts
     ]
     letters = sorted(set("".join(lines)) - {" "})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from valle_core.plugin import UserError
-from valle_text.words import MARKS
+from valle_text.words import OWN_MARKS
 
 
 class Unit(Protocol):
@@ -40,7 +40,7 @@ class Bytes:
 
     def symbols(self) -> Sequence[str]:
         inside = [chr(value) for value in range(0x21, 0x7F) if chr(value).isalnum() or chr(value) in "'-"]
-        return (" ", *MARKS, *inside, *(_byte(value) for value in range(0x80, 0x100)))
+        return (" ", *OWN_MARKS, *inside, *(_byte(value) for value in range(0x80, 0x100)))
 
 
 class Tokens:
@@ -75,7 +75,7 @@ class Tokens:
         return tuple(tokens)
 
     def symbols(self) -> Sequence[str]:
-        return (" ", *MARKS, *sorted(set(self._tokenizer.get_vocab()) - {" ", *MARKS}))
+        return (" ", *OWN_MARKS, *sorted(set(self._tokenizer.get_vocab()) - {" ", *OWN_MARKS}))
 
 
 def _byte(value: int) -> str:

@@ -6,16 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from valle_core.plugin import UserError
+from valle_language.characters import MARKS, has_no_word, unsayable_error
 from valle_language.normalise import normalise
 from valle_text.options import TextOptions
 
-MARKS = ",.;:!?…¿¡—"
+OWN_MARKS = ",.;:!?…¿¡—"
 """Marks that are symbols of their own, behind a word or (¿ ¡) before one."""
 
-_SAME = str.maketrans("。、，！？；：．–－’‘＇", ".,,!?;:.—-'''")
-_SILENT = frozenset('/"“”„«»‹›()[]{}<>|_*~^`´\\•·「」『』【】〈〉《》（）［］｛｝〔〕｡｢｣､')
-"""Quotes, brackets and marks of layout: they part words and have no symbol."""
+_SAME = str.maketrans({**MARKS, "–": "—", "’": "'", "‘": "'", "＇": "'"})
 
 _PIECE = re.compile(r"\S+")
 
@@ -44,15 +42,14 @@ def words_and_marks(text: str) -> Iterator[str]:
             if word:
                 yield word
                 word = ""
-            if character in MARKS:
+            if character in OWN_MARKS:
                 yield character
-            elif character not in _SILENT and character not in "'-":
+            elif has_no_word(character):
                 stray[character] = None
         if word:
             yield word
     if stray:
-        named = ", ".join(f"'{one}' ({unicodedata.name(one, f'U+{ord(one):04X}')})" for one in stray)
-        raise UserError(f"frontend 'text' cannot say {named} in {text!r}. Leave it out, or write it as words")
+        raise unsayable_error(list(stray), text, "frontend 'text'")
 
 
 def _in_word(character: str) -> bool:

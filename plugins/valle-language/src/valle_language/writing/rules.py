@@ -35,6 +35,7 @@ class Writing:
         years: whether 1100–1999 (and what num2words does beyond) are read in pairs of digits.
         agree: (number in words, gender) → the form before a noun.
         special: rules of its own (1st, 2º, 3. …), applied first.
+        figures: more of them, for texts with a digit.
         date: (year or None, month, day, the text before it) → words; None where there is no numeric form.
         order: of the numbers in a date with slashes or points.
         time: (hour, minute) → words.
@@ -43,6 +44,7 @@ class Writing:
         fraction: (numerator, denominator) of a fraction below 100/100 → words; None where there is no such reading.
         and_fraction: the word between a whole number and its fraction, as in 2½.
         counted: (an integer in words, the text before, the text behind) → its form there.
+        power: (an exponent, such as 2, -5 or n) → words behind a number, letter or unit; None: digits are left.
         opens: pattern of the word that begins a new sentence behind an abbreviation that may end one.
     """
 
@@ -67,11 +69,13 @@ class Writing:
     years: bool = False
     order: str = "dmy"
     special: tuple[Rule, ...] = ()
+    figures: tuple[Rule, ...] = ()
     regnal: Mapping[str, str] = field(default_factory=dict)
     roman: Callable[[int, str], str] = lambda number, reading: str(number)
     fraction: Callable[[int, int], str | None] = lambda numerator, denominator: None
     and_fraction: str = ""
     counted: Callable[[str, str, str], str] = lambda words, before, after: words
+    power: Callable[[str], str | None] = lambda exponent: None
     opens: str = "[A-ZÀ-Þ]"
 
 
