@@ -119,8 +119,10 @@ def test_epochs_and_seeds_differ_and_repeat():
     ("change", "reason"),
     [
         ({"world": 2}, "2 processes"),
-        ({"fingerprint": "0" * 16}, "not those"),
-        ({"batch": 10_000}, "outside"),
+        ({"fingerprint": "0" * 16}, "is not that of"),
+        ({"fingerprint": "0" * 16, "sketch": None}, "not those"),
+        ({"fingerprint": "0" * 16, "utterances": 299, "sketch": ["0" * 16]}, "nor has it only grown"),
+        ({"batch": 10_000}, r"must be in \[0, \d+\], got 10000"),
         ({"planner": 1}, "another version of valle"),
         ({"planner": None}, "another version of valle"),
     ],
@@ -129,6 +131,30 @@ def test_a_state_of_another_run_is_refused(change, reason):
     batches = Batches(Listed(), BatchOptions())
     with pytest.raises(UserError, match=reason):
         batches.load_state_dict({**batches.state_dict(), **change})
+
+
+@pytest.mark.parametrize("options", [BatchOptions(seconds=30.0), BatchOptions(seconds=30.0, curriculum=40)])
+def test_a_dataset_that_has_grown_goes_on_with_the_next_epoch(options, caplog):
+    before = Batches(Listed(200), options)
+    list(before)
+    for _, _batch in zip(range(3), before, strict=False):
+        pass
+    state = json.loads(json.dumps(before.state_dict()))
+    after = Batches(Listed(300), options)
+    after.load_state_dict(state)
+    assert (after.epoch, after.batch) == (2, 0)
+    assert "has grown from 200 to 300 utterances" in caplog.text
+    direct = Batches(Listed(300), options)
+    direct.start_epoch(2)
+    if not options.curriculum:
+        assert list(after) == list(direct)
+
+
+def test_a_dataset_that_has_shrunk_or_is_another_is_refused():
+    state = Batches(Listed(200), BatchOptions(seconds=30.0)).state_dict()
+    for other in (Listed(150), Listed(300, seed=1)):
+        with pytest.raises(UserError, match="is not that of the interrupted run, nor has it only grown"):
+            Batches(other, BatchOptions(seconds=30.0)).load_state_dict(state)
 
 
 def test_other_options_are_another_run():

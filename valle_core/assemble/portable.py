@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,11 +32,36 @@ def codec_options(options: Any) -> dict[str, Any]:
 
     An option holds such a path where it is called `weights` or `…_weights` (`random` and nothing are no paths).
     """
-    values = asdict(options)
-    for name, value in values.items():
-        if (name == "weights" or name.endswith("_weights")) and value not in ("", "random", None):
-            values[name] = str(Path(value).expanduser().absolute())
+    values = {**asdict(options), **_absolute_weights(options)}
     return json.loads(json.dumps(values, default=str))
+
+
+def with_absolute_paths(resolved: Resolved) -> Resolved:
+    """The configuration with the paths among its parts' options absolute, so that it means the same everywhere.
+
+    An option holds a path where it is a `Path`, or is called `weights` or `…_weights`.
+    """
+    parts = {
+        slot: tuple(Part(part.name, replace(part.options, **_absolute_weights(part.options))) for part in chain)
+        for slot, chain in resolved.parts.items()
+    }
+    return replace(resolved, parts=parts)
+
+
+def absolute(path: str) -> str:
+    """The absolute form of a path that was given; "" stays what it is."""
+    return str(Path(path).expanduser().absolute()) if path else ""
+
+
+def _absolute_weights(options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in fields(options):
+        value = getattr(options, item.name)
+        if isinstance(value, Path):
+            found[item.name] = value.expanduser().absolute()
+        elif (item.name == "weights" or item.name.endswith("_weights")) and isinstance(value, str):
+            found[item.name] = value if value == "random" else absolute(value)
+    return found
 
 
 def with_portable_arch(resolved: Resolved, backbone: Any) -> Resolved:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,8 @@ from valle_core.plugin import UserError
 from valle_core.reading.kinds import check_kinds, is_of
 
 Batch = tuple[str, ...]
+
+_SKETCH = 64
 _MOST = 1 << 40  # epochs, and batches; more is no place that a run was at
 
 
@@ -103,6 +107,9 @@ class Batches:
             "world": self._world,
             "planner": PLANNER,
             "fingerprint": self._identity,
+            "options": described(self._options),
+            "utterances": len(self._kept),
+            "sketch": self._sketch,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -110,30 +117,52 @@ class Batches:
 
         Raises:
             UserError: the state is of other utterances, other options, another number of processes or another way of
-                planning, so that batches would repeat or be lost.
+                planning, so that batches would repeat or be lost. Where utterances were only added, the next epoch is
+                begun instead, with a warning.
         """
         check_kinds(state, {"epoch": int, "batch": int, "world": int, "fingerprint": str})
         if state["world"] != self._world:
             raise UserError(
-                f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many, "
-                f"or start a new epoch"
+                f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many"
             )
         if state.get("planner") != PLANNER:
             raise UserError(
-                "the interrupted run planned its batches as another version of valle does. "
-                "Resume it with that version, or start a new run"
-            )
-        if state["fingerprint"] != self._identity:
-            raise UserError(
-                "the dataset or the batch options are not those of the interrupted run. Give the same, "
-                "or start a new epoch"
+                "the interrupted run planned its batches as another version of valle does. Resume it with that version"
             )
         epoch, before = state["epoch"], state.get("before", 0)
         if not 0 <= epoch <= _MOST or not is_of(before, int) or not 0 <= before <= _MOST:
             raise UserError(f"epoch and batches before it must be in [0, {_MOST}], got {epoch} and {before!r:.40}")
         self.epoch, self.batch, self._before = epoch, int(state["batch"]), before
-        if not 0 <= self.batch <= len(self):
-            raise UserError(f"batch {self.batch} lies outside the epoch's {len(self)}. Start a new epoch")
+        if state["fingerprint"] != self._identity:
+            self._go_on_with_more(state)
+        elif not 0 <= self.batch <= len(self):
+            raise UserError(f"the batch of the epoch must be in [0, {len(self)}], got {self.batch}")
+
+    def _go_on_with_more(self, state: Mapping[str, Any]) -> None:
+        """The next epoch, where nothing has changed but that utterances were added."""
+        if state.get("options", described(self._options)) != described(self._options):
+            raise UserError("the batch options are not those of the interrupted run. Give the same")
+        sketch, had = state.get("sketch"), state.get("utterances")
+        if not isinstance(sketch, list) or not isinstance(had, int):
+            raise UserError("the dataset or the batch options are not those of the interrupted run. Give the same")
+        if had >= len(self._kept) or not set(map(str, sketch)) <= self._marks():
+            raise UserError("the dataset is not that of the interrupted run, nor has it only grown. Give the same")
+        logging.getLogger(__name__).warning(
+            "the dataset has grown from %d to %d utterances: the run goes on with a new epoch", had, len(self._kept)
+        )
+        self.start_epoch(self.epoch + 1)
+
+    @cached_property
+    def _sketch(self) -> list[str]:
+        """The smallest marks: all among another dataset's only if it holds (nearly) all of these utterances."""
+        return heapq.nsmallest(_SKETCH, self._marks())
+
+    def _marks(self) -> set[str]:
+        """One of each utterance that may be in batches, from its id and duration."""
+        return {
+            hashlib.blake2b(f"{self._ids[place]}\n{self._seconds[place]:.6f}".encode(), digest_size=8).hexdigest()
+            for place in self._kept.tolist()
+        }
 
     def start_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch; a curriculum goes on from where it is."""

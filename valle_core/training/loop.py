@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,20 +13,20 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from valle_core.assemble.device import choose_device
-from valle_core.checkpoint.folder import RunFolder, damaged, read_manifest, read_tensors, save_checkpoint
+from valle_core.checkpoint.folder import save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
-from valle_core.codes.identity import require_same
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
-from valle_core.reading.tensors import check_tensors
 from valle_core.registry.hooks import Observers
-from valle_core.registry.identity import changes, warn
+from valle_core.registry.identity import warn
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
-from valle_core.training.meter import Meter, append_line, cut_after
-from valle_core.training.optimizer import learning_rate, load_optimizer_tensors, make_optimizer, optimizer_tensors
+from valle_core.training.meter import Meter
+from valle_core.training.optimizer import learning_rate, make_optimizer, optimizer_tensors
 from valle_core.training.options import TrainOptions
+from valle_core.training.place import Place
+from valle_core.training.restore import restore
 from valle_core.training.rows import Example
 from valle_core.training.text_gain import TextGain, TextProbe, measures_in
 
@@ -42,6 +41,7 @@ class TrainResult:
         last_line: the newest line of metrics.jsonl.
         seconds: wall time of this process's part.
         warning: what should be known of the trained model, or "".
+        signal: number of the signal that interrupted it, or 0.
     """
 
     step: int
@@ -49,47 +49,46 @@ class TrainResult:
     last_line: dict[str, Any]
     seconds: float
     warning: str = ""
+    signal: int = 0
 
 
 def train(
     model: CodecLM,
     stream: ExampleStream,
     options: TrainOptions,
-    run: RunFolder,
+    place: Place,
     manifest: Manifest,
     *,
     model_config: str,
-    resume: bool,
     observers: Observers,
     report: Callable[[dict[str, Any]], None],
     probe: TextProbe | None = None,
-    ready: Callable[[], None] = lambda: None,
 ) -> TrainResult:
-    """Train until `options.steps` (or minutes, or Ctrl-C, which saves first).
+    """Train until `options.steps` (or minutes, or a signal that asks to stop, which saves first).
 
     Args:
         model: on the CPU; moved to the device here.
         stream: training batches.
         options: see `TrainOptions`.
-        run: where checkpoints and metrics go.
+        place: where checkpoints and metrics go, and what is gone on from; written to once everything is loaded.
         manifest: what every checkpoint says; step and progress are filled in here.
         model_config: YAML kept with each checkpoint.
-        resume: continue from the newest checkpoint of `run`.
         observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
         probe: rows that show whether the model reads its text.
-        ready: called once everything is loaded, before the first step; nothing is written to the run before it.
     """
     accelerator = make_accelerator(options)
     model.to(accelerator.device).train()
     optimizer = make_optimizer(model, options)
-    step = restore(model, optimizer, stream, run, manifest, accelerator) if resume else 0
-    ready()
+    run, step = place.run, 0
+    if place.resume:
+        step = restore(model, optimizer, stream, run, place.resume, manifest, accelerator)
+    place.begin()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)
 
-    before = measures_in(run.metrics) if resume else []
+    before = measures_in(run.metrics) if place.resume else []
     gain = TextGain(probe, options.text_gain_every, layout=model.rules.layout, before=before)
     model, optimizer = accelerator.prepare(model, optimizer)
     meter, line, reason = Meter(), {}, "steps"
@@ -112,8 +111,7 @@ def train(
             logged = saving or looked or step % options.log_every == 0
             if logged:
                 line = meter.line(step, rate) | (gain.measure(model, accelerator, step) if looked else {})
-                append_line(run.metrics, line)
-                report(line)
+                place.append(line)
             if looked and step < options.steps and (warning := gain.news()):
                 warn(warning)
             observers.call("train_step_end", step=step, metrics=line if logged else {})
@@ -123,12 +121,15 @@ def train(
                     run, state, model_config, tensors(model, optimizer, accelerator), keep=options.keep
                 )
                 observers.call("checkpoint_saved", step=step, path=path)
+            if logged:
+                report(line)  # after saving: it may write to a terminal that is gone
     result = TrainResult(
         step=step,
         reason=reason,
         last_line=line,
         seconds=time.perf_counter() - begun,
         warning=gain.verdict(at_the_end=True),
+        signal=stop.signal,
     )
     observers.call("train_end", step=step, metrics=line)
     return result
@@ -210,87 +211,3 @@ def tensors(model: CodecLM, optimizer: Any, accelerator: Accelerator) -> dict[st
         "optimizer": optimizer_tensors(plain, optimizer.optimizer),
         "random": random,
     }
-
-
-def restore(
-    model: CodecLM,
-    optimizer: Any,
-    stream: ExampleStream,
-    run: RunFolder,
-    wanted: Manifest,
-    accelerator: Accelerator,
-) -> int:
-    """Continue from the newest checkpoint of the run; returns its step. Warns of plugins of another version.
-
-    Raises:
-        UserError: a damaged checkpoint, or one of another shape, other data, codes or rewrites than `wanted`.
-    """
-    checkpoint = run.latest()
-    manifest = read_manifest(checkpoint)
-    refuse_other_data(manifest, wanted, checkpoint)
-    for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
-        warn(line)
-    refuse_other_parts(manifest, wanted, checkpoint)
-    weights, state, random = (read_tensors(checkpoint, stem) for stem in ("model", "optimizer", "random"))
-    try:
-        check_tensors(weights, model.state_dict())
-    except ValueError as error:
-        raise UserError(
-            f"{checkpoint}: made by a model of another shape ({error}); "
-            "resume with the options of the run (its config.yaml)"
-        ) from None
-    try:
-        load_optimizer_tensors(model, optimizer, state, whole=manifest.format_version > 1)
-    except UserError as error:
-        raise UserError(f"{checkpoint}: {error}; use another checkpoint of the run") from None
-    model.load_state_dict(weights)
-    restore_random(random, accelerator.device, checkpoint)
-    try:
-        if accelerator.scaler is not None and "scaler" in manifest.progress:
-            accelerator.scaler.load_state_dict(dict(manifest.progress["scaler"]))
-        stream.load_state_dict(manifest.progress["stream"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(
-            f"{checkpoint / 'manifest.json'}: where the data stood is damaged ({error!r}); "
-            "use another checkpoint of the run"
-        ) from None
-    cut_after(run.metrics, manifest.step)
-    return manifest.step
-
-
-def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoint: Path) -> None:
-    """Put the random states of a run back. Raises `UserError` unless they are states."""
-    wanted = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda" and "cuda" in states:
-        wanted["cuda"] = torch.cuda.get_rng_state(device)
-    try:
-        check_tensors({name: state for name, state in states.items() if name in wanted}, wanted)
-        torch.set_rng_state(states["cpu"])
-        if "cuda" in wanted:
-            torch.cuda.set_rng_state(states["cuda"], device)
-    except (ValueError, RuntimeError) as error:
-        raise damaged(checkpoint / "random.safetensors", error) from None
-
-
-def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
-    """Raises `UserError` unless a checkpoint's codes, symbols and languages mean what the dataset's do."""
-    require_same(found.codec, wanted.codec, f"{checkpoint} was trained on codes of")
-    for name in ("symbols", "languages"):
-        if getattr(found, name) != getattr(wanted, name):
-            raise UserError(f"{checkpoint} was trained with other {name} than the dataset has; resume with its dataset")
-
-
-def refuse_other_parts(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
-    """Raises `UserError` for another arch or other rewrites: weights may fit and mean something else."""
-    for kind in ("arch", "rewrite"):
-        before, now = (
-            [plugin.name.rpartition(":")[2] for plugin in manifest.plugins if plugin.kind == kind]
-            for manifest in (found, wanted)
-        )
-        if before != now:
-            flags = " ".join(f"--{kind} {name}" for name in before) or f"no --{kind}"
-            raise UserError(
-                f"{checkpoint} was trained with {flags}; resume with the options of the run (its config.yaml)"
-            )

@@ -13,13 +13,13 @@ import torch
 from valle_core.assemble.device import choose_device
 from valle_core.assemble.layout import with_layout
 from valle_core.assemble.model import ModelFacts, build_model
-from valle_core.assemble.portable import with_portable_arch
+from valle_core.assemble.portable import absolute, with_absolute_paths, with_portable_arch
 from valle_core.assemble.schema import model_part
 from valle_core.assemble.stored_codec import open_stored_codec
-from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.folder import RunFolder, find_checkpoint
 from valle_core.checkpoint.kept import as_stored
 from valle_core.checkpoint.manifest import Manifest
-from valle_core.config.save import save, to_yaml
+from valle_core.config.save import to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.batching import Batches
 from valle_core.data.dataset import Dataset, open_dataset
@@ -36,8 +36,10 @@ from valle_core.training.config import DataOptions, RunOptions
 from valle_core.training.examples import ExampleStream
 from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
+from valle_core.training.place import Place
 from valle_core.training.probing import text_probe
 from valle_core.training.recipe import RowRecipe
+from valle_core.training.restore import named_checkpoint, start_from
 from valle_core.training.rows import RowRules
 from valle_core.training.survey import survey
 from valle_core.training.workers import fetch_ahead
@@ -57,7 +59,7 @@ def run_training(
     """
     run_options: RunOptions = resolved.sections["run"]
     options: TrainOptions = resolved.sections["train"]
-    run = _open_run(run_options)
+    run, checkpoint = _open_run(run_options)
     data: DataOptions = resolved.sections["data"]
     if not data.path:
         raise UserError("no dataset given; make one with `valle prepare` and name it with --data")
@@ -65,8 +67,8 @@ def run_training(
     selected = preflight(
         registry, resolved.choices(), device=device.type, demands={"rewrite": frozenset({"trainable"})}
     )
-    if run_options.resume:
-        resolved = as_stored(resolved, registry, run.latest())
+    if checkpoint is not None:
+        resolved = as_stored(resolved, registry, checkpoint)
     resolved = with_layout(resolved, selected)
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
@@ -99,42 +101,49 @@ def run_training(
         partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples,
         noise=maker.noise,
     )
-    return train(
-        model,
-        stream,
-        options,
-        run,
-        _manifest(dataset, resolved, selected),
-        model_config=to_yaml(with_portable_arch(model_part(resolved), model.backbone)),
-        resume=run_options.resume,
-        observers=observers,
-        report=report,
-        probe=text_probe(*maker.material(), dataset.ids) if options.text_gain_every else None,
-        ready=lambda: _write_config(run, resolved),
-    )
+    manifest = _manifest(dataset, resolved, selected)
+    model_config = to_yaml(with_portable_arch(model_part(resolved), model.backbone))
+    if checkpoint is not None and not run_options.resume:
+        start_from(model, checkpoint, manifest, model_config)
+    place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=checkpoint if run_options.resume else None)
+    probe = text_probe(*maker.material(), dataset.ids) if options.text_gain_every else None
+    with place.held():
+        _open_run(run_options)  # another process may have begun it meanwhile
+        return train(
+            model,
+            stream,
+            options,
+            place,
+            manifest,
+            model_config=model_config,
+            observers=observers,
+            report=report,
+            probe=probe,
+        )
 
 
-def _open_run(options: RunOptions) -> RunFolder:
+def _open_run(options: RunOptions) -> tuple[RunFolder, Path | None]:
+    """The run's folder, and the checkpoint that it goes on from or takes its weights from."""
     if not options.out:
         raise UserError("no folder given for the run; name one with --out")
     run = RunFolder(Path(options.out))
     if options.resume:
-        run.latest()
-    elif run.steps():
+        return run, named_checkpoint(run, options.checkpoint)
+    if run.steps():
         raise UserError(f"{run.path} already holds a run; continue it with --resume or choose another --out")
-    return run
+    return run, find_checkpoint(Path(options.init_from)) if options.init_from else None
 
 
-def _write_config(run: RunFolder, resolved: Resolved) -> None:
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        if not resolved.sections["run"].resume:
-            run.metrics.unlink(missing_ok=True)  # of a run that never reached a checkpoint
-        # Resuming is no property of the run: its config must start another run just as well.
-        options = replace(resolved.sections["run"], resume=False)
-        save(replace(resolved, sections={**resolved.sections, "run": options}), run.config)
-    except OSError as error:
-        raise UserError(f"cannot write to {run.path}: {error.strerror}; choose another --out") from error
+def _kept_with_the_run(resolved: Resolved) -> Resolved:
+    """What its config.yaml says. Resuming is no property of the run: the file must start another run just as well,
+    from any working folder, so paths in it are absolute."""
+    run: RunOptions = replace(resolved.sections["run"], resume=False, checkpoint="")
+    data: DataOptions = resolved.sections["data"]
+    sections = {
+        "run": replace(run, out=absolute(run.out), init_from=absolute(run.init_from)),
+        "data": replace(data, **{name: absolute(getattr(data, name)) for name in ("path", "noise", "mixes")}),
+    }
+    return replace(with_absolute_paths(resolved), sections={**resolved.sections, **sections})
 
 
 def _check_codec(resolved: Resolved, registry: Registry, dataset: Dataset) -> torch.Tensor | None:

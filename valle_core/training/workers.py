@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from valle_core.plugin import UserError
 from valle_core.training.examples import Lot
+from valle_core.training.interrupt import ASKING
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import Example, Nothing, RowMaker
 
@@ -74,5 +75,7 @@ def _as_it_is(made: Any) -> Any:
 
 
 def _leave_interrupts_to_the_run(worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal; the run finishes its step first and needs its batches."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A signal that asks to stop often reaches every process; the run finishes its step first and needs its batches."""
+    for name in ASKING:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

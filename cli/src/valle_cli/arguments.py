@@ -27,6 +27,11 @@ class Arguments:
     flags: list[tuple[str, object]] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
 
+    def keys(self) -> frozenset[str]:
+        """Top-level keys that are set by `--set` or a flag."""
+        words = [*(text.partition("=")[0] for text in self.sets), *(key for key, _ in self.flags)]
+        return frozenset(word.strip().partition(".")[0].replace("-", "_") for word in words)
+
 
 def selections(argv: Sequence[str], schema: Schema) -> Arguments:
     """Only `--config`, `--set` and the slots' own flags: enough to know which plugins are meant."""

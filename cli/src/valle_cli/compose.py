@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -27,10 +28,18 @@ class Setup:
     Attributes:
         resolved: parts and sections, validated; `resolved.choices()` goes to the preflight.
         registry: where the parts' names were found.
+        config: the YAML file given with `--config`, or None.
+        given: top-level keys that were set on the command line.
     """
 
     resolved: Resolved
     registry: Registry
+    config: Path | None = None
+    given: frozenset[str] = frozenset()
+
+
+class Ended(int):
+    """The exit code that a command chose itself; 130 alone would be taken for Ctrl-C."""
 
 
 class Composed:
@@ -101,7 +110,8 @@ class Composed:
         resolved = resolve(self.schema, registry, yaml_file=taken.config, sets=taken.sets, flags=taken.flags)
         for line in notes(registry, selected):
             print(line, file=sys.stderr)
-        return Setup(resolved, registry)
+        config = None if taken.config is None else Path(taken.config)
+        return Setup(resolved, registry, config, taken.keys())
 
 
 READING = (

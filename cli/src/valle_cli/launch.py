@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import typer
 
-from valle_cli.compose import Composed
+from valle_cli.compose import Composed, Ended
 from valle_cli.metadata import tolerated
 from valle_core.config.layer import nearest
 from valle_core.plugin import UserError
@@ -45,7 +45,7 @@ def _launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | Non
         raise KeyboardInterrupt from error
     except typer.TyperException as error:
         raise UserError(_plain(error)) from error
-    if result == INTERRUPTED:
+    if result == INTERRUPTED and not isinstance(result, Ended):
         raise KeyboardInterrupt
     return result if isinstance(result, int) else None
 

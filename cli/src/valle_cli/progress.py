@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,11 +34,12 @@ class StepBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._progress.stop()
-        else:  # the bar goes, so that the line that says why stands alone
-            self._progress.live.transient = True
-            self._progress.live.stop()
+        with suppress(OSError):  # the terminal is gone
+            if error is None:
+                self._progress.stop()
+            else:  # the bar goes, so that the line that says why stands alone
+                self._progress.live.transient = True
+                self._progress.live.stop()
 
     def show(self, line: Mapping[str, Any], figures: str) -> None:
         """Move to `line["step"]` and show `figures`."""

@@ -1,0 +1,96 @@
+"""The folder of a run while it is trained: held by one process, whole as long as it lasts, gone where nothing came of
+it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from valle_core.checkpoint.folder import RunFolder
+from valle_core.files import write_text
+from valle_core.locks import Locks
+from valle_core.plugin import UserError
+from valle_core.registry.identity import warn
+from valle_core.training.meter import append_line
+
+
+class Place:
+    """Where a run writes.
+
+    Args:
+        run: its folder.
+        config: YAML of its configuration.
+        resume: the checkpoint it goes on from, or None for a new run.
+    """
+
+    def __init__(self, run: RunFolder, config: str, *, resume: Path | None) -> None:
+        self.run, self.resume, self._config = run, resume, config
+        self._began = self._logged = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else trains here. A new run that ends before its first metrics leaves no folder behind.
+
+        Raises:
+            UserError: another process trains here.
+        """
+        made = [folder for folder in (self.run.path, *self.run.path.parents) if not folder.exists()]
+        try:
+            with Locks(self.run.path).alone("train", f"'{self.run.path}' is being trained"):
+                try:
+                    yield
+                except BaseException:
+                    if self._began and not self._logged and self.resume is None:
+                        self._undo()
+                    raise
+        finally:
+            for folder in made:
+                with suppress(OSError):  # something is in it
+                    folder.rmdir()
+
+    def begin(self) -> None:
+        """Write the configuration; what an older attempt left is cleared, checkpoints past the one chosen set aside."""
+        self._began = True
+        try:
+            self.run.checkpoints.mkdir(parents=True, exist_ok=True)
+            if self.resume is None:
+                self.run.metrics.unlink(missing_ok=True)  # of a run that never reached a checkpoint
+            else:
+                self._set_aside(self.resume)
+            write_text(self.run.config, self._config)
+        except OSError as error:
+            raise UserError(f"cannot write to {self.run.path}: {error.strerror}; choose another --out") from error
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add a line of the metrics; what was removed meanwhile is made again, and said to be."""
+        lost = not self.run.path.is_dir()
+        if lost or not self.run.config.is_file():
+            what = f"{self.run.path} was" if lost else f"{self.run.config} was"
+            gone = "; its earlier metrics and checkpoints are gone" if lost else ""
+            warn(f"{what} removed while the run was training, and is written again{gone}")
+            self.run.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.run.config, self._config)
+        elif self._logged and not self.run.metrics.exists():
+            warn(f"{self.run.metrics} was removed while the run was training; it goes on from step {line['step']}")
+        append_line(self.run.metrics, line)
+        self._logged = True
+
+    def _set_aside(self, chosen: Path) -> None:
+        """Checkpoints newer than the chosen one would be taken for the newest of the run."""
+        newer = [self.run.checkpoint(step) for step in self.run.steps() if self.run.checkpoint(step).name > chosen.name]
+        for checkpoint in newer:
+            aside = checkpoint.with_name(f"set-aside-{checkpoint.name}")
+            number = 1
+            while aside.exists():
+                number += 1
+                aside = checkpoint.with_name(f"set-aside-{number}-{checkpoint.name}")
+            os.rename(checkpoint, aside)
+            warn(f"{checkpoint} is newer than {chosen.name}, which the run goes on from: it is now {aside.name}")
+
+    def _undo(self) -> None:
+        with suppress(OSError):
+            self.run.config.unlink(missing_ok=True)
+            self.run.checkpoints.rmdir()

@@ -1,0 +1,186 @@
+"""From a checkpoint to a run: the same run goes on exactly, or a new one starts from the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator
+from torch import Tensor
+
+from valle_core.checkpoint.folder import RunFolder, damaged, read_manifest, read_tensors, saved_file
+from valle_core.checkpoint.manifest import Manifest
+from valle_core.codes.identity import require_same
+from valle_core.model.codec_lm import CodecLM
+from valle_core.plugin import UserError
+from valle_core.reading.tensors import check_tensors
+from valle_core.registry.identity import changes, warn
+from valle_core.training.examples import ExampleStream
+from valle_core.training.meter import cut_after
+from valle_core.training.optimizer import load_optimizer_tensors
+
+
+def named_checkpoint(run: RunFolder, name: str) -> Path:
+    """The checkpoint of a run by the name of its folder or its step; the newest for "".
+
+    Raises:
+        UserError: it has none of that name, or none at all.
+    """
+    newest = run.latest()
+    if not name:
+        return newest
+    folders = [run.checkpoint(step) for step in run.steps()]
+    for folder in folders:
+        if name in (folder.name, str(int(folder.name.removeprefix("step-")))) or Path(name) == folder:
+            return folder
+    there = ", ".join(folder.name for folder in folders)
+    raise UserError(f"{run.path} has no checkpoint '{name}'. There are: {there}")
+
+
+def restore(
+    model: CodecLM,
+    optimizer: Any,
+    stream: ExampleStream,
+    run: RunFolder,
+    checkpoint: Path,
+    wanted: Manifest,
+    accelerator: Accelerator,
+) -> int:
+    """Continue from a checkpoint of the run; returns its step. Warns of plugins of another version.
+
+    Raises:
+        UserError: a damaged checkpoint, or one of another shape, other data, codes or rewrites than `wanted`.
+    """
+    with _others_named(run, checkpoint):
+        manifest = read_manifest(checkpoint)
+        weights, state, random = (read_tensors(checkpoint, stem) for stem in ("model", "optimizer", "random"))
+    refuse_other_data(manifest, wanted, checkpoint)
+    for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
+        warn(line)
+    refuse_other_parts(manifest, wanted, checkpoint)
+    _check_shapes(weights, model, checkpoint, "resume with the options of the run (its config.yaml)")
+    with _others_named(run, checkpoint):
+        try:
+            load_optimizer_tensors(model, optimizer, state, whole=manifest.format_version > 1)
+        except UserError as error:
+            raise UserError(f"{checkpoint}: {error}; use another checkpoint of the run") from None
+        model.load_state_dict(weights)
+        restore_random(random, accelerator.device, checkpoint)
+    try:
+        if accelerator.scaler is not None and "scaler" in manifest.progress:
+            accelerator.scaler.load_state_dict(dict(manifest.progress["scaler"]))
+        stream.load_state_dict(manifest.progress["stream"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise UserError(
+                f"{error}. A new run may start from its weights: --init-from {run.path} --out NEW"
+            ) from None
+        raise UserError(
+            f"{checkpoint / 'manifest.json'}: where the data stood is damaged ({error!r}); "
+            f"use another checkpoint of the run{_others(run, checkpoint)}"
+        ) from None
+    cut_after(run.metrics, manifest.step)
+    return manifest.step
+
+
+def start_from(model: CodecLM, checkpoint: Path, wanted: Manifest, model_config: str) -> None:
+    """Fill a new run's model with the weights of another run; options that differ are told.
+
+    Raises:
+        UserError: a damaged checkpoint, or one of another shape, other symbols, languages, codes, arch or rewrites.
+    """
+    manifest = read_manifest(checkpoint)
+    refuse_other_data(manifest, wanted, checkpoint, mend="start without --init-from")
+    for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
+        warn(line)
+    refuse_other_parts(manifest, wanted, checkpoint, mend="give the same, or its config.yaml with --config")
+    weights = read_tensors(checkpoint, "model")
+    _check_shapes(weights, model, checkpoint, "give the options of its run, or its config.yaml with --config")
+    before = _leaves(yaml.safe_load(saved_file(checkpoint, "model.yaml").read_text(encoding="utf-8")))
+    now = _leaves(yaml.safe_load(model_config))
+    for key in sorted(before.keys() & now.keys()):
+        if before[key] != now[key]:
+            warn(f"{checkpoint} was trained with {key} {before[key]}, this run has {now[key]}")
+    model.load_state_dict(weights)
+
+
+def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoint: Path) -> None:
+    """Put the random states of a run back. Raises `UserError` unless they are states."""
+    wanted = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda" and "cuda" in states:
+        wanted["cuda"] = torch.cuda.get_rng_state(device)
+    try:
+        check_tensors({name: state for name, state in states.items() if name in wanted}, wanted)
+        torch.set_rng_state(states["cpu"])
+        if "cuda" in wanted:
+            torch.cuda.set_rng_state(states["cuda"], device)
+    except (ValueError, RuntimeError) as error:
+        raise damaged(checkpoint / "random.safetensors", error) from None
+
+
+def refuse_other_data(
+    found: Manifest, wanted: Manifest, checkpoint: Path, *, mend: str = "resume with its dataset"
+) -> None:
+    """Raises `UserError` unless a checkpoint's codes, symbols and languages mean what the dataset's do."""
+    require_same(found.codec, wanted.codec, f"{checkpoint} was trained on codes of")
+    for name in ("symbols", "languages"):
+        before, now = getattr(found, name), getattr(wanted, name)
+        if before != now:
+            other = [*(f"-{one}" for one in before if one not in now), *(f"+{one}" for one in now if one not in before)]
+            which = f" ({' '.join(other[:8])})" if other else " (in another order)"
+            raise UserError(f"{checkpoint} was trained with other {name} than the dataset has{which}; {mend}")
+
+
+def refuse_other_parts(
+    found: Manifest,
+    wanted: Manifest,
+    checkpoint: Path,
+    *,
+    mend: str = "resume with the options of the run (its config.yaml)",
+) -> None:
+    """Raises `UserError` for another arch or other rewrites: weights may fit and mean something else."""
+    for kind in ("arch", "rewrite"):
+        before, now = (
+            [plugin.name.rpartition(":")[2] for plugin in manifest.plugins if plugin.kind == kind]
+            for manifest in (found, wanted)
+        )
+        if before != now:
+            flags = " ".join(f"--{kind} {name}" for name in before) or f"no --{kind}"
+            raise UserError(f"{checkpoint} was trained with {flags}; {mend}")
+
+
+def _check_shapes(weights: Mapping[str, Tensor], model: CodecLM, checkpoint: Path, mend: str) -> None:
+    try:
+        check_tensors(weights, model.state_dict())
+    except ValueError as error:
+        raise UserError(f"{checkpoint}: made by a model of another shape ({error}); {mend}") from None
+
+
+@contextmanager
+def _others_named(run: RunFolder, checkpoint: Path) -> Iterator[None]:
+    """A damaged checkpoint's message names the nearest other one of the run."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{error}{_others(run, checkpoint)}") from error.__cause__
+
+
+def _others(run: RunFolder, checkpoint: Path) -> str:
+    others = [run.checkpoint(step).name for step in run.steps() if run.checkpoint(step).name != checkpoint.name]
+    older = [name for name in others if name < checkpoint.name]
+    if not others:
+        return ". It is the only one there"
+    return f": --resume --checkpoint {older[-1] if older else others[0]}"
+
+
+def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
+    """`arch.d_model` → 32 for every value of nested mappings."""
+    if not isinstance(tree, Mapping):
+        return {path: tree}
+    return {
+        key: leaf for name, item in tree.items() for key, leaf in _leaves(item, f"{path}.{name}".strip(".")).items()
+    }
