@@ -23,6 +23,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-vocos": {"codec": ("vocos",)},
     "valle-dac": {"codec": ("dac",)},
     "valle-espeak": {"frontend": ("espeak",), "command": ("corpus",)},
+    "valle-hibari": {"frontend": ("hibari",)},
     "valle-pocketsphinx": {"recognizer": ("pocketsphinx",)},
     "valle-samplers": {
         "sampler": (

@@ -1,0 +1,1 @@
+"""English phonemes in misaki's alphabet for valle."""
