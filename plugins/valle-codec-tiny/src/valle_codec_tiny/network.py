@@ -12,8 +12,12 @@ from torch.nn import functional as F
 
 from valle_codec_tiny.features import HOP, WIDTH
 from valle_codec_tiny.layers import TAPS, Block, Stem
+from valle_codec_tiny.pitch import SAMPLE_RATE
 from valle_codec_tiny.quantizer import ResidualQuantizer
-from valle_codec_tiny.source import Pitch, pulse_spectra, pulses
+from valle_codec_tiny.source import Pitch, noise_spectra, noise_table, pulse_spectra, pulses
+
+FADE = 500.0
+"""Hz over which the direct spectrum fades out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +30,8 @@ class NetworkSize:
         coarse: channels of the decoder at 50 Hz, with `coarse_blocks`.
         pitch: channels of the pitch reader.
         fine: channels of the decoder after it is split in time by `split`, with `fine_blocks`.
+        noise: a filtered noise source beside the voice source.
+        direct: Hz up to which the decoder says spectra directly; above, it only filters its sources.
         causal: how many of the last coarse and of the last fine blocks look only back, so that depth costs no latency.
     """
 
@@ -43,6 +49,8 @@ class NetworkSize:
     block_right: int = 1
     pitch: int = 96
     causal: tuple[int, int] = (0, 0)
+    noise: bool = False
+    direct: float = 8000.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "causal", tuple(self.causal))
@@ -69,7 +77,9 @@ def _right(blocks: int, causal: int, right: int) -> list[int]:
 
 SIZES = {
     "tiny": NetworkSize(),
-    "small": NetworkSize(encoder_blocks=5, codes=1024, coarse_blocks=5, fine_blocks=8, causal=(2, 4)),
+    "small": NetworkSize(
+        encoder_blocks=5, codes=1024, coarse_blocks=5, fine_blocks=8, causal=(2, 4), noise=True, direct=2500.0
+    ),
 }
 """Networks by the name of their codec."""
 
@@ -95,6 +105,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latent frames → frames of `split` half-spectra each."""
 
+    fade: Tensor
+    table: Tensor
+
     def __init__(self, size: NetworkSize) -> None:
         super().__init__()
         self.split = size.split
@@ -109,6 +122,10 @@ class Decoder(nn.Module):
         self.out = nn.Linear(size.fine, 2 * bins)
         self.pitch = Pitch(size.latent, size.pitch, size.stem_right, size.split)
         self.harmonic = nn.Linear(size.fine, 2 * bins)
+        self.noise = nn.Linear(size.fine, bins) if size.noise else None
+        hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+        self.register_buffer("fade", ((size.direct - hertz) / FADE + 0.5).clamp(0, 1), persistent=False)
+        self.register_buffer("table", noise_table(self.hop), persistent=False)
         with torch.no_grad():
             # The source speaks first: a decoder that has found phases of its own does not take it up any more.
             self.out.bias[:bins] = -5.0
@@ -135,17 +152,40 @@ class Decoder(nn.Module):
         return self.finish(x)
 
     def finish(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T S"]:
-        """Log-magnitudes and phases: of the sound itself, and of the filter on the voice source."""
+        """Log-magnitudes and phases of the sound itself and of the filter on the voice source; that on the noise."""
         x = self.norm(x)
-        return torch.cat([self.out(x), self.harmonic(x)], dim=-1)
+        return torch.cat([layer(x) for layer in (self.out, self.harmonic, self.noise) if layer is not None], dim=-1)
 
+    def pieces(self, spectra: Float[Tensor, "B T S"], source: Tensor, start: int) -> Float[Tensor, "B T W"]:
+        """Windowed pieces of sound, W = 4 · hop samples each, of windows `start` … of the utterance.
 
-def windows(spectra: Float[Tensor, "B T S"], source: Tensor, hop: int) -> Float[Tensor, "B T W"]:
-    """Windowed pieces of sound, W = 4 · hop samples each: what is said directly plus the filtered source."""
-    magnitude, phase, strength, turn = spectra.float().chunk(4, dim=-1)
-    spectrum = torch.polar(magnitude.clamp(max=6.0).exp(), phase)
-    spectrum = spectrum + source * torch.polar(strength.clamp(max=6.0).exp(), turn)
-    return torch.fft.irfft(spectrum, n=4 * hop) * torch.hann_window(4 * hop, device=spectra.device)
+        What is said directly, plus the filtered voice source, plus filtered noise.
+        """
+        bins = 2 * self.hop + 1
+        magnitude, phase, strength, turn, *breath = spectra.float().split(bins, dim=-1)
+        spectrum = torch.polar(magnitude.clamp(max=6.0).exp() * self.fade, phase)
+        spectrum = spectrum + source * torch.polar(strength.clamp(max=6.0).exp(), turn)
+        if breath:
+            noise = noise_spectra(self.table, start, spectra.shape[1], self.hop)
+            spectrum = spectrum + noise * breath[0].clamp(max=6.0).exp()
+        return torch.fft.irfft(spectrum, n=4 * self.hop) * torch.hann_window(4 * self.hop, device=spectra.device)
+
+    def synthesis(
+        self, spectra: Float[Tensor, "B T S"], pitch: Float[Tensor, "B T"], inside: Tensor | None, start: int = 0
+    ) -> Float[Tensor, "B N"]:
+        """Inverse STFT with N = T · hop samples, window t centred on sample (t + ½) · hop; noise from `start` on."""
+        hop = self.hop
+        with torch.no_grad():
+            sound, _ = pulses(pitch.detach(), None, hop)
+            sound = sound if inside is None else sound * inside[..., 0].repeat_interleave(hop, dim=1)
+            source = pulse_spectra(F.pad(sound, (3 * hop // 2, 3 * hop // 2)), hop)
+        pieces = self.pieces(spectra, source, start)
+        weight = torch.hann_window(4 * hop, device=spectra.device).square().expand_as(pieces)
+        if inside is not None:
+            pieces, weight = pieces * inside, weight * inside
+        total, norm = overlap_add(pieces).flatten(1), overlap_add(weight[: 1 if inside is None else None]).flatten(1)
+        end = (spectra.shape[1] * hop) + 3 * hop // 2
+        return (total / norm.clamp(min=1e-3))[:, 3 * hop // 2 : end]
 
 
 def overlap_add(pieces: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop"]:
@@ -153,23 +193,6 @@ def overlap_add(pieces: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop
     B, T, W = pieces.shape
     parts = pieces.reshape(B, T, 4, W // 4)
     return sum((F.pad(parts[:, :, i], (0, 0, i, 3 - i)) for i in range(4)), start=torch.zeros((), device=pieces.device))
-
-
-def synthesis(
-    spectra: Float[Tensor, "B T S"], pitch: Float[Tensor, "B T"], hop: int, inside: Tensor | None
-) -> Float[Tensor, "B N"]:
-    """Inverse STFT with N = T · hop samples, window t centred on sample (t + ½) · hop."""
-    with torch.no_grad():
-        sound, _ = pulses(pitch.detach(), None, hop)
-        sound = sound if inside is None else sound * inside[..., 0].repeat_interleave(hop, dim=1)
-        source = pulse_spectra(F.pad(sound, (3 * hop // 2, 3 * hop // 2)), hop)
-    pieces = windows(spectra, source, hop)
-    weight = torch.hann_window(4 * hop, device=spectra.device).square().expand_as(pieces)
-    if inside is not None:
-        pieces, weight = pieces * inside, weight * inside
-    total, norm = overlap_add(pieces).flatten(1), overlap_add(weight[: 1 if inside is None else None]).flatten(1)
-    end = (spectra.shape[1] * hop) + 3 * hop // 2
-    return (total / norm.clamp(min=1e-3))[:, 3 * hop // 2 : end]
 
 
 class TinyNetwork(nn.Module):
@@ -187,7 +210,7 @@ class TinyNetwork(nn.Module):
         latent = self.quantizer.lookup(codes)
         wide = None if inside is None else inside.repeat_interleave(self.size.split, dim=1)
         pitch = self.decoder.pitch(latent, inside)
-        return synthesis(self.decoder(latent, inside), pitch, self.decoder.hop, wide)
+        return self.decoder.synthesis(self.decoder(latent, inside), pitch, wide)
 
     @property
     def lookahead_samples(self) -> int:

@@ -1,4 +1,4 @@
-"""The voice source of the decoder: a pitch read from the codes, and the pulse train that it drives.
+"""The sources of the decoder: a pitch read from the codes, the pulse train that it drives, and noise.
 
 Harmonics whose phases follow one running phase are coherent from frame to frame by construction; a convolution
 would have to invent that coherence (neural source-filter models, 1904.12088).
@@ -17,6 +17,8 @@ from valle_codec_tiny.features import MIDDLE, SAMPLE_RATE
 from valle_codec_tiny.layers import FrameConv
 from valle_codec_tiny.pitch import HIGHEST, LOWEST
 
+NOISE_WINDOWS = 800
+"""Noise repeats after so many windows (8 s)."""
 TOP = 7600.0
 """No harmonic lies above this frequency, Hz."""
 
@@ -72,3 +74,16 @@ def pulse_spectra(sound: Float[Tensor, "B M"], hop: int) -> Tensor:
     """STFT of pulses that already carry 1.5 hops of margin on both sides; a harmonic's line is about one high."""
     window = torch.hann_window(4 * hop, device=sound.device)
     return torch.fft.rfft(sound.unfold(1, 4 * hop, hop) * (window / hop))
+
+
+def noise_table(hop: int) -> Float[Tensor, "M"]:
+    """White noise of power one, always the same, so that decoding repeats itself."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(NOISE_WINDOWS * hop, generator=generator)
+
+
+def noise_spectra(table: Float[Tensor, "M"], start: int, count: int, hop: int) -> Tensor:
+    """[count, bins] STFT of the noise in windows `start` … of an utterance; each bin's power is one on average."""
+    place = (torch.arange((count + 3) * hop, device=table.device) + start * hop) % len(table)
+    window = torch.hann_window(4 * hop, device=table.device)
+    return torch.fft.rfft(table[place].unfold(0, 4 * hop, hop) * (window / window.square().sum().sqrt()))

@@ -9,7 +9,7 @@ from torch import Tensor
 from valle_codec_tiny.checks import check_codes
 from valle_codec_tiny.features import HOP
 from valle_codec_tiny.layers import TAPS, Block, FrameConv, Stem
-from valle_codec_tiny.network import TinyNetwork, windows
+from valle_codec_tiny.network import Decoder, TinyNetwork
 from valle_codec_tiny.source import Pitch, pulse_spectra, pulses
 
 
@@ -81,15 +81,18 @@ class _SourceState:
 class _OverlapState:
     """Inverse STFT: sums of windows that later windows will still add to."""
 
-    def __init__(self, hop: int, batch: int, device: torch.device) -> None:
-        self.hop = hop
+    def __init__(self, decoder: Decoder, batch: int, device: torch.device) -> None:
+        self.decoder, self.hop = decoder, decoder.hop
+        hop = decoder.hop
+        self.windows = 0
         self.sums = torch.zeros(batch, 0, hop, device=device)
         self.norms = torch.zeros(1, 0, hop, device=device)
         self.skip = 3 * hop // 2
 
     def push(self, spectra: Float[Tensor, "B T S"], source: Tensor, *, end: bool) -> Float[Tensor, "B N"]:
         if spectra.shape[1]:
-            pieces = windows(spectra, source, self.hop).unflatten(-1, (4, self.hop))
+            pieces = self.decoder.pieces(spectra, source, self.windows).unflatten(-1, (4, self.hop))
+            self.windows += spectra.shape[1]
             weight = torch.hann_window(4 * self.hop, device=spectra.device).square().reshape(1, 1, 4, self.hop)
             self.sums = _add(self.sums, pieces)
             self.norms = _add(self.norms, weight.expand(1, pieces.shape[1], -1, -1))
@@ -121,7 +124,7 @@ class TinyStream:
         self._fine = [_LayerState(layer, batch) for layer in decoder.fine_blocks()]
         self._pitch = _LayerState(decoder.pitch, batch)
         self._source = _SourceState(decoder.hop, batch, network.quantizer.books.device)
-        self._overlap = _OverlapState(decoder.hop, batch, network.quantizer.books.device)
+        self._overlap = _OverlapState(decoder, batch, network.quantizer.books.device)
         self._ready = torch.zeros(batch, 0, device=network.quantizer.books.device)
 
     @torch.inference_mode()

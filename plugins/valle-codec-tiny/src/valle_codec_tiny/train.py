@@ -14,10 +14,11 @@ from valle_codec_tiny.checkpoint import Part, load_training
 from valle_codec_tiny.features import HOP, features, pitch_of
 from valle_codec_tiny.growth import grow
 from valle_codec_tiny.losses import PARTS, ReconstructionLoss
-from valle_codec_tiny.network import NetworkSize, TinyNetwork, synthesis
+from valle_codec_tiny.network import NetworkSize, TinyNetwork
 from valle_codec_tiny.quantizer import SPARES
 from valle_codec_tiny.reporter import Reporter
 from valle_codec_tiny.schedule import Progress
+from valle_codec_tiny.source import NOISE_WINDOWS
 from valle_codec_tiny.speech import Crops
 from valle_codec_tiny.team import Team
 
@@ -121,8 +122,9 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
         parts["critic"] = Part(rivals.critic, rivals.optimizer)
     judge = ReconstructionLoss({name: getattr(options, name) for name in PARTS})
     progress = Progress(minutes=options.minutes, steps=options.steps)
-    if not load_training(out, parts, size, progress) and options.init:
-        grow(network, Path(options.init))
+    kept = load_training(out, parts, size, progress)
+    if not kept and options.init:
+        kept = grow(network, Path(options.init))
     encode, decode = network.encoder, network.decoder
     if options.compile:
         encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
@@ -131,7 +133,8 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     shown = average if options.average else network
     reporter = Reporter(out, corpus, shown, parts, progress, asdict(options)) if team.rank == 0 else None
     if progress.step == 0:
-        start_codebooks(network, crops, options.seed, max(64, size.codes // 4))
+        if not kept:
+            start_codebooks(network, crops, options.seed, max(64, size.codes // 4))
         average.load_state_dict(network.state_dict())
     progress.start()
     spares = quantizer.books[:, :SPARES].clone()
@@ -152,7 +155,8 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             pitch = network.decoder.pitch(quantized, None)
             miss = ((pitch - aim).abs() * voiced).sum() / voiced.sum().clamp(min=1)
             pitch = torch.where(voiced > 0, aim, pitch) if progress.step < options.told else pitch
-            decoded = synthesis(spectra, pitch, network.decoder.hop, None)
+            start = int(torch.randint(NOISE_WINDOWS, (), generator=generator))
+            decoded = network.decoder.synthesis(spectra, pitch, None, start)
             loss, losses = judge(decoded, wav)
             losses |= {"pitch": miss, "commitment": commitment}
             if rivals:
