@@ -9,7 +9,7 @@ from valle_hibari.options import HibariOptions
 from valle_hibari.plugin import HIBARI
 
 from valle_core.plugin import UserError
-from valle_core.testing import suite
+from valle_testing import suite
 
 needs_hibari = pytest.mark.skipif(
     importlib.util.find_spec("hibari") is None, reason="hibari-tts is missing: pip install 'valle-hibari[hibari]'"
