@@ -149,7 +149,7 @@ class Once:
         self.asked = False
 
     def __call__(self):
-        from valle_core.registry.installed import installed
+        from valle_cli.installed import installed
 
         before, self.asked = self.asked, True
         return iter(()) if before else installed()

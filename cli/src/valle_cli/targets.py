@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from valle_cli.installed import Installed
 from valle_core.plugin import UserError
-from valle_core.registry.installed import Installed
 from valle_core.registry.known import KNOWN
 from valle_core.registry.scan import normalise
 

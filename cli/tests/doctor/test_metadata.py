@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from valle_cli.doctor.metadata import metadata_findings
-from valle_core.registry.installed import installed
+from valle_cli.installed import installed
 
 PYPROJECT = """
 [project]

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from valle_cli.commands.list_plugins import as_row
+from valle_cli.installed import installed_named
 from valle_core.plugin import PluginSpec, Requirement, UserError
 from valle_core.registry.catalog import Entry
-from valle_core.registry.installed import installed_named
 from valle_core.registry.kinds import ROWS
 from valle_core.registry.loading import is_importable, one_line
 from valle_core.registry.registry import Registry

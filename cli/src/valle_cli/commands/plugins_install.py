@@ -10,10 +10,10 @@ import sys
 from typing import NoReturn
 
 from valle_cli.commands.list_plugins import print_table
+from valle_cli.installed import installed
 from valle_cli.installer import carry_out, find_installer
 from valle_cli.targets import to_install
 from valle_core.plugin import UserError
-from valle_core.registry.installed import installed
 from valle_core.registry.scan import normalise
 
 EPILOG = """examples:

@@ -11,8 +11,8 @@ from valle_cli.doctor.hooks import hook_findings
 from valle_cli.doctor.metadata import metadata_findings
 from valle_cli.doctor.probe import probe
 from valle_cli.doctor.specs import import_findings, option_findings, status_findings, word_findings
+from valle_cli.installed import installed
 from valle_core.registry.disabling import Disabling
-from valle_core.registry.installed import installed
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
 

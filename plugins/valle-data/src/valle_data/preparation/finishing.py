@@ -14,7 +14,6 @@ from valle_core.data.columns import ColumnWriter
 from valle_core.data.index import Index, open_index, write_index
 from valle_core.data.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from valle_core.data.record import Row
-from valle_core.data.split import held_out_ids
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
@@ -26,6 +25,7 @@ from valle_data.preparation.packing import forget_packed, pack_rows
 from valle_data.preparation.plan import forget_plan
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.report import PrepareReport, nothing_usable
+from valle_data.preparation.split import held_out_ids
 from valle_data.preparation.treatment import Treatment, summed
 from valle_language.detection import is_auto
 

@@ -15,12 +15,12 @@ from valle_core.audio.wav import SUFFIXES
 from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
 from valle_core.text.language_tags import normal_tag, root
-from valle_core.text.visible import visible
 from valle_data.preparation.layouts.dialect import SEPARATORS, lines_of, separated
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.rows import read_text
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, plain, transcript
+from valle_data.preparation.visible import visible
 from valle_language.detection import DETECTED, candidates_of, detect_speakers, is_auto
 
 FOLDER_FILE = "language.txt"

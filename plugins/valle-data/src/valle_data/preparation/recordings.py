@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_core.text.visible import visible
+from valle_data.preparation.visible import visible
 from valle_language.detection import is_auto
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from valle_core.plugin import UserError
-from valle_core.text.visible import trimmed
+from valle_data.preparation.visible import trimmed
 
 SEPARATORS = ("|", "\t", ";", ",")
 """What may stand between fields, the least likely inside of a text first."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from valle_core.audio.wav import SUFFIXES, UNREADABLE
-from valle_core.text.visible import visible
 from valle_data.preparation.layouts.walking import Folder
 from valle_data.preparation.recordings import plain
+from valle_data.preparation.visible import visible
 
 _ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+://")
 

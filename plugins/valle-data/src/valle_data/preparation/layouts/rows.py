@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.plugin import UserError
-from valle_core.text.visible import trimmed, visible
 from valle_data.preparation.layouts.dialect import SEPARATORS, Separated, fields_of, lines_of, separated
+from valle_data.preparation.visible import trimmed, visible
 
 ENDINGS = (".csv", ".tsv", ".jsonl")
 """Of the files that can be read."""

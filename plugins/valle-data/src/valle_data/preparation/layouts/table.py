@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.text.language_tags import normal_tag
-from valle_core.text.visible import trimmed, visible
 from valle_data.preparation.layouts.doubts import doubts
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.naming import AudioPaths, is_address, may_be_audio, missing_folder
@@ -23,6 +22,7 @@ from valle_data.preparation.layouts.rows import ENDINGS, read_table
 from valle_data.preparation.layouts.walking import TEXT_ENDINGS
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, Rejection, plain
+from valle_data.preparation.visible import trimmed, visible
 
 LOOKS_FOR = f"a file {', '.join(ENDINGS)} with a column audio"
 
