@@ -44,6 +44,49 @@ def test_languages_without_spaces_are_cut_at_their_own_marks(language, sentences
     assert split_sentences("".join(sentences), language) == sentences
 
 
+@pytest.mark.parametrize(
+    ("language", "joint", "sentences"),
+    [
+        ("en", " ", ["hello there.", "how are you.", "i am fine."]),
+        ("en", "", ["Hello there.", "How are you?", "I am fine."]),
+        ("en", "", ["He left!", "She stayed.", "“Why?”", "Because."]),
+        ("en", " ", ["really?", "yes, really.", "ok."]),
+        ("en", " ", ["She lives in the U.S.", "He lives in the U.K.", "They met."]),
+        ("en", " ", ["The U.S. Army and the U.N. met J. R. R. Tolkien, a Ph.D. student.", "It rained."]),
+        ("en", " ", ["She has a Ph.D.", "He has none."]),
+        ("en", " ", ["Take vitamin C.", "It helps.", "Plan B.", "Then we left."]),
+        ("en", " ", ["I saw Max.", "He said No.", "Then Ed.", "It was Sun. 5 of May."]),
+        ("en", " ", ["See www.example.com for more.", "Write to a.b@example.com now.", "Node.js and v2.0.1 run."]),
+        ("en", " ", ["It is 3.14 or 1,000.50 then.", "e.g. this one.", "We met at 5 p.m. on Friday."]),
+        ("en", " ", ["(He came.)", "[She left.]", "“Good.”", "'Bad!'", "Done…", "Next."]),
+        ("en", " ", ["Wait... what is it?", "Hm… yes."]),
+        ("en", " ", ["Say [[hɛ.ˈloʊ. a]] to him.", "Now."]),
+        ("hi", " ", ["यह एक वाक्य है।", "यह दूसरा है॥", "तीसरा"]),
+        ("bn", " ", ["এটি একটি বাক্য।", "এটি আরেকটি।"]),
+        ("ar", " ", ["السلام عليكم؟", "كيف حالك؟", "شكرا."]),
+        ("ur", " ", ["یہ ایک جملہ ہے۔", "یہ دوسرا ہے۔"]),
+        ("ur", "", ["یہ ایک جملہ ہے۔", "یہ دوسرا ہے۔"]),
+        ("hy", " ", ["Բարեւ։", "Ինչպես ես։"]),
+        ("am", " ", ["ሰላም ነው።", "ደህና ነኝ።"]),
+        ("my", "", ["မင်္ဂလာပါ။", "နေကောင်းလား။"]),
+        ("zh", "", ["你好！", "你好吗？", "再见。"]),
+        ("th", " ", ["สวัสดีครับ!", "สบายดีไหม?"]),
+        ("ru", " ", ["Привет.", "Как дела?", "хорошо."]),
+        ("de", " ", ["Das geht.", "aber nicht heute.", "Am 3. Mai z. B. vielleicht."]),
+        ("fr", " ", ["« Oui ! » dit-il.", "C'est bien."]),
+    ],
+)
+def test_sentences_end_at_the_marks_of_every_script(language, joint, sentences):
+    assert split_sentences(joint.join(sentences), language) == sentences
+
+
+@pytest.mark.parametrize(
+    "text", ["U.S.A.", "example.com/A?B=C.D", "a.B.c", "File.Open.Now", "3.5", "St.Paul", "i.e. this"]
+)
+def test_one_word_is_one_sentence(text):
+    assert split_sentences(text, "en") == [text]
+
+
 def test_an_empty_line_parts_and_a_text_without_words_has_no_sentence():
     assert split_sentences("A title\n\nthen a text", "en") == ["A title", "then a text"]
     assert split_sentences(" ... \n\n ?!", "en") == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from valle_language.number_words import cardinal, ordinal, year_words
 from valle_language.writing.english_forms import FORMS, MONTHS, clock, power_words
-from valle_language.writing.english_names import NAMES
+from valle_language.writing.english_names import NAMES, STARTERS
 from valle_language.writing.english_tables import ABBREVIATIONS, CLOSING, CURRENCIES, SYMBOLS
 from valle_language.writing.english_units import UNITS
 from valle_language.writing.rules import Writing, unchanged
@@ -56,6 +56,7 @@ AMERICAN = Writing(
     and_fraction="and",
     power=power_words,
     special=NAMES,
+    starters=STARTERS,
     figures=FORMS,
 )  # fmt: skip
 

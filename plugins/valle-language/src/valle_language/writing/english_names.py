@@ -26,7 +26,7 @@ _MARKS = {
     "%": "percent",
     "~": "tilde",
 }
-_OPENERS = (
+STARTERS = (
     "The|A|An|He|She|It|They|We|You|I|But|And|So|Then|This|That|These|Those|There|In|On|At|If|When|What|Why|How|Who"
     "|Where|His|Her|Their|My|Our|No|Yes|As|For|After|Before"
 )
@@ -67,7 +67,7 @@ def _address(found: re.Match[str]) -> str:
 def _initials(found: re.Match[str]) -> str:
     letters = " ".join(found["letters"].replace(".", "").replace(" ", ""))
     rest = found.string[found.start() + len(found.group().rstrip()) :]
-    ends = not rest.strip() or re.match(rf"[\"'”’)]*\s+(?:{_OPENERS})\b", rest) or rest.startswith("\n")
+    ends = not rest.strip() or re.match(rf"[\"'”’)]*\s+(?:{STARTERS})\b", rest) or rest.startswith("\n")
     gap = " " if found.group().endswith(" ") else ""
     return letters + (found["s"] or "") + ("." if ends and found.group().rstrip().endswith(".") else "") + gap
 

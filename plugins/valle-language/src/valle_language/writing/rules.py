@@ -45,6 +45,7 @@ class Writing:
         and_fraction: the word between a whole number and its fraction, as in 2½.
         counted: (an integer in words, the text before, the text behind) → its form there.
         power: (an exponent, such as 2, -5 or n) → words behind a number, letter or unit; None: digits are left.
+        starters: pattern of words that begin a sentence rather than a name, behind initials; "" where none are known.
         opens: pattern of the word that begins a new sentence behind an abbreviation that may end one.
     """
 
@@ -76,6 +77,7 @@ class Writing:
     and_fraction: str = ""
     counted: Callable[[str, str, str], str] = lambda words, before, after: words
     power: Callable[[str], str | None] = lambda exponent: None
+    starters: str = ""
     opens: str = "[A-ZÀ-Þ]"
 
 
