@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ class Finished:
         treatments: of the others, as far as anything was done to their audio.
         index: rows of the others; None before the first dataset.
         symbols: phonemes of all records, where they were read.
+        sources: which source brought a recording, as far as it was written down.
     """
 
     stamps: dict[str, str] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Finished:
     treatments: dict[str, Treatment] = field(default_factory=dict)
     index: Index | None = None
     symbols: frozenset[str] = frozenset()
+    sources: dict[str, str] = field(default_factory=dict)
 
     def lacking(self, recordings: Iterable[Recording]) -> list[str]:
         """Ids that are new or whose files have changed."""
@@ -78,6 +81,7 @@ def read_finished(out: Path) -> Finished:
         stamps: dict[str, str] = {}
         rejections: dict[str, Rejection] = {}
         treatments: dict[str, Treatment] = {}
+        sources: dict[str, str] = {}
         with path.open("rb") as file:
             for text in file:
                 line = loads(text)
@@ -91,10 +95,12 @@ def read_finished(out: Path) -> Finished:
                 if outcome.treatment:
                     treatments[id] = outcome.treatment
                 stamps[id] = line["stamp"]
+                if source := line.get("source"):
+                    sources[id] = sys.intern(str(source))
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         found = str(error if isinstance(error, Damaged) else damaged(path, error))
         raise UserError(f"{found}, or remove '{path}' and run the same command again: all is prepared anew") from error
-    return Finished(stamps=stamps, rejections=rejections, treatments=treatments, index=index)
+    return Finished(stamps=stamps, rejections=rejections, treatments=treatments, index=index, sources=sources)
 
 
 def next_shard(finished: Finished) -> int:

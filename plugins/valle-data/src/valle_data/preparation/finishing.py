@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,12 +37,14 @@ class Listing:
     Attributes:
         ids: of all recordings.
         misplaced: audio files that are no recording.
+        owner: source that brought the recording of an id.
         layout: how they lie.
         notes: what else the user should know.
     """
 
     ids: Collection[str]
     misplaced: Sequence[Rejection]
+    owner: Callable[[str], str]
     layout: str = ""
     notes: Sequence[str] = ()
 
@@ -120,7 +122,8 @@ def finish(
     with replacing(options.out / SOURCES) as temporary:
         with temporary.open("w", encoding="utf-8") as file:
             for outcome in all_outcomes(finished, journal, listing):
-                file.write(json.dumps(outcome.source(), ensure_ascii=False) + "\n")
+                line = replace(outcome, owner=listing.owner(outcome.id)).source()
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 if outcome.rejection:
                     rejections.append(outcome.rejection)
                 elif outcome.row:

@@ -29,6 +29,7 @@ class Outcome:
         row: its line of the index, or None where it was rejected.
         rejection: why it was rejected, or None.
         treatment: what was done to its audio, or None.
+        owner: the source that brought it, in a finished dataset; "" where that is not known.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Outcome:
     row: Row | None = None
     rejection: Rejection | None = None
     treatment: Treatment | None = None
+    owner: str = ""
 
     def source(self) -> dict[str, Any]:
         """Its line of `sources.jsonl`."""
@@ -50,6 +52,8 @@ class Outcome:
             line["measured"] = rejection.measured
         if self.treatment:
             line["treatment"] = self.treatment.to_json()
+        if self.owner:
+            line["source"] = self.owner
         return line
 
 
@@ -85,6 +89,11 @@ class Journal:
     def outcomes(self) -> Iterator[Outcome]:
         """Of all parts, sorted by id, read as they are asked for. Raises `UserError` where a part is missing."""
         return (_outcome(line) for number in self.plan.numbers for line in self._read(number)[1].splitlines())
+
+    def outcomes_made(self) -> Iterator[Outcome]:
+        """Of the parts that are made so far."""
+        bodies = [lines[1] for number in self.plan.numbers if (lines := self._lines(number)) is not None]
+        return (_outcome(line) for body in bodies for line in body.splitlines())
 
     def symbols(self) -> set[str]:
         """Phonemes seen in all parts."""

@@ -27,6 +27,7 @@ class PrepareOptions:
     Attributes:
         source: folder or table of recordings; see `layout`.
         out: the dataset's folder.
+        replace: the dataset shall hold this source alone; else what other sources brought stays, and this one adds.
         layout: how they lie: `folders`, `ljspeech`, `libritts`, `vctk`, `commonvoice`, `table` or `lhotse`; `auto`
             looks what is there.
         recipe: lhotse's recipe that reads the source, in place of a layout.
@@ -59,6 +60,7 @@ class PrepareOptions:
 
     source: Path = NOT_GIVEN
     out: Path = NOT_GIVEN
+    replace: bool = False
     layout: str = "auto"
     recipe: str | None = None
     recipe_options: Mapping[str, Any] = field(default_factory=dict)

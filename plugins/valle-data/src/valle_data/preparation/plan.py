@@ -36,18 +36,20 @@ class Plan:
         part_size: ids of a part, which is stored and remembered as a whole.
         group: ids of a part that are encoded together.
         first: number of the first part; shards of the finished dataset have the numbers below.
+        source: whose recordings these are; "" in a plan of an older valle.
     """
 
     ids: Sequence[str]
     part_size: int
     group: int
     first: int = 0
+    source: str = ""
 
     @classmethod
-    def of(cls, ids: Iterable[str], options: PrepareOptions, *, first: int) -> Plan:
+    def of(cls, ids: Iterable[str], options: PrepareOptions, *, first: int, source: str = "") -> Plan:
         """The plan for these ids in this storage."""
         part_size = options.shard_size if options.storage != "files" else GROUP
-        return cls(ids=sorted(ids), part_size=part_size, group=min(GROUP, part_size), first=first)
+        return cls(ids=sorted(ids), part_size=part_size, group=min(GROUP, part_size), first=first, source=source)
 
     def __len__(self) -> int:
         return -(-len(self.ids) // self.part_size)
@@ -81,7 +83,8 @@ class Plan:
 
     def _text(self) -> str:
         sizes = {"part_size": self.part_size, "group": self.group, "first": self.first}
-        facts = {"format_version": VERSION, **sizes, "ids": len(self.ids)}
+        source = {"source": self.source} if self.source else {}
+        facts = {"format_version": VERSION, **sizes, "ids": len(self.ids), **source}
         return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (facts, *self.ids))
 
 
@@ -103,7 +106,8 @@ def read_plan(out: Path) -> Plan | None:
             raise ValueError(f"it has {len(ids)} ids, not {facts['ids']}")
         if min(facts["part_size"], facts["group"]) < 1 or facts["first"] < 0:
             raise ValueError(f"its sizes are {facts}")
-        return Plan(ids=ids, part_size=facts["part_size"], group=facts["group"], first=facts["first"])
+        sizes = {name: facts[name] for name in ("part_size", "group", "first")}
+        return Plan(ids=ids, **sizes, source=str(facts.get("source", "")))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UserError:

@@ -27,7 +27,8 @@ from valle_data.preparation.plan import PARTS, Plan, forget_plan, read_plan
 from valle_data.preparation.ranks import Ranks, ShareReport
 from valle_data.preparation.repair import forget_unnamed, what_is_whole
 from valle_data.preparation.report import PrepareReport
-from valle_data.preparation.settings import check_claim, claim
+from valle_data.preparation.settings import check_claim, claim, in_vain
+from valle_data.preparation.sources import Shares, name_of, refuse_losses, share_out
 from valle_data.preparation.work import Progress, Worker
 
 _DATASET = "dataset"  # the lock of whoever begins or finishes one
@@ -89,7 +90,8 @@ def prepare_share(
     if options.source.is_dir() and options.out.resolve().is_relative_to(options.source.resolve()):
         raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
     locks = Locks(options.out)
-    run = _Run(options, equipment, ranks, locks, found, progress)
+    shares = Shares(source=name_of(options), recordings=found.recordings)
+    run = _Run(options, equipment, ranks, locks, found, progress, shares)
     if report := run.untouched():
         return report
     with locks.held(ranks.lock) as other:
@@ -114,6 +116,7 @@ class _Run:
     locks: Locks
     found: Found
     progress: Progress | None
+    shares: Shares
     prepared: int = 0
     left_out: int = 0
     removed: int = 0
@@ -127,15 +130,18 @@ class _Run:
         if not (out / SOURCES).exists() or (out / PARTS).exists() or left_over(out):
             return None
         finished = read_finished(out)
-        return None if finished.lacking(self.found.recordings) else self._current(finished)
+        self._look(finished)
+        return None if finished.lacking(self.shares.recordings) else self._current(finished)
 
     def run(self) -> PrepareReport | ShareReport:
         """Complete what was begun; then, where it was begun by an earlier run, do what is new since."""
         while True:
             with self.locks.waited_for(_DATASET):
                 finished = self._finished()
-                plan = read_plan(self.options.out)
+                self._look(finished)
+                plan = self._plan_of_this_source()
                 inherited = plan is not None
+                self._refuse_losses(finished, plan)
                 plan = plan or self._begin(finished)
                 if plan is None:
                     forget_plan(self.options.out)  # what a killed removal left
@@ -170,16 +176,43 @@ class _Run:
             raise UserError("a dataset is repaired by one process. Leave out --rank and --world-size")
         return what_is_whole(out, self.equipment.codec.identity)
 
+    def _look(self, finished: Finished) -> None:
+        """Tell what is this source's from what others brought."""
+        self.shares = share_out(self.found, finished, self.options)
+
+    def _plan_of_this_source(self) -> Plan | None:
+        """The plan that was begun, unless all of it was in vain, or another source's that is given up."""
+        out, plan = self.options.out, read_plan(self.options.out)
+        if plan is None or plan.source in ("", self.shares.source):
+            return plan
+        if {*plan.ids} <= {one.id for one in self.shares.recordings}:
+            return plan  # the same recordings under another path, e.g. of another machine
+        if not in_vain(out) and not self.options.replace:
+            raise UserError(
+                f"'{out}' was begun with the recordings of '{plan.source}' and is not finished. Finish it first: valle "
+                f"prepare {plan.source} --out {out}; or give up what was begun: --replace"
+            )
+        forget_plan(out)
+        return None
+
+    def _refuse_losses(self, finished: Finished, plan: Plan | None) -> None:
+        """Stop before utterances are dropped whose folder only seems to be gone."""
+        if self.found.lost:
+            ids = self._listing().ids
+            made = Journal(self.options.out, plan).outcomes_made() if plan is not None else ()
+            known = [*finished.utterances(()), *(outcome.id for outcome in made if outcome.row)]
+            refuse_losses(self.found.lost, (id for id in known if id not in ids))
+
     def _begin(self, finished: Finished) -> Plan | None:
         """The plan for what the dataset lacks, written down; None where it lacks nothing."""
-        lacking, out = finished.lacking(self.found.recordings), self.options.out
+        lacking, out = finished.lacking(self.shares.recordings), self.options.out
         if not lacking:
             return None
         if finished.index is None or any(id in finished.stamps and id not in finished.rejections for id in lacking):
             reopen(out)
         forget_plan(out)  # what an older valle, or a killed removal, left
         first = 0 if self.options.storage == "files" else next_shard(finished)
-        plan = Plan.of(lacking, self.options, first=first)
+        plan = Plan.of(lacking, self.options, first=first, source=self.shares.source)
         plan.write(out)
         return plan
 
@@ -192,7 +225,9 @@ class _Run:
         plan, ranks = journal.plan, self.ranks
         todo = sum(len(plan.part(number)) for number in mine)
         share = plan.share(ranks.rank, ranks.world_size)
-        total = len(self.found.recordings) if ranks.world_size == 1 else sum(len(plan.part(number)) for number in share)
+        total = (
+            len(self.shares.recordings) if ranks.world_size == 1 else sum(len(plan.part(number)) for number in share)
+        )
         done, seconds = total - todo, self.seconds
 
         def moved(recordings: int, more: float) -> None:
@@ -202,7 +237,7 @@ class _Run:
                 self.progress(done, total, seconds)
 
         moved(0, 0.0)
-        recordings = {recording.id: recording for recording in self.found.recordings}
+        recordings = {recording.id: recording for recording in self.shares.recordings}
         phonemizer = Phonemizer(self.equipment.frontend, cache=open_cache(self.options.phoneme_cache, self.equipment))
         made = Worker(journal, recordings, self.options, self.equipment, phonemizer).make(mine, moved)
         self.prepared += made.utterances
@@ -222,7 +257,7 @@ class _Run:
     def _changed(self, journal: Journal) -> bool:
         """Whether a recording is new or another since the parts were made."""
         stamps = {outcome.id: outcome.stamp for outcome in journal.outcomes()}
-        return Finished(stamps=stamps).lacking(self.found.recordings) != []
+        return Finished(stamps=stamps).lacking(self.shares.recordings) != []
 
     def _finish(self, finished: Finished, journal: Journal | None) -> PrepareReport:
         listing = self._listing()
@@ -266,8 +301,9 @@ class _Run:
 
     def _listing(self) -> Listing:
         return Listing(
-            ids={recording.id for recording in self.found.recordings},
-            misplaced=self.found.rejected,
+            ids={recording.id for recording in self.shares.recordings} | self.shares.others.keys(),
+            misplaced=[*self.found.rejected, *self.shares.rejected],
+            owner=self.shares.owner,
             layout=self.found.layout,
-            notes=self.found.notes,
+            notes=[*self.found.notes, *self.shares.notes],
         )

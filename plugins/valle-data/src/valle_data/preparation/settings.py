@@ -30,7 +30,7 @@ def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
         UserError: says what differs.
     """
     if (options.out / SETTINGS).exists():
-        if not _in_vain(options.out):
+        if not in_vain(options.out):
             _compare(options, equipment)
     elif options.out.exists() and not is_empty(options.out) and not (options.out / SETTINGS).exists():
         raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
@@ -47,7 +47,7 @@ def claim(options: PrepareOptions, equipment: Equipment) -> None:
     try:
         _compare(options, equipment)
     except UserError:
-        if len(Locks(options.out).holders()) > 1 or not _in_vain(options.out):
+        if len(Locks(options.out).holders()) > 1 or not in_vain(options.out):
             raise
         forget_plan(options.out)
         write_text(options.out / SETTINGS, content)
@@ -102,7 +102,7 @@ def read_settings(out: Path) -> tuple[dict[str, Any], CodecIdentity]:
         raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
 
 
-def _in_vain(out: Path) -> bool:
+def in_vain(out: Path) -> bool:
     """Whether all that was begun here ended with every recording left out."""
     if (out / MANIFEST).exists() or (out / SOURCES).exists() or (plan := read_plan(out)) is None:
         return False

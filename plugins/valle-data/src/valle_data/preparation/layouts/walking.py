@@ -63,11 +63,14 @@ def walk(source: Path, found: Found) -> Iterator[Folder]:
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             found.reject(relative or ".", "unreadable-folder", f"'{path}' cannot be listed: {error.strerror}")
+            found.lost[relative] = path
             continue
         here = (state.st_dev, state.st_ino)
         if here in above:
             found.reject(relative, "link-loop", f"'{path}' leads back to a folder that holds it. Remove the link")
             continue
+        if not listed:
+            found.lost[relative] = path
         names, folders = list[str](), list[str]()
         for entry in listed:
             if not entry.name.startswith("."):
@@ -78,6 +81,8 @@ def walk(source: Path, found: Found) -> Iterator[Folder]:
             ending = f".{ending.lower()}"
             if ending in SUFFIXES:
                 folder.audio.append((stem, name))
+            elif "." not in name and os.path.islink(os.path.join(path, name)):  # a folder it leads to is not there
+                found.lost[f"{relative}/{plain(name)}" if relative else plain(name)] = os.path.join(path, name)
             elif ending in UNREADABLE:
                 detail = f"'{path}/{name}': {ending} is not read. Convert it to wav or flac"
                 found.reject(folder.id(name), "unsupported", detail)
