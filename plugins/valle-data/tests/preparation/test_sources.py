@@ -9,10 +9,10 @@ import pytest
 
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
-from valle_core.preparation.finished import SOURCES
-from valle_core.preparation.plan import PARTS
-from valle_core.testing.fake_preparation import run
-from valle_core.testing.fakes import FakeCodec, FakeFrontend, tone_corpus
+from valle_data.preparation.finished import SOURCES
+from valle_data.preparation.plan import PARTS
+from valle_data.testing import run
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 
 class Refusing(FakeCodec):
@@ -128,7 +128,7 @@ def test_a_dataset_from_before_sources_were_written_down_loses_nothing(two):
 
 
 def test_what_one_source_began_is_finished_before_another_begins(two, monkeypatch):
-    monkeypatch.setattr("valle_core.preparation.plan.GROUP", 2)
+    monkeypatch.setattr("valle_data.preparation.plan.GROUP", 2)
     a, b, out = two
 
     def interrupt(done, total, seconds):
@@ -201,7 +201,7 @@ def test_rows_whose_folder_is_gone_are_dropped_only_when_they_are_taken_out(two)
 
 
 def test_a_share_that_goes_between_two_runs_does_not_cost_the_parts_that_were_made(two, monkeypatch):
-    monkeypatch.setattr("valle_core.preparation.plan.GROUP", 1)
+    monkeypatch.setattr("valle_data.preparation.plan.GROUP", 1)
     a, _, out = two
 
     def interrupt(done, total, seconds):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from valle_core.plugin import UserError
-from valle_core.preparation.finished import Finished
-from valle_core.preparation.layouts.layout import Found
-from valle_core.preparation.options import PrepareOptions
-from valle_core.preparation.recordings import Recording, Rejection
+from valle_data.preparation.finished import Finished
+from valle_data.preparation.layouts.layout import Found
+from valle_data.preparation.options import PrepareOptions
+from valle_data.preparation.recordings import Recording, Rejection
 
 _UNKNOWN = "an earlier preparation"
 
