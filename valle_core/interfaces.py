@@ -20,6 +20,7 @@ from valle_core.types import (
     PackedMask,
     Phonemes,
     Pool,
+    PromptRange,
     SequenceMask,
     TaskInputs,
     TaskSequence,
@@ -332,6 +333,16 @@ class Explains(Protocol):
 
         Equal for utterances that are left out for the same reason, so that they can be counted.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsPrompts(Protocol):
+    """A task that says with which prompts its options train; what every task may have, and none owes."""
+
+    @property
+    def prompts(self) -> PromptRange:
+        """Their lengths. At synthesis a longer prompt is cut to it, and what is outside of it is named."""
         ...
 
 

@@ -218,6 +218,25 @@ class TaskInputs:
     tone: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptRange:
+    """Prompts that a task trains with.
+
+    Attributes:
+        shortest: seconds.
+        longest: seconds.
+        none: whether some rows have no prompt at all.
+    """
+
+    shortest: float
+    longest: float
+    none: bool = False
+
+    def __str__(self) -> str:
+        same = self.shortest == self.longest
+        return f"{self.longest:g} s" if same else f"{self.shortest:g} to {self.longest:g} s"
+
+
 Role = Literal["text", "language", "level", "tone", "task", "prompt", "response"]
 
 

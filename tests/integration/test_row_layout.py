@@ -76,6 +76,33 @@ def test_an_older_checkpoint_keeps_its_order_and_its_decays_when_loaded_and_resu
     assert loaded(run).backbone.sizes.decays == ()
 
 
+def test_a_run_keeps_its_tasks_options_and_cuts_a_longer_prompt_to_them(trained, valle, spine, tmp_path):
+    run = trained("llama", "--task", "tts", "--task.min-seconds", "0.3", "--task.max-seconds", "0.6",
+                  "--task.no-prompt", "0", "--task", "tts-c", "--task.seconds", "0.5")  # fmt: skip
+    manifest = next(run.glob("checkpoints/*/manifest.json"))
+    assert json.loads(manifest.read_text())["task_options"]["tts-c"]["seconds"] == 0.5
+    speaking = [
+        "synth",
+        "the boat sails. rain falls.",
+        "--model",
+        run,
+        "--out",
+        tmp_path / "o.wav",
+        "--max-duration",
+        "0.3",
+    ]
+    with_prompt = [*speaking, "--prompt", spine.prompt]
+    err = valle(*with_prompt)[2]
+    assert err.count("and the model was trained on prompts of 0.3 to 0.6 s: cut ") == 1, err
+    assert "was never trained without one" in valle(*speaking)[2]
+    facts = json.loads(manifest.read_text())
+    del facts["task_options"]
+    manifest.write_text(json.dumps(facts))
+    code, _, err = valle(*with_prompt)
+    assert code == 0
+    assert "trained on prompts" not in err
+
+
 def test_every_arch_has_the_same_dropout_unless_told():
     registry = Registry.open()
     chances = {arch: registry.select("arch", arch).options_type()().dropout for arch in registry.names("arch")}

@@ -102,7 +102,7 @@ def requests(task: str = "tts") -> list[Request]:
 def check(synthesizer: Synthesizer, asked: list[Request]) -> None:
     voice = synthesizer.voice
     for request, speech in zip(asked, synthesizer(asked), strict=True):
-        inputs, _, _ = synthesizer._prepare(request)
+        inputs = synthesizer._prepare(request).inputs
         inputs = replace(inputs, response=speech.codes)
         for level in range(speech.codes.shape[1]):
             model = voice.nar if level else voice.ar

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.assemble.schema import MODEL_SCHEMA
-from valle_core.checkpoint.folder import saved_file
-from valle_core.config.resolve import resolve
+from valle_core.checkpoint.folder import read_manifest, saved_file
+from valle_core.config.resolve import before_there_was, resolve
 from valle_core.config.schema import Part, Resolved
 from valle_core.plugin import BEFORE, UserError
 from valle_core.registry.registry import Registry
@@ -26,8 +26,22 @@ def as_stored(resolved: Resolved, registry: Registry, checkpoint: Path) -> Resol
     if type(asked.options) is not type(held.options):
         return resolved  # another arch is refused by name when the weights are read
     arch = Part(asked.name, _kept(asked.options, held.options, "arch", checkpoint))
+    tasks = tuple(_with_older_draws(part, read_manifest(checkpoint).task_options) for part in resolved.parts["task"])
     model = _kept(resolved.sections["model"], stored.sections["model"], "model", checkpoint)
-    return replace(resolved, parts={**resolved.parts, "arch": (arch,)}, sections={**resolved.sections, "model": model})
+    return replace(
+        resolved,
+        parts={**resolved.parts, "arch": (arch,), "task": tasks},
+        sections={**resolved.sections, "model": model},
+    )
+
+
+def _with_older_draws(part: Part, stored: Mapping[str, Any]) -> Part:
+    """A task as its checkpoint had it where that says nothing of an option, so that the run draws on as it began."""
+    options = part.options
+    older = {name: value for name, value in before_there_was(type(options)).items() if part.name not in stored}
+    defaults = {item.name: item.default for item in fields(options)}
+    kept = {name: value for name, value in older.items() if getattr(options, name) == defaults[name]}
+    return replace(part, options=replace(options, **kept))
 
 
 def _kept(asked: Any, held: Any, section: str, checkpoint: Path) -> Any:

@@ -28,9 +28,10 @@ _KINDS: Mapping[str, Kind] = {
     "progress": dict,
     "frontend_options": dict,
     "codec_options": dict,
+    "task_options": dict,
     "files": dict,
 }
-_OLDER = ("progress", "frontend_options", "codec_options", "files")
+_OLDER = ("progress", "frontend_options", "codec_options", "task_options", "files")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,7 @@ class Manifest:
         symbols: the symbol map, index = position.
         languages: language tags, index = position.
         tasks: names of the tasks it was trained on.
+        task_options: name of a task → its options; empty for checkpoints from before they were kept.
         plugins: who provided the parts, and the codec and the frontend of the data where its dataset tells.
         progress: where the data stood, for an exact resume.
         files: SHA-256 of each file beside the manifest, by name; filled in when it is saved.
@@ -62,6 +64,7 @@ class Manifest:
     progress: Mapping[str, Any] = field(default_factory=dict)
     frontend_options: Mapping[str, Any] = field(default_factory=dict)
     codec_options: Mapping[str, Any] = field(default_factory=dict)
+    task_options: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     format_version: int = FORMAT_VERSION
 

@@ -15,16 +15,19 @@ from valle_core.checkpoint.load import LoadedModel, load_model
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Part, Resolved, Schema, Slot
-from valle_core.interfaces import Codec, Frontend
+from valle_core.interfaces import Codec, Frontend, KnowsPrompts
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
+from valle_core.registry.select import Selected
 from valle_core.synthesis.options import SynthesisOptions
+from valle_core.synthesis.prompt import Prompts
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer, Voice
 from valle_core.text.symbols import SymbolMap
+from valle_core.types import PromptRange
 
 
 def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observers) -> Synthesizer:
@@ -46,6 +49,7 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
         nar = load_model(Path(options.nar_model), registry, device=device, dtype=dtype, overrides=overrides)
     _check_halves(ar, nar)
     (task,) = selected["task"]
+    speaking = build(task, resolved.part("task").options)
     return Synthesizer(
         Voice(
             ar=ar.model,
@@ -54,7 +58,7 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
             languages=ar.manifest.languages,
             codec=open_codec(resolved, registry, ar, device),
             frontend=open_frontend(resolved, registry, ar),
-            task=build(task, resolved.part("task").options),
+            task=speaking,
             chain=SamplerChain(
                 [
                     build(chosen, part.options)
@@ -68,9 +72,28 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
                 ]
             ),
             observers=observers,
-            max_prompt_seconds=options.max_prompt_seconds,
+            prompts=Prompts(
+                trained=trained_prompts(ar, registry, task),
+                continues=speaking.continues,
+                max_seconds=options.max_prompt_seconds,
+            ),
         )
     )
+
+
+def trained_prompts(loaded: LoadedModel, registry: Registry, task: Selected) -> PromptRange | None:
+    """The prompts that this task trained the model with, by its options then; None where that is not known."""
+    name = task.name.rpartition(":")[2]
+    stored = {key.rpartition(":")[2]: options for key, options in loaded.manifest.task_options.items()}
+    if name not in stored:
+        return None
+    schema = Schema(slots=(Slot("task", "task", {"name": task.name, **stored[name]}),))
+    try:
+        trained = build(task, resolve(schema, registry, stored=True).part("task").options)
+    except UserError as error:
+        warn(f"{loaded.path}: task '{name}' does not take the options it was trained with: {error}")
+        return None
+    return trained.prompts if isinstance(trained, KnowsPrompts) else None
 
 
 def open_codec(resolved: Resolved, registry: Registry, loaded: LoadedModel, device: torch.device) -> Codec:

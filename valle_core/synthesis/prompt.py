@@ -1,29 +1,96 @@
-"""A recording of the voice → prompt codes."""
+"""A recording of the voice → prompt codes, of a length the model was trained on."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from valle_core.audio.pauses import HOP, levels, place_to_cut
 from valle_core.audio.wav import load
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
+from valle_core.types import PromptRange
 
 MIN_SECONDS = 0.2
+_EARLIEST = 0.6
+"""Part of the longest trained prompt after which a pause to cut at is looked for."""
+
+_NEAR = 0.05
+"""Seconds by which a prompt may miss the range without being named."""
 
 
-def encode_prompt(path: Path, codec: Codec, *, device: torch.device, max_seconds: float) -> Int[Tensor, "F Q"]:
-    """Codes, on the CPU, of an audio file at any rate, downmixed and resampled; `device` is the codec's.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompts:
+    """What a model knows of prompts.
+
+    Attributes:
+        trained: those it was trained on, or None where its checkpoint does not say.
+        continues: whether its answer goes on where the prompt ends.
+        max_seconds: longest recording that is accepted.
+    """
+
+    trained: PromptRange | None = None
+    continues: bool = False
+    max_seconds: float = 30.0
+
+    def remark(self, seconds: float | None) -> str:
+        """What is wrong with a prompt of this length (None: no prompt), or ""."""
+        trained = self.trained
+        if trained is None or (seconds is None and trained.none):
+            return ""
+        if seconds is None:
+            return "there is no prompt, and the model was never trained without one: give it a recording of a voice"
+        if trained.shortest - _NEAR <= seconds <= trained.longest + _NEAR:
+            return ""
+        length = f"the prompt lasts {seconds:.1f} s, and the model was trained on prompts of {trained}"
+        if seconds < trained.shortest:
+            return f"{length}; a longer one may be followed better"
+        return f"{length}; give a shorter recording, and the words of that" if self.continues else length
+
+
+def encode_prompt(
+    path: Path, codec: Codec, prompts: Prompts, *, device: torch.device
+) -> tuple[Int[Tensor, "F Q"], str]:
+    """Codes, on the CPU, of an audio file at any rate, downmixed and resampled, and a remark for the user or "".
+
+    What is longer than the model was trained on is cut at a pause, unless its words are given with it. `device` is the
+    codec's.
 
     Raises:
-        UserError: unreadable, empty, shorter than 0.2 s or longer than `max_seconds`.
+        UserError: unreadable, empty, shorter than 0.2 s or longer than `prompts.max_seconds`.
     """
-    wav = load(path, codec.sample_rate, min_seconds=MIN_SECONDS, max_seconds=max_seconds)
+    wav = load(path, codec.sample_rate, min_seconds=MIN_SECONDS, max_seconds=prompts.max_seconds)
     if not wav.any():
         raise UserError(f"prompt '{path}' is silent; give a recording of a voice")
+    remark = prompts.remark(len(wav) / codec.sample_rate)
+    if remark and prompts.trained and not prompts.continues and len(wav) > prompts.trained.longest * codec.sample_rate:
+        wav, place = cut_at_pause(wav, codec.sample_rate, prompts.trained)
+        remark += f": cut {place} at {len(wav) / codec.sample_rate:.1f} s"
     row = torch.from_numpy(wav)[None].to(device)
     codes, frames = codec.encode(row, torch.tensor([row.shape[1]], device=device))
-    return codes[0, : int(frames[0])].cpu()
+    return codes[0, : int(frames[0])].cpu(), remark
+
+
+def fitting_codes(codes: Int[Tensor, "F Q"], frame_rate: float, prompts: Prompts) -> tuple[Int[Tensor, "F Q"], str]:
+    """The same for a prompt that is given as codes: where it pauses is not known, so it is cut at the bound."""
+    remark = prompts.remark(len(codes) / frame_rate)
+    if not remark or prompts.trained is None or prompts.continues:
+        return codes, remark
+    most = max(1, round(prompts.trained.longest * frame_rate))
+    if len(codes) <= most:
+        return codes, remark
+    return codes[:most], f"{remark}: cut at {most / frame_rate:.1f} s"
+
+
+def cut_at_pause(wav: Float[np.ndarray, "N"], rate: int, trained: PromptRange) -> tuple[Float[np.ndarray, "M"], str]:
+    """The beginning up to a pause near the longest trained length, and "in a pause" or "at its quietest place"."""
+    last = int(trained.longest * rate)
+    first = int(max(trained.shortest, _EARLIEST * trained.longest) * rate)
+    first = min(first, last - int(2 * HOP * rate))
+    at, quiet = place_to_cut(levels(wav[first:last], rate))
+    return wav[: first + round(at * HOP * rate)], "in a pause" if quiet else "at a quiet place"

@@ -41,6 +41,7 @@ class Speech:
         symbols: phonemes that were said.
         stopped: False when the answer ran into its bound instead of ending by itself.
         unknown: phonemes the model has never seen, with counts (they were read as one unknown symbol).
+        remarks: what else the listener should know, e.g. that the prompt was cut.
     """
 
     wav: Float[Tensor, "N"]
@@ -49,6 +50,7 @@ class Speech:
     symbols: tuple[str, ...]
     stopped: bool
     unknown: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -56,8 +58,8 @@ class Speech:
         return self.wav.shape[-1] / self.sample_rate
 
     def notes(self, request: Request) -> list[str]:
-        """What the listener should know: the bound was hit, phonemes were unknown."""
-        lines = []
+        """What the listener should know: the bound was hit, phonemes were unknown, the prompt was out of range."""
+        lines = list(self.remarks)
         if not self.stopped:
             lines.append(f"'{request.text}' ran into its bound of {self.seconds:.2f} s and was cut off there")
         if self.unknown:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -21,7 +22,7 @@ from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import marker_indices, pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
-from valle_core.synthesis.prompt import encode_prompt
+from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Request, Speech, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
@@ -45,7 +46,7 @@ class Voice:
         chain: samplers of level 0.
         nar_chain: samplers of the other levels.
         observers: the `after_audio` hooks.
-        max_prompt_seconds: longest prompt accepted.
+        prompts: what the model was trained on, and what is accepted.
     """
 
     ar: CodecLM
@@ -58,7 +59,16 @@ class Voice:
     chain: SamplerChain
     nar_chain: SamplerChain
     observers: Observers
-    max_prompt_seconds: float = 30.0
+    prompts: Prompts = field(default_factory=Prompts)
+
+
+class Prepared(NamedTuple):
+    """A request as it is spoken: what the rows are made of, the phonemes, those not known, a remark or ""."""
+
+    inputs: TaskInputs
+    symbols: tuple[str, ...]
+    unknown: dict[str, int]
+    remark: str
 
 
 class Synthesizer:
@@ -86,7 +96,7 @@ class Synthesizer:
         clock = [time.perf_counter()]
         with torch.inference_mode():
             prepared = [self._prepare(request) for request in requests]
-            inputs = [found for found, _, _ in prepared]
+            inputs = [found.inputs for found in prepared]
             clock.append(time.perf_counter())
             seeds = torch.cat([row_seeds(request.seed, [0], device=self.device) for request in requests])
             level0 = self._level0(inputs, seeds, [self._bound(request) for request in requests])
@@ -101,13 +111,12 @@ class Synthesizer:
                 wav=self._leave(wav.clone(), request),
                 sample_rate=self.sample_rate,
                 codes=found.clone(),
-                symbols=symbols,
+                symbols=ready.symbols,
                 stopped=stopped,
-                unknown=unknown,
+                unknown=ready.unknown,
+                remarks=(ready.remark,) if ready.remark else (),
             )
-            for request, wav, found, stopped, (_, symbols, unknown) in zip(
-                requests, wavs, codes, level0.stopped, prepared, strict=True
-            )
+            for request, wav, found, stopped, ready in zip(requests, wavs, codes, level0.stopped, prepared, strict=True)
         ]
         spans = [after - before for before, after in pairwise(clock)]
         self.timing = Timing(
@@ -125,7 +134,7 @@ class Synthesizer:
         """Where the models and the codec are."""
         return self.voice.ar.heads.bias.device
 
-    def _prepare(self, request: Request) -> tuple[TaskInputs, tuple[str, ...], dict[str, int]]:
+    def _prepare(self, request: Request) -> Prepared:
         voice = self.voice
         language = request.language or voice.languages[0]
         index = language_index(voice.languages, language)
@@ -136,13 +145,14 @@ class Synthesizer:
         if sum(unknown.values()) == len(symbols):
             raise UserError(f"the model knows none of the phonemes of '{request.text}' ({', '.join(unknown)})")
         nothing = torch.zeros(0, voice.codec.num_levels, dtype=torch.long)
+        prompt, remark = self._prompt(request.prompt, nothing)
         inputs = TaskInputs(
             text=torch.tensor(voice.symbols.indices(symbols), dtype=torch.long),
             language=index,
-            prompt=nothing if request.prompt is None else self._prompt(request.prompt),
+            prompt=prompt,
             response=nothing,
         )
-        return inputs, symbols, unknown
+        return Prepared(inputs, symbols, unknown, remark)
 
     def _text(self, request: Request, language: str) -> str:
         """What the model reads: the text, after what the prompt says where the answer continues the prompt."""
@@ -157,17 +167,20 @@ class Synthesizer:
             self.voice.frontend.phonemize(request.text, language)  # the text alone must hold something to say
         return f"{said} {request.text}".strip()
 
-    def _prompt(self, prompt: Path | Tensor) -> Int[Tensor, "F Q"]:
+    def _prompt(self, prompt: Path | Tensor | None, nothing: Tensor) -> tuple[Int[Tensor, "F Q"], str]:
+        """Its codes, of a length the model was trained on, and what should be known of it."""
         voice, codec = self.voice, self.voice.codec
+        if prompt is None:
+            return nothing, voice.prompts.remark(None)
         if not isinstance(prompt, Tensor):
-            return encode_prompt(prompt, codec, device=self.device, max_seconds=voice.max_prompt_seconds)
+            return encode_prompt(prompt, codec, voice.prompts, device=self.device)
         if prompt.ndim != 2:
             raise UserError(f"codes of the prompt should be [frames, {codec.num_levels}], found {list(prompt.shape)}")
         read = max(voice.ar.vocabulary.num_levels, voice.nar.vocabulary.num_levels)
         given = prompt.shape[1]  # the codes of a speech are as many levels as the models read
         levels = given if read <= given <= codec.num_levels else codec.num_levels
         check_codes(prompt, num_levels=levels, codebook_size=codec.codebook_size, what="the prompt")
-        return prompt.cpu().long()
+        return fitting_codes(prompt.cpu().long(), codec.frame_rate, voice.prompts)
 
     def _bound(self, request: Request) -> int:
         if not 0 < request.max_seconds <= 3600:

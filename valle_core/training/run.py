@@ -19,7 +19,7 @@ from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.checkpoint.folder import RunFolder, find_checkpoint
 from valle_core.checkpoint.kept import as_stored
 from valle_core.checkpoint.manifest import Manifest
-from valle_core.config.save import to_yaml
+from valle_core.config.save import plain, to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.batching import Batches
 from valle_core.data.dataset import Dataset, open_dataset
@@ -173,5 +173,6 @@ def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Se
         symbols=tuple(dataset.symbols.symbols),
         languages=tuple(dataset.languages),
         tasks=tuple(part.name for part in resolved.parts["task"]),
+        task_options={part.name: plain(part.options) for part in resolved.parts["task"]},
         plugins=(*plugins, *dataset.manifest.plugins),
     )

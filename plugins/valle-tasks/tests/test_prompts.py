@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 import torch
-from valle_tasks.options import TextToSpeechOptions
+from valle_tasks.continuation import Continuation
+from valle_tasks.options import ContinuationOptions, TextToSpeechOptions
 from valle_tasks.prompts import earlier
 from valle_tasks.tts import TextToSpeech
 
@@ -40,7 +41,7 @@ class Shelf:
 
 
 def draw(shelf: Shelf, id: str, seed: int = 0, **options):
-    task = TextToSpeech(TextToSpeechOptions(**options))
+    task = TextToSpeech(TextToSpeechOptions(**{"no_prompt": 0.0} | options))
     return task.draw(shelf.utterance(id), shelf, Random(seed), frame_rate=RATE)
 
 
@@ -128,3 +129,30 @@ def test_the_response_is_the_utterance_whatever_the_prompt() -> None:
         assert inputs is not None
         whole = replace(shelf.utterance("ch1-0005"))
         assert torch.equal(inputs.response, whole.codes)
+
+
+def test_a_tenth_of_the_rows_has_no_prompt_by_default_so_that_none_is_real() -> None:
+    shelf = Shelf(BOOK)
+    task = TextToSpeech(TextToSpeechOptions())
+    found = [task.draw(shelf.utterance("title"), shelf, Random(seed), frame_rate=RATE) for seed in range(600)]
+    sizes = [tuple(inputs.prompt.shape) for inputs in found if inputs is not None]
+    assert 35 <= sizes.count((0, 2)) <= 90
+    assert min(frames for frames, _ in sizes if frames) >= 20
+    assert (task.prompts.shortest, task.prompts.longest, task.prompts.none) == (3.0, 6.0, True)
+
+
+def test_rows_with_a_prompt_are_those_of_a_run_without_that_option() -> None:
+    shelf = Shelf(BOOK)
+    for seed in range(30):
+        some, all_of = draw(shelf, "title", seed, no_prompt=0.5), draw(shelf, "title", seed)
+        assert some is not None
+        assert all_of is not None
+        assert not len(some.prompt) or torch.equal(some.prompt, all_of.prompt)
+
+
+def test_no_prompt_needs_the_utterances_that_a_prompt_needs_and_a_share() -> None:
+    assert draw(Shelf(["alone"]), "alone", no_prompt=1.0) is None
+    with pytest.raises(UserError, match=r"no_prompt must be in \[0, 1\], got 1.5"):
+        TextToSpeechOptions(no_prompt=1.5)
+    assert not TextToSpeech(TextToSpeechOptions(no_prompt=0.0)).prompts.none
+    assert str(Continuation(ContinuationOptions(seconds=2.0)).prompts) == "2 s"

@@ -42,7 +42,7 @@ def utterance(frames: int = 40) -> Utterance:
 
 
 def draw(pool: FakePool, seed: int, **options: Any) -> TaskInputs | None:
-    task = TextToSpeech(TextToSpeechOptions(**options))
+    task = TextToSpeech(TextToSpeechOptions(**{"no_prompt": 0.0} | options))
     return task.draw(utterance(), pool, Random(seed), frame_rate=RATE)
 
 

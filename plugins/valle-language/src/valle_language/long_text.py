@@ -124,4 +124,5 @@ def joined(speeches: Sequence[Speech], pause: float) -> Speech:
         symbols=symbols,
         stopped=all(speech.stopped for speech in speeches),
         unknown=dict(sum((Counter(speech.unknown) for speech in speeches), Counter())),
+        remarks=tuple(dict.fromkeys(remark for speech in speeches for remark in speech.remarks)),
     )

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.interfaces import Pool
-from valle_core.types import TaskInputs, TaskSequence, Utterance
+from valle_core.types import PromptRange, TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import ask_for_codes
 from valle_tasks.options import ContinuationOptions
 
@@ -24,6 +24,10 @@ class Continuation:
 
     def __init__(self, options: ContinuationOptions) -> None:
         self._options = options
+
+    @property
+    def prompts(self) -> PromptRange:
+        return PromptRange(shortest=self._options.seconds, longest=self._options.seconds)
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance cut after `seconds`, or None where less than `min_rest_seconds` would be left."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from valle_core.plugin import UserError
+from valle_core.plugin import BEFORE, UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,6 +15,7 @@ class TextToSpeechOptions:
     Attributes:
         min_seconds: shortest prompt wanted; shorter only where the speaker's other utterances have no more.
         max_seconds: longest prompt.
+        no_prompt: share of rows that are trained without any prompt, so that the model can choose a voice.
         max_utterances: most utterances joined to one prompt.
         prompt: `random` (any others of the speaker); `similar` (of those most like the utterance, which
             `valle data similar` has found); `continuous` (what comes before it in its recording or chapter, by ids
@@ -25,6 +26,7 @@ class TextToSpeechOptions:
 
     min_seconds: float = 3.0
     max_seconds: float = 6.0
+    no_prompt: float = field(default=0.1, metadata={BEFORE: 0.0})
     max_utterances: int = 3
     prompt: Literal["random", "similar", "continuous"] = "random"
     similar: int = 8
@@ -35,6 +37,8 @@ class TextToSpeechOptions:
                 f"tts's min_seconds is {self.min_seconds} and max_seconds {self.max_seconds}, "
                 "but must be 0 < min_seconds ≤ max_seconds ≤ 60"
             )
+        if not 0 <= self.no_prompt <= 1:
+            raise UserError(f"tts's no_prompt must be in [0, 1], got {self.no_prompt:g}")
         if self.max_utterances < 1:
             raise UserError(f"tts's max_utterances is {self.max_utterances}, but must be at least 1")
         if self.prompt not in ("random", "similar", "continuous"):

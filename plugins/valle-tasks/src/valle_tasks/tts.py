@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.interfaces import Pool
-from valle_core.types import TaskInputs, TaskSequence, Utterance
+from valle_core.types import PromptRange, TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import ask_for_codes
 from valle_tasks.options import TextToSpeechOptions
 from valle_tasks.prompts import draw_window, said_before
@@ -23,8 +23,16 @@ class TextToSpeech:
     def __init__(self, options: TextToSpeechOptions) -> None:
         self._options = options
 
+    @property
+    def prompts(self) -> PromptRange:
+        options = self._options
+        return PromptRange(shortest=options.min_seconds, longest=options.max_seconds, none=options.no_prompt > 0)
+
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
-        """The utterance with a prompt cut from others of its speaker, or None where there are none."""
+        """The utterance with a prompt cut from others of its speaker, or None where there are none.
+
+        A share of the rows (`no_prompt`) has a prompt of no frames.
+        """
         options = self._options
         seconds = rng.uniform(options.min_seconds, options.max_seconds)
         frames = max(1, round(seconds * frame_rate))
@@ -40,6 +48,8 @@ class TextToSpeech:
             prompt = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
         if prompt is None:
             return None
+        if options.no_prompt and rng.random() < options.no_prompt:
+            prompt = prompt[:0]
         return TaskInputs(text=utterance.symbols, language=utterance.language, prompt=prompt, response=utterance.codes)
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
