@@ -5,7 +5,6 @@ A model that ignores its text learns a loss that looks healthy all the same; its
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from accelerate import Accelerator
 
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import is_of
 from valle_core.sequence.pack import RowBatch
 
 NEAR_ZERO = 0.02
@@ -122,12 +123,20 @@ def measures_in(metrics: Path) -> list[Measure]:
     """What a run has measured so far, from its metrics."""
     if not metrics.exists():
         return []
-    lines: list[Mapping[str, Any]] = [json.loads(text) for text in metrics.read_text(encoding="utf-8").splitlines()]
     return [
         Measure(step=line["step"], loss=line["text_loss"], gain=line["text_gain"])
-        for line in lines
-        if "text_gain" in line and "text_loss" in line
+        for line in map(_line, read_bytes(metrics).decode("utf-8", errors="replace").splitlines())
+        if is_of(line.get("step"), int) and all(is_of(line.get(name), float) for name in ("text_gain", "text_loss"))
     ]
+
+
+def _line(text: str) -> Mapping[str, Any]:
+    """A line of metrics; nothing where it is none."""
+    try:
+        line = loads(text)
+    except ValueError:
+        return {}
+    return line if isinstance(line, dict) else {}
 
 
 def _loss(model: CodecLM, batch: RowBatch) -> float:

@@ -19,6 +19,7 @@ from torch import Tensor
 from valle_bitnet.backbone import BitNetBackbone
 from valle_bitnet.options import BitNetOptions, BitNetSizes
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -134,7 +135,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise _refuse(folder, "there is no such folder")
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = read_json(folder / "config.json")
     except FileNotFoundError:
         raise _refuse(folder, "it has no config.json; give a folder written by BitNetModel.save_pretrained") from None
     except (OSError, ValueError) as error:
@@ -150,7 +151,7 @@ def _files(folder: Path) -> Iterator[Path]:
         yield folder / WEIGHTS
         return
     try:
-        shards = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+        shards = set(read_json(folder / INDEX)["weight_map"].values())
     except FileNotFoundError:
         raise _refuse(folder, f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
     except (OSError, ValueError, KeyError, AttributeError) as error:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 from valle_llama.options import LlamaOptions, LlamaSizes
 
 WEIGHTS = "model.safetensors"
@@ -131,7 +132,7 @@ def _read_config(folder: Path) -> dict:
     if not folder.is_dir():
         raise _refuse(folder, "there is no such folder")
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = read_json(folder / "config.json")
     except FileNotFoundError:
         raise _refuse(folder, "it has no config.json; give a folder written by LlamaModel.save_pretrained") from None
     except (OSError, ValueError) as error:
@@ -154,7 +155,7 @@ def _weight_files(folder: Path) -> Iterator[Path]:
         yield folder / WEIGHTS
         return
     try:
-        shards = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+        shards = set(read_json(folder / INDEX)["weight_map"].values())
     except FileNotFoundError:
         raise _refuse(folder, f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
     except (OSError, ValueError, KeyError, AttributeError) as error:

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 from valle_mamba.backbone import MambaBackbone
 from valle_mamba.options import Mamba2Options, MambaOptions
 from valle_mamba.sizes import Mamba2Sizes, MambaSizes, Sizes
@@ -172,7 +173,7 @@ def _read_config(folder: Path, arch: str) -> dict[str, Any]:
         raise _refuse(folder, arch, "there is no such folder")
     wanted = "MambaModel" if arch == "mamba" else "Mamba2Model"
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = read_json(folder / "config.json")
     except FileNotFoundError:
         raise _refuse(
             folder, arch, f"it has no config.json; give a folder written by {wanted}.save_pretrained"
@@ -218,7 +219,7 @@ def _weight_files(folder: Path, arch: str) -> Iterator[Path]:
         yield folder / WEIGHTS
         return
     try:
-        shards = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+        shards = set(read_json(folder / INDEX)["weight_map"].values())
     except FileNotFoundError:
         raise _refuse(folder, arch, f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
     except (OSError, ValueError, KeyError, AttributeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from transformers import MixtralConfig, MixtralForCausalLM, MixtralModel
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 from valle_mixtral.backbone import MixtralBackbone
 from valle_mixtral.layers import ATTENTION
 from valle_mixtral.options import MixtralOptions
@@ -89,7 +89,7 @@ def _read_config(folder: Path, options: MixtralOptions) -> MixtralConfig:
     if not folder.is_dir():
         raise _refuse(folder, "there is no such folder")
     try:
-        said = json.loads((folder / "config.json").read_text())
+        said = read_json(folder / "config.json")
     except FileNotFoundError:
         raise _refuse(folder, "it has no config.json; give a folder of MixtralModel.save_pretrained") from None
     except (OSError, ValueError) as error:

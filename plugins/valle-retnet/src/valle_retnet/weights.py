@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 from valle_retnet.options import RetNetOptions, RetNetSizes, sizes_of
 from valle_retnet.tables import angles, log_decays
 
@@ -103,7 +104,7 @@ def _config(path: Path) -> Mapping[str, Any] | None:
     if path.is_file() or not file.is_file():
         return None
     try:
-        config = json.loads(file.read_text())
+        config = read_json(file)
     except (OSError, ValueError) as error:
         raise _refuse(path, f"config.json cannot be read ({error})") from None
     kind = config.get("model_type") if isinstance(config, dict) else None
@@ -171,7 +172,7 @@ def _files(path: Path) -> list[Path]:
     if (path / WEIGHTS).is_file():
         return [path / WEIGHTS]
     try:
-        shards = set(json.loads((path / INDEX).read_text())["weight_map"].values())
+        shards = set(read_json(path / INDEX)["weight_map"].values())
     except FileNotFoundError:
         raise _refuse(path, f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
     except (OSError, ValueError, KeyError, AttributeError) as error:

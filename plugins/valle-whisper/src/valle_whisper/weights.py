@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizer
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, find_published, load_strictly, read_folder
 from valle_whisper.options import WhisperOptions
 from valle_whisper.parts import Parts, Sound
@@ -117,7 +117,7 @@ def _sound(facts: dict[str, Any]) -> Sound:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = read_json(path)
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' is missing or damaged. Fetch it beside the weights") from error
     if not isinstance(read, dict):

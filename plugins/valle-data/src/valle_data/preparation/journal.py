@@ -88,7 +88,13 @@ class Journal:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Of all parts, sorted by id, read as they are asked for. Raises `UserError` where a part is missing."""
-        return (_outcome(line) for number in self.plan.numbers for line in self._read(number)[1].splitlines())
+        for number in self.plan.numbers:
+            for line in self._read(number)[1].splitlines():
+                try:
+                    outcome = _outcome(line)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise self._damaged(number, error) from error
+                yield outcome
 
     def outcomes_made(self) -> Iterator[Outcome]:
         """Of the parts that are made so far."""
@@ -122,10 +128,14 @@ class Journal:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"'{path}' is damaged ({error!r}). Remove it and run the same command again: this part is made anew"
-            ) from error
+            raise self._damaged(number, error) from error
         return facts, body
+
+    def _damaged(self, number: int, error: Exception) -> UserError:
+        return UserError(
+            f"'{self._path(number)}' is damaged ({error!r}). Remove it and run the same command again: "
+            "this part is made anew"
+        )
 
 
 def _hash(body: bytes) -> str:
@@ -134,14 +144,17 @@ def _hash(body: bytes) -> str:
 
 def _outcome(line: bytes) -> Outcome:
     stored = loads(line)
+    check_kinds(stored, {})
     return source_outcome(stored, Row.from_json(stored["row"]) if stored["row"] else None)
 
 
 def source_outcome(line: dict[str, Any], row: Row | None) -> Outcome:
     """The outcome of a line of `sources.jsonl` and, where it became an utterance, its row."""
+    check_kinds(line, {"id": str, "stamp": str})
     if line["reason"] is None:
-        treatment = Treatment(**line["treatment"]) if "treatment" in line else None
+        treatment = Treatment.from_json(line["treatment"]) if "treatment" in line else None
         return Outcome(id=line["id"], stamp=line["stamp"], row=row, treatment=treatment)
+    check_kinds(line, {"reason": str, "detail": str, "measured": float}, ("measured",))
     measured = line.get("measured")
     rejection = Rejection(id=line["id"], reason=line["reason"], detail=line["detail"], measured=measured)
     return Outcome(id=line["id"], stamp=line["stamp"], rejection=rejection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unicodedata
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from valle_core.reading.json_text import loads, read_bytes
 from valle_data.preparation.visible import visible
 from valle_language.detection import is_auto
 
@@ -119,7 +119,7 @@ def facts(recording: Recording) -> Mapping[str, Any] | Rejection:
     if path is None:
         return {}
     try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        stored = loads(read_bytes(Path(path)).decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from valle_core.plugin import UserError
+from valle_core.reading.kinds import check_kinds
 from valle_data.audio.activity import speech_frames, speech_span
 from valle_data.audio.loudness import loudness_gain
 from valle_data.preparation.options import PrepareOptions
@@ -34,6 +35,14 @@ class Treatment:
     def to_json(self) -> dict[str, Any]:
         """As the journal keeps it."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Treatment:
+        """The inverse of `to_json`; raises `ValueError` or `TypeError` for anything else."""
+        check_kinds(stored, {"trimmed": float, "limited": bool, "dead_channels": int}, ("dead_channels",))
+        if stored.get("gain") is not None:
+            check_kinds(stored, {"gain": float})
+        return cls(**stored)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

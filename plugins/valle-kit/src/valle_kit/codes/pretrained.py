@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import read_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ def read_folder(folder: Path, files: Sequence[str]) -> tuple[dict[str, Any], dic
         raise UserError(f"folder '{folder}' holds no weights. It needs {' or '.join(files)}")
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' is missing or damaged. Fetch it beside the weights") from error
     if not isinstance(config, dict):

@@ -6,7 +6,7 @@ The manifests are read as the JSON they are, so lhotse itself, whose import take
 from __future__ import annotations
 
 import gzip
-import json
+import math
 import os
 import re
 import zlib
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.kinds import check_kinds, is_of
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.supervisions import Manifest, add_cuts, add_part
 from valle_data.preparation.options import PrepareOptions
@@ -78,9 +80,8 @@ def _read(path: Path, found: Found) -> list[Manifest]:
         with opened(path, "rt", encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    one = json.loads(line)
-                    lines.append(_checked(one))
-                except (ValueError, KeyError, TypeError) as error:
+                    lines.append(_checked(loads(line)))
+                except (ValueError, KeyError, TypeError, OverflowError) as error:
                     found.reject(
                         f"{path.name}:{number}", "bad-line", f"'{path.name}:{number}' is no manifest ({error!r})"
                     )
@@ -90,15 +91,43 @@ def _read(path: Path, found: Found) -> list[Manifest]:
 
 
 def _checked(one: Any) -> Manifest:
-    """Raises where what every use of it needs is missing."""
-    _ = one["id"]
+    """Raises where what every use of it needs is missing or of another kind."""
+    _check_scalar(one["id"])
     for recording in [one] if "sources" in one else [one["recording"]] if one.get("recording") else []:
-        _ = recording["id"], float(recording["duration"])
+        check_kinds(recording, {"sources": (dict,)})
+        _check_scalar(recording["id"])
+        _ = _seconds(recording["duration"])
         for source in recording["sources"]:
-            _ = source["type"], source["source"], [*source["channels"]]
-    for supervision in [one] if "recording_id" in one else one.get("supervisions") or ():
-        _ = float(supervision["start"]), float(supervision["duration"])
+            check_kinds(source, {"type": str, "source": str, "channels": (int,)})
+            if "\0" in source["source"]:
+                raise ValueError("a path holds a zero")
+    said = [one] if "recording_id" in one else one.get("supervisions") or []
+    for supervision in said:
+        check_kinds(supervision, {})
+        given = {name: value for name in ("custom", "text") if (value := supervision.get(name)) is not None}
+        check_kinds(given, {"custom": dict, "text": str}, ("custom", "text"))
+        _ = _seconds(supervision["start"]), _seconds(supervision["duration"])
+        for name in ("speaker", "language", "recording_id", "id"):
+            _check_scalar(supervision.get(name))
+    for holder in (one, *said):
+        channel = holder.get("channel", 0)
+        if not is_of(channel, int) and not is_of(channel, (int,)):
+            raise ValueError(f"channel should be a number or a list of them, found {channel!r:.80}")
+    if "supervisions" in one:
+        _ = _seconds(one.get("start", 0.0))
     return one
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError(f"a time should be seconds, found {value!r:.80}")
+    return seconds
+
+
+def _check_scalar(value: Any) -> None:
+    if value is not None and not isinstance(value, str | int | float):
+        raise ValueError(f"a name should be text, found {value!r:.80}")
 
 
 def _folder(recordings: list[Manifest], source: Path) -> Path:

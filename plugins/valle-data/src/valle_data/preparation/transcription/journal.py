@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from valle_core.files import write_text
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads
+from valle_core.reading.kinds import check_kinds
 from valle_core.types import HeardSegment, TimedWord
 
 FORMAT_VERSION = 1
@@ -94,7 +96,7 @@ class Journal:
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
         try:
-            return [{**json.loads(line)} for line in whole.splitlines()]
+            return [{**loads(line)} for line in whole.splitlines()]
         except (ValueError, TypeError) as error:
             raise UserError(f"'{self._path}' is damaged ({error}). Remove it to hear everything again") from error
 
@@ -125,7 +127,9 @@ def _written(entry: Entry) -> dict[str, Any]:
 
 def _read(line: Mapping[str, Any]) -> Entry:
     if "reason" in line:
+        check_kinds(line, {"id": str, "stamp": str, "reason": str, "detail": str})
         return Entry(**line)
+    check_kinds(line, {"id": str, "stamp": str, "segments": (list,)})
     segments = tuple(
         HeardSegment(
             text=text,
@@ -135,4 +139,8 @@ def _read(line: Mapping[str, Any]) -> Entry:
         )
         for text, start, end, words in line["segments"]
     )
+    for segment in segments:
+        check_kinds(asdict(segment), {"text": str, "start": float, "end": float})
+        for word in segment.words:
+            check_kinds(asdict(word), {"text": str, "start": float, "end": float, "probability": float})
     return Entry(**{**line, "segments": segments})

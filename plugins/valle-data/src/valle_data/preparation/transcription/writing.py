@@ -15,6 +15,7 @@ from jaxtyping import Float
 from valle_core.audio.wav import write
 from valle_core.files import write_text
 from valle_core.plugin import UserError
+from valle_core.reading.json_text import loads, read_bytes
 from valle_core.types import TimedWord
 from valle_data.preparation.recordings import Recording, Rejection
 from valle_data.preparation.transcription.pieces import word_to_list
@@ -89,7 +90,7 @@ def write_beside(line: Line) -> None:
     audio = line.recording.audio
     path = audio.with_suffix(".json")
     try:
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        stored = loads(read_bytes(path)) if path.exists() else {}
     except ValueError:
         stored = None
     if isinstance(stored, dict) and line.facts() | stored != stored:
