@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
 
 from valle_language.number_words import MOST_DIGITS, cardinal, year_words
 from valle_language.roman import clear_numeral, roman_value
 from valle_language.writing.rules import Writing
+from valle_language.writing.scan import VULGAR, vulgar
 
 _NUMBER = r"\d+(?:[.,'’ ]\d{3})*(?:[.,]\d+)*"
 _ISO = re.compile(r"(?<![\d-])(?P<y>\d{4})-(?P<mo>\d{2})-(?P<d>\d{2})(?![\d-])")
@@ -22,13 +22,12 @@ _HYPHEN = re.compile(r"(?<=\d)-(?=\d)")
 
 
 _FRACTION = re.compile(r"(?<![\w/.,⁄])(?:(?P<whole>\d+) )?(?P<a>\d{1,2})[/⁄](?P<b>\d{1,2})(?![\w/⁄]|[.,]\d)")
-_VULGAR = re.compile("(?P<whole>[0-9]?)(?P<sign>[¼½¾⅐-⅞↉])")
 
 
 def write_numbers(text: str, writing: Writing) -> str:
     """Every digit of `text` as words; a roman numeral where it is clear."""
-    if _VULGAR.search(text) and writing.fraction(1, 2) is not None:
-        text = _VULGAR.sub(_unfolded, text)
+    if re.search(VULGAR, text) and writing.fraction(1, 2) is not None:
+        text = re.sub(VULGAR, vulgar, text)
     text = _roman(text, writing)
     if not any(character.isdigit() for character in text):
         return text
@@ -109,11 +108,6 @@ def _plain(found: re.Match[str], writing: Writing) -> str:
     before = " " if found.start() and whole[found.start() - 1].isalpha() else ""
     after = " " if found.end() < len(whole) and whole[found.end()].isalpha() else ""
     return before + (f"{writing.minus} " if found["sign"] else "") + said + after
-
-
-def _unfolded(found: re.Match[str]) -> str:
-    """`2½` → `2 1⁄2`."""
-    return found["whole"] + (" " if found["whole"] else "") + unicodedata.normalize("NFKC", found["sign"])
 
 
 def _fraction(found: re.Match[str], writing: Writing) -> str:

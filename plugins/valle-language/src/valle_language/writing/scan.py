@@ -28,5 +28,6 @@ VULGAR = "(?P<whole>[0-9]?)(?P<sign>[¼½¾⅐-⅞↉])"
 
 
 def vulgar(found: re.Match[str]) -> str:
-    """`2½` → `2 1⁄2`."""
-    return found["whole"] + (" " if found["whole"] else "") + unicodedata.normalize("NFKC", found["sign"])
+    """`2½` → `2 1⁄2`, apart from a digit behind it."""
+    after = " " if found.string[found.end() : found.end() + 1].isdigit() else ""
+    return found["whole"] + (" " if found["whole"] else "") + unicodedata.normalize("NFKC", found["sign"]) + after
