@@ -35,7 +35,8 @@ def test_the_table_of_a_language_is_no_handful(language):
 @pytest.mark.parametrize("sign", SIGNS)
 @pytest.mark.parametrize("language", TABLES)
 def test_a_sign_has_a_word_in_every_language(language, sign):
-    for text in (sign, f"a {sign} a", f"a {sign}", f"{sign} a", f"5 {sign} 7", f"{sign}5", f"5{sign}"):
+    first = () if sign in "*#" else (f"{sign} a",)  # the layout of a list, a title
+    for text in (sign, f"a {sign} a", f"a {sign}", *first, f"5 {sign} 7", f"{sign}5", f"5{sign}"):
         said = normalise(text, language)
         assert not unsayable(said), (text, said)
         assert said.split() != normalise(text.replace(sign, " "), language).split(), (text, said)

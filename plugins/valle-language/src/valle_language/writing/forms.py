@@ -104,3 +104,16 @@ def millions(words: Mapping[str, tuple[str, str]], coins: Mapping[str, str]) -> 
     signs = "|".join(re.escape(sign) for sign in sorted(coins, key=len, reverse=True))
     pattern = rf"(?<![\w.,])(?P<n>\d{{1,3}}(?:[. ]\d{{3}})*(?:,\d+)?|\d+(?:,\d+)?) ?(?P<big>{short}) ?(?P<sign>{signs})"
     return re.compile(pattern), said
+
+
+def powers(square: str, cube: str, other: str, minus: str, code: str) -> Callable[[str], str]:
+    """What `Writing.power` asks for: words of ², ³ and of any other exponent, which follows `other`."""
+
+    def said(exponent: str) -> str:
+        if exponent in ("2", "3"):
+            return square if exponent == "2" else cube
+        digits = exponent.lstrip("+-")
+        words = cardinal(int(digits), code) if digits.isdigit() else digits
+        return " ".join(filter(None, (other, minus if exponent.startswith("-") else "", words)))
+
+    return said

@@ -11,6 +11,7 @@ from valle_language.writing.forms import (
     called,
     day_month,
     per,
+    powers,
     product,
     proportion,
     rewritten,
@@ -269,4 +270,5 @@ WRITING = Writing(
     fraction=_fraction,
     and_fraction="et",
     counted=_counted,
+    power=powers("au carré", "au cube", "puissance", "moins", "fr"),
 )  # fmt: skip

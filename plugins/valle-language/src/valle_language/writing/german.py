@@ -6,7 +6,7 @@ import re
 
 from valle_language.number_words import cardinal, ordinal, year_words
 from valle_language.roman import ROMAN, roman_value
-from valle_language.writing.forms import account, called, per, product, proportion, rewritten, season, telephone
+from valle_language.writing.forms import account, called, per, powers, product, proportion, rewritten, season, telephone
 from valle_language.writing.nouns.german import gender
 from valle_language.writing.rules import Rule, Writing
 
@@ -332,5 +332,6 @@ WRITING = Writing(
     roman=lambda number, reading: cardinal(number, "de"),
     fraction=_fraction,
     counted=_counted,
+    power=powers("hoch zwei", "hoch drei", "hoch", "minus", "de"),
     opens=rf"(?:{_OPENERS})\b",
 )  # fmt: skip

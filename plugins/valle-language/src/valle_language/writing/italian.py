@@ -12,6 +12,7 @@ from valle_language.writing.forms import (
     day_month,
     millions,
     per,
+    powers,
     product,
     proportion,
     rewritten,
@@ -274,4 +275,5 @@ WRITING = Writing(
     fraction=_fraction,
     and_fraction="e",
     counted=_counted,
+    power=powers("al quadrato", "al cubo", "elevato a", "meno", "it"),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from valle_language.writing.forms import (
     day_month,
     millions,
     per,
+    powers,
     product,
     proportion,
     rewritten,
@@ -279,6 +280,7 @@ def _writing(code: str, kilometre: str) -> Writing:
         fraction=_fraction,
         and_fraction="e",
         counted=_counted,
+        power=powers("ao quadrado", "ao cubo", "elevado a", "menos", code),
     )  # fmt: skip
 
 

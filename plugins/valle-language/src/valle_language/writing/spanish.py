@@ -12,6 +12,7 @@ from valle_language.writing.forms import (
     day_month,
     millions,
     per,
+    powers,
     product,
     proportion,
     rewritten,
@@ -269,4 +270,5 @@ WRITING = Writing(
     fraction=_fraction,
     and_fraction="y",
     counted=_counted,
+    power=powers("al cuadrado", "al cubo", "elevado a", "menos", "es"),
 )  # fmt: skip
