@@ -149,13 +149,16 @@ class Rewrite(Protocol):
 class AttentionKernel(Protocol):
     """softmax(scale · q kᵀ + mask) v. Factory: `(options) → AttentionKernel`.
 
-    A kernel owes causal, full and lengths; the core splits mixed rows into groups for one that does not declare
-    "mixed". Grouped-query attention by shape: Hk divides H. `scale = None` means 1/√Dh. Queries at or past
-    `lengths` give zeros. The inputs are never written. Forms it does not declare raise `UserError`.
+    A kernel owes causal, full and lengths, for rows of any length; the core splits mixed rows into groups for one that
+    does not declare "mixed". Grouped-query attention by shape: Hk divides H. `scale = None` means 1/√Dh. Queries at or
+    past `lengths` give zeros. The inputs are never written. Forms it does not declare raise `UserError`.
 
-    Keys that no query sees change nothing, and no row reaches another. Equal inputs give equal results: nothing is
-    drawn, nothing kept but what belongs to the same values of a mask. Any strides and any number of rows are taken,
-    scores of any size too. The result is in the dtype of q, on its device.
+    Keys that no query sees change nothing, and no row reaches another: NaN and infinities in padding and in other
+    segments included, forward and backward. NaN in a key that a query sees may spread within the row or segment of
+    that key. Equal inputs give equal results: nothing is drawn, nothing kept but what belongs to the same values of a
+    mask. Any strides and any number of rows are taken, none too; rows of no length give zeros and zero gradients;
+    scores of any size too. What does not fit together raises `UserError`: shapes, dtypes, a mask of other rows,
+    a head width that it cannot take. The result is in the dtype of q, on its device.
     """
 
     def __call__(

@@ -55,6 +55,13 @@ def test_a_back_end_without_grouped_heads_passes_the_suite(check):
     check(sdpa.SdpaKernel("mem_efficient", backend, dtypes={}, grouped=False), plugin.MEM_EFFICIENT.capabilities)
 
 
+@pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
+def test_a_kernel_that_must_not_look_at_values_passes_the_suite(check, monkeypatch):
+    """What every kernel does on CUDA: the padding is cleared, whatever lies in it."""
+    monkeypatch.setattr(sdpa, "may_look", lambda device: False)
+    check(sdpa.sdpa(KernelOptions()), plugin.SDPA.capabilities)
+
+
 @pytest.mark.parametrize("name", ["mem_efficient", "cudnn"])
 def test_a_kernel_for_cuda_is_refused_on_a_cpu(name):
     q = torch.zeros(1, 2, 3, 8)
@@ -110,6 +117,7 @@ UNREAD = {
 def test_what_a_mask_promises_is_not_read_from_the_device(name, monkeypatch):
     """A look at a tensor's value makes a GPU wait for everything before it."""
     mask, kernel = UNREAD[name], sdpa.sdpa(KernelOptions())
+    monkeypatch.setattr(sdpa, "may_look", lambda device: False)  # as on a GPU
     queries = 1 if name == "step" else 3 if name.startswith("chunk") else 6
     q, k = torch.randn(2, 4, queries, 8), torch.randn(2, 2, 6, 8)
     for word in ("item", "tolist", "__bool__", "__int__", "__float__"):

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from valle_attention_sdpa.inputs import check_fit, finite
 from valle_attention_sdpa.options import KernelOptions
-from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 
 
@@ -29,11 +29,11 @@ class EagerKernel:
         scale: float | None = None,
     ) -> Float[Tensor, "B H Tq Dh"]:
         """Scores and softmax in float32 whatever the inputs are; the weights return to their dtype."""
+        check_fit(q, k, v, mask)
         B, H, Tq, Dh = q.shape
         Hk, Tk = k.shape[1], k.shape[2]
-        if H % Hk:
-            raise UserError(f"attention: {Hk} key heads do not divide {H} query heads; choose n_kv_heads accordingly")
         visible = _packed(mask, Tq) if isinstance(mask, PackedMask) else _rows(mask, Tq, Tk)  # [B, Tq, Tk]
+        (q, odd_q), (k, odd_k), (v, odd_v) = map(finite, (q, k, v))
         with torch.autocast(q.device.type, enabled=False):  # float32 here means float32
             grouped = q.reshape(B, Hk, H // Hk, Tq, Dh).float()
             scores = torch.einsum("bkgtd,bksd->bkgts", grouped, k.float()) * (Dh**-0.5 if scale is None else scale)
@@ -41,14 +41,14 @@ class EagerKernel:
             scores = scores.masked_fill(~visible[:, None, None], torch.finfo(scores.dtype).min)
             weights = scores.softmax(dim=-1).to(v.dtype)
             out = torch.einsum("bkgts,bksd->bkgtd", weights, v).reshape(B, H, Tq, Dh)
+        spoilt = odd_q | (visible & (odd_k | odd_v)[:, None]).any(-1)  # [B, Tq] those that see what is not finite
+        out = out.masked_fill(spoilt[:, None, :, None], torch.nan)
         return out.masked_fill(~visible.any(-1)[:, None, :, None], 0.0)
 
 
 def _rows(mask: SequenceMask, Tq: int, Tk: int) -> Bool[Tensor, "B Tq Tk"]:
     """The rule of `SequenceMask`, word for word."""
     device = mask.lengths.device
-    if mask.window is not None and mask.window < 1:
-        raise UserError(f"attention: window is {mask.window}, needs to be at least 1")
     p = (mask.query_start[:, None] + torch.arange(Tq, device=device))[:, :, None]  # [B, Tq, 1]
     j = torch.arange(Tk, device=device)[None, None]  # [1, 1, Tk]
     seen = j <= p if mask.tree is None else _ancestors(mask.tree, mask.query_start, Tk)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from valle_attention_sdpa.inputs import check_fit, used_keys, used_queries, without_padding
 from valle_attention_sdpa.options import KernelOptions
 from valle_attention_sdpa.plan import Plan, Planner, gather_groups
 from valle_core.plugin import UserError
@@ -83,6 +84,7 @@ class SdpaKernel:
         """See `AttentionKernel`. Raises `UserError` for masks it does not declare and devices it does not run on."""
         if isinstance(mask, PackedMask) or mask.form == "mixed" or mask.window is not None or mask.tree is not None:
             raise UserError(f"attention '{self.name}' takes causal and full rows only. Try: --attention eager")
+        check_fit(q, k, v, mask)
         if self.dtypes and q.dtype not in self.dtypes.get(q.device.type, ()):
             raise UserError(self._refusal(q))
         if q.device.type in self.maskless:
@@ -90,16 +92,23 @@ class SdpaKernel:
             if groups is not None:
                 return gather_groups(groups, q, k, v, partial(self._attend, scale=scale))
         plan = self._planner.plan(mask, q.shape[2], k.shape[2])
-        out = self._attend(q, k, v, plan, scale=scale)
         if plan.unused is None:
-            return out
-        return out.masked_fill(plan.unused, 0.0) if out.requires_grad else out.masked_fill_(plan.unused, 0.0)
+            return self._attend(q, k, v, plan, scale=scale)
+        learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
+        looks = may_look(q.device) and not learns and not torch.compiler.is_compiling()
+        if not looks:
+            q, k, v = _cleared(q, k, v, mask)
+        out = self._attend(q, k, v, plan, scale=scale)
+        out = out.masked_fill(plan.unused, 0.0) if out.requires_grad else out.masked_fill_(plan.unused, 0.0)
+        if looks and not bool(out.isfinite().all()):  # seldom: cheaper than a copy of all keys at every step
+            out = self._attend(*_cleared(q, k, v, mask), plan, scale=scale).masked_fill_(plan.unused, 0.0)
+        return out
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, *, scale: float | None) -> Tensor:
         B, H, Tq, Dh = q.shape
         Hk = k.shape[1]
-        if H % Hk:
-            raise UserError(f"attention: {Hk} key heads do not divide {H} query heads; choose n_kv_heads accordingly")
+        if scale == 0.0:  # flash back ends multiply what they hide, −∞, by the scale
+            q, scale = q * 0.0, 1.0
         if Hk != H and Tq == 1:  # one query per head: the heads of a group are queries of their key head
             return self._call(q.reshape(B, Hk, H // Hk, Dh), k, v, plan, scale, gqa=False).reshape(B, H, 1, Dh)
         if Hk != H and not self.grouped:
@@ -126,3 +135,14 @@ class SdpaKernel:
         found = f"{q.device.type} with {str(q.dtype).removeprefix('torch.')} and head width {q.shape[-1]}"
         needs = f"needs {wants}, found {found}" if wants else f"PyTorch has no such back end for {found}"
         return f"attention '{self.name}' cannot run here: {needs}. Try: --attention sdpa"
+
+
+def _cleared(q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask) -> tuple[Tensor, Tensor, Tensor]:
+    """Zeros in the padding, where back ends multiply a weight of 0 by whatever lies there."""
+    keys = used_keys(mask, q.shape[2], k.shape[2])
+    return without_padding(q, used_queries(mask, q.shape[2])), without_padding(k, keys), without_padding(v, keys)
+
+
+def may_look(device: torch.device) -> bool:
+    """Whether values may be read: on a CPU they are there, a GPU would wait for everything before them."""
+    return device.type == "cpu"

@@ -26,7 +26,7 @@ Verdict = Literal["passed", "failed", "skipped", "expected-fail", "unexpected-pa
 
 FLOORS: Mapping[str, int] = {
     "arch": 32,
-    "attention": 13,
+    "attention": 18,
     "codec": 18,
     "sampler": 13,
     "task": 13,

@@ -12,9 +12,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from valle_core.types import PackedMask, SequenceMask
+from valle_testing.fakes.rule_kernel import rule
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 HEADS, WIDTH = 4, 16
+MANY = 32
+"""Keys from which on who sees whom is worked out by tensors; a test compares the two ways."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,8 +108,10 @@ def cases(device: torch.device | str = "cpu") -> tuple[Case, ...]:
 
 
 def visible(case: Case) -> Bool[Tensor, "B Tq Tk"]:
-    """Which query sees which key, one by one, as the definition in `SequenceMask` and `PackedMask` says."""
+    """Which query sees which key, as the definition in `SequenceMask` and `PackedMask` says: one by one where few."""
     mask = case.mask
+    if case.keys > MANY:
+        return rule(mask, case.queries, case.keys)
     if isinstance(mask, PackedMask):
         offsets, prefix = mask.offsets.tolist(), mask.prefix.tolist()
         seen = torch.zeros(1, case.queries, case.keys, dtype=torch.bool)
@@ -137,12 +142,19 @@ def _line(parents: list[int], i: int, start: int) -> set[int]:
 
 
 def inputs_for(
-    case: Case, key_heads: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    case: Case,
+    key_heads: int,
+    *,
+    heads: int = HEADS,
+    width: int = WIDTH,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
 ) -> Inputs:
+    """Noise for the case."""
     rows = 1 if isinstance(case.mask, PackedMask) else case.mask.lengths.shape[0]
     random = torch.Generator().manual_seed(case.queries * 31 + case.keys)
-    sizes = ((HEADS, case.queries), (key_heads, case.keys), (key_heads, case.keys))
-    q, k, v = (torch.randn(rows, h, t, WIDTH, generator=random).to(device, dtype) for h, t in sizes)
+    sizes = ((heads, case.queries), (key_heads, case.keys), (key_heads, case.keys))
+    q, k, v = (torch.randn(rows, h, t, width, generator=random).to(device, dtype) for h, t in sizes)
     return q, k, v
 
 
