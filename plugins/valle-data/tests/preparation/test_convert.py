@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from valle_core.data.columns import map_columns, write_columns
 from valle_core.data.dataset import open_dataset
+from valle_core.data.index import hash_index
 from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
 from valle_core.plugin import UserError
@@ -217,3 +220,65 @@ def test_a_preparation_goes_on_with_the_converted_dataset(tmp_path, storage):
     assert len(list((tmp_path / "b").glob("*.h5"))) == (storage == "hdf5"), "the file before is gone"
     run(tmp_path / "whole", storage)
     assert_same(tmp_path / "b", tmp_path / "whole")
+
+
+def forge_columns(folder: Path) -> None:
+    """Let the columns give every utterance another speaker and length, with a digest that agrees."""
+    index_hash = open_dataset(folder).manifest.index_hash
+    columns = {name: column.copy() for name, column in (map_columns(folder, index_hash) or {}).items()}
+    columns["speakers"] = columns["speakers"][::-1].copy()
+    write_columns(folder, columns, index_hash)
+
+
+def change_line(folder: Path, **facts) -> None:
+    """Change the first line of the index, with a hash that agrees and the digest as it was."""
+    first, *rest = (folder / "index.jsonl").read_text().splitlines(keepends=True)
+    (folder / "index.jsonl").write_text("".join([json.dumps({**json.loads(first), **facts}) + "\n", *rest]))
+    stored = json.loads((folder / "dataset.json").read_text())
+    stored["index_hash"] = hash_index(folder)
+    (folder / "dataset.json").write_text(json.dumps(stored))
+
+
+def flip_column(folder: Path) -> None:
+    content = bytearray((folder / "index.safetensors").read_bytes())
+    content[-3] ^= 1
+    (folder / "index.safetensors").write_bytes(content)
+
+
+def test_damaged_columns_are_not_what_is_converted(tmp_path):
+    for name in ("a", "b"):
+        write_dataset(tmp_path / name, list(made_records(4, seconds=(0.1, 0.2))))
+    flip_column(tmp_path / "b")
+    convert(tmp_path / "b", tmp_path / "c", storage="shards")
+    assert_same(tmp_path / "a", tmp_path / "c")
+
+
+def test_columns_that_lie_are_refused_until_they_are_removed_as_the_message_says(tmp_path):
+    write_dataset(tmp_path / "a", list(made_records(4, seconds=(0.1, 0.2))))
+    forge_columns(tmp_path / "a")
+    with pytest.raises(UserError, match=r"index\.safetensors differs from index\.jsonl; remove it"):
+        convert(tmp_path / "a", tmp_path / "b", storage="shards")
+    assert not (tmp_path / "b").exists()
+    (tmp_path / "a" / "index.safetensors").unlink()
+    convert(tmp_path / "a", tmp_path / "b", storage="shards")
+    assert not list(problems(open_dataset(tmp_path / "b")))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"text": "another"}, {"speaker": "s9"}, {"language": "xx"}, {"seconds": 9.0}, {"id": "x"}, {"tone": "sad"}],
+)
+def test_a_line_that_is_not_what_was_written_is_not_laundered(tmp_path, facts):
+    write_dataset(tmp_path / "a", list(made_records(3, seconds=(0.1, 0.2))))
+    change_line(tmp_path / "a", **facts)
+    with pytest.raises(UserError, match=r"is not as it was written.*--repair"):
+        convert(tmp_path / "a", tmp_path / "b", storage="shards")
+    assert not (tmp_path / "b").exists()
+
+
+def test_facts_that_disagree_with_the_index_are_not_carried_on(tmp_path):
+    write_dataset(tmp_path / "a", list(made_records(3, seconds=(0.1, 0.2))))
+    path = tmp_path / "a" / "dataset.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "utterances": 7}))
+    with pytest.raises(UserError, match="says 7 utterances, the index has 3"):
+        convert(tmp_path / "a", tmp_path / "b", storage="shards")
