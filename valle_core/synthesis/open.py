@@ -26,6 +26,7 @@ from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import Prompts
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer, Voice
+from valle_core.synthesis.task_choice import task_of
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import PromptRange
 
@@ -48,8 +49,8 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
     if options.nar_model:
         nar = load_model(Path(options.nar_model), registry, device=device, dtype=dtype, overrides=overrides)
     _check_halves(ar, nar)
-    (task,) = selected["task"]
-    speaking = build(task, resolved.part("task").options)
+    task, task_part = task_of(resolved, registry, ar, nar)
+    speaking = build(task, task_part.options)
     return Synthesizer(
         Voice(
             ar=ar.model,

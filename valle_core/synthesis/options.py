@@ -34,7 +34,7 @@ class SynthesisOptions:
 
 SYNTHESIS_SCHEMA = Schema(
     slots=(
-        Slot("task", "task", "tts"),
+        Slot("task", "task", None),
         Slot("sampler", "sampler", ({"name": "top_p", "p": 0.9}, "sample"), many=True),
         Slot("nar_sampler", "sampler", ("greedy",), many=True),
         Slot("attention", "attention", None),
@@ -43,4 +43,5 @@ SYNTHESIS_SCHEMA = Schema(
     ),
     sections=(Section("synthesis", SynthesisOptions, flat=True, help="Synthesis"),),
 )
-"""Codec and frontend are the model's unless named, and must be the same; attention is the one it was trained with."""
+"""Codec and frontend are the model's unless named, and must be the same; attention and task are those it was trained
+with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from valle_core.audio.spectrogram import draw
@@ -12,23 +12,30 @@ from valle_core.plugin import UserError
 from valle_core.synthesis.request import Speech
 
 
-def read_lines(text: str, text_file: Path | None) -> list[str]:
-    """The texts to say. Raises `UserError` when none or both are given, or the file cannot be read."""
+def read_lines(text: str, text_file: Path | None) -> dict[int, str]:
+    """Number of a line, from 1 → what to say; lines without text are counted and left out.
+
+    Raises `UserError` when none or both are given, or the file cannot be read.
+    """
     if text and text_file:
         raise UserError("both a text and --text-file are given; give one")
     if text_file is None:
-        return [text]
+        return {1: text}
     try:
-        lines = [line.strip() for line in text_file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = text_file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--text-file {text_file} cannot be read ({error}); give a UTF-8 text file") from None
-    if not lines:
+    texts = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
+    if not texts:
         raise UserError(f"--text-file {text_file} holds no text; write one line per sentence")
-    return lines
+    return texts
 
 
-def targets(out: Path, count: int, picture: Path | None = None) -> list[Path]:
-    """One path per text; refused before any work when nothing can be written there or to `picture`."""
+def targets(out: Path, numbers: Collection[int], picture: Path | None = None) -> list[Path]:
+    """One path per line, with its number where there are several.
+
+    Refused before any work when nothing can be written there or to `picture`.
+    """
     if out.suffix.lower() not in WRITABLE:
         raise UserError(f"--out {out}: cannot write audio with this ending; choose one of {', '.join(WRITABLE)}")
     if picture is not None and picture.suffix.lower() != ".png":
@@ -42,9 +49,9 @@ def targets(out: Path, count: int, picture: Path | None = None) -> list[Path]:
             raise UserError(f"{option} {path}: is a folder; name a file in it")
         if not os.access(path.parent, os.W_OK):
             raise UserError(f"{option} {path}: the folder {path.parent} cannot be written to; choose another")
-    if count == 1:
+    if len(numbers) == 1:
         return [out]
-    return [out.with_name(f"{out.stem}-{index + 1}{out.suffix}") for index in range(count)]
+    return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in numbers]
 
 
 def write_all(paths: Sequence[Path], speeches: Sequence[Speech], prompt: Path | None, picture: Path | None) -> None:

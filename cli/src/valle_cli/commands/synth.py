@@ -24,11 +24,13 @@ def synth(
     setup: Setup,
     *,
     text: Annotated[str, typer.Argument(help="what to say", show_default=False)] = "",
-    text_file: Annotated[Path | None, typer.Option(help="say each line of this file, as one batch")] = None,
+    text_file: Annotated[
+        Path | None, typer.Option(help="say each line of this file, as one batch; line k with seed + k - 1")
+    ] = None,
     prompt: Annotated[Path | None, typer.Option(help="recording of the voice; none: the model chooses")] = None,
     prompt_text: Annotated[str, typer.Option(help="what the prompt says (for --task tts-c)")] = "",
     language: Annotated[str | None, typer.Option(help="tag, e.g. en-us, or auto; default: the model's first")] = None,
-    out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; several lines get -1, -2, …")] = Path("out.wav"),
+    out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; line k of several gets -k")] = Path("out.wav"),
     spectrogram: Annotated[Path | None, typer.Option(help="PNG of the prompt and the speech side by side")] = None,
     split: Annotated[
         Literal["sentences", "none"], typer.Option(help="long text: a sentence at a time, joined; or none")
@@ -48,7 +50,7 @@ def synth(
 
     splitting = Splitting(by=split, pause=pause, most=max_letters)
     texts = read_lines(text, text_file)
-    paths = targets(out, len(texts), spectrogram)
+    paths = targets(out, texts, spectrogram)
     synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry))
     requests = [
         Request(
@@ -56,10 +58,10 @@ def synth(
             prompt=prompt,
             prompt_text=prompt_text,
             language=language,
-            seed=seed + index,
+            seed=seed + number - 1,
             max_seconds=max_duration,
         )
-        for index, line in enumerate(texts)
+        for number, line in texts.items()
     ]
     languages = synthesizer.voice.languages
     tagged = [with_language(request, languages) for request in requests]
@@ -78,6 +80,7 @@ def synth(
             {
                 "out": str(path),
                 "language": request.language or languages[0],
+                "seed": request.seed,
                 "seconds": speech.seconds,
                 "stopped": speech.stopped,
                 "unknown": speech.unknown,
