@@ -106,6 +106,7 @@ class HookSpec:
         summary: one line.
         plugin: `"module:attribute"` of an object with `valle` hook implementations (`valle_core.api.hookimpl`).
         critical: a failure stops the run instead of dropping the observer.
+        observes: names of the hooks it implements; it is loaded only where one of them is called. () for any.
     """
 
     name: str
@@ -113,6 +114,7 @@ class HookSpec:
     summary: str
     plugin: str
     critical: bool = False
+    observes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers, hookimpl, open_observers
+from valle_core.plugin import HookSpec, UserError
+from valle_core.registry.hooks import SPEAKING, TRAINING, Observers, Specifications, hookimpl, open_observers
+from valle_core.registry.loading import load
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
 
@@ -209,3 +210,36 @@ def test_disabled_hooks_stay_silent(site, reports):
     registry = Registry.open(environ={"VALLE_DISABLE_PLUGINS": "vital"})
     assert "vital" not in open_observers(registry, reports.append).names
     assert reports == []
+
+
+SAYING = """
+from valle_core.plugin import HookSpec
+BENCH = HookSpec(name='bench', api=1, summary='', plugin='acme_gone:plugin', observes=('bench_cases',))
+FINE = HookSpec(name='fine', api=1, summary='', plugin='acme_fine:plugin', observes=('doctor_checks', 'train_end'))
+"""
+
+
+def test_a_run_loads_only_what_observes_runs(site, reports):
+    """A broken hook of a benchmark printed warnings in every train and synth."""
+    hooks = {"bench": "acme_s:BENCH", "fine": "acme_s:FINE"}
+    site.add("acme", {"valle.hooks": hooks}, acme_s=SAYING, acme_fine=FINE)
+    registry = Registry(scan([str(site.folder)]))
+    assert open_observers(registry, reports.append, of=TRAINING).names == ["fine"]
+    assert open_observers(registry, reports.append, of=SPEAKING).names == []
+    assert reports == []
+    open_observers(registry, reports.append, of=("bench_cases",))
+    assert any("hook 'bench' (acme 1.0) cannot be loaded" in line for line in reports)
+
+
+def test_those_that_do_not_say_what_they_observe_are_loaded_everywhere(site, reports):
+    site.add("acme", {"valle.hooks": {"fine": "acme_h:FINE"}}, acme_h=HOOKS, acme_fine=FINE)
+    assert open_observers(Registry(scan([str(site.folder)])), reports.append, of=SPEAKING).names == ["fine"]
+
+
+def test_first_party_hooks_say_truly_what_they_observe():
+    for entry in Registry.open().entries("hook"):
+        if entry.status == "ok" and isinstance(entry.spec, HookSpec) and entry.distribution.startswith("valle-"):
+            observers = Observers()
+            observers.add(entry.name, load(entry.spec.plugin))
+            implemented = {hook for hook in vars(Specifications) if hook[0] != "_" and observers.order(hook)}
+            assert implemented == set(entry.spec.observes), entry.name

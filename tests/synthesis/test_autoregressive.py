@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from valle_core.plugin import UserError
 from valle_core.synthesis.autoregressive import Prompted, decode
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
@@ -192,3 +193,34 @@ def test_a_row_that_stops_between_two_looks_leaves_at_the_next(parts):
     found = run(parts, [prompt(4, 9)], [100], samplers=(StopAtFour(),), look_every=16)
     assert found.tokens[0].tolist() == [2, 2, 2]
     assert found.steps == 15
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("at", [0, 1])
+def test_logits_that_are_no_numbers_are_an_error(parts, value, at):
+    """They gave the same token for ever."""
+    backbone, table, head = parts
+    calls = []
+
+    def broken(h):
+        calls.append(h)
+        logits = head(h)
+        if len(calls) > at:
+            logits = logits.clone()
+            logits[0] = value
+        return logits
+
+    with pytest.raises(UserError, match="logits of level 0 are not numbers"):
+        run((backbone, table, broken), [prompt(3, 0), prompt(4, 1)], [5, 5])
+
+
+def test_no_rows_give_no_rows(parts):
+    view = View(seeds=row_seeds(0, [], device="cpu"), capacity=0, stop=STOP)
+    nothing = Prompted(
+        x=torch.zeros(0, 3, 24),
+        mask=SequenceMask.causal(torch.zeros(0, dtype=torch.long)),
+        positions=torch.zeros(0, 3, dtype=torch.long),
+    )
+    found = decode(parts[0], nothing, lambda tokens, rows: tokens, parts[2], SamplerChain(GREEDY), view, bounds=[],
+                   stop=STOP)  # fmt: skip
+    assert (found.tokens, found.stopped) == ([], [])

@@ -191,8 +191,22 @@ def _hook_names() -> list[str]:
     return [name for name in vars(Specifications) if not name.startswith("_")]
 
 
-def open_observers(registry: Registry, report: Callable[[str], None] | None = None) -> Observers:
-    """The hooks of all usable plugins, loaded; what cannot be loaded is reported and left out.
+TRAINING = ("train_start", "train_step_end", "checkpoint_saved", "train_end")
+"""Hooks that are called while a model is trained."""
+
+SPEAKING = ("after_audio",)
+"""Hooks that are called where audio leaves."""
+
+
+def open_observers(
+    registry: Registry, report: Callable[[str], None] | None = None, *, of: Sequence[str] = ()
+) -> Observers:
+    """The hooks of usable plugins, loaded; what cannot be loaded is reported and left out.
+
+    Args:
+        registry: where they are found.
+        report: gets a line for each that is left out.
+        of: only plugins that observe one of these hooks, or do not say which (`HookSpec.observes`); () takes all.
 
     Raises:
         UserError: a plugin that calls itself critical cannot be loaded.
@@ -201,6 +215,8 @@ def open_observers(registry: Registry, report: Callable[[str], None] | None = No
     for entry in registry.entries("hook"):
         spec = entry.spec
         if entry.status == "disabled":
+            continue
+        if of and isinstance(spec, HookSpec) and spec.observes and not set(spec.observes) & set(of):
             continue
         if not isinstance(spec, HookSpec) or entry.status != "ok":
             (report or warn)(f"hook '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")

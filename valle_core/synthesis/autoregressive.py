@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.interfaces import Backbone, Cache
-from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.sampling.chain import SamplerChain, refuse_undefined
 from valle_core.synthesis.sampling.view import View
 from valle_core.types import SequenceMask
 
@@ -75,7 +75,7 @@ def decode(
 ) -> Decoded:
     """Decode every row until it chooses `stop` or has `bounds[b]` tokens.
 
-    The first token is never the stop token: an answer has at least one frame.
+    The first token is never the stop token: an answer has at least one frame. No rows give no rows.
 
     Args:
         backbone: the sequence model, in eval mode.
@@ -90,6 +90,8 @@ def decode(
             `CHECK_EVERY_ON_ACCELERATOR`. Rows leave at their bounds without being looked for.
     """
     B = prompted.x.shape[0]
+    if B == 0:
+        return Decoded(tokens=[], stopped=[], steps=0)
     x, device = prompted.x, prompted.x.device
     most = max(bounds)
     # A row's own bound counts: the longest prompt and the largest bound may be of two rows, and exceed the backbone.
@@ -107,6 +109,8 @@ def decode(
     steps = looked = 0
     for i in range(most):
         logits = head(h).float()  # samplers add up probabilities, which half precision cannot
+        if i % every == 0:
+            refuse_undefined(logits, "level 0")
         if i == 0 and stop >= 0:
             logits = logits.index_fill(1, torch.tensor([stop], device=device), float("-inf"))
         token = chain(logits, view)

@@ -12,6 +12,7 @@ from torch import Tensor
 from valle_core.interfaces import Task
 from valle_core.model.codec_lm import CodecLM
 from valle_core.sequence.pack import pack
+from valle_core.synthesis.sampling.chain import refuse_undefined
 from valle_core.types import TaskInputs
 
 
@@ -45,6 +46,7 @@ def fill_levels(
         ]
         batch = pack(rows, model.rules).to(device)
         logits = model(batch).logits
+        refuse_undefined(logits[level], f"level {level}")
         chosen = choose(level, logits[level], frames).cpu().split(frames)
         codes = [torch.cat([known, new[:, None]], dim=1) for known, new in zip(codes, chosen, strict=True)]
     return codes

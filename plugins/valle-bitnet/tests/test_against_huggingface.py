@@ -10,7 +10,7 @@ import transformers
 from transformers.integrations.bitnet import AutoBitLinear
 from valle_bitnet.bitlinear import BitLinear
 from valle_bitnet.factory import build
-from valle_bitnet.folder import save_folder
+from valle_bitnet.folder import ONLINE, save_folder
 from valle_bitnet.hooks import HOOKS
 from valle_bitnet.options import BitNetOptions
 
@@ -89,6 +89,33 @@ def test_a_saved_backbone_opens_in_transformers_and_comes_back(kernel, tmp_path)
     assert torch.equal(ours(again, x), ours(backbone, x))
 
 
+def declare(folder, **changes):
+    """What the message of a folder without it advises."""
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = config.get("quantization_config", {}) | changes
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"modules_to_not_convert": ["layers.0.mlp.up_proj"]}, r"leaves 'layers\.0\.mlp\.up_proj' unrounded"),
+        ({"modules_to_not_convert": ["lm_head", "down_proj"]}, "leaves 'down_proj' unrounded"),
+        ({"linear_class": "bitlinear"}, "linear_class 'bitlinear'"),
+        ({"quantization_mode": "offline"}, "quantization_mode 'offline'"),
+        ({"quant_method": "gptq"}, "quant_method 'gptq'"),
+        ({"use_rms_norm": True}, "use_rms_norm"),
+    ],
+)
+def test_a_folder_that_transformers_rounds_otherwise_is_refused(kernel, tmp_path, changes, named):
+    save_folder(fresh(kernel), tmp_path)
+    declare(tmp_path, modules_to_not_convert=["lm_head"])
+    build(BitNetOptions(weights=str(tmp_path)), attention=kernel)
+    declare(tmp_path, **changes)
+    with pytest.raises(UserError, match=named):
+        build(BitNetOptions(weights=str(tmp_path)), attention=kernel)
+
+
 @torch.no_grad()
 def test_a_folder_written_by_transformers_gives_its_states(kernel, tmp_path):
     torch.manual_seed(4)
@@ -98,6 +125,9 @@ def test_a_folder_written_by_transformers_gives_its_states(kernel, tmp_path):
     )  # fmt: skip
     model = transformers.BitNetForCausalLM(config).eval()
     model.save_pretrained(tmp_path, max_shard_size="20KB")
+    with pytest.raises(UserError, match="has no quantization_config, so transformers would not round"):
+        build(BitNetOptions(weights=str(tmp_path)), attention=kernel)
+    declare(tmp_path, **ONLINE)
     backbone = build(BitNetOptions(weights=str(tmp_path)), attention=kernel).eval()
     for name, tensor in backbone.state_dict().items():
         assert torch.equal(tensor, model.model.state_dict()[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import subprocess
 import sys
@@ -208,22 +209,49 @@ def test_samplers_work_without_any_history() -> None:
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: Temperature(t=-0.1), "temperature's t is -0.1.*at least 0"),
-        (lambda: Temperature(t=math.nan), "temperature's t is nan"),
-        (lambda: TopK(k=0), "top_k's k is 0.*at least 1"),
-        (lambda: TopP(p=1.1), "top_p's p is 1.1.*at most 1"),
-        (lambda: TopP(p=-0.1), "top_p's p is -0.1"),
-        (lambda: MinP(p=2), "min_p's p is 2"),
-        (lambda: RepetitionPenalty(penalty=0), "penalty is 0.*greater than 0"),
-        (lambda: RepetitionPenalty(decay=1.5), "decay is 1.5"),
-        (lambda: RepetitionAware(p=3), "repetition_aware's p is 3"),
-        (lambda: RepetitionAware(window=0), "window is 0"),
-        (lambda: RepetitionAware(threshold=-1), "threshold is -1"),
+        (lambda: Temperature(t=-0.1), r"temperature's t must be 0 or in \[0.001, 10000\], got -0.1"),
+        (lambda: Temperature(t=1e-38), r"temperature's t must be 0 or in \[0.001, 10000\], got 1e-38"),
+        (lambda: Temperature(t=math.nan), "temperature's t must .*got nan"),
+        (lambda: Temperature(t=math.inf), "temperature's t must .*got inf"),
+        (lambda: TopK(k=0), "top_k's k must be at least 1, got 0"),
+        (lambda: TopP(p=1.1), r"top_p's p must be in \[0, 1\], got 1.1"),
+        (lambda: TopP(p=-0.1), "top_p's p must .*got -0.1"),
+        (lambda: MinP(p=2), "min_p's p must .*got 2"),
+        (lambda: RepetitionPenalty(penalty=0), r"penalty must be in \[0.001, 1000\], got 0"),
+        (lambda: RepetitionPenalty(penalty=1e-300), r"penalty must be in \[0.001, 1000\], got 1e-300"),
+        (lambda: RepetitionPenalty(penalty=1e300), "penalty must .*got 1e\\+300"),
+        (lambda: RepetitionPenalty(decay=1.5), "decay must .*got 1.5"),
+        (lambda: RepetitionAware(p=3), "repetition_aware's p must .*got 3"),
+        (lambda: RepetitionAware(window=0), "window must .*got 0"),
+        (lambda: RepetitionAware(threshold=-1), "threshold must .*got -1"),
     ],
 )
 def test_an_option_out_of_range_is_refused_by_name(build: Callable[[], object], named: str) -> None:
     with pytest.raises(UserError, match=named):
         build()
+
+
+@pytest.mark.parametrize(
+    "sampler", [Temperature(t=1e-3), RepetitionPenalty(penalty=1e-3), RepetitionPenalty(penalty=1e3)]
+)
+def test_at_the_end_of_its_range_a_sampler_still_gives_numbers(sampler: Processor) -> None:
+    logits = 50 * random_logits(3)
+    assert sampler.process(logits, FakeView(history=random_history(0))).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["greedy", "sample", "repetition_aware", "top_p", "top_k", "min_p", "temperature",
+                                  "repetition_penalty"])  # fmt: skip
+def test_a_batch_of_no_rows_gives_no_rows(name: str) -> None:
+    spec = next(spec for spec in SPECS if spec.name == name)
+    module, _, attribute = spec.options.partition(":")
+    sampler = getattr(importlib.import_module(module), attribute)()
+    numbers = torch.zeros(0, dtype=torch.float64)
+    for length in (0, 5):
+        view = FakeView(history=torch.zeros(0, length, dtype=torch.long), numbers=(numbers, numbers))
+        if isinstance(sampler, Processor):
+            assert sampler.process(torch.zeros(0, 9), view).shape == (0, 9)
+        else:
+            assert sampler.choose(torch.zeros(0, 9), view).shape == (0,)
 
 
 SPECS = [value for name, value in vars(plugin).items() if name.isupper()]

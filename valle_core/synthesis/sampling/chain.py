@@ -12,6 +12,18 @@ from valle_core.plugin import UserError
 from valle_core.synthesis.sampling.view import View
 
 
+def refuse_undefined(logits: Float[Tensor, "B V"], what: str) -> None:
+    """Raises `UserError` where a row of logits holds NaN or is infinite: every sampler would give the same token.
+
+    It waits for the device.
+    """
+    if not bool(logits.amax(dim=-1).isfinite().all()):
+        raise UserError(
+            f"the model's logits of {what} are not numbers (NaN or infinite); "
+            "use another checkpoint, or --dtype float32 if it was another"
+        )
+
+
 class Categorical:
     """Ends a chain without a chooser: one draw per row from what the processors left."""
 

@@ -31,7 +31,7 @@ def sample(
     from valle_core.assemble.device import choose_device
     from valle_core.assemble.stored_codec import open_stored_codec
     from valle_core.data.dataset import open_dataset
-    from valle_core.registry.hooks import open_observers
+    from valle_core.registry.hooks import SPEAKING, open_observers
     from valle_data.listening import choose, write_samples
 
     dataset = open_dataset(data)
@@ -45,7 +45,7 @@ def sample(
         device=target,
         what=f"dataset '{data}' holds codes of",
     )
-    observers = open_observers(setup.registry)
+    observers = open_observers(setup.registry, of=SPEAKING)
     page, samples = write_samples(dataset, ids, codec, out, device=target, observers=observers)
     if as_json:
         typer.echo(json.dumps({"page": str(page), "samples": [one.to_json() for one in samples]}, ensure_ascii=False))

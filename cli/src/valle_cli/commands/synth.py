@@ -43,7 +43,7 @@ def synth(
 ) -> None:
     """Speak a text in the voice of a prompt with a trained model."""
     from valle_cli.speech import read_lines, targets, write_all
-    from valle_core.registry.hooks import open_observers
+    from valle_core.registry.hooks import SPEAKING, open_observers
     from valle_core.synthesis.open import open_synthesizer
     from valle_core.synthesis.request import Request
     from valle_language.long_text import Splitting, speak_long, with_language
@@ -51,7 +51,7 @@ def synth(
     splitting = Splitting(by=split, pause=pause, most=max_letters)
     texts = read_lines(text, text_file)
     paths = targets(out, texts, spectrogram)
-    synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry))
+    synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry, of=SPEAKING))
     requests = [
         Request(
             text=line,

@@ -40,7 +40,7 @@ def train(
     """
     from valle_cli.curves import draw_curves
     from valle_core.checkpoint.folder import RunFolder
-    from valle_core.registry.hooks import open_observers
+    from valle_core.registry.hooks import TRAINING, open_observers
     from valle_core.registry.identity import warn
     from valle_core.training.run import run_training
 
@@ -50,7 +50,7 @@ def train(
     run_options, options = resolved.sections["run"], resolved.sections["train"]
     if run_options.resume and "init_from" in setup.given:
         raise UserError("--resume goes on with a run, --init-from starts a new one; give one of them")
-    observers = open_observers(setup.registry)
+    observers = open_observers(setup.registry, of=TRAINING)
     with StepBar(options.steps, shown=not (quiet or as_json)) as bar:
         result = run_training(resolved, setup.registry, observers, report=lambda line: bar.show(line, figures(line)))
     if result.warning:

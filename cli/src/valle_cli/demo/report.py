@@ -22,7 +22,7 @@ from valle_core.audio.spectrogram import draw
 from valle_core.audio.wav import load
 from valle_core.config.resolve import resolve
 from valle_core.files import write_json
-from valle_core.registry.hooks import open_observers
+from valle_core.registry.hooks import SPEAKING, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
@@ -95,7 +95,9 @@ def open_model(run: Path, samplers: tuple[str, ...]) -> Synthesizer:
     registry = Registry.open()
     words = list(zip(samplers[::2], samplers[1::2], strict=True))
     flags = [("model", str(run)), *((flag[2:].replace("-", "_"), value) for flag, value in words)]
-    return open_synthesizer(resolve(SYNTHESIS_SCHEMA, registry, flags=flags), registry, open_observers(registry))
+    return open_synthesizer(
+        resolve(SYNTHESIS_SCHEMA, registry, flags=flags), registry, open_observers(registry, of=SPEAKING)
+    )
 
 
 def row(trial: Trial) -> dict[str, Any]:

@@ -48,6 +48,8 @@ def sizes_in(folder: Path, options: BitNetOptions) -> BitNetSizes:
             else than the folder says.
     """
     config = _read_config(folder)
+    if odd := _other_rounding(config.get("quantization_config")):
+        raise _refuse(folder, odd)
     try:
         read: dict[str, Any] = {ours: config[theirs] for ours, theirs in CONFIG_KEYS.items()}
     except KeyError as missing:
@@ -144,6 +146,26 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if kind != "bitnet":
         raise _refuse(folder, f"its model_type is {kind!r}, not 'bitnet'")
     return config
+
+
+def _other_rounding(found: Any) -> str:
+    """Why transformers would compute something else than `BitLinear` with this `quantization_config`, or ""."""
+    if not isinstance(found, dict):
+        return (
+            "its config.json has no quantization_config, so transformers would not round its weights; if it was "
+            f'trained with rounding, add "quantization_config": {json.dumps(ONLINE)}'
+        )
+    usual = {"quant_method": "bitnet", "linear_class": "bitlinear", "quantization_mode": "offline"}
+    for key, wanted in ONLINE.items():
+        value = found.get(key, usual[key])
+        if value != wanted:
+            return f"its quantization_config has {key} {value!r}, arch 'bitnet' computes as with {wanted!r}"
+    if found.get("use_rms_norm"):
+        return "its quantization_config has use_rms_norm, arch 'bitnet' has no norm inside its linear layers"
+    kept = [name for name in found.get("modules_to_not_convert") or () if name != "lm_head"]
+    if kept:
+        return f"its quantization_config leaves {', '.join(map(repr, kept))} unrounded, arch 'bitnet' rounds all"
+    return ""
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -65,4 +65,5 @@ HOOKS = HookSpec(
     api=1,
     summary="Arch 'bitnet' beside transformers' BitNetModel and beside its packed self, for `valle bench arch`",
     plugin="valle_bitnet.hooks:HOOKS",
+    observes=("bench_cases",),
 )

@@ -26,4 +26,5 @@ HOOKS = HookSpec(
     api=1,
     summary="Codec 'dac' beside the packages it replaces, for `valle bench codec`",
     plugin="valle_dac.hooks:HOOKS",
+    observes=("bench_cases",),
 )

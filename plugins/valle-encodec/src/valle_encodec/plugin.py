@@ -23,4 +23,5 @@ HOOKS = HookSpec(
     api=1,
     summary="Codec 'encodec' beside the packages it replaces, for `valle bench codec`",
     plugin="valle_encodec.hooks:HOOKS",
+    observes=("bench_cases",),
 )

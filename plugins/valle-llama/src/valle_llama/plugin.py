@@ -20,4 +20,5 @@ HOOKS = HookSpec(
     api=1,
     summary="Arch 'llama' beside transformers' LLaMA, for `valle bench decode` and `valle bench arch`",
     plugin="valle_llama.hooks:HOOKS",
+    observes=("bench_cases",),
 )

@@ -31,4 +31,5 @@ HOOKS = HookSpec(
     api=1,
     summary="transformers' MambaModel and Mamba2Model beside ours, for `valle bench arch`",
     plugin="valle_mamba.hooks:HOOKS",
+    observes=("bench_cases",),
 )

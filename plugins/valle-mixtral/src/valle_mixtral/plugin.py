@@ -38,4 +38,5 @@ HOOKS = HookSpec(
     api=1,
     summary="Arch 'mixtral' beside transformers' MixtralModel, for `valle bench arch`",
     plugin="valle_mixtral.hooks:HOOKS",
+    observes=("bench_cases",),
 )

@@ -32,4 +32,5 @@ HOOKS = HookSpec(
     api=1,
     summary="torchscale's RetNet beside arch 'retnet', for `valle bench arch`",
     plugin="valle_retnet.hooks:HOOKS",
+    observes=("bench_cases",),
 )

@@ -7,14 +7,12 @@ import math
 from valle_core.plugin import UserError
 
 
-def require(option: str, value: float, *, low: float = -math.inf, high: float = math.inf, above: bool = False) -> None:
-    """Raise unless low ≤ value ≤ high (low < value with `above`); NaN never passes.
+def require(option: str, value: float, *, low: float = -math.inf, high: float = math.inf, note: str = "") -> None:
+    """Raise unless low ≤ value ≤ high; NaN never passes.
 
     Raises:
-        UserError: naming option, value and range.
+        UserError: naming option, range and value; `note` stands before the range.
     """
-    reached = value > low if above else value >= low
-    if not (reached and value <= high):
-        opening = "greater than" if above else "at least"
-        closing = "" if high == math.inf else f" and at most {high:g}"
-        raise UserError(f"{option} is {value}, but must be {opening} {low:g}{closing}")
+    if not low <= value <= high:
+        where = f"at least {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+        raise UserError(f"{option} must be {note}{where}, got {value:g}")

@@ -30,7 +30,7 @@ class RepetitionPenalty:
     decay: float = 0.0
 
     def __post_init__(self) -> None:
-        require("repetition_penalty's penalty", self.penalty, low=0.0, high=1e3, above=True)
+        require("repetition_penalty's penalty", self.penalty, low=1e-3, high=1e3)
         require("repetition_penalty's decay", self.decay, low=0.0, high=1.0)
 
     def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:

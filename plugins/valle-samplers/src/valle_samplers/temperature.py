@@ -20,13 +20,14 @@ class Temperature:
     """Logits divided by a temperature.
 
     Attributes:
-        t: temperature; 0 leaves only the best token, 1 changes nothing.
+        t: temperature, 0 or from 0.001 to 10,000; 0 leaves only the best token, 1 changes nothing.
     """
 
     t: float = 1.0
 
     def __post_init__(self) -> None:
-        require("temperature's t", self.t, low=0.0, high=1e4)
+        if self.t != 0:  # below a thousandth logits overflow to infinities, of which the first would always win
+            require("temperature's t", self.t, low=1e-3, high=1e4, note="0 or ")
 
     def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
         if self.t > 0:
