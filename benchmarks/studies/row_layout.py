@@ -7,6 +7,7 @@
 Level 0 alone, small backbones. All runs go on together, from milestone to milestone, so that what is there can be
 compared at any time; stopped, the same command goes on. At each milestone the unseen sentences give the loss and what
 the text is worth: the loss with the texts swapped minus the loss with the right ones. `--report` only writes the table.
+`--task tts-c --between` puts the text of a continuing row between prompt and response, which no layout does.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from valle_core.api import (
 )
 from valle_core.files import write_json
 from valle_core.loss.token_loss import token_loss
+from valle_core.sequence.layout import CONTINUING, ORDERS
 from valle_core.sequence.pack import pack
 from valle_core.types import TaskInputs, TaskSequence
 
@@ -49,6 +51,8 @@ ROWS = 8
 
 def main() -> None:
     given = arguments()
+    if given.between:
+        CONTINUING.update(ORDERS)
     registry = Registry.open()
     cells = list(itertools.product(given.seed, given.arch, given.layout))
     for milestone in range(given.every, given.steps + given.every, given.every):
@@ -74,6 +78,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layout", nargs="+", default=["text-first", "text-last", "text-both"])
     parser.add_argument("--seed", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--task", default="tts")
+    parser.add_argument("--cut", type=float, default=0.0, help="seconds of the prompt of tts-c")
+    parser.add_argument("--between", action="store_true", help="the text between prompt and response, for tts-c too")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--every", type=int, default=500, help="steps between milestones")
     parser.add_argument("--seconds", type=float, default=8.0, help="audio in a batch")
@@ -97,6 +103,8 @@ def train(
     }  # fmt: skip
     if arch.startswith("mamba"):
         flags.pop("arch.n_heads")
+    if given.cut:
+        flags["task.seconds"] = given.cut
 
     asked: list[int] = []  # a second interrupt would not wait for the checkpoint
 
@@ -127,7 +135,7 @@ def score(run: RunFolder, given: argparse.Namespace, registry: Registry) -> dict
 def batches(given: argparse.Namespace, registry: Registry, *, swapped: bool) -> Iterator[list[TaskSequence]]:
     """Level-0 rows of the unseen utterances; every draw is a function of the utterance's id."""
     selected = registry.select("task", given.task)
-    task = build(selected, selected.options_type()())
+    task = build(selected, selected.options_type()(**({"seconds": given.cut} if given.cut else {})))
     data = open_dataset(given.unseen)
     drawn = [task.draw(data.utterance(id), data, Random(f"unseen {id}"), frame_rate=data.frame_rate) for id in data.ids]
     inputs: list[TaskInputs] = [found for found in drawn if found is not None]
