@@ -123,7 +123,7 @@ def test_what_is_written_out_has_no_digit_left_and_stays_as_it_is(row):
         ("fr", "L'oiseau fait son nid, n'est-ce pas ?"),
         ("de", "Morgenstund hat Gold im Mund."),
         ("en-us", "I live and I mix; did XL win?"),
-        ("nl", "Hij kocht 25 appels z. B. voor 3,50."),
+        ("eo", "Li aĉetis 25 pomojn por 3,50."),
     ],
 )
 def test_plain_words_and_languages_without_rules_stay_as_they_are(language, text):

@@ -11,6 +11,7 @@ from valle_language.characters import SUPERSCRIPTS, tidy
 from valle_language.habits import east_asian_writer, writing_of
 from valle_language.number_words import digit_words
 from valle_language.numbers import whole_word, write_numbers
+from valle_language.writing.plain import write_plain
 from valle_language.writing.rules import Writing
 
 _DIGIT = re.compile(r"\d")
@@ -22,7 +23,8 @@ _UNIT_BEFORE = re.compile(r"\d ?(?:[a-zµμ]{1,3}|ft|yd|mi|in)$")
 def normalise(text: str, language: str) -> str:
     """`text` with its numbers and abbreviations written out; plain words come back as they are.
 
-    Breaks (`<break time="500ms"/>`) become commas. A language without rules comes back `tidy`, its numbers as they are.
+    Breaks (`<break time="500ms"/>`) become commas. A language without rules comes back `tidy`; of some that have
+    none (`writing/plain.py`), figures and signs are still written out.
 
     Raises:
         UserError: there is a number, and num2words is not installed; another tag than a break; phonemes in `[[ ]]`.
@@ -35,7 +37,7 @@ def normalise(text: str, language: str) -> str:
         return asian(tidy(text, wide_marks=True))
     writing = writing_of(language)
     if writing is None:
-        return tidy(text)
+        return write_plain(tidy(text), language)
     text = tidy(text, loose_marks=False)
     text = _ENDLESS.sub(lambda found: digit_words(found.group(), writing.code), text)
     for pattern, written in writing.special:

@@ -10,7 +10,11 @@ MOST_DIGITS = 15
 """A longer number is read digit by digit; nobody says it, and not every language has the words."""
 
 
-_CORRECTED = {"es": (("veintiuno mil", "veintiún mil"), ("uno mil", "un mil")), "sv": (("ettt", "ett"),)}
+_CORRECTED = {
+    "es": (("veintiuno mil", "veintiún mil"), ("uno mil", "un mil")),
+    "sv": (("ettt", "ett"),),
+    "da": (("en millioner", "en million"),),
+}
 """What num2words spells wrongly."""
 
 
