@@ -180,6 +180,7 @@ def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
         ("--mode medium", "--mode: mode: expected one of fast, slow, got 'medium'"),
         ("--config nowhere.yaml", "cannot read nowhere.yaml: No such file or directory."),
         ("--set arch.hiden_size=3", "--set arch.hiden_size: arch 'big' has no option 'hiden_size'. Did you mean"),
+        ("-5 --steps 3", "No such option: -5. A text that begins with - goes behind --, after all options: valle "),
         ("one two", "Got unexpected extra argument"),
     ],
 )  # fmt: skip

@@ -14,12 +14,13 @@ class Request:
     """One text to say.
 
     Attributes:
-        text: in the language's orthography.
+        text: in the language's orthography; phonemes may stand between `[[` and `]]`.
         prompt: audio file of the voice, or its codes [F, Q]; None lets the model choose a voice.
         language: tag, or None for the model's first.
         prompt_text: what the prompt says, for tasks that continue it.
         seed: of every draw for this request; equal seeds give equal speech in every batch.
         max_seconds: bound of the answer.
+        phonemes: the text is phonemes, as the model's symbols are written.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Request:
     prompt_text: str = ""
     seed: int = 0
     max_seconds: float = 20.0
+    phonemes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

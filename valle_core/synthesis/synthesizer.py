@@ -22,6 +22,7 @@ from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import marker_indices, pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
+from valle_core.synthesis.phonemic import symbols_of
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Request, Speech, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
@@ -140,7 +141,7 @@ class Synthesizer:
         index = language_index(voice.languages, language)
         if not request.text.strip():
             raise UserError("the text is empty; give words to say")
-        symbols = voice.frontend.phonemize(self._text(request, language), language).symbols
+        symbols = symbols_of(self._text(request, language), language, voice.frontend, voice.symbols)
         unknown = dict(voice.symbols.unknown(symbols))
         if sum(unknown.values()) == len(symbols):
             raise UserError(f"the model knows none of the phonemes of '{request.text}' ({', '.join(unknown)})")
@@ -157,15 +158,17 @@ class Synthesizer:
     def _text(self, request: Request, language: str) -> str:
         """What the model reads: the text, after what the prompt says where the answer continues the prompt."""
         said = request.prompt_text.strip()
+        text = f"[[{request.text}]]" if request.phonemes else request.text
         if not self.voice.task.continues:
             if said:
                 raise UserError("this task does not continue its prompt, so it takes no prompt text; use --task tts-c")
-            return request.text
+            return text
         if (request.prompt is None) == bool(said):
             raise UserError("this task continues its prompt: give both a prompt and its words (--prompt-text), or none")
         if said:
-            self.voice.frontend.phonemize(request.text, language)  # the text alone must hold something to say
-        return f"{said} {request.text}".strip()
+            # The text alone must hold something to say.
+            symbols_of(text, language, self.voice.frontend, self.voice.symbols)
+        return f"{said} {text}".strip()
 
     def _prompt(self, prompt: Path | Tensor | None, nothing: Tensor) -> tuple[Int[Tensor, "F Q"], str]:
         """Its codes, of a length the model was trained on, and what should be known of it."""

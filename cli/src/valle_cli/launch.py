@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
@@ -44,7 +46,7 @@ def _launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | Non
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except typer.TyperException as error:
-        raise UserError(_plain(error)) from error
+        raise UserError(_plain(error) + _behind_dashes(error, argv, name)) from error
     if result == INTERRUPTED and not isinstance(result, Ended):
         raise KeyboardInterrupt
     return result if isinstance(result, int) else None
@@ -56,3 +58,12 @@ def _plain(error: typer.TyperException) -> str:
     if option and possible:
         return f"there is no option {option}.{nearest(option, possible)} See --help"
     return " ".join(error.format_message().split())
+
+
+def _behind_dashes(error: typer.TyperException, argv: Sequence[str], name: str) -> str:
+    """How to give a text that begins with a hyphen, where one was taken for an option (no option has a single one)."""
+    before = argv[: argv.index("--")] if "--" in argv else argv
+    taken = [word for word in before if word[:1] == "-" and (word[1:2] != "-" or " " in word)]
+    if getattr(error, "option_name", None) is None or not taken:
+        return ""
+    return f". A text that begins with - goes behind --, after all options: valle {name} … -- {shlex.quote(taken[0])}"

@@ -126,3 +126,9 @@ def test_a_text_in_its_own_letters_is_one_run():
         "ru",
         "en-us",
     ]
+
+
+def test_stress_of_ipa_goes_before_the_vowel_as_in_its_own_symbols(frontend):
+    own = "".join(frontend.phonemize("hello", "en-us").symbols)
+    assert frontend.read_ipa("həˈloʊ") == own == "həlˈoʊ"
+    assert frontend.read_ipa("ˈæpəl ˌstɹʌkt") == "ˈæpəl stɹˌʌkt"

@@ -97,6 +97,27 @@ def test_every_request_gets_its_own_speech():
     assert ["".join(speech.symbols) for speech in speeches] == texts
 
 
+def test_a_break_is_silence_of_its_length_between_what_it_parts():
+    speech, speaker = speak('Come in. Sit<break time="2s"/>down here.', pause=0.5)
+    assert [request.text for request in speaker.batches[0]] == ["Come in.", "Sit", "down here."]
+    assert speech.wav.tolist() == [8.0] * RATE + [0.0] * (RATE // 2) + [3.0] * RATE + [0.0] * 2 * RATE + [10.0] * RATE
+
+
+def test_a_break_counts_without_sentences_too_and_a_text_of_breaks_is_refused():
+    assert speak('One. Two<break time="1s"/>three', by="none")[0].seconds == 3
+    with pytest.raises(UserError, match="nothing to say"):
+        speak("<break/>")
+    with pytest.raises(UserError, match="markup <b> is not read"):
+        speak("<b>one</b>")
+
+
+def test_phonemes_are_never_cut_and_need_a_language():
+    request = Request(text="hɛ.ˈloʊ. a. Be", phonemes=True)
+    assert pieces(request, "en", Splitting()) == [request]
+    with pytest.raises(UserError, match="do not show their language"):
+        with_language(Request(text="hɛ", phonemes=True, language="auto"), ["en-us", "de"])
+
+
 @pytest.mark.parametrize("wrong", [{"by": "words"}, {"pause": -1.0}, {"pause": 60.0}, {"most": 3}])
 def test_a_senseless_splitting_is_refused(wrong):
     with pytest.raises(UserError):

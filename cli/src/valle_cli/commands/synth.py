@@ -30,6 +30,7 @@ def synth(
     prompt: Annotated[Path | None, typer.Option(help="recording of the voice; none: the model chooses")] = None,
     prompt_text: Annotated[str, typer.Option(help="what the prompt says (for --task tts-c)")] = "",
     language: Annotated[str | None, typer.Option(help="tag, e.g. en-us, or auto; default: the model's first")] = None,
+    phonemes: Annotated[bool, typer.Option("--phonemes", help="the text is phonemes (IPA), not words")] = False,
     out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; line k of several gets -k")] = Path("out.wav"),
     spectrogram: Annotated[Path | None, typer.Option(help="PNG of the prompt and the speech side by side")] = None,
     split: Annotated[
@@ -60,6 +61,7 @@ def synth(
             language=language,
             seed=seed + number - 1,
             max_seconds=max_duration,
+            phonemes=phonemes,
         )
         for number, line in texts.items()
     ]

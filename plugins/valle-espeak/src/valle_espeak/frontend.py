@@ -43,6 +43,7 @@ _STOPS = ",.;:!?…"
 _CLAUSE = re.compile(rf"[{_STOPS}]+(?=[\s\"'”’»)\]]|$)|[¿¡—–]|[{''.join(MARKS)}]+")
 _SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
 _PHONEME = re.compile(r"^([ˈˌ]*)(.*?)([0-9]*)$", re.DOTALL)
+_ONSET = re.compile("([ˈˌ])([^aeiouyɑæɐɒɔəɘɛɜɞɤɨɪɯɵøœɶʉʊʌʏᵻɚɝˈˌ\\s]+)(?=[aeiouyɑæɐɒɔəɘɛɜɞɤɨɪɯɵøœɶʉʊʌʏᵻɚɝ])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -113,6 +114,10 @@ class EspeakFrontend:
         if not words:
             raise UserError(f"text {text!r} has nothing to say in language '{tag}'. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
+
+    def read_ipa(self, text: str) -> str:
+        """IPA as its symbols are written: a stress mark stands before the vowel, not before the syllable."""
+        return _ONSET.sub(r"\2\1", text)
 
     def _run(self, text: str, voice: str, symbols: list[str], words: list[tuple[int, int]]) -> None:
         """Say words of one voice, clause by clause."""

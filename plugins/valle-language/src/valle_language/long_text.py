@@ -13,6 +13,7 @@ import torch
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Request, Speech, Timing
 from valle_language.detection import candidates_of, detect, is_auto
+from valle_language.markup import at_breaks, without_markup
 from valle_language.sentences import pieces_of
 
 AT_ONCE = 16
@@ -72,7 +73,9 @@ def with_language(request: Request, languages: Sequence[str]) -> tuple[Request, 
     foreign = [tag for tag in candidates if tag not in languages]
     if foreign:
         raise UserError(f"language '{foreign[0]}' is unknown here. Choose from {', '.join(languages)}")
-    found = detect(request.text, candidates)
+    if request.phonemes:
+        raise UserError(f"phonemes do not show their language. Name it: --language TAG, one of {', '.join(candidates)}")
+    found = detect(without_markup(request.text), candidates)
     return replace(request, language=found.language), found.note()
 
 
@@ -81,10 +84,25 @@ def pieces(request: Request, language: str, splitting: Splitting) -> list[Reques
 
     Raises `UserError` for an empty text when it is spoken, not here.
     """
-    cut = pieces_of(request.text, language, splitting.most) if splitting.by == "sentences" else []
-    if len(cut) < 2:
-        return [request]
-    return [replace(request, text=text, seed=request.seed + _NEXT_PIECE * index) for index, text in enumerate(cut)]
+    return [piece for _, piece in _paused(request, language, splitting)]
+
+
+def _paused(request: Request, language: str, splitting: Splitting) -> list[tuple[float, Request]]:
+    """The pieces, each with the seconds of silence before it: a break's where one stands there."""
+    found: list[tuple[float, str]] = []
+    for text, wait in [(request.text, None)] if request.phonemes else at_breaks(request.text):
+        by_sentences = splitting.by == "sentences" and not request.phonemes
+        cut = pieces_of(text, language, splitting.most) if by_sentences else [text] if text.strip() else []
+        gaps = [wait if wait is not None else splitting.pause, *[splitting.pause] * len(cut)]
+        found += list(zip(gaps, cut, strict=False))
+    if len(found) < 2 and "<" not in request.text:
+        return [(0.0, request)]
+    if not found:
+        raise UserError(f"the text {request.text!r} has nothing to say. Give words to say")
+    return [
+        (gap if index else 0.0, replace(request, text=text, seed=request.seed + _NEXT_PIECE * index))
+        for index, (gap, text) in enumerate(found)
+    ]
 
 
 def speak_long(
@@ -94,8 +112,8 @@ def speak_long(
 
     `max_seconds` bounds each piece. The prompt is the same for every piece, nothing is carried from one to the next.
     """
-    cut = [pieces(request, request.language or languages[0], splitting) for request in requests]
-    flat = [piece for group in cut for piece in group]
+    cut = [_paused(request, request.language or languages[0], splitting) for request in requests]
+    flat = [piece for group in cut for _, piece in group]
     spoken: list[Speech] = []
     timings: list[Timing] = []
     for start in range(0, max(1, len(flat)), AT_ONCE):
@@ -106,16 +124,21 @@ def speak_long(
         **{field.name: sum(getattr(timing, field.name) for timing in timings) for field in fields(Timing)}
     )
     ends = list(accumulate(len(group) for group in cut))
-    return [joined(spoken[end - len(group) : end], splitting.pause) for group, end in zip(cut, ends, strict=True)]
+    return [
+        joined(spoken[end - len(group) : end], [gap for gap, _ in group]) for group, end in zip(cut, ends, strict=True)
+    ]
 
 
-def joined(speeches: Sequence[Speech], pause: float) -> Speech:
-    """The speeches one after another with `pause` seconds of silence between; their codes have no pause."""
+def joined(speeches: Sequence[Speech], gaps: Sequence[float]) -> Speech:
+    """The speeches one after another, each after its seconds of silence; their codes have no pause."""
     if len(speeches) == 1:
         return speeches[0]
     rate = speeches[0].sample_rate
-    silence = torch.zeros(round(pause * rate))
-    wavs = [part for speech in speeches for part in (silence.to(speech.wav), speech.wav)][1:]
+    wavs = [
+        part
+        for speech, gap in zip(speeches, gaps, strict=True)
+        for part in (torch.zeros(round(gap * rate)).to(speech.wav), speech.wav)
+    ]
     symbols = tuple(symbol for speech in speeches for symbol in (" ", *speech.symbols))[1:]
     return Speech(
         wav=torch.cat(wavs),

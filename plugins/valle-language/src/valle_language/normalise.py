@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from valle_core.text.markup import has_markup, refuse_phonemes, spoken_breaks
 from valle_language.characters import SUPERSCRIPTS, tidy
 from valle_language.habits import east_asian_writer, writing_of
+from valle_language.markup import has_markup, refuse_phonemes, spoken_breaks
 from valle_language.number_words import digit_words
 from valle_language.numbers import whole_word, write_numbers
 from valle_language.writing.plain import write_plain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from valle_core.plugin import UserError
 
@@ -17,20 +16,6 @@ _ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*[\"']([^\"']*)[\"']")
 _TIME = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)", re.IGNORECASE)
 _STRENGTHS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.8, "x-strong": 1.2}
 _PHONEMES = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """Words of the language."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Phonemic:
-    """Phonemes, as they were written between `[[` and `]]`."""
-
-    text: str
 
 
 def has_markup(text: str) -> bool:
@@ -66,25 +51,9 @@ def spoken_breaks(text: str) -> str:
     return said
 
 
-def parts_of(text: str) -> list[Plain | Phonemic]:
-    """Words and phonemes in turn; nothing is left out but white space.
-
-    Raises:
-        UserError: `[[` without `]]`, or nothing between them.
-    """
-    parts: list[Plain | Phonemic] = []
-    start = 0
-    for found in _PHONEMES.finditer(text):
-        parts.append(Plain(text[start : found.start()]))
-        if not found[1].strip():
-            raise UserError(f"no phonemes stand between [[ and ]] in {text!r}. Write them there, as in [[hɛˈloʊ]]")
-        parts.append(Phonemic(found[1].strip()))
-        start = found.end()
-    rest = text[start:]
-    if "[[" in rest:
-        raise UserError(f"[[ is not closed by ]] in {text!r}. Phonemes are written as in [[hɛˈloʊ]]")
-    parts.append(Plain(rest))
-    return [part for part in parts if part.text.strip()]
+def without_markup(text: str) -> str:
+    """The words alone, for what looks at them."""
+    return _PHONEMES.sub(" ", _TAG.sub(" ", text)) if has_markup(text) else text
 
 
 def refuse_phonemes(text: str) -> None:
