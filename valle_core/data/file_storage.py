@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors.torch import load, save
 
 from valle_core.data.damage import damaged
-from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, words_to_tensor
+from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, times_to_tensor, words_to_tensor
 from valle_core.files import replacing
 from valle_core.reading.json_text import read_bytes
 from valle_core.reading.place import Inside
@@ -31,6 +31,7 @@ def _write_file(folder: Path, record: Record) -> str:
         "codes": record.codes,
         "phonemes": phonemes_to_bytes(record.phonemes),
         "words": words_to_tensor(record.words),
+        **({"times": times_to_tensor(record.times)} if record.times else {}),
     }
     with replacing(folder / location) as temporary:
         temporary.write_bytes(save(tensors))
@@ -56,7 +57,7 @@ class FileStore:
             content = read_bytes(self._inside.path(location))
             with damage_named():
                 tensors = load(content)
-                return record_of(id, tensors["codes"], tensors["phonemes"], tensors["words"])
+                return record_of(id, tensors["codes"], tensors["phonemes"], tensors["words"], tensors.get("times"))
         except (OSError, ValueError) as error:
             raise damaged(self._folder / str(location), error) from error
 

@@ -173,8 +173,9 @@ class _Opened:
 
     def __init__(self, file: Any) -> None:
         size = os.stat(file.filename).st_size
-        self._parts = [plain_dataset(file, part, size) for part in PARTS]
-        offsets = [plain_dataset(file, f"{part}_offsets", size) for part in PARTS]
+        names = [part for part in PARTS if part != "times" or part in file]
+        self._parts = [plain_dataset(file, part, size) for part in names]
+        offsets = [plain_dataset(file, f"{part}_offsets", size) for part in names]
         self._offsets = [
             np.array(offsets_of(torch.from_numpy(one[:].astype(np.int64)), len(part)))
             for one, part in zip(offsets, self._parts, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -28,16 +29,19 @@ class Record:
         codes: [F, Q] in the storage type.
         phonemes: symbols of the text.
         words: half-open ranges of `phonemes`.
+        times: [P + 1] milliseconds at which each phoneme begins and the last one ends; empty where nobody said.
     """
 
     id: str
     codes: Int[Tensor, "F Q"]
     phonemes: tuple[str, ...]
     words: tuple[tuple[int, int], ...]
+    times: tuple[int, ...] = ()
 
     def hash(self) -> str:
-        """First 16 hex digits over codes, phonemes and words."""
-        text = json.dumps([self.phonemes, self.words], ensure_ascii=False)
+        """First 16 hex digits over codes, phonemes, words and times."""
+        said = [self.phonemes, self.words, *([self.times] if self.times else [])]
+        text = json.dumps(said, ensure_ascii=False)
         digest = hashlib.sha256(f"{hash_tensors({'codes': self.codes})} {text}".encode())
         return digest.hexdigest()[:16]
 
@@ -130,8 +134,8 @@ def _is_place(location: list[Any]) -> bool:
     return len(location) == 2 and is_of(location[0], str) and is_of(location[1], int) and location[1] >= 0
 
 
-def record_of(id: str, codes: Tensor, phonemes: Tensor, words: Tensor) -> Record:
-    """The record that a storage holds in three tensors.
+def record_of(id: str, codes: Tensor, phonemes: Tensor, words: Tensor, times: Tensor | None = None) -> Record:
+    """The record that a storage holds in these tensors; datasets of an older valle have no times.
 
     Raises:
         ValueError: they are not of the shapes, types and contents that are written.
@@ -145,7 +149,17 @@ def record_of(id: str, codes: Tensor, phonemes: Tensor, words: Tensor) -> Record
     symbols = loads(phonemes.numpy().tobytes())
     if not is_of(symbols, (str,)):
         raise ValueError("the phonemes are not a list of symbols")
-    return Record(id=id, codes=codes, phonemes=tuple(symbols), words=words_from_tensor(words))
+    starts = () if times is None else _times(times, len(symbols))
+    return Record(id=id, codes=codes, phonemes=tuple(symbols), words=words_from_tensor(words), times=starts)
+
+
+def _times(stored: Tensor, symbols: int) -> tuple[int, ...]:
+    if stored.ndim != 1 or stored.dtype != torch.int32 or len(stored) not in (0, symbols + 1):
+        raise ValueError(f"the times are {str(stored.dtype).removeprefix('torch.')} {list(stored.shape)}")
+    times = stored.tolist()
+    if times and (times[0] < 0 or any(one > other for one, other in pairwise(times))):
+        raise ValueError("the times do not rise")
+    return tuple(times)
 
 
 def phonemes_to_bytes(phonemes: tuple[str, ...]) -> Int[Tensor, "n"]:
@@ -156,6 +170,11 @@ def phonemes_to_bytes(phonemes: tuple[str, ...]) -> Int[Tensor, "n"]:
 def words_to_tensor(words: tuple[tuple[int, int], ...]) -> Int[Tensor, "W two"]:
     """[W, 2] half-open ranges."""
     return torch.tensor(words, dtype=torch.int32).reshape(-1, 2)
+
+
+def times_to_tensor(times: tuple[int, ...]) -> Int[Tensor, "n"]:
+    """[P + 1], or [0]."""
+    return torch.tensor(times, dtype=torch.int32)
 
 
 def words_from_tensor(stored: Int[Tensor, "W two"]) -> tuple[tuple[int, int], ...]:

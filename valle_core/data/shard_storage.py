@@ -12,13 +12,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from valle_core.data.damage import damaged
-from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, words_to_tensor
+from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, times_to_tensor, words_to_tensor
 from valle_core.files import replacing
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named, map_tensors
 
-PARTS = ("codes", "phonemes", "words")
-"""What is stored of a record."""
+PARTS = ("codes", "phonemes", "words", "times")
+"""What is stored of a record; the last one only where a record has it."""
 
 
 def columns_of(records: Sequence[Record]) -> dict[str, list[Tensor]]:
@@ -27,6 +27,7 @@ def columns_of(records: Sequence[Record]) -> dict[str, list[Tensor]]:
         "codes": [record.codes for record in records],
         "phonemes": [phonemes_to_bytes(record.phonemes) for record in records],
         "words": [words_to_tensor(record.words) for record in records],
+        "times": [times_to_tensor(record.times) for record in records],
     }
 
 
@@ -37,6 +38,8 @@ def write_shard(folder: Path, number: int, records: Sequence[Record]) -> list[tu
     location = f"shards/{number:06d}.safetensors"
     tensors = {}
     for name, rows in columns_of(records).items():
+        if name == "times" and not any(map(len, rows)):
+            continue
         tensors[name] = torch.cat(rows)
         tensors[f"{name}_offsets"] = _offsets(rows)
     with replacing(folder / location) as temporary:
@@ -77,9 +80,10 @@ class ShardStore:
     def _shard(self, shard: str) -> _Shard:
         if shard not in self._open:
             tensors, _ = map_tensors(self._inside.path(shard))
+            parts = [name for name in PARTS if name != "times" or name in tensors]
             self._open[shard] = _Shard(
-                [tensors[name] for name in PARTS],
-                [offsets_of(tensors[f"{name}_offsets"], len(tensors[name])) for name in PARTS],
+                [tensors[name] for name in parts],
+                [offsets_of(tensors[f"{name}_offsets"], len(tensors[name])) for name in parts],
             )
         return self._open[shard]
 

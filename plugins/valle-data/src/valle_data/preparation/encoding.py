@@ -45,7 +45,15 @@ def batches_by_length(lengths: Sequence[int], bound: int) -> Iterator[list[int]]
         yield run
 
 
-def make_record(codec: Codec, id: str, codes: Int[Tensor, "F Q"], phonemes: Phonemes) -> Record:
-    """The record to store; raises `UserError` where the codec broke its promise."""
+def make_record(
+    codec: Codec, id: str, codes: Int[Tensor, "F Q"], phonemes: Phonemes, times: tuple[int, ...] = ()
+) -> Record:
+    """The record to store, with the times of its phonemes; raises `UserError` where the codec broke its promise."""
     check_codes(codes, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what=f"utterance '{id}'")
-    return Record(id=id, codes=to_storage(codes, codec.codebook_size), phonemes=phonemes.symbols, words=phonemes.words)
+    return Record(
+        id=id,
+        codes=to_storage(codes, codec.codebook_size),
+        phonemes=phonemes.symbols,
+        words=phonemes.words,
+        times=times,
+    )

@@ -16,8 +16,9 @@ NOT_GIVEN = Path()
 FILTERS = (
     *("min_speech", "silence_db", "trim_silence", "keep_silence", "loudness"),
     *("max_peak", "max_clipped", "min_letters", "max_letters"),
+    *("duration_unit", "alignment_shift"),
 )
-"""Options that change which audio is encoded; a dataset from before one of them has its default."""
+"""Options that change which audio is encoded, or its times; a dataset from before one of them has its default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,9 @@ class PrepareOptions:
         phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
         held_out_fraction: of each speaker's utterances; see `SplitOptions`.
         held_out_groups: groups that training never sees.
+        duration_unit: seconds of a table's durations, e.g. 0.025.
+        alignment_shift: seconds added to the times of its phonemes; a synthesizer's own lag behind its sound
+            (Kokoro: -0.06).
         repair: read all of a finished dataset first, and make anew what is missing or damaged.
     """
 
@@ -86,6 +90,8 @@ class PrepareOptions:
     phoneme_cache: Path | None = None
     held_out_fraction: float = 0.02
     held_out_groups: tuple[str, ...] = ("held-out",)
+    duration_unit: float = 1.0
+    alignment_shift: float = 0.0
     repair: bool = False
 
     def __post_init__(self) -> None:
@@ -115,6 +121,10 @@ class PrepareOptions:
             raise UserError(f"max_clipped must be in (0, 1], got {self.max_clipped}")
         if not 0 <= self.min_letters < self.max_letters:
             raise UserError(f"min_letters must be in [0, max_letters), got {self.min_letters} and {self.max_letters}")
+        if not 0 < self.duration_unit <= 60:
+            raise UserError(f"duration_unit must be in (0, 60] seconds, got {self.duration_unit}")
+        if not -1 <= self.alignment_shift <= 1:
+            raise UserError(f"alignment_shift must be in [-1, 1] seconds, got {self.alignment_shift}")
         _ = self.split
 
     def filters(self) -> dict[str, Any]:

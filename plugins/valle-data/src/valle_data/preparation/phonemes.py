@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
+from valle_data.preparation.alignments import phonemes_of
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.loading import Loaded
 from valle_data.preparation.phoneme_cache import PhonemeCache, cache_key
@@ -26,7 +27,9 @@ class Phonemizer:
         self._known: dict[tuple[str, str], Phonemes | str] = {}
 
     def __call__(self, loaded: Loaded) -> Phonemes | Rejection:
-        """The phonemes of a transcript, or why the frontend refused it."""
+        """The phonemes of a transcript: its table's own, or the frontend's, or why it refused it."""
+        if loaded.recording.aligned is not None:
+            return _interned(phonemes_of(loaded.recording.aligned.symbols, loaded.language))
         key = (loaded.text, loaded.language)
         if key not in self._known:
             if len(self._known) >= self._capacity:
@@ -51,7 +54,11 @@ class Phonemizer:
                 return str(error)  # not written to the file: what was missing may be installed later
             if self._cache is not None:
                 self._cache.add(text, language, found)
-        return replace(found, symbols=tuple(map(sys.intern, found.symbols)))  # a symbol occurs a million times
+        return _interned(found)
+
+
+def _interned(found: Phonemes) -> Phonemes:
+    return replace(found, symbols=tuple(map(sys.intern, found.symbols)))  # a symbol occurs a million times
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.reading.json_text import loads, read_bytes
+from valle_data.preparation.alignments import Aligned
 from valle_data.preparation.visible import visible
 from valle_language.detection import is_auto
 
@@ -40,6 +41,7 @@ class Recording:
         tone: label where a table gives it.
         start, end: seconds of the part to read; None for the file's own.
         channels: those that are averaged, from 0; empty for all.
+        aligned: its phonemes and their durations, where a table gives them.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Recording:
     start: float | None = None
     end: float | None = None
     channels: tuple[int, ...] = ()
+    aligned: Aligned | None = None
 
     def stamp(self) -> str:
         """Changes when the audio, the transcript, the facts beside it or the part that is meant change."""
@@ -60,6 +63,7 @@ class Recording:
         marks += [f"tone={self.tone}"] if self.tone else []
         if self.start is not None or self.end is not None or self.channels:
             marks.append(f"part={self.start}:{self.end}:{self.channels}")
+        marks += [self.aligned.mark] if self.aligned else []
         for path in (self.audio, self.text_file, self.facts_file):
             try:
                 state = os.stat(path) if path else None

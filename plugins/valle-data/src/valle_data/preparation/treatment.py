@@ -22,12 +22,14 @@ class Treatment:
 
     Attributes:
         trimmed: seconds of silence cut.
+        skipped: of these, those at the start.
         gain: decibels added; None where nothing was asked for, or where the recording is below the gate.
         limited: the gain is less than asked for, so that nothing clips.
         dead_channels: channels that hold next to nothing beside the others, and have no part in the mean.
     """
 
     trimmed: float = 0.0
+    skipped: float = 0.0
     gain: float | None = None
     limited: bool = False
     dead_channels: int = 0
@@ -87,7 +89,7 @@ def treat(
     Raises:
         Silent: less than `options.min_speech` seconds are not silence.
     """
-    trimmed, gain, limited = 0.0, None, False
+    trimmed, skipped, gain, limited = 0.0, 0.0, None, False
     if options.min_speech > 0 or options.trim_silence:
         active = speech_frames(wav, rate, below=options.silence_db)
         seconds = float(np.count_nonzero(active)) / 100
@@ -96,6 +98,7 @@ def treat(
         if options.trim_silence:
             first, last = speech_span(active, len(wav), rate, keep=options.keep_silence)
             trimmed = round((len(wav) - (last - first)) / rate, 6)
+            skipped = round(first / rate, 6)
             wav = wav[first:last]
     if options.loudness is not None:
         found = loudness_gain(wav, rate, target=options.loudness)
@@ -103,7 +106,7 @@ def treat(
             gain, limited = round(found[0], 4), found[1]
             wav = (wav * np.float32(10 ** (gain / 20))).clip(-1.0, 1.0)
     asked = options.trim_silence or options.loudness is not None
-    return wav, Treatment(trimmed=trimmed, gain=gain, limited=limited) if asked else None
+    return wav, Treatment(trimmed=trimmed, skipped=skipped, gain=gain, limited=limited) if asked else None
 
 
 def summed(treatments: Iterable[Treatment | None]) -> Treatments:

@@ -17,6 +17,7 @@ from valle_core.data.record import Row
 from valle_core.data.storage import write_part
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
+from valle_data.preparation.alignments import times_of
 from valle_data.preparation.encoding import encode_all, make_record
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.journal import Journal, Outcome
@@ -169,11 +170,21 @@ class Worker:
         self._phonemizer.flush()
         return group
 
+    def _times(self, ready: Ready) -> tuple[int, ...]:
+        given, treatment = ready.loaded.recording.aligned, ready.loaded.treatment
+        if given is None:
+            return ()
+        cut = treatment.skipped if treatment else 0.0
+        seconds = len(ready.loaded.wav) / self._equipment.codec.sample_rate
+        unit, shift = self._options.duration_unit, self._options.alignment_shift
+        return times_of(given, unit=unit, shift=shift - cut, seconds=seconds)
+
     def _store(self, number: int, encoded: Sequence[Encoded], outcomes: Sequence[Outcome]) -> None:
         """Write the records, and only then that they are there."""
         codec, options = self._equipment.codec, self._options
         records = [
-            make_record(codec, item.ready.loaded.recording.id, item.codes, item.ready.phonemes) for item in encoded
+            make_record(codec, item.ready.loaded.recording.id, item.codes, item.ready.phonemes, self._times(item.ready))
+            for item in encoded
         ]
         locations = write_part(options.storage, options.out, number, records)
         rows = [

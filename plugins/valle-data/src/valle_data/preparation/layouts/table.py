@@ -2,7 +2,8 @@
 
 Fields: `audio` (relative to the table, or absolute; required), `text` (else a `.txt` beside the audio), `speaker` (else
 the audio's folder), `id` (else the audio's path without its ending, with `-{start in ms}` where a start is given),
-`language`, `tone`, `start` and `end` in seconds.
+`language`, `tone`, `start` and `end` in seconds, `phones` (taken in place of the frontend's) and their `durations`
+(see `alignments.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.text.language_tags import normal_tag
+from valle_data.preparation.alignments import aligned
 from valle_data.preparation.layouts.doubts import doubts
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.naming import AudioPaths, is_address, may_be_audio, missing_folder
@@ -26,7 +28,7 @@ from valle_data.preparation.visible import trimmed, visible
 
 LOOKS_FOR = f"a file {', '.join(ENDINGS)} with a column audio"
 
-FIELDS = ("audio", "text", "speaker", "id", "language", "tone", "start", "end")
+FIELDS = ("audio", "text", "speaker", "id", "language", "tone", "start", "end", "phones", "durations")
 """Columns that are read; others are named in the report."""
 
 _NAMES = ("speaker", "id", "language", "tone")
@@ -75,6 +77,7 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
     blank = isinstance(row.get("text"), str) and row["text"] != "" and values["text"] == ""
     values = {name: value for name, value in values.items() if value not in (None, "")}
     times = {name: values.pop(name) for name in ("start", "end") if name in values}
+    sounds = [values.pop(name, None) for name in ("phones", "durations")]
 
     def unusable(id: Any, reason: str, detail: str, folder: str | None = None) -> _Unusable:
         return _Unusable(Rejection(id=str(id), reason=reason, detail=f"{where}{detail}"), folder)
@@ -97,6 +100,10 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
         start, end = 0.0, 0.0
     if end is not None and end <= (start or 0.0):
         return unusable(id, "bad-times", f": start and end should be seconds, the end after the start, found {times}")
+    try:
+        said = aligned(*sounds)
+    except ValueError as error:
+        return unusable(id, "bad-alignment", f": {error}")
     part = start is not None or end is not None
     if start is not None and "id" not in values:
         id = f"{id}-{round(start * 1000):08d}"
@@ -116,6 +123,7 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
         tone=values.get("tone"),
         start=start,
         end=end,
+        aligned=said,
     )
 
 
