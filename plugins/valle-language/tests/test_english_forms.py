@@ -7,6 +7,9 @@ import pytest
 from valle_language.normalise import normalise
 
 FORMS = [
+    ("3.5%–4%", "three point five percent to four percent"),
+    ("$1bn-$2bn", "one billion dollars to two billion dollars"),
+    ("b² − 4ac", "b squared minus four ac"),
     ("10:30am", "ten thirty AM"),
     ("at 10:30 a.m. he left", "at ten thirty AM he left"),
     ("It ended at 5 p.m. He left.", "It ended at five PM. He left."),

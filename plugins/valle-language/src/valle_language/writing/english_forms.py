@@ -192,6 +192,8 @@ FORMS: tuple[Rule, ...] = tuple(
         # ranges first, so that both ends are still figures
         (r"(?<=\d)(?P<a> ?[AaPp]\.?[Mm]\.?)? ?– ?(?=[$€£¥]?\d)", lambda f: f"{f['a'] or ''} to "),
         (r"(?<=\d)(?P<a> ?[AaPp]\.?[Mm]\.?) ?- ?(?=\d)", lambda f: f"{f['a']} to "),
+        (r"(?<=\d[%kKmMbB]) ?[–-] ?(?=[$€£¥]?\d)", _word(" to ")),
+        (r"(?<=\d[mbt]n) ?[–-] ?(?=[$€£¥]?\d)", _word(" to ")),
         (r"(?<=:\d\d) ?- ?(?=\d{1,2}:\d\d)", _word(" to ")),
         (r"\b401\(k\)", _word("four oh one k")),
         (r"(?<![\d/])24/7(?![\d/])", _word("twenty-four seven")),

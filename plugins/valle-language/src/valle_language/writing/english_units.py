@@ -58,7 +58,6 @@ UNITS: Mapping[str, Noun] = {
     "V": ("volt", "volts", "n"),
     "W": ("watt", "watts", "n"),
     "Wh": ("watt hour", "watt hours", "n"),
-    "ac": ("acre", "acres", "n"),
     "bit": ("bit", "bits", "n"),
     "bit/s": ("bit per second", "bits per second", "n"),
     "bits": ("bit", "bits", "n"),
