@@ -24,7 +24,7 @@ WINGS = {"valle_data", "valle_bench", "valle_testing", "valle_kit", "valle_langu
 FOR_PLUGINS = {"valle_core", "valle_kit", "valle_language"}
 """What a plugin may import of ours besides itself; its tests also `valle_testing`."""
 
-OPEN = {"plugin", "types", "interfaces", "codes", "sequence"}
+OPEN = {"plugin", "types", "interfaces", "codes", "sequence", "reading"}
 """What every plugin may see of the core."""
 
 WITH_COMMANDS = OPEN | {"api"}

@@ -180,6 +180,12 @@ def virtual(file, codes, folder):
     file.create_virtual_dataset("codes", layout)
 
 
+def unwritten(file):
+    """A terabyte for the last record, with offsets that agree."""
+    file.create_dataset("codes", (1 << 40, 8), np.uint8, chunks=(1 << 16, 8))
+    file["codes_offsets"][-1] = 1 << 40
+
+
 HDF5 = {
     "an external link": lambda file, codes, folder: file.__setitem__(
         "codes", h5py.ExternalLink(str(outside_file(folder, codes)), "codes")
@@ -197,9 +203,7 @@ HDF5 = {
     "a virtual dataset": virtual,
     "a group": lambda file, codes, folder: file.create_group("codes"),
     "compression": lambda file, codes, folder: file.create_dataset("codes", data=codes, compression="gzip"),
-    "gigabytes that were never written": lambda file, codes, folder: file.create_dataset(
-        "codes", (1 << 40, 8), np.uint8, chunks=(1 << 16, 8)
-    ),
+    "gigabytes that were never written": lambda file, codes, folder: unwritten(file),
     "strings": lambda file, codes, folder: file.create_dataset(
         "codes", data=codes.astype("S1").astype(object), dtype=h5py.string_dtype()
     ),

@@ -100,9 +100,10 @@ def refused(valle, spine, tmp_path) -> Callable[..., str]:
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change of everything below a folder."""
+    """Size and time of change of every file below a folder, and the folders; a lock that comes and goes changes
+    only the time of the folder it lies in."""
     return {
-        str(path.relative_to(folder)): (0 if path.is_dir() else path.stat().st_size, path.stat().st_mtime_ns)
+        str(path.relative_to(folder)): (0, 0) if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
     }
 
