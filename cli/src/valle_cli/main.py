@@ -73,6 +73,16 @@ def _of_the_disk(error: OSError) -> str:
     return " ".join(f"{name}{reason}. {_FIXES.get(error.errno or 0, 'Check the path and its disk')}".split())
 
 
+def _culprit(error: Exception) -> str:
+    from valle_cli.blame import culprit
+
+    try:
+        who = culprit(error)
+    except Exception:  # the first error is the one to tell
+        return ""
+    return f"{who}: " if who else ""
+
+
 def _warn(message: Warning | str, *place: object, **more: object) -> None:
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
