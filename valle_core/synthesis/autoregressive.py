@@ -28,6 +28,15 @@ class Stepping(Protocol):
         ...
 
 
+@runtime_checkable
+class MakesReady(Protocol):
+    """A backbone that compiles something for decoding; it is asked to when a synthesizer is opened."""
+
+    def make_ready(self, say: Callable[[str], None]) -> None:
+        """Compile it, so that no speech waits for it; `say` is told where that takes seconds."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompted:
     """What decoding starts from.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
+from valle_core.synthesis.autoregressive import MakesReady
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import Prompts
 from valle_core.synthesis.sampling.chain import SamplerChain
@@ -49,6 +51,8 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
     if options.nar_model:
         nar = load_model(Path(options.nar_model), registry, device=device, dtype=dtype, overrides=overrides)
     _check_halves(ar, nar)
+    if isinstance(ar.model.backbone, MakesReady):
+        ar.model.backbone.make_ready(_note)
     task, task_part = task_of(resolved, registry, ar, nar)
     speaking = build(task, task_part.options)
     return Synthesizer(
@@ -133,6 +137,11 @@ def open_frontend(resolved: Resolved, registry: Registry, loaded: LoadedModel) -
             f"'{strange[0]}'. Leave --frontend out: the model's own is built as its data was made"
         )
     return frontend
+
+
+def _note(line: str) -> None:
+    sys.stderr.write(f"note: {line}\n")
+    sys.stderr.flush()
 
 
 def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:

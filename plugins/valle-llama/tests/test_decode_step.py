@@ -250,3 +250,25 @@ def test_a_numba_that_cannot_be_imported_is_reported_once(kernel, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not takes_the_fused_step(model)
+
+
+@pytest.mark.parametrize(("kept", "said"), [(True, 0), (False, 1)])
+def test_the_step_is_compiled_when_asked_and_said_to_be_where_it_takes_long(kernel, monkeypatch, kept, said):
+    from valle_llama import fused_kernel
+
+    compiled, lines = [], []
+    monkeypatch.setattr(fused_kernel, "is_kept", lambda: kept)
+    monkeypatch.setattr(fused_kernel, "compiled", lambda: compiled.append(True))
+    model = build(LlamaOptions(d_model=32, n_layers=1), attention=kernel).eval()
+    model.make_ready(lines.append)
+    assert (len(compiled), len(lines)) == (1, said)
+    build(LlamaOptions(d_model=32, n_layers=1, decode_step="layers"), attention=kernel).eval().make_ready(lines.append)
+    build(LlamaOptions(d_model=32, n_layers=1), attention=kernel).eval().bfloat16().make_ready(lines.append)
+    assert (len(compiled), len(lines)) == (1, said)
+
+
+def test_what_is_kept_on_the_disk_is_found():
+    from valle_llama import fused_kernel
+
+    fused_kernel.compiled()
+    assert fused_kernel.is_kept()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,10 @@ class LlamaBackbone(nn.Module):
             lengths=start + 1, prefix=torch.zeros_like(start), query_start=start, form="causal", padded=len(start) > 1
         )
         return self.finish(self(x, mask, start[:, None], cache=cache).h[:, 0])
+
+    def make_ready(self, say: Callable[[str], None]) -> None:
+        """Compile what decoding needs, before it is timed."""
+        self._decoding.make_ready(self.layers, self.norm, say)
 
     def _advance(
         self, fused: FusedStep, x: Tensor, cache: LlamaCache, positions: Tensor | None, *, finish: bool

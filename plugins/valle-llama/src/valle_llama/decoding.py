@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -50,6 +51,18 @@ class Decoding:
         if cache.fused is None or not cache.fused.fits():
             cache.fused = self._make(layers, norm, cache)
         return cache.fused
+
+    def make_ready(self, layers: nn.ModuleList, norm: nn.Module, say: Callable[[str], None]) -> None:
+        """Compile the fused step now, where it will be used; `say` is told where that takes its seconds."""
+        if not self._enabled or not _untouched(layers, norm):
+            return
+        try:
+            from valle_llama import fused_kernel
+        except ImportError:  # told at the first step
+            return
+        if not fused_kernel.is_kept():
+            say("arch 'llama' compiles its decoding step, once on this machine: some seconds")
+        fused_kernel.compiled()
 
     def _make(self, layers: nn.ModuleList, norm: nn.Module, cache: LlamaCache) -> FusedStep | None:
         if not _untouched(layers, norm):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from llvmlite import ir
 from numba import carray, cfunc, njit, types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 # Slots of the job's int64 header, which the layers' addresses follow.
@@ -278,6 +280,16 @@ def _step(header):
         _wait(job, threads)
     if job[FINISH] and rank == 0:
         _rms_norm(h, carray(_floats(job[NORM]), (width,)), epsilon, batch, width, h)
+
+
+def is_kept() -> bool:
+    """Whether numba finds the compiled step of this source on the disk."""
+    try:
+        folder = Path(FunctionCache(_step).cache_path)
+    except RuntimeError:  # nowhere to keep it
+        return False
+    written = Path(__file__).stat().st_mtime
+    return any(kept.stat().st_mtime >= written for kept in folder.glob(f"*.{_step.__name__}-*.nbc"))
 
 
 @cache

@@ -53,14 +53,13 @@ class Attention(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T D"], mask: SequenceMask | PackedMask, by: Rotation, append: Append | None
     ) -> Float[Tensor, "B T D"]:
-        B, T, _ = x.shape
-        q = rotate(self.q_proj(x).view(B, T, -1, self.head_dim).transpose(1, 2), by)  # [B, H, T, Dh]
-        k = rotate(self.k_proj(x).view(B, T, -1, self.head_dim).transpose(1, 2), by)  # [B, Hk, T, Dh]
-        v = self.v_proj(x).view(B, T, -1, self.head_dim).transpose(1, 2)
+        q = rotate(self.q_proj(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2), by)  # [B, H, T, Dh]
+        k = rotate(self.k_proj(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2), by)  # [B, Hk, T, Dh]
+        v = self.v_proj(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
         if append is not None:
             k, v = append(k, v)
         out = self.kernel(q, k, v, mask)
-        return self.o_proj(out.transpose(1, 2).reshape(B, T, -1))
+        return self.o_proj(out.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):

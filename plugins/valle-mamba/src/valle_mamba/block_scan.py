@@ -57,7 +57,7 @@ def block_scan(
     if cells is not None:
         ahead = ahead * (cells == cells[..., -1:])[:, :, None]
     added = x * ahead.transpose(2, 3).unsqueeze(-1)
-    added = B.mT @ added.reshape(rows, chunks, L, G, -1).transpose(2, 3)  # [B, c, G, N, W]
+    added = B.mT @ added.reshape(rows, chunks, L, G, H // G * P).transpose(2, 3)  # [B, c, G, N, W]
     starts, final = _hand_on(added, _whole(sums, cells).to(x.dtype), P, state)
 
     since = sums.to(x.dtype).exp()

@@ -87,6 +87,8 @@ class MixtralBackbone(nn.Module):
             if isinstance(mask, PackedMask):
                 raise UserError("arch 'mixtral' decodes rows, not packed segments: give a cache with a SequenceMask")
             past = CacheView(cache, cache.open(mask, T))
+        if not len(x):  # transformers' layers cannot shape a batch of no rows
+            return BackboneOutput(h=x, kept=dict.fromkeys(keep, x))
         self._check_length(cache.longest if cache is not None else T)
         valid = None
         if isinstance(mask, SequenceMask) and mask.padded:

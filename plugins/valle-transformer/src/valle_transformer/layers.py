@@ -48,14 +48,13 @@ class Attention(nn.Module):
         slots: Slots | None,
         layer: int,
     ) -> Float[Tensor, "B T D"]:
-        B, T, _ = x.shape
-        qkv = self.qkv(x).view(B, T, 3, self.heads, -1)
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
         if cache is None or slots is None:
             q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))  # each [B, H, T, Dh]
         else:
             q = qkv[:, :, 0].transpose(1, 2)
             k, v = cache.append(layer, qkv[:, :, 1:], slots)
-        return self.out(self.kernel(q, k, v, mask).transpose(1, 2).reshape(B, T, -1))
+        return self.out(self.kernel(q, k, v, mask).transpose(1, 2).flatten(2))
 
 
 class Layer(nn.Module):
