@@ -139,7 +139,9 @@ class Rewrite(Protocol):
     def apply(self, backbone: nn.Module) -> nn.Module:
         """Replace the targets and nothing else, in place or in a copy; use only what is returned.
 
-        What it makes is on the device and in the dtype of what it replaces, and moves with the backbone.
+        What it makes is on the device and in the dtype of what it replaces, and moves with the backbone. What is
+        frozen stays frozen, what is not does not become so, and the mode (train, eval) is that of the backbone,
+        everywhere.
         Raises `UserError` where there is nothing to replace.
         """
         ...

@@ -11,10 +11,11 @@ from valle_core.plugin import PluginSpec, UserError
 from valle_core.types import Phonemes
 from valle_testing import planted, suite
 from valle_testing.fakes.audio import FakeFrontend
+from valle_testing.suites.frontend.written import WRITTEN_CHECKS
 
 SPEC = PluginSpec(kind="frontend", name="f", api=1, summary="", factory="a:b", options="a:c")
 
-LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéèêàçñáíóúłńśćźżąęô"
+LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéèêàçñáíóúłńśćźżąęô0123456789"
 
 
 class Good(FakeFrontend):
@@ -31,6 +32,8 @@ class Good(FakeFrontend):
             raise UserError(f"language '{language}' is unknown. Choose one of en-us, de")
         symbols, words = [], []
         for word in text.lower().split():
+            if odd := [letter for letter in word if letter.isalnum() and letter not in LETTERS]:
+                raise UserError(f"text {text!r} has the letter '{odd[0]}', which is no letter of '{language}'")
             letters = [letter for letter in word if letter in LETTERS]
             if letters:
                 symbols += [" "] if symbols else []
@@ -322,6 +325,5 @@ def test_a_planted_fault_is_caught(fault, record_property):
 
 
 def test_every_check_has_a_fault():
-    assert {fault.check for fault in CASES.values()} | PROCESS == {
-        check.__name__ for check in suite.checks_of("frontend", SPEC)
-    }
+    checks = {check.__name__ for check in suite.checks_of("frontend", SPEC) if check not in WRITTEN_CHECKS}
+    assert {fault.check for fault in CASES.values()} | PROCESS == checks

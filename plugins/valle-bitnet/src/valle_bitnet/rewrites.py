@@ -66,7 +66,7 @@ class LinearRewrite:
             linear = backbone.get_submodule(name)
             if id(linear) not in made:  # one layer under two names stays one
                 assert isinstance(linear, nn.Linear)
-                made[id(linear)] = self._make(linear)
+                made[id(linear)] = self._make(linear).train(linear.training)
         for name, linear in [(name, backbone.get_submodule(name)) for name in names]:
             backbone.set_submodule(name, made[id(linear)])
         return backbone

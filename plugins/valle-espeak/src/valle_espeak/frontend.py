@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import espeakng_loader
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
@@ -39,6 +40,9 @@ ALIASES = {
 }
 """Usual tags → espeak-ng's. Regions that sound different stay apart: `es` is not `es-419`, `pt` is not `pt-br`."""
 
+WITHOUT_WORDS = ("fo",)
+"""Voices that some builds of espeak-ng list and cannot use, because their dictionary was left out."""
+
 _STOPS = ",.;:!?…"
 _CLAUSE = re.compile(rf"[{_STOPS}]+(?=[\s\"'”’»)\]]|$)|[¿¡—–]|[{''.join(MARKS)}]+")
 _SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
@@ -67,7 +71,8 @@ class EspeakFrontend:
             raise UserError(
                 f"espeak-ng does not load from '{library}': {error}. Unset or mend PHONEMIZER_ESPEAK_LIBRARY"
             ) from error
-        self._own = sorted({voice.language for voice in self._espeak.available_voices()} - {"variant"})
+        tags = {voice.language for voice in self._espeak.available_voices()} - {"variant"}
+        self._own = sorted(tags - {tag for tag in WITHOUT_WORDS if not _has_dictionary(tag)})
         self._tags = {tag.lower(): tag for tag in self._own}
         self._voice = ""
         self._reading = Reading(self._spoken)
@@ -167,3 +172,9 @@ class EspeakFrontend:
 def build(options: EspeakOptions) -> EspeakFrontend:
     """Factory of the registry entry `espeak`."""
     return EspeakFrontend(options)
+
+
+def _has_dictionary(tag: str) -> bool:
+    """Whether the data folder has the words of a voice."""
+    folder = Path(os.environ.get("PHONEMIZER_ESPEAK_DATA_PATH") or espeakng_loader.get_data_path())
+    return any((place / f"{tag}_dict").is_file() for place in (folder, folder / "espeak-ng-data"))

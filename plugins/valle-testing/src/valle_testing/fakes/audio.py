@@ -163,7 +163,7 @@ class FakeFrontend:
         symbols: list[str] = []
         words = []
         for word in text.lower().split():
-            letters = [letter for letter in word if letter.isalpha()]
+            letters = [letter for letter in word if letter.isalnum()]
             if letters:
                 symbols.extend([" "] if symbols else [])
                 words.append((len(symbols), len(symbols) + len(letters)))

@@ -47,5 +47,5 @@ class FakeRewrite:
         for name in names:
             linear = backbone.get_submodule(name)
             assert isinstance(linear, nn.Linear)
-            backbone.set_submodule(name, self.layer(linear))
+            backbone.set_submodule(name, self.layer(linear).train(linear.training))
         return backbone

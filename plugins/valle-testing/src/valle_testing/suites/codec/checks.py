@@ -327,6 +327,7 @@ def is_what_its_spec_says(build: Build, spec: PluginSpec, *, device: str = "cpu"
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
+    repeats_itself,
     states_its_facts,
     has_an_identity,
     gives_every_frame,
@@ -340,7 +341,6 @@ CHECKS: tuple[Callable[..., None], ...] = (
     codebooks_sum_to_the_frame,
     takes_any_sound,
     keeps_rows_apart,
-    repeats_itself,
     writes_nothing,
     keeps_device_and_types,
 )

@@ -17,6 +17,7 @@ from valle_core.interfaces import Frontend
 from valle_core.types import Phonemes
 from valle_testing.contract import contract
 from valle_testing.suites.frontend.texts import LATIN, NOTHING, SWITCHED, SYLLABLES, said_or_refused, texts_for
+from valle_testing.suites.frontend.written import WRITTEN_CHECKS
 
 Build = Callable[[], Frontend]
 """Makes a frontend."""
@@ -199,6 +200,7 @@ def _sound(symbol: str) -> bool:
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
+    repeats_itself,
     accepts_its_languages,
     refuses_unknown_languages,
     refuses_nothing_to_say,
@@ -207,8 +209,8 @@ CHECKS: tuple[Callable[..., None], ...] = (
     says_every_word,
     says_all_of_a_long_text,
     tells_sounds_apart,
-    repeats_itself,
     leaves_no_tags_in,
     emits_only_its_symbols,
+    *WRITTEN_CHECKS,
 )
 """Each takes `(build, *, texts=None)`, texts by language tag in place of the built-in ones; raises `AssertionError`."""

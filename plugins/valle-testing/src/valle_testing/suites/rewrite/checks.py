@@ -24,6 +24,7 @@ from valle_testing.suites.arch import cache as arch_cache
 from valle_testing.suites.arch import checks as arch
 from valle_testing.suites.arch.batch import batch, finished
 from valle_testing.suites.rewrite.backbones import BACKBONES, bare
+from valle_testing.suites.rewrite.modes import MODE_CHECKS
 from valle_testing.watch import seeded
 
 Build = Callable[[], Rewrite]
@@ -282,12 +283,13 @@ def _equal(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str)
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
+    repeats_itself,
     names_its_targets,
     replaces_its_targets,
     leaves_the_rest_alone,
     keeps_facts_and_dtypes,
     moves_with_the_backbone,
-    repeats_itself,
+    *MODE_CHECKS,
     shares_nothing,
     weights_go_from_one_application_to_another,
     refuses_a_backbone_with_nothing_to_replace,

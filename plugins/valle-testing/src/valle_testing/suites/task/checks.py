@@ -19,6 +19,7 @@ from valle_core.interfaces import Task
 from valle_core.plugin import PluginSpec
 from valle_core.types import Role, TaskInputs
 from valle_testing.contract import contract
+from valle_testing.suites.task.order import ORDER_CHECKS
 from valle_testing.suites.task.pool import (
     LEVELS,
     RATE,
@@ -343,9 +344,9 @@ def _needs_codes(task: Task) -> None:
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
+    draws_by_its_rng_alone,
     states_its_output,
     continues_where_it_says,
-    draws_by_its_rng_alone,
     keeps_the_answer_out_of_the_prompt,
     asks_the_pool_for_others,
     asks_the_pool_for_what_there_is,
@@ -358,6 +359,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     composes_without_text_or_prompt,
     writes_nothing_and_keeps_nothing,
     finishes_every_answer,
+    *ORDER_CHECKS,
 )
 """Each takes `(build)` and raises `AssertionError`."""
 

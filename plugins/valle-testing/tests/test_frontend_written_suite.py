@@ -1,0 +1,144 @@
+"""The suite of frontends catches those that drop what people write."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from valle_core.plugin import PluginSpec, UserError
+from valle_core.types import Phonemes
+from valle_testing import planted, suite
+from valle_testing.fakes.audio import FakeFrontend
+
+SPEC = PluginSpec(kind="frontend", name="f", api=1, summary="", factory="a:b", options="a:c")
+
+
+class Good(FakeFrontend):
+    """Letters and figures of every script, one symbol each; three languages."""
+
+    def languages(self):
+        return ("en-us", "de", "ru")
+
+    def phonemize(self, text, language):
+        if language not in self.languages():
+            raise UserError(f"language '{language}' is unknown. Choose one of en-us, de, ru")
+        symbols, words = [], []
+        for word in text.lower().split():
+            letters = [letter for letter in word if letter.isalnum()]
+            if letters:
+                symbols += [" "] if symbols else []
+                words.append((len(symbols), len(symbols) + len(letters)))
+                symbols += letters
+        if not words:
+            raise UserError(f"text {text!r} has nothing to say. Give words")
+        return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
+
+
+def hearing(change):
+    """A frontend that hears another text: `change(text, language)`."""
+
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            return super().phonemize(change(text, language), language)
+
+    return Faulty
+
+
+def figures_are_dropped(text, language):
+    return re.sub(r"\d", "", text)
+
+
+def figures_are_dropped_in_german(text, language):
+    return re.sub(r"\d", "", text) if language == "de" else text
+
+
+def the_last_digit_is_dropped(text, language):
+    return re.sub(r"\d\b", "", text)
+
+
+def every_figure_is_the_same(text, language):
+    return re.sub(r"\d+", "1", text)
+
+
+def a_leading_figure_is_a_list_number(text, language):
+    return re.sub(r"^\d+\.?\s", "", text)
+
+
+def words_in_capitals_are_dropped(text, language):
+    return " ".join(word for word in text.split(" ") if not (word.isupper() and len(word) > 1))
+
+
+def names_are_dropped(text, language):
+    return " ".join(word for word in text.split(" ") if not word.istitle())
+
+
+def capitals_at_the_head_are_the_word(text, language):
+    return re.sub(r"\b([A-ZÄÖÜМБР])\w*", "", text)
+
+
+def the_first_line_is_the_text(text, language):
+    return text.strip().splitlines()[0] if text.strip() else text
+
+
+def text_ends_at_an_empty_line(text, language):
+    return text.split("\n\n")[0]
+
+
+def line_ends_join_words(text, language):
+    return text.replace("\r\n", "")
+
+
+def tabs_start_a_comment(text, language):
+    return text.split("\t")[0]
+
+
+def other_scripts_are_dropped(text, language):
+    kept = "".join(c for c in text if ord(c) < 0x250 or language == "ru")
+    return kept if kept.strip() or not text.strip() else text
+
+
+def ideographs_are_dropped(text, language):
+    return re.sub(r"[\u3000-\uffff]", "", text)
+
+
+def a_tag_is_mute():
+    class Faulty(Good):
+        def phonemize(self, text, language):
+            if language == "de":
+                raise UserError("language 'de' has no voice")
+            return super().phonemize(text, language)
+
+    return Faulty
+
+
+FIGURES, CAPITALS, LINES = "says_figures", "says_capitals", "says_every_line"
+FOREIGN, TAGS = "says_or_refuses_foreign_letters", "speaks_every_tag"
+FAULTS = {
+    figures_are_dropped: (hearing, FIGURES),
+    figures_are_dropped_in_german: (hearing, FIGURES),
+    the_last_digit_is_dropped: (hearing, FIGURES),
+    every_figure_is_the_same: (hearing, FIGURES),
+    a_leading_figure_is_a_list_number: (hearing, FIGURES),
+    words_in_capitals_are_dropped: (hearing, CAPITALS),
+    names_are_dropped: (hearing, CAPITALS),
+    capitals_at_the_head_are_the_word: (hearing, CAPITALS),
+    the_first_line_is_the_text: (hearing, LINES),
+    text_ends_at_an_empty_line: (hearing, LINES),
+    line_ends_join_words: (hearing, LINES),
+    tabs_start_a_comment: (hearing, LINES),
+    other_scripts_are_dropped: (hearing, FOREIGN),
+    ideographs_are_dropped: (hearing, FOREIGN),
+    "a tag is mute": (a_tag_is_mute(), TAGS),
+}
+CASES = planted.cases("frontend", FAULTS, spec=SPEC)
+
+
+def test_a_good_frontend_passes():
+    report = suite.run("frontend", Good)
+    assert report.ok, report.table()
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_a_planted_fault_is_caught(fault, record_property):
+    assert CASES[fault].caught(record_property)
