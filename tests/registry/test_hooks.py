@@ -243,3 +243,17 @@ def test_first_party_hooks_say_truly_what_they_observe():
             observers.add(entry.name, load(entry.spec.plugin))
             implemented = {hook for hook in vars(Specifications) if hook[0] != "_" and observers.order(hook)}
             assert implemented == set(entry.spec.observes), entry.name
+
+
+def test_an_argument_that_a_hook_does_not_have_is_refused_with_the_nearest():
+    class Odd:
+        @hookimpl
+        def after_audio(self, wav, sample_rat):
+            return wav
+
+    said = []
+    Observers(said.append).add("odd", Odd())
+    assert said == [
+        "hook 'odd' cannot be used: UserError: after_audio has no argument 'sample_rat'. Did you mean 'sample_rate'? "
+        "Its arguments: wav, sample_rate, facts. It is left out from here on"
+    ]

@@ -7,7 +7,8 @@ import sys
 import zipfile
 
 from valle_core.registry.kinds import ROWS
-from valle_core.registry.scan import Found, normalise, scan
+from valle_core.registry.registry import Registry
+from valle_core.registry.scan import Found, Scan, normalise, scan
 
 
 def reference(path=None):
@@ -85,3 +86,15 @@ def test_a_custom_finder_is_asked(site, tmp_path, monkeypatch):
 def test_missing_and_unreadable_places_are_passed_over(tmp_path):
     (tmp_path / "acme-1.0.dist-info").mkdir()
     assert scan([str(tmp_path), str(tmp_path / "nowhere")]).found == ()
+
+
+def test_a_group_that_nobody_reads_is_told_with_the_nearest():
+    odd = [Found("valle.archs", "mine", "a:b", "acme", "1.0"), Found("valle.arch", "good", "a:b", "acme", "1.0")]
+    registry = Registry(Scan(tuple(odd), frozenset({"acme"})))
+    assert registry.warnings == (
+        "acme 1.0 announces 'mine' in 'valle.archs', which is no group; did its authors mean 'valle.arch'?",
+    )
+
+
+def test_every_group_of_an_installed_distribution_is_read():
+    assert [line for line in Registry.open().warnings if "which is no group" in line] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -90,6 +91,8 @@ class Observers:
             UserError: a critical plugin is not valid; another is reported and left out.
         """
         try:
+            if odd := _strange_argument(plugin):
+                raise UserError(odd)
             self._manager.register(plugin, name=name)
             self._check(plugin)
         except Exception as error:
@@ -174,6 +177,22 @@ class Observers:
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin and (implementation.wrapper or implementation.hookwrapper):
                     raise ValueError(f"{caller.name} is a wrapper, which is not supported")
+
+
+def _strange_argument(plugin: object) -> str:
+    """The first argument of an implementation that its hook does not have, with those that it has, or ""."""
+    for hook in _hook_names():
+        function = getattr(plugin, hook, None)
+        if not callable(function) or not hasattr(function, f"{HOOK_PROJECT}_impl"):
+            continue
+        known = [name for name in inspect.signature(getattr(Specifications, hook)).parameters if name != "self"]
+        for name, parameter in inspect.signature(function).parameters.items():
+            if name not in (*known, "self") and parameter.default is parameter.empty:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                there = ", ".join(known) or "none"
+                return f"{hook} has no argument '{name}'.{hint} Its arguments: {there}"
+    return ""
 
 
 def _misspelt(plugin: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +34,8 @@ class Registry:
         for entry in dict.fromkeys(known):
             self._found[groups[entry.group]].append(entry)
         self.announced = tuple(dict.fromkeys(known))
-        self.warnings = tuple(self._disabling.unknown(known))
+        misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in groups)
+        self.warnings = (*self._disabling.unknown(known), *(_misplaced(entry, list(groups)) for entry in misplaced))
         self._examined: dict[tuple[str, Found], Entry] = {}
 
     @classmethod
@@ -130,3 +132,10 @@ class Registry:
         else:
             why, mend = f"{home} is not installed", f"pip install {home}"
         return Entry(kind=row, name=name, distribution=home, version="", status="not-installed", why=why, mend=mend)
+
+
+def _misplaced(found: Found, groups: list[str]) -> str:
+    """About an entry point in a group that nobody reads: most often a typo."""
+    near = difflib.get_close_matches(found.group, groups, n=1)
+    hint = f" did its authors mean '{near[0]}'?" if near else f" there are: {', '.join(groups)}"
+    return f"{found.distribution} {found.version} announces '{found.name}' in '{found.group}', which is no group;{hint}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import types
+from dataclasses import dataclass
+
+import pytest
+
 from valle_cli.doctor.finding import Finding, worst_first
 from valle_cli.doctor.probe import Probed, probe
-from valle_cli.doctor.specs import import_findings, status_findings, word_findings
+from valle_cli.doctor.specs import import_findings, option_findings, status_findings, word_findings
 from valle_core.plugin import PluginSpec
 from valle_core.registry.catalog import Entry
 from valle_core.registry.kinds import kind_named
@@ -102,3 +108,67 @@ def test_findings_are_sorted_worst_first_and_otherwise_stay():
     findings = [Finding(severity=severity, subject=str(index), text="") for index, severity in
                 enumerate(("ok", "warning", "problem", "note", "problem"))]  # fmt: skip
     assert [one.subject for one in worst_first(findings)] == ["2", "4", "1", "3", "0"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bare:
+    """Options that cannot be made from nothing."""
+
+    width: int
+    depth: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impossible:
+    """Options whose defaults are refused."""
+
+    p: float = 2.0
+
+    def __post_init__(self):
+        raise ValueError("p must be in [0, 1], got 2.0")
+
+
+@dataclass(frozen=True)
+class Fine:
+    """No options."""
+
+
+def make_backbone(options, *, attention):
+    """A factory."""
+
+
+@pytest.mark.parametrize(
+    ("factory", "options", "said"),
+    [
+        ("make_backbon", "Fine", "make_backbon cannot be loaded: AttributeError"),
+        ("make_backbon", "Fine", f"Did they mean '{__name__}:make_backbone'?"),
+        ("__doc__", "Fine", "__doc__ is a str, which cannot be called"),
+        ("make_backbone", "Bare", "its options Bare have no default for width; every option needs one"),
+        ("make_backbone", "Impossible", "cannot be made from their defaults: ValueError: p must be in [0, 1], got 2.0"),
+    ],
+)
+def test_factories_and_options_that_only_a_run_would_find_are_told(monkeypatch, factory, options, said):
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _this())
+    one = spec_of(factory, options)
+    (found,) = option_findings([entry("a", spec=one)])
+    assert found.severity == "problem"
+    assert said in found.line()
+    assert found.line().endswith("-> tell the authors of acme")
+
+
+def test_a_factory_and_options_that_are_there_give_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _this())
+    assert list(option_findings([entry("a", spec=spec_of("make_backbone", "Fine"))])) == []
+
+
+def spec_of(factory: str, options: str) -> PluginSpec:
+    return PluginSpec(
+        kind="arch", name="a", api=1, summary="", factory=f"{__name__}:{factory}", options=f"{__name__}:{options}"
+    )
+
+
+def _this():
+    """This file as a module that a spec can name."""
+    module = types.ModuleType(__name__)
+    vars(module).update(globals())
+    return module

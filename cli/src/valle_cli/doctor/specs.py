@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import sys
 from collections.abc import Iterator, Sequence
 
 from valle_cli.doctor.finding import Finding, Severity
@@ -10,6 +12,7 @@ from valle_cli.doctor.probe import Probed
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.catalog import Entry
 from valle_core.registry.kinds import KINDS
+from valle_core.registry.loading import LoadError, load, one_line
 from valle_core.registry.select import Selected
 
 SLOW_MS = 100.0
@@ -47,14 +50,45 @@ def status_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def option_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
-    """Options that are no frozen dataclass, which a run would only find when the plugin is selected."""
+    """Options that are no frozen dataclass with defaults, and factories that are not there: a run would find them."""
     for entry in entries:
         if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
+            who, mend = f"{_named(entry)} ({entry.owner})", f"tell the authors of {entry.distribution}"
             try:
-                Selected(name=entry.name, entry=entry, spec=entry.spec).options_type()
+                options = Selected(name=entry.name, entry=entry, spec=entry.spec).options_type()
             except UserError as error:
-                mend = f"tell the authors of {entry.distribution}"
                 yield Finding(severity="problem", subject="options", text=str(error), mend=mend)
+            else:
+                if text := _without_defaults(options):
+                    yield Finding(severity="problem", subject=who, text=text, mend=mend)
+            if text := _factory_trouble(entry.spec.factory):
+                yield Finding(severity="problem", subject=who, text=text, mend=mend)
+
+
+def _without_defaults(options: type) -> str:
+    """Fields of an options class that have no default, or what its defaults raise."""
+    missing = dataclasses.MISSING
+    bare = [one.name for one in dataclasses.fields(options) if one.default is one.default_factory is missing]
+    if bare:
+        return f"its options {options.__name__} have no default for {', '.join(bare)}; every option needs one"
+    try:
+        options()
+    except Exception as error:
+        return f"its options {options.__name__} cannot be made from their defaults: {one_line(error)}"
+    return ""
+
+
+def _factory_trouble(reference: str) -> str:
+    """Why a factory cannot be called, with the nearest name of its module where it is misspelt."""
+    try:
+        factory = load(reference)
+    except LoadError as error:
+        module, _, attribute = reference.partition(":")
+        names = [name for name, value in vars(sys.modules.get(module, object)).items() if callable(value)]
+        near = difflib.get_close_matches(attribute, names, n=1)
+        hint = f". Did they mean '{module}:{near[0]}'?" if near else ""
+        return f"its factory {reference} cannot be loaded: {error}{hint}"
+    return "" if callable(factory) else f"its factory {reference} is a {type(factory).__name__}, which cannot be called"
 
 
 def word_findings(entries: Sequence[Entry]) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ ALIASES = {
 }
 """Usual tags → espeak-ng's. Regions that sound different stay apart: `es` is not `es-419`, `pt` is not `pt-br`."""
 
-WITHOUT_WORDS = ("fo",)
+WITHOUT_WORDS = ("fo", "kaa", "xex")
 """Voices that some builds of espeak-ng list and cannot use, because their dictionary was left out."""
 
 _STOPS = ",.;:!?…"

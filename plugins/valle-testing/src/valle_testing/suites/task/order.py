@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -64,8 +63,19 @@ class SaltedPool:
         """See `Pool.codes`."""
         return self._pool.codes(str(id))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pool, name)
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+        """See `Pool.noise`."""
+        return self._pool.noise(frames, rng, label=label)
+
+    def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
+        """See `Pool.mix`."""
+        return self._pool.mix(a, b, db)
+
+    def mix_all(
+        self, pairs: Sequence[tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]]
+    ) -> Sequence[Int[Tensor, "F Q"]]:
+        """See `Pool.mix_all`."""
+        return self._pool.mix_all(pairs)
 
 
 @contract("Pool", "Equal questions get equal answers, in whichever process they are asked.")
