@@ -63,10 +63,11 @@ class Backbone(Protocol):
     Factory: `(options, *, attention: AttentionKernel | None) → Backbone`; `attention` is given when the spec's
     `needs` names it.
 
-    A backbone owes causal, full, mixed and packed masks, a cache and its `select`. Each row gives what it gives
-    alone: NaN in one reaches no other, and one of no length gives no NaN, forward or backward. Nothing it is given is
-    written, nothing is kept between calls, and two backbones share nothing. In eval mode nothing is drawn; in training
-    the random state of torch alone decides what is drawn, and every parameter gets a gradient.
+    A backbone owes causal, full, mixed and packed masks, a cache and its `select`. A batch of no rows gives no rows.
+    Each row gives what it gives alone: NaN in one reaches no other, and one of no length gives no NaN, forward or
+    backward. Nothing it is given is written, nothing is kept between calls, and two backbones share nothing. In eval
+    mode nothing is drawn; in training the random state of torch alone decides what is drawn, and every parameter gets
+    a gradient.
     What it computes from is in its parameters and buffers, so `state_dict` restores it and `.to()` moves all of it;
     states are in the dtype of x.
 
@@ -285,7 +286,7 @@ class Chooser(Protocol):
     """A sampler that picks one token per row from (processed) logits; −inf is never picked.
 
     Randomness comes from `view.uniform` alone: equal logits, histories and seeds give equal tokens at every batch
-    size. The rest as for `Processor`.
+    size. No rows give no tokens. The rest as for `Processor`.
     """
 
     def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]: ...
