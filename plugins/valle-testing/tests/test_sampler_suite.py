@@ -260,7 +260,12 @@ def ten_tokens_are_needed(self, logits, view):
     return logits.masked_fill(logits < logits.topk(10).values[:, -1:], -math.inf)
 
 
+def a_vocabulary_has_1024_tokens(self, logits, view):
+    return good(self, logits, view)[:, :1024]
+
+
 FAULTS = {
+    a_vocabulary_has_1024_tokens: (processing, "takes_any_stop_and_any_number_of_tokens"),
     temperature_in_place: (processing, "writes_nothing"),
     tokens_are_struck_out_in_place: (processing, "writes_nothing"),
     history_is_written: (processing, "writes_nothing"),

@@ -236,9 +236,9 @@ def refuses_impossible_options(build: Build, *, device: str = "cpu") -> None:
 
 @contract("SamplerView", "stop: index of the stop token among the logits, or None.")
 def takes_any_stop_and_any_number_of_tokens(build: Build, *, device: str = "cpu") -> None:
-    """With and without a stop token, over 1, 2 and 300 tokens, with no history at all."""
+    """With and without a stop token, over 1, 2, 300, 1025 and 4097 tokens, with no history at all."""
     sampler = build()
-    for V in (1, 2, 300):
+    for V in (1, 2, 300, 1025, 4097):
         for stop in (None, V - 1):
             logits = step_logits(3, 0, device, V=V)
             rows = Rows.some(3, V, device)
