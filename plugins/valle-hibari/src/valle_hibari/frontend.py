@@ -85,8 +85,8 @@ class HibariFrontend:
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
 
     def _read(self, text: str, tag: str) -> str:
-        from hibari.g2p import G2P
-        from hibari.tts import Hibari
+        from hibari.g2p import G2P  # pyright: ignore[reportMissingImports]
+        from hibari.tts import Hibari  # pyright: ignore[reportMissingImports]
 
         if tag not in self._readers:
             self._readers[tag] = G2P(british=tag == "en-gb")
