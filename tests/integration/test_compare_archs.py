@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "compare_archs.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "studies" / "compare_archs.py"
 SMALL = ["--steps", "4", "--seconds", "8", "--d-model", "32", "--layers", "1", "--voices", "2", "--utterances", "4",
          "--held-out-voices", "1", "--held-out-utterances", "3", "--force"]  # fmt: skip
 

@@ -15,8 +15,12 @@ LARGEST = 1 << 28
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes, *, infinities: bool = False) -> Any:
     """What a JSON text says.
+
+    Args:
+        text: UTF-8 where it is bytes.
+        infinities: take `Infinity` and `-Infinity`, as Hugging Face's older configurations have them.
 
     Raises:
         ValueError: it is no JSON or not UTF-8, nests too deep, names a key twice, or holds NaN, infinity or half of a
@@ -25,7 +29,7 @@ def loads(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         text = text.decode("utf-8")
     try:
-        found = _DECODER.decode(text)
+        found = (_WITH_INFINITIES if infinities else _DECODER).decode(text)
     except RecursionError:
         raise ValueError("it nests too deep") from None
     if _HALF.search(text):
@@ -33,10 +37,10 @@ def loads(text: str | bytes) -> Any:
     return found
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, *, infinities: bool = False) -> Any:
     """What a JSON file says. Raises `OSError`, or `ValueError` as `loads`, and for what is no file or larger than
     `LARGEST`."""
-    return loads(read_bytes(path))
+    return loads(read_bytes(path), infinities=infinities)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -63,4 +67,9 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"it holds {constant}, which is no number")
 
 
+def _infinite(constant: str) -> float:
+    return _refuse(constant) if constant == "NaN" else float(constant)
+
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
+_WITH_INFINITIES = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_infinite)

@@ -173,7 +173,7 @@ def _read_config(folder: Path, arch: str) -> dict[str, Any]:
         raise _refuse(folder, arch, "there is no such folder")
     wanted = "MambaModel" if arch == "mamba" else "Mamba2Model"
     try:
-        config = read_json(folder / "config.json")
+        config = read_json(folder / "config.json", infinities=True)  # HF's folders of Mamba-2 hold one
     except FileNotFoundError:
         raise _refuse(
             folder, arch, f"it has no config.json; give a folder written by {wanted}.save_pretrained"
