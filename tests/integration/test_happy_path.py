@@ -38,7 +38,9 @@ def test_lines_of_a_file_are_spoken_as_one_batch(valle, spine, tmp_path):
     words = spine.speaking(tmp_path / "o.flac", "--text-file", str(tmp_path / "lines.txt"), "--json")
     code, out, err = valle(words[0], *words[2:])
     assert code == 0, err
-    assert [row["out"] for row in json.loads(out)["speech"]] == [str(tmp_path / f"o-{n}.flac") for n in (1, 2)]
+    rows = json.loads(out)["speech"]
+    assert [row["out"] for row in rows] == [str(tmp_path / f"o-{n}.flac") for n in (1, 2)]
+    assert [(row["line"], row["seed"]) for row in rows] == [(1, 0), (3, 2)]
     assert seconds(tmp_path / "o-2.flac") > 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from valle_core.audio.spectrogram import draw
@@ -31,11 +31,8 @@ def read_lines(text: str, text_file: Path | None) -> dict[int, str]:
     return texts
 
 
-def targets(out: Path, numbers: Collection[int], picture: Path | None = None) -> list[Path]:
-    """One path per line, with its number where there are several.
-
-    Refused before any work when nothing can be written there or to `picture`.
-    """
+def targets(out: Path, count: int, picture: Path | None = None) -> list[Path]:
+    """One path per text; refused before any work when nothing can be written there or to `picture`."""
     if out.suffix.lower() not in WRITABLE:
         raise UserError(f"--out {out}: cannot write audio with this ending; choose one of {', '.join(WRITABLE)}")
     if picture is not None and picture.suffix.lower() != ".png":
@@ -49,9 +46,9 @@ def targets(out: Path, numbers: Collection[int], picture: Path | None = None) ->
             raise UserError(f"{option} {path}: is a folder; name a file in it")
         if not os.access(path.parent, os.W_OK):
             raise UserError(f"{option} {path}: the folder {path.parent} cannot be written to; choose another")
-    if len(numbers) == 1:
+    if count == 1:
         return [out]
-    return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in numbers]
+    return [out.with_name(f"{out.stem}-{index + 1}{out.suffix}") for index in range(count)]
 
 
 def write_all(paths: Sequence[Path], speeches: Sequence[Speech], prompt: Path | None, picture: Path | None) -> None:

@@ -31,7 +31,7 @@ def synth(
     prompt_text: Annotated[str, typer.Option(help="what the prompt says (for --task tts-c)")] = "",
     language: Annotated[str | None, typer.Option(help="tag, e.g. en-us, or auto; default: the model's first")] = None,
     phonemes: Annotated[bool, typer.Option("--phonemes", help="the text is phonemes (IPA), not words")] = False,
-    out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; line k of several gets -k")] = Path("out.wav"),
+    out: Annotated[Path, typer.Option(help="wav, flac or ogg to write; several lines get -1, -2, …")] = Path("out.wav"),
     spectrogram: Annotated[Path | None, typer.Option(help="PNG of the prompt and the speech side by side")] = None,
     split: Annotated[
         Literal["sentences", "none"], typer.Option(help="long text: a sentence at a time, joined; or none")
@@ -51,7 +51,7 @@ def synth(
 
     splitting = Splitting(by=split, pause=pause, most=max_letters)
     texts = read_lines(text, text_file)
-    paths = targets(out, texts, spectrogram)
+    paths = targets(out, len(texts), spectrogram)
     synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry, of=SPEAKING))
     requests = [
         Request(
@@ -82,12 +82,13 @@ def synth(
             {
                 "out": str(path),
                 "language": request.language or languages[0],
+                "line": number,
                 "seed": request.seed,
                 "seconds": speech.seconds,
                 "stopped": speech.stopped,
                 "unknown": speech.unknown,
             }
-            for path, request, speech in zip(paths, requests, speeches, strict=True)
+            for number, path, request, speech in zip(texts, paths, requests, speeches, strict=True)
         ]
         typer.echo(json.dumps({"speech": rows, "timing": asdict(timing), "rtf": timing.real_time_factor}))
         return
