@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from valle_core.config.schema import Part, Resolved, Schema, Section, Slot
     from valle_core.data.dataset import Dataset, open_dataset
     from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, Requirement, UserError
-    from valle_core.registry.hooks import BenchCase, Observers, hookimpl, open_observers
+    from valle_core.registry.hooks import Observers, hookimpl, open_observers
     from valle_core.registry.preflight import preflight
     from valle_core.registry.registry import Registry
     from valle_core.synthesis.autoregressive import Prompted
@@ -49,7 +49,6 @@ _WHERE = {
     "Registry": "valle_core.registry.registry:Registry",
     "preflight": "valle_core.registry.preflight:preflight",
     "build": "valle_core.assemble.part:build",
-    "BenchCase": "valle_core.registry.hooks:BenchCase",
     "Observers": "valle_core.registry.hooks:Observers",
     "hookimpl": "valle_core.registry.hooks:hookimpl",
     "open_observers": "valle_core.registry.hooks:open_observers",

@@ -118,29 +118,75 @@ class HookSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PeerSpec:
-    """A library that `valle bench arch` or `bench codec` puts beside one of ours; given by the hook `bench_cases`.
+class ReferenceSpec:
+    """A library that a benchmark runs beside a part of ours, or a benchmark of a plugin's own.
 
     Attributes:
-        bench: `"arch"` or `"codec"`.
-        name: how the peer is called in the table.
-        loads: `"module:attribute"` of what makes the peer, a `PeerModel` or `CodecPeer` of `valle_bench.peer`, on the
-            weights of ours, its only argument.
-        arch, codec: name of the backbone or the codec it stands beside.
-        requires: modules the peer needs.
+        name: of the entry point, e.g. `"transformers-llama"`.
+        api: API number of the kind `reference`.
+        summary: one line for `valle list-plugins`.
+        bench: word after `valle bench` whose table it appears in: `"arch"`, `"codec"`, `"decode"`.
+        beside: name of the part it stands beside, e.g. `"llama"`; "" where it brings both sides itself.
+        title: how it is called in the table.
+        loads: `"module:attribute"` of a callable. With `beside`: takes the part and gives a reference on its weights
+            (see `valle_bench.reference`). Without: takes the settings of the benchmark and gives rows.
+        requires: modules it needs.
     """
 
-    bench: str
     name: str
+    api: int
+    summary: str
+    bench: str
     loads: str
-    arch: str = ""
-    codec: str = ""
+    beside: str = ""
+    title: str = ""
     requires: tuple[Requirement, ...] = ()
 
-    def load(self, ours: Any) -> Any:
-        """The peer. Raises `UserError` where a module is missing, naming what installs it."""
+    def load(self, *given: Any, **settings: Any) -> Any:
+        """What `loads` gives. Raises `UserError` where a module is missing, naming what installs it."""
         for needed in self.requires:
             if find_spec(needed.module) is None:
-                raise UserError(f"{self.name} needs {needed.module}. Install it with: {needed.hint}")
+                raise UserError(f"{self.title or self.name} needs {needed.module}. Install it with: {needed.hint}")
         module, _, attribute = self.loads.partition(":")
-        return getattr(import_module(module), attribute)(ours)
+        return getattr(import_module(module), attribute)(*given, **settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """Something that is picked by name: one row of the table of kinds, announced in the group `valle.kinds`.
+
+    Attributes:
+        name: word used in flags, YAML and messages.
+        group: entry-point group its plugins announce themselves in.
+        interface: `"module:attribute"` of the Protocol that what the factory builds must satisfy.
+        api: API number of the contract; a plugin one number older still works, with a warning.
+        suite: `"module"` of the conformance suite.
+        floor: checks of the suite that must pass, whatever is skipped or expected to fail.
+        template: `"package:folder"` of the files that `valle new-plugin` writes.
+        spec: class of the object an entry point of the group names.
+        on_device: objects live on the run's device, so preflight compares it with the declared devices.
+        in_dtype: objects compute in the run's dtype, so preflight compares that too.
+        owed: capabilities every plugin of the kind has without declaring them.
+        words: capabilities a plugin may declare beside those; empty where the kind has none.
+        usual: name to suggest first when another cannot run.
+        usage: how the user picks one of them, for messages; "" where all are used and names may repeat.
+    """
+
+    name: str
+    group: str
+    interface: str
+    api: int
+    suite: str
+    floor: int = 0
+    template: str = ""
+    spec: type = PluginSpec
+    on_device: bool = False
+    in_dtype: bool = False
+    owed: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    usual: str = ""
+    usage: str = "--{kind} {name}"
+
+    def pick(self, distribution: str, name: str) -> str:
+        """What to type to get this very plugin where several share a name."""
+        return self.usage.format(kind=self.name, name=f"{distribution}:{name}")

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from valle_bench.bars import draw_ratios, label
-from valle_bench.case import cases_of
 from valle_bench.report import Column, Report, as_mappings
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers, hookimpl
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,38 +63,3 @@ def test_bars_are_drawn_and_a_mismatch_is_named(tmp_path):
     draw_ratios(tmp_path / "ratios.png", "Ours beside theirs", ROWS)
     assert (tmp_path / "ratios.png").read_bytes()[:4] == b"\x89PNG"
     assert [label(row) for row in ROWS] == ["theirs", "ours [numba] (other result)"]
-
-
-def observers_with(*cases) -> Observers:
-    class Plugin:
-        @hookimpl
-        def bench_cases(self):
-            return list(cases)
-
-    observers = Observers()
-    observers.add("acme", Plugin())
-    return observers
-
-
-class Case:
-    def __init__(self, bench: str) -> None:
-        self.bench, self.name = bench, "acme"
-
-    def run(self, **settings):
-        return []
-
-
-def test_only_the_cases_of_the_benchmark_are_collected():
-    mine, other = Case("decode"), Case("attention")
-    assert cases_of(observers_with(other, mine), "decode") == [mine]
-
-
-def test_a_benchmark_without_cases_says_so():
-    with pytest.raises(UserError, match="no installed plugin has a case for 'bench decode'"):
-        cases_of(observers_with(Case("attention")), "decode")
-
-
-def test_a_case_that_cannot_run_is_named():
-    case = type("Idle", (), {"bench": "decode", "name": "idle"})()
-    with pytest.raises(UserError, match=r"'idle'.*no method run"):
-        cases_of(observers_with(case), "decode")

@@ -11,8 +11,7 @@ from valle_bench import machine
 FAKE = """
     import os
     from dataclasses import dataclass
-    from valle_core.api import hookimpl
-    from valle_core.plugin import HookSpec, PluginSpec
+    from valle_core.plugin import PluginSpec, ReferenceSpec
 
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Options:
@@ -21,7 +20,11 @@ FAKE = """
 
     SPEC = PluginSpec(kind="arch", name="acme", api=1, summary="s", factory="acme_mod:build",
                       options="acme_mod:Options", capabilities=frozenset({"causal", "full", "mixed"}))
-    HOOKS = HookSpec(name="acme-peers", api=1, summary="s", plugin="acme_mod:Hooks")
+    SAME, OTHER, GONE = (
+        ReferenceSpec(name=f"acme-{name}", api=1, summary="s", bench="arch", beside="acme", title=name,
+                      loads=f"acme_mod:{name}")
+        for name in ("same", "other", "gone")
+    )
 
     def build(options, *, attention):
         from valle_testing.fakes.backbone import FakeBackbone
@@ -34,37 +37,33 @@ FAKE = """
 
         return Mortal(options.d_model, options.n_layers)
 
-    @dataclass(frozen=True)
-    class Case:
-        name: str
-        factor: float
-        bench: str = "arch"
-        arch: str = "acme"
+    def beside(backbone, factor):
+        from valle_bench.arch.sides import OwnModel
 
-        def load(self, backbone):
-            from valle_bench.arch.sides import OwnModel
+        class Reference(OwnModel):
+            def forward(self, x):
+                print("a reference that talks")
+                return factor * super().forward(x)
 
-            class Peer(OwnModel):
-                def forward(peer, x):
-                    print("a peer that talks")
-                    return self.factor * super().forward(x)
+        return Reference(backbone)
 
-            if not self.factor:
-                raise ImportError("libpeer.so")
-            return Peer(backbone)
+    def same(backbone):
+        return beside(backbone, 1.0)
 
-    class Hooks:
-        @hookimpl
-        def bench_cases(self):
-            return [Case("same", 1.0), Case("other", 2.0), Case("gone", 0.0)]
+    def other(backbone):
+        return beside(backbone, 2.0)
 
-    Hooks = Hooks()
+    def gone(backbone):
+        raise ImportError("libpeer.so")
 """
+
+
+REFERENCES = {f"acme-{name}": f"acme_mod:{name.upper()}" for name in ("same", "other", "gone")}
 
 
 @pytest.fixture
 def acme(install, monkeypatch):
-    entries = {"valle.arch": {"acme": "acme_mod:SPEC"}, "valle.hooks": {"acme-peers": "acme_mod:HOOKS"}}
+    entries = {"valle.arch": {"acme": "acme_mod:SPEC"}, "valle.reference": REFERENCES}
     install("acme-arch", entries, acme_mod=FAKE)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -91,8 +90,8 @@ def test_a_backbone_of_others_is_measured_beside_its_peers_though_its_process_di
 
 
 def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tmp_path):
-    peers = FAKE.replace('arch: str = "acme"', 'arch: str = "transformer"')
-    install("acme-arch", {"valle.hooks": {"acme-peers": "acme_mod:HOOKS"}}, acme_mod=peers)
+    peers = FAKE.replace('beside="acme"', 'beside="transformer"')
+    install("acme-arch", {"valle.reference": REFERENCES}, acme_mod=peers)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     words = [

@@ -12,8 +12,7 @@ from valle_cli.commands import bench_codec
 FAKE = """
     import os
     from dataclasses import dataclass
-    from valle_core.api import hookimpl
-    from valle_core.plugin import HookSpec, PluginSpec, UserError
+    from valle_core.plugin import PluginSpec, ReferenceSpec, UserError
 
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Options:
@@ -22,7 +21,11 @@ FAKE = """
 
     SPEC = PluginSpec(kind="codec", name="acme", api=1, summary="s", factory="acme_mod:build",
                       options="acme_mod:Options", capabilities=frozenset({"streaming", "codebooks"}))
-    HOOKS = HookSpec(name="acme-peers", api=1, summary="s", plugin="acme_mod:Hooks")
+    SAME, OTHER, GONE = (
+        ReferenceSpec(name=f"acme-{name}", api=1, summary="s", bench="codec", beside="acme", title=name,
+                      loads=f"acme_mod:{name}")
+        for name in ("same", "other", "gone")
+    )
 
     def build(options, *, device):
         from valle_testing.fakes.audio import FakeCodec
@@ -38,37 +41,33 @@ FAKE = """
 
         return Mortal(name="acme", device=device)
 
-    @dataclass(frozen=True)
-    class Case:
-        name: str
-        shift: int
-        bench: str = "codec"
-        codec: str = "acme"
+    def beside(codec, shift):
+        import torch
 
-        def load(case, codec):
-            import torch
+        class Reference:
+            def encode(self, wav):
+                print("a reference that talks")
+                codes, _ = codec.encode(wav, torch.full((len(wav),), wav.shape[1]))
+                return (codes + shift) % 32
 
-            class Peer:
-                def encode(self, wav):
-                    print("a peer that talks")
-                    codes, _ = codec.encode(wav, torch.full((len(wav),), wav.shape[1]))
-                    return (codes + case.shift) % 32
+            def decode(self, codes):
+                shifted = (codes + shift) % 32
+                return codec.decode(shifted, torch.full((len(codes),), codes.shape[1]))[0][:, :-8]
 
-                def decode(self, codes):
-                    shifted = (codes + case.shift) % 32
-                    return codec.decode(shifted, torch.full((len(codes),), codes.shape[1]))[0][:, :-8]
+        return Reference()
 
-            if case.shift > 1:
-                raise ImportError("libpeer.so")
-            return Peer()
+    def same(codec):
+        return beside(codec, 0)
 
-    class Hooks:
-        @hookimpl
-        def bench_cases(self):
-            return [Case("same", 0), Case("other", 1), Case("gone", 2)]
+    def other(codec):
+        return beside(codec, 1)
 
-    Hooks = Hooks()
+    def gone(codec):
+        raise ImportError("libpeer.so")
 """
+
+
+REFERENCES = {f"acme-{name}": f"acme_mod:{name.upper()}" for name in ("same", "other", "gone")}
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def idle(monkeypatch):
 
 @pytest.fixture
 def acme(install, idle):
-    entries = {"valle.codec": {"acme": "acme_mod:SPEC"}, "valle.hooks": {"acme-peers": "acme_mod:HOOKS"}}
+    entries = {"valle.codec": {"acme": "acme_mod:SPEC"}, "valle.reference": REFERENCES}
     install("acme-codec", entries, acme_mod=FAKE)
 
 

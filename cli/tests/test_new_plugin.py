@@ -16,10 +16,10 @@ import pytest
 from valle_cli.main import run
 from valle_cli.package_names import names_of
 from valle_cli.scaffold import TEMPLATES, kinds_with_templates
-from valle_core.registry.kinds import ROWS, kind_named
+from valle_core.registry.announced import every_kind, kind_of
 
 ROOT = Path(__file__).parents[2]
-KINDS = [row.name for row in ROWS]
+KINDS = [row.name for row in every_kind() if row.template]
 OPEN = {"plugin", "types", "interfaces", "codes", "sequence", "testing"}
 
 
@@ -37,8 +37,15 @@ def files_of(folder: Path) -> dict[str, str]:
     }
 
 
-def test_every_kind_has_a_template_and_no_other_has():
+def test_every_kind_that_is_picked_by_name_has_a_template():
     assert kinds_with_templates() == sorted(KINDS)
+    assert {row.name for row in every_kind()} - set(KINDS) == {"reference"}
+
+
+def test_a_kind_without_a_template_names_those_with_one(valle, tmp_path):
+    code, _, err = valle("new-plugin", "reference", "mine", "--into", str(tmp_path))
+    assert code == 2
+    assert "kind 'reference' has no template. Kinds with one: arch, attention" in err
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,8 +56,8 @@ def test_a_package_is_complete_and_named_throughout(packages, kind):
     assert {f"src/{package}/__init__.py", f"src/{package}/plugin.py"} < set(files)
     project = tomllib.loads(files["pyproject.toml"])["project"]
     assert project["name"] == f"valle-my-{kind}-plugin"
-    assert project["entry-points"] == {kind_named(kind).group: {f"my-{kind}": f"{package}.plugin:SPEC"}}
-    assert f"api={kind_named(kind).api}," in files[f"src/{package}/plugin.py"]
+    assert project["entry-points"] == {kind_of(kind).group: {f"my-{kind}": f"{package}.plugin:SPEC"}}
+    assert f"api={kind_of(kind).api}," in files[f"src/{package}/plugin.py"]
     for name, text in files.items():
         assert not re.search("acme|<!--", name + text, re.IGNORECASE), f"{name} holds a word of the template"
         assert name == ".gitignore" or text.endswith("\n")
@@ -221,12 +228,13 @@ def test_templates_that_an_installer_compiled_are_not_copied_twice(valle, tmp_pa
     compiled.mkdir()
     (compiled / "x.cpython-311.pyc").write_bytes(b"\xff\x00")
     monkeypatch.setattr("valle_cli.scaffold.TEMPLATES", tmp_path / "templates")
+    monkeypatch.setattr("valle_cli.scaffold.files", lambda package: tmp_path)
     code, out, _ = valle("new-plugin", "task", "mine", "--into", str(tmp_path), "--json")
     assert code == 0
     assert not [name for name in json.loads(out)["files"] if "pycache" in name]
 
 
 def test_names_follow_from_one_another():
-    names = names_of(kind_named("arch"), "deep_res-net2")
+    names = names_of(kind_of("arch"), "deep_res-net2")
     assert (names.distribution, names.package) == ("valle-deep-res-net2-plugin", "valle_deep_res_net2_plugin")
     assert (names.identifier, names.camel) == ("deep_res_net2", "DeepResNet2")

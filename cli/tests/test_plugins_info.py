@@ -115,10 +115,10 @@ def test_a_disabled_plugin_is_described_without_importing_it(valle, install, tmp
     assert not trace.exists()
 
 
-def test_a_plugin_that_is_not_installed_a_command_and_a_hook_have_their_facts_too(valle):
+def test_a_plugin_that_is_not_installed_a_command_and_a_reference_have_their_facts_too(valle):
     assert facts(valle, "fused")["mend"] == "pip install valle-attention-triton"
     assert facts(valle, "corpus")["kind"] == "command"
-    assert facts(valle, "llama-bench")["kind"] == "hook"
+    assert facts(valle, "llama-decode")["kind"] == "reference"
 
 
 def test_a_misspelt_name_is_refused_with_the_nearest(valle):

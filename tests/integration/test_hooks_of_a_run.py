@@ -31,10 +31,6 @@ class Witness:
     def after_audio(wav, sample_rate, facts):
         note("audio", sample_rate, facts["text"])
         return wav * 0
-    @hookimpl
-    def bench_cases(): return [Case()]
-class Case:
-    bench, name = "decode", "acme"
 """
 
 
@@ -91,13 +87,3 @@ def test_a_hook_that_is_switched_off_hears_nothing(valle, spine, heard, tmp_path
     monkeypatch.setenv("VALLE_DISABLE_PLUGINS", "acme-witness")
     assert valle(*spine.speaking(tmp_path / "b.wav"))[0] == 0
     assert heard() == []
-
-
-def test_a_case_of_a_benchmark_comes_from_its_hook_and_safe_mode_leaves_it_out(valle, heard, monkeypatch):
-    monkeypatch.setenv("VALLE_PLUGINS", "witness")
-    assert valle("bench", "decode", "--quick", "--force")[2] == (
-        "error: case 'acme' of 'bench decode' cannot be run: it has no method run()\n"
-    )
-    code, _, err = valle("--safe", "bench", "decode", "--quick", "--force")
-    assert code == 2
-    assert err.startswith("error: no installed plugin has a case for 'bench decode'")

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from valle_bench.codec.signals import batch
-from valle_core.api import Registry, build, open_observers
+from valle_core.api import Registry, build
 
 REGISTRY = Registry.open()
-CASES = [case for cases in open_observers(REGISTRY).call("bench_cases") for case in cases if case.bench == "codec"]
+CASES = [entry.spec for entry in REGISTRY.entries("reference") if entry.spec and entry.spec.bench == "codec"]
 SMALLER = {"dac": {"variant": "16khz", "levels": 4}, "encodec": {"bandwidth": 6.0}, "vocos": {"bandwidth": 3.0}}
 
 PACKAGES = {"dac": "descript-audio-codec", "encodec": "encodec", "vocos": "vocos"}
@@ -21,18 +21,18 @@ def made(name, **more):
     return build(selected, options, device=torch.device("cpu"))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_its_codes_and_sound_are_ours(case, parity):
-    codec = made(case.codec)
+    codec = made(case.beside)
     theirs = case.load(codec)
     wav = batch(1.0, codec.sample_rate, 2, seed=5)[:, :-7]
     codes, frames = codec.encode(wav, torch.full((2,), wav.shape[1]))
-    package, _, model = case.name.partition(" ")
+    package, _, model = case.title.partition(" ")
     apart = (theirs.encode(wav) != codes).float().mean()
-    parity(package, f"{model} beside {case.codec}, share of other codes", apart, torch.zeros(()), within=1e-3)
+    parity(package, f"{model} beside {case.beside}, share of other codes", apart, torch.zeros(()), within=1e-3)
     sound, ours = theirs.decode(codes).clamp(-1, 1), codec.decode(codes, frames)[0]
     assert sound.std() > 1e-3
-    parity(package, f"{model} beside {case.codec}, sound", ours[:, : sound.shape[1]], sound, within=1e-4)
+    parity(package, f"{model} beside {case.beside}, sound", ours[:, : sound.shape[1]], sound, within=1e-4)
 
 
 @pytest.mark.parametrize("name", SMALLER)

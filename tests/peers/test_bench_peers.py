@@ -8,17 +8,16 @@ import sys
 import pytest
 import torch
 
-from valle_core.api import Registry, build, open_observers
+from valle_core.api import Registry, build
 from valle_core.types import SequenceMask
 from valle_testing.fakes.rule_kernel import RuleKernel
 
 SMALL = {"d_model": 64, "n_layers": 3, "n_heads": 4, "head_dim": 32, "d_state": 16}
 REGISTRY = Registry.open()
 CASES = [
-    case
-    for cases in open_observers(REGISTRY).call("bench_cases")
-    for case in cases
-    if case.bench == "arch" and not case.name.startswith("valle")  # a form of our own
+    entry.spec
+    for entry in REGISTRY.entries("reference")
+    if entry.spec and entry.spec.bench == "arch" and not entry.spec.title.startswith("valle")  # a form of our own
 ]
 
 
@@ -35,8 +34,8 @@ def within(arch, tolerance=1e-4):
 
 def row(case, what):
     """Distribution and text of a line of the table."""
-    distribution, _, model = case.name.partition(" ")
-    return distribution, f"{model} beside {case.arch}, {what}"
+    distribution, _, model = case.title.partition(" ")
+    return distribution, f"{model} beside {case.beside}, {what}"
 
 
 def small(arch):
@@ -54,32 +53,32 @@ def states(backbone, x):
     return backbone.finish(backbone(x, mask, torch.arange(T).expand(B, T)).h)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 @pytest.mark.parametrize("T", [1, 33, 257])
 @torch.no_grad()
 def test_its_states_are_ours(case, T, parity):
-    backbone = small(case.arch)
+    backbone = small(case.beside)
     x = torch.randn(2, T, backbone.d_model)
     theirs = case.load(backbone).forward(x)
-    parity(*row(case, f"states, T = {T}"), states(backbone, x), theirs, within=within(case.arch))
+    parity(*row(case, f"states, T = {T}"), states(backbone, x), theirs, within=within(case.beside))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 @torch.no_grad()
 def test_its_steps_are_ours(case, parity):
-    backbone = small(case.arch)
+    backbone = small(case.beside)
     x = torch.randn(2, 43, backbone.d_model)
     decoder = case.load(backbone).decoder(2, 43)
     if decoder is None:
         pytest.skip("it has no decoder")
     found = [decoder.feed(x[:, :30]), *(decoder.feed(x[:, t : t + 1]) for t in range(30, 43))]
     ours, theirs = states(backbone, x)[:, 30:], torch.cat(found[1:], dim=1)
-    parity(*row(case, "13 steps after 30"), ours, theirs, within=within(case.arch))
+    parity(*row(case, "13 steps after 30"), ours, theirs, within=within(case.beside))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_the_gradient_of_its_input_is_ours(case, parity):
-    backbone = small(case.arch)
+    backbone = small(case.beside)
     peer = case.load(backbone)
     x, weight = torch.randn(2, 35, backbone.d_model), torch.randn(2, 35, backbone.d_model)
     grads = []
@@ -87,4 +86,4 @@ def test_the_gradient_of_its_input_is_ours(case, parity):
         given = x.clone().requires_grad_()
         (run(given) * weight).sum().backward()
         grads.append(given.grad)
-    parity(*row(case, "gradient of the input, T = 35"), *grads, within=within(case.arch))
+    parity(*row(case, "gradient of the input, T = 35"), *grads, within=within(case.beside))

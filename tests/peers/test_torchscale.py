@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from valle_retnet.factory import build
-from valle_retnet.hooks import HOOKS
 from valle_retnet.options import RetNetOptions
+from valle_retnet.plugin import TORCHSCALE
 from valle_retnet.torchscale_engine import decoder
 from valle_retnet.weights import torchscale_state
 
@@ -84,8 +84,7 @@ def test_gradients_equal_those_of_its_parallel_form(parity):
 @torch.no_grad()
 def test_the_bench_peer_decodes_what_our_steps_decode(parity):
     ours, _ = pair()
-    (case,) = HOOKS.bench_cases()
-    peer = case.load(ours)
+    peer = TORCHSCALE.load(ours)
     x = torch.randn(BATCH, 20, 48)
     parity(PEER, "RetNet, as `valle bench arch` runs it", finished(ours, x), peer.forward(x), within=1e-5)
     decoding, cache = peer.decoder(BATCH, 20), ours.new_cache(BATCH, 20, torch.float32, CPU)

@@ -121,15 +121,15 @@ def test_items_of_all_plugins_are_collected_and_no_series_is_a_failure(reports):
             self.cases = cases
 
         @hookimpl
-        def bench_cases(self):
+        def doctor_checks(self):
             return self.cases
 
     observers = Observers(reports.append)
     for name, cases in (("a", ["one"]), ("none", None), ("number", 3), ("b", ["two", "three"])):
         observers.add(name, Cases(cases))
-    assert observers.collect("bench_cases") == ["two", "three", "one"]
+    assert observers.collect("doctor_checks") == ["two", "three", "one"]
     assert reports == [
-        "hook 'number' failed in bench_cases: TypeError: 'int' object is not iterable. It is left out from here on"
+        "hook 'number' failed in doctor_checks: TypeError: 'int' object is not iterable. It is left out from here on"
     ]
 
 
@@ -140,13 +140,13 @@ def test_audio_passes_unchanged_without_plugins(reports):
 def test_results_are_collected_without_none(reports):
     class Bench:
         @hookimpl
-        def bench_cases(self):
+        def doctor_checks(self):
             return ["case"]
 
     observers = Observers(reports.append)
     observers.add("a", Bench())
     observers.add("b", Listener())
-    assert observers.call("bench_cases") == [["case"]]
+    assert observers.call("doctor_checks") == [["case"]]
 
 
 def test_a_misspelt_hook_name_is_reported_and_the_plugin_left_out(reports):

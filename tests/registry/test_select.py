@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from valle_core.plugin import UserError
-from valle_core.registry.kinds import KINDS, ROWS, Kind
+from valle_core.plugin import Kind, UserError
+from valle_core.registry.announced import every_kind
+from valle_core.registry.kinds import KINDS, ROWS
 from valle_core.registry.known import KNOWN
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import Scan, scan
@@ -83,6 +84,40 @@ def test_an_unknown_kind_names_the_kinds():
         Registry(Scan((), frozenset())).entries("arhc")
 
 
+ANNOUNCED = """from valle_core.plugin import CommandSpec, Kind
+GOOD = Kind(name="metric", group="valle.metric", interface="builtins:object", api=1, suite="")
+TAKEN = Kind(name="taken", group="valle.arch", interface="builtins:object", api=1, suite="")
+NO_KIND = 5
+import_error = 1
+"""
+
+
+def test_a_distribution_announces_a_kind_and_another_brings_a_plugin_of_it(site):
+    site.add("acme-metrics", {"valle.kinds": {"metric": "announced:GOOD"}}, announced=ANNOUNCED)
+    site.plugin("acme", "wer", kind="metric", after=OPTIONS)
+    registry = Registry(scan([str(site.folder)]))
+    assert registry.select("metric", "wer").options_type()().width == 3
+    assert registry.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("taken", "announced:TAKEN", "taken by the kind 'arch'"),
+        ("five", "announced:NO_KIND", "is a int, expected a Kind"),
+        ("other", "announced:GOOD", "says name 'metric' but is announced as 'other'"),
+        ("gone", "nowhere_at_all:GONE", "No module named"),
+    ],
+)
+def test_a_kind_that_cannot_be_used_is_a_warning_and_hurts_nobody(site, name, value, why):
+    site.add("acme-metrics", {"valle.kinds": {name: value}}, announced=ANNOUNCED)
+    registry = Registry(scan([str(site.folder)]))
+    assert registry.rows == ROWS
+    (warning,) = registry.warnings
+    assert f"kind '{name}' (acme-metrics 1.0) cannot be used" in warning
+    assert why in warning
+
+
 def test_a_new_kind_is_one_row(site):
     row = Kind(name="metric", group="valle.metric", interface="builtins:object", api=1, suite="")
     site.plugin("acme", "wer", kind="metric", after=OPTIONS)
@@ -108,17 +143,17 @@ def test_options_that_are_no_frozen_dataclass_are_refused(site, after, why):
 
 def test_the_table_of_kinds_is_consistent():
     assert len({row.name for row in ROWS}) == len({row.group for row in ROWS}) == len(ROWS)
-    names = ["arch", "attention", "codec", "sampler", "task", "frontend", "rewrite", "recognizer"]
+    names = ["arch", "attention", "codec", "sampler", "task", "frontend", "rewrite"]
     assert [row.name for row in KINDS] == names
     assert replace(KINDS[0]).group == "valle.arch"
 
 
 def test_every_first_party_plugin_of_the_tree_is_in_the_table_of_known_ones():
-    kind_of = {row.group: row.name for row in ROWS}
+    kind_of = {row.group: row.name for row in every_kind()}
     for file in ROOT.glob("plugins/*/pyproject.toml"):
         project = tomllib.loads(file.read_text())["project"]
         for group, names in project.get("entry-points", {}).items():
-            if group == "valle.hooks" or not group.startswith("valle."):
+            if group in ("valle.hooks", "valle.kinds", "valle.reference") or not group.startswith("valle."):
                 continue
             listed = KNOWN.get(project["name"], {}).get(kind_of[group], ())
             missing = set(names) - set(listed)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
-from valle_core.registry.kinds import Kind
+from valle_core.plugin import CommandSpec, HookSpec, Kind, PluginSpec, ReferenceSpec
 from valle_core.registry.loading import LoadError, is_importable, load_spec
 from valle_core.registry.scan import Found
 from valle_core.registry.spec_check import complaint_about
@@ -36,7 +35,7 @@ class Entry:
     status: Status
     why: str = ""
     mend: str = ""
-    spec: PluginSpec | CommandSpec | HookSpec | None = None
+    spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec | None = None
 
     @property
     def owner(self) -> str:
@@ -81,7 +80,7 @@ def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: 
     )
 
 
-def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec) -> Entry:
+def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec) -> Entry:
     written = f"written for {kind.name} API {spec.api}, this valle-core has {kind.api}"
     if spec.api > kind.api:
         return _entry(kind, found, "incompatible", written, "pip install -U valle-core", spec)

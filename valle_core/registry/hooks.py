@@ -6,7 +6,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import pluggy
 
@@ -18,19 +18,6 @@ from valle_core.registry.registry import Registry
 hookspec = pluggy.HookspecMarker(HOOK_PROJECT)
 hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
 """Decorator of a plugin's hook implementations."""
-
-
-@runtime_checkable
-class BenchCase(Protocol):
-    """One row a plugin adds to a benchmark.
-
-    Attributes:
-        bench: word after `valle bench`, e.g. `"attention"`.
-        name: of the row.
-    """
-
-    bench: str
-    name: str
 
 
 class Specifications:
@@ -51,10 +38,6 @@ class Specifications:
     @hookspec
     def train_end(self, step: int, metrics: Mapping[str, float]) -> None:
         """Training is over after `step` steps."""
-
-    @hookspec
-    def bench_cases(self) -> Sequence[BenchCase]:  # type: ignore[empty-body]
-        """Rows to add to the benchmarks."""
 
     @hookspec
     def doctor_checks(self) -> Sequence[tuple[str, Callable[[], str]]]:  # type: ignore[empty-body]

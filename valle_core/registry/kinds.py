@@ -1,48 +1,8 @@
-"""The table of kinds: what a user can pick by name. A new kind is one row here."""
+"""The kinds of the core: what a user can pick by name; others are announced in the group `valle.kinds`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, UserError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
-    """One row of the table.
-
-    Attributes:
-        name: word used in flags, YAML and messages.
-        group: entry-point group its plugins announce themselves in.
-        interface: `"module:attribute"` of the Protocol that what the factory builds must satisfy.
-        api: API number of the contract; a plugin one number older still works, with a warning.
-        suite: `"module"` of the conformance suite.
-        spec: class of the object an entry point of the group names.
-        on_device: objects live on the run's device, so preflight compares it with the declared devices.
-        in_dtype: objects compute in the run's dtype, so preflight compares that too.
-        owed: capabilities every plugin of the kind has without declaring them.
-        words: capabilities a plugin may declare beside those; empty where the kind has none.
-        usual: name to suggest first when another cannot run.
-        usage: how the user picks one of them, for messages; "" where all are used and names may repeat.
-    """
-
-    name: str
-    group: str
-    interface: str
-    api: int
-    suite: str
-    spec: type = PluginSpec
-    on_device: bool = False
-    in_dtype: bool = False
-    owed: frozenset[str] = frozenset()
-    words: frozenset[str] = frozenset()
-    usual: str = ""
-    usage: str = "--{kind} {name}"
-
-    def pick(self, distribution: str, name: str) -> str:
-        """What to type to get this very plugin where several share a name."""
-        return self.usage.format(kind=self.name, name=f"{distribution}:{name}")
-
+from valle_core.plugin import CommandSpec, HookSpec, Kind, UserError
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -51,6 +11,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Backbone",
         api=1,
         suite="valle_testing.suites.arch.checks",
+        floor=32,
+        template="valle_cli:templates/arch",
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "mixed", "packed", "cache", "select"}),
@@ -65,6 +27,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:AttentionKernel",
         api=1,
         suite="valle_testing.suites.attention.checks",
+        floor=18,
+        template="valle_cli:templates/attention",
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "lengths"}),
@@ -77,6 +41,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Codec",
         api=1,
         suite="valle_testing.suites.codec.checks",
+        floor=18,
+        template="valle_cli:templates/codec",
         on_device=True,
         words=frozenset({"streaming", "codebooks"}),
         usual="tiny",
@@ -87,6 +53,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Sampler",
         api=1,
         suite="valle_testing.suites.sampler.checks",
+        floor=13,
+        template="valle_cli:templates/sampler",
         on_device=True,
         words=frozenset({"processor", "chooser"}),
     ),
@@ -96,6 +64,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Task",
         api=1,
         suite="valle_testing.suites.task.checks",
+        floor=15,
+        template="valle_cli:templates/task",
         words=frozenset({"codes", "symbols", "length"}),
         usual="tts",
     ),
@@ -105,6 +75,8 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Frontend",
         api=1,
         suite="valle_testing.suites.frontend.checks",
+        floor=16,
+        template="valle_cli:templates/frontend",
         usual="espeak",
     ),
     Kind(
@@ -113,20 +85,12 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Rewrite",
         api=1,
         suite="valle_testing.suites.rewrite.checks",
+        floor=21,
+        template="valle_cli:templates/rewrite",
         on_device=True,
         in_dtype=True,
         words=frozenset({"trainable"}),
         usual="bitlinear",
-    ),
-    Kind(
-        name="recognizer",
-        group="valle.recognizer",
-        interface="valle_core.interfaces:Recognizer",
-        api=1,
-        suite="valle_testing.suites.recognizer.checks",
-        on_device=True,
-        words=frozenset({"words", "detect", "align"}),
-        usual="pocketsphinx",
     ),
 )
 
@@ -136,10 +100,20 @@ COMMAND = Kind(
     interface="typer:Typer",
     api=1,
     suite="",
+    template="valle_cli:templates/command",
     spec=CommandSpec,
     usage="valle {name}",
 )
-HOOK = Kind(name="hook", group="valle.hooks", interface="", api=1, suite="", spec=HookSpec, usage="")
+HOOK = Kind(
+    name="hook",
+    group="valle.hooks",
+    interface="",
+    api=1,
+    suite="",
+    template="valle_cli:templates/hook",
+    spec=HookSpec,
+    usage="",
+)
 """Commands and hooks are not picked by name for a slot, yet are found and guarded the same way."""
 
 ROWS: tuple[Kind, ...] = (*KINDS, COMMAND, HOOK)
@@ -155,5 +129,5 @@ def kind_named(name: str, rows: tuple[Kind, ...] = ROWS) -> Kind:
 
 def announced_as(group: str, name: str) -> str:
     """An entry point as messages write it: `arch 'retnet'`."""
-    word = next((row.name for row in ROWS if row.group == group), group)
+    word = next((row.name for row in ROWS if row.group == group), group.removeprefix("valle."))
     return f"{word} '{name}'"

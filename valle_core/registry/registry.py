@@ -7,9 +7,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from valle_core.plugin import Kind
+from valle_core.registry.announced import GROUP, with_announced
 from valle_core.registry.catalog import Entry, examine
 from valle_core.registry.disabling import Disabling
-from valle_core.registry.kinds import ROWS, Kind, kind_named
+from valle_core.registry.kinds import ROWS, kind_named
 from valle_core.registry.known import KNOWN, distribution_of
 from valle_core.registry.scan import Found, Scan, normalise, scan
 from valle_core.registry.select import Selected, check_usable, refuse_conflict, refuse_unknown
@@ -19,23 +21,29 @@ class Registry:
     """Finds plugins; reads metadata when made, and imports a spec only when that plugin is asked for.
 
     Attributes:
-        rows: the table of kinds it serves.
+        rows: the table of kinds it serves: the core's, and what is announced in `valle.kinds`.
         announced: every entry point of those kinds, those that are switched off included.
         warnings: lines for the user, e.g. about unknown names in VALLE_DISABLE_PLUGINS.
     """
 
     def __init__(self, found: Scan, disabling: Disabling | None = None, rows: tuple[Kind, ...] = ROWS) -> None:
-        self.rows = rows
         self._disabling = disabling or Disabling()
+        kinds = [entry for entry in found.found if entry.group == GROUP and self._disabling.reason(entry) is None]
+        self.rows, complaints = with_announced(rows, kinds)
         self._distributions = found.distributions
-        self._found: dict[str, list[Found]] = {row.name: [] for row in rows}
-        groups = {row.group: row.name for row in rows}
+        self._found: dict[str, list[Found]] = {row.name: [] for row in self.rows}
+        groups = {row.group: row.name for row in self.rows}
         known = [entry for entry in found.found if entry.group in groups]
         for entry in dict.fromkeys(known):
             self._found[groups[entry.group]].append(entry)
         self.announced = tuple(dict.fromkeys(known))
-        misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in groups)
-        self.warnings = (*self._disabling.unknown(known), *(_misplaced(entry, list(groups)) for entry in misplaced))
+        served = [GROUP, *groups]
+        misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in served)
+        self.warnings = (
+            *self._disabling.unknown([*known, *kinds]),
+            *complaints,
+            *(_misplaced(entry, served) for entry in misplaced),
+        )
         self._examined: dict[tuple[str, Found], Entry] = {}
 
     @classmethod

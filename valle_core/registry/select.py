@@ -6,9 +6,8 @@ import dataclasses
 import difflib
 from dataclasses import dataclass
 
-from valle_core.plugin import PluginSpec, UserError
+from valle_core.plugin import Kind, PluginSpec, UserError
 from valle_core.registry.catalog import Entry
-from valle_core.registry.kinds import Kind
 from valle_core.registry.loading import LoadError, load
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from valle_core.plugin import Requirement
-from valle_core.registry.kinds import Kind
+from valle_core.plugin import Kind, Requirement
 from valle_core.registry.loading import one_line
 from valle_core.registry.scan import Found
 
@@ -18,6 +17,10 @@ FIELDS: dict[str, Any] = {
     "options": str,
     "licence": str,
     "app": str,
+    "loads": str,
+    "bench": str,
+    "beside": str,
+    "title": str,
     "plugin": str,
     "devices": tuple,
     "dtypes": tuple,

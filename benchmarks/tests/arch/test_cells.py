@@ -7,12 +7,12 @@ import torch
 
 from valle_bench.arch.cells import difference, measure
 from valle_bench.arch.settings import OWN, Cell
-from valle_bench.peer import PeerDecoder, PeerModel
+from valle_bench.reference import ReferenceDecoder, ReferenceModel
 
 
 def test_our_side_keeps_the_peers_protocol(bench):
-    assert isinstance(bench.sides[OWN], PeerModel)
-    assert isinstance(bench.sides[OWN].decoder(1, 8), PeerDecoder)
+    assert isinstance(bench.sides[OWN], ReferenceModel)
+    assert isinstance(bench.sides[OWN].decoder(1, 8), ReferenceDecoder)
 
 
 @pytest.mark.parametrize("what", ["forward", "train"])

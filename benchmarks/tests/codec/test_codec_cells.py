@@ -17,10 +17,8 @@ from valle_bench.codec.settings import OWN, Cell, Figure, Settings, memory_cells
 from valle_bench.codec.sides import OwnCodec
 from valle_bench.codec.signals import recordings, voice
 from valle_bench.codec.tables import RANDOM, CodecReport
-from valle_bench.peer import codec_peers_of
 from valle_bench.subjects import subjects_of
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers, hookimpl
 from valle_testing.fakes.audio import FakeCodec
 
 
@@ -161,18 +159,3 @@ def test_codecs_are_found_or_refused():
         subjects_of(Registry(), "codec", ["x"], "cpu")
     with pytest.raises(UserError, match="no usable codec"):
         subjects_of(Registry(), "codec", [], "cpu")
-
-
-def test_a_case_that_is_no_peer_is_named():
-    class Case:
-        bench, name = "codec", "half"
-
-    class Hooks:
-        @hookimpl
-        def bench_cases(self):
-            return [Case()]
-
-    observers = Observers()
-    observers.add("half", Hooks())
-    with pytest.raises(UserError, match="case 'half' of 'bench codec' is no peer"):
-        codec_peers_of(observers, "encodec")

@@ -9,8 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from valle_cli.commands.table import COMMANDS, GROUPS
-from valle_core.plugin import UserError
-from valle_core.registry.kinds import Kind
+from valle_core.plugin import Kind, UserError
 from valle_core.registry.known import KNOWN, distribution_of
 from valle_core.registry.scan import Scan, normalise, scan
 

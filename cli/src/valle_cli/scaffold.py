@@ -8,11 +8,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from valle_cli.package_names import Names
-from valle_core.plugin import UserError
-from valle_core.registry.kinds import Kind
+from valle_core.plugin import Kind, UserError
+from valle_core.registry.announced import every_kind
 
 TEMPLATES = Path(__file__).with_name("templates")
 SHARED = "shared"
@@ -39,8 +40,19 @@ class Package:
 
 
 def kinds_with_templates() -> list[str]:
-    """Names of the folders beside the shared one."""
-    return sorted(path.name for path in TEMPLATES.iterdir() if path.is_dir() and path.name != SHARED)
+    """Names of the kinds that say where their template lies."""
+    return sorted(row.name for row in every_kind() if row.template)
+
+
+def template_of(row: Kind) -> Path:
+    """The folder `"package:folder"` of a kind. Raises `UserError` where it has none, or the folder is not there."""
+    package, _, folder = row.template.partition(":")
+    if not row.template:
+        raise UserError(f"kind '{row.name}' has no template. Kinds with one: {', '.join(kinds_with_templates())}")
+    place = Path(str(files(package))) / folder
+    if not place.is_dir():
+        raise UserError(f"the template of kind '{row.name}' is not there: {row.template}. Reinstall {package}")
+    return place
 
 
 def make(row: Kind, names: Names, into: Path) -> Package:
@@ -71,12 +83,8 @@ def make(row: Kind, names: Names, into: Path) -> Package:
 
 def rendered(row: Kind, names: Names) -> Iterator[tuple[str, str]]:
     """Path and text of every file of the package."""
-    if row.name not in kinds_with_templates():
-        raise UserError(
-            f"there is no template for kind '{row.name}' yet. Kinds with one: {', '.join(kinds_with_templates())}"
-        )
     filled = _filler(row, names)
-    own = TEMPLATES / row.name
+    own = template_of(row)
     sources = _files(TEMPLATES / SHARED) | _files(own)
     check = f"valle plugins check {names.name}\n" if row.suite else ""
     readme = {line: sources.pop(name).read_text(encoding="utf-8") for name, line in FRAGMENTS.items()}

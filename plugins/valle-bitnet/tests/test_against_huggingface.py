@@ -11,13 +11,12 @@ from transformers.integrations.bitnet import AutoBitLinear
 from valle_bitnet.bitlinear import BitLinear
 from valle_bitnet.factory import build
 from valle_bitnet.folder import ONLINE, save_folder
-from valle_bitnet.hooks import HOOKS
 from valle_bitnet.options import BitNetOptions
+from valle_bitnet.plugin import BITNET_REFERENCE as HUGGING_FACE
+from valle_bitnet.plugin import PACKED
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
-
-HUGGING_FACE, PACKED = HOOKS.bench_cases()
 
 
 @pytest.fixture(autouse=True)
@@ -138,8 +137,8 @@ def test_a_folder_written_by_transformers_gives_its_states(kernel, tmp_path):
 def test_both_other_sides_of_the_benchmark_decode_our_states(kernel):
     backbone, x = fresh(kernel), torch.randn(2, 7, 32)
     wanted = ours(backbone, x)
-    cases = HOOKS.bench_cases()
-    assert {case.name for case in cases} == {"transformers BitNetModel", "valle bitnet, packed"}
+    cases = (HUGGING_FACE, PACKED)
+    assert {case.title for case in cases} == {"transformers BitNetModel", "valle bitnet, packed"}
     for case in cases:
         peer = case.load(backbone)
         decoder = peer.decoder(2, 7)

@@ -9,26 +9,14 @@ import pytest
 import torch
 from valle_llama import bench_decode
 from valle_llama.bench_decode import Size, compare, read_rate
-from valle_llama.hooks import HOOKS, DecodeCase
-
-from valle_bench.peer import PeerCase
-from valle_core.registry.hooks import BenchCase, Observers
+from valle_llama.plugin import DECODE
 
 pytest.importorskip("transformers")
 
 
-def test_the_hook_offers_a_case_of_bench_decode_and_a_peer_for_bench_arch():
-    observers = Observers()
-    observers.add("llama-bench", HOOKS)
-    (cases,) = observers.call("bench_cases")
-    assert [(case.bench, case.name) for case in cases] == [("decode", "llama"), ("arch", "transformers LlamaModel")]
-    assert isinstance(cases[0], BenchCase)
-    assert isinstance(cases[1], PeerCase)
-
-
 def test_all_settings_say_the_same_tokens_and_the_threads_are_given_back():
     before = torch.get_num_threads()
-    rows = DecodeCase().run(sizes=[Size(d_model=64, n_layers=2)], new_tokens=12, prompt_tokens=9, repeats=1, threads=1,
+    rows = DECODE.load(sizes=[Size(d_model=64, n_layers=2)], new_tokens=12, prompt_tokens=9, repeats=1, threads=1,
                             compiled=False)  # fmt: skip
     assert torch.get_num_threads() == before
     assert {row.setting for row in rows} >= {"generate, dynamic cache", "generate, static cache", "valle, layers"}

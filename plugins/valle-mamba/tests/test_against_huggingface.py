@@ -9,8 +9,8 @@ import pytest
 import torch
 from valle_mamba.factory import build_mamba, build_mamba2
 from valle_mamba.folder import SECOND, save_folder
-from valle_mamba.hooks import HOOKS
 from valle_mamba.options import Mamba2Options, MambaOptions
+from valle_mamba.plugin import TRANSFORMERS_MAMBA, TRANSFORMERS_MAMBA2
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
@@ -213,7 +213,7 @@ def test_missing_pickled_and_broken_weights_are_refused(tmp_path):
 @both
 @torch.no_grad()
 def test_the_peer_of_the_benchmark_gives_our_states(kind):
-    case = next(case for case in HOOKS.bench_cases() if case.arch == kind)
+    case = next(case for case in (TRANSFORMERS_MAMBA, TRANSFORMERS_MAMBA2) if case.beside == kind)
     assert case.bench == "arch"
     backbone = KINDS[kind][2](KINDS[kind][3](d_model=32, n_layers=2), attention=None).eval()
     peer, x = case.load(backbone), torch.randn(2, 12, 32)
@@ -233,4 +233,4 @@ def test_the_peer_of_the_benchmark_gives_our_states(kind):
 def test_the_peer_says_what_to_install(monkeypatch):
     monkeypatch.setattr("valle_core.plugin.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"needs transformers\. Install it with: pip install 'valle-mamba\[hf\]'"):
-        HOOKS.bench_cases()[0].load(None)
+        TRANSFORMERS_MAMBA.load(None)

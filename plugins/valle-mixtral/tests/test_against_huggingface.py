@@ -9,8 +9,8 @@ import torch
 import transformers
 from valle_mixtral.factory import build
 from valle_mixtral.folder import save_folder
-from valle_mixtral.hooks import HOOKS
 from valle_mixtral.options import MixtralOptions
+from valle_mixtral.plugin import TRANSFORMERS
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
@@ -99,8 +99,7 @@ def test_what_is_saved_is_loaded_bit_for_bit(kernel, tmp_path):
 def test_the_peer_of_the_benchmark_gives_our_states_and_decodes_them(kernel):
     torch.manual_seed(6)
     backbone = build(MixtralOptions(d_model=32, n_layers=2, n_kv_heads=2, n_experts=4), attention=kernel).eval()
-    (case,) = HOOKS.bench_cases()
-    peer = case.load(backbone)
+    peer = TRANSFORMERS.load(backbone)
     x = torch.randn(2, 7, 32)
     wanted = ours(backbone, x, torch.tensor([7, 7]))
     torch.testing.assert_close(peer.forward(x), wanted, atol=1e-5, rtol=0)

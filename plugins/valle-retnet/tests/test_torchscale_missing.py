@@ -6,8 +6,8 @@ import pytest
 import torch
 from valle_retnet import torchscale_engine
 from valle_retnet.factory import build
-from valle_retnet.hooks import HOOKS
 from valle_retnet.options import RetNetOptions
+from valle_retnet.plugin import TORCHSCALE
 
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
@@ -24,10 +24,9 @@ def test_the_second_engine_names_the_install_line(without):
 
 
 def test_the_benchmark_row_names_the_install_line(without):
-    (case,) = HOOKS.bench_cases()
-    assert (case.bench, case.arch) == ("arch", "retnet")
+    assert (TORCHSCALE.bench, TORCHSCALE.beside) == ("arch", "retnet")
     with pytest.raises(UserError, match="--no-deps torchscale"):
-        case.load(build(RetNetOptions(d_model=32)))
+        TORCHSCALE.load(build(RetNetOptions(d_model=32)))
 
 
 @pytest.mark.parametrize(

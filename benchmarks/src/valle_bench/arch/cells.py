@@ -15,7 +15,7 @@ from torch import Tensor
 
 from valle_bench.arch.limits import Forecast, PeakMemory
 from valle_bench.arch.settings import OWN, Cell, Figure, Settings
-from valle_bench.peer import PeerDecoder, PeerModel
+from valle_bench.reference import ReferenceDecoder, ReferenceModel
 from valle_core.plugin import UserError
 from valle_core.registry.loading import one_line
 
@@ -42,7 +42,7 @@ class Bench:
         forecast: of time and memory, growing with each cell.
     """
 
-    sides: Mapping[str, PeerModel]
+    sides: Mapping[str, ReferenceModel]
     d_model: int
     settings: Settings
     forecast: Forecast
@@ -84,7 +84,7 @@ Run = Callable[[], list[Tensor]]
 """One run; gives what is compared between the sides."""
 
 
-def _run(what: str, model: PeerModel, x: Tensor) -> Run:
+def _run(what: str, model: ReferenceModel, x: Tensor) -> Run:
     """A forward pass, or one forward and backward; the gradient of the input is compared as well."""
 
     direction = torch.sin(torch.arange(x.numel(), device=x.device, dtype=x.dtype)).view_as(x)
@@ -157,7 +157,7 @@ def _in_turns(runs: Mapping[str, Run], figures: Mapping[str, Figure], bench: Ben
     return times
 
 
-def _weights(model: PeerModel) -> int:
+def _weights(model: ReferenceModel) -> int:
     """Bytes of the weights: what the model says, else its parameters."""
     said = getattr(model, "weights_nbytes", None)
     return sum(parameter.nbytes for parameter in model.parameters()) if said is None else said
@@ -194,7 +194,9 @@ def _decode(bench: Bench, position: int) -> dict[str, Figure]:
     return figures
 
 
-def _steps(bench: Bench, decoders: Mapping[str, PeerDecoder]) -> tuple[dict[str, list[float]], dict[str, list[Tensor]]]:
+def _steps(
+    bench: Bench, decoders: Mapping[str, ReferenceDecoder]
+) -> tuple[dict[str, list[float]], dict[str, list[Tensor]]]:
     """Seconds of each timed step of each side, and what each said at every step.
 
     The sides take turns after a few steps each, not after every one: caches of the processor stay with who computes.
@@ -212,7 +214,7 @@ def _steps(bench: Bench, decoders: Mapping[str, PeerDecoder]) -> tuple[dict[str,
     return {side: seconds[WARM_STEPS:] for side, seconds in times.items()}, said
 
 
-def _read(bench: Bench, decoder: PeerDecoder, position: int) -> str:
+def _read(bench: Bench, decoder: ReferenceDecoder, position: int) -> str:
     """Read a prompt; returns "" or why it was left before its end."""
     begun, limit = time.perf_counter(), 5 * bench.settings.cell_seconds
     for start in range(0, position, CHUNK):

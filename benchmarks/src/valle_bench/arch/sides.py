@@ -14,7 +14,7 @@ from valle_core.types import SequenceMask
 
 
 class OwnModel:
-    """A `PeerModel` over a backbone of ours; it is in training mode exactly while gradients are taken."""
+    """A `ReferenceModel` over a backbone of ours; it is in training mode exactly while gradients are taken."""
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone

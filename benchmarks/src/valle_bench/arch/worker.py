@@ -15,9 +15,8 @@ from valle_bench.arch.settings import OWN, Cell, Settings, Subject
 from valle_bench.arch.sides import OwnModel
 from valle_bench.arch.sizes import build_subject
 from valle_bench.conversation import Say, answer, with_tuples
-from valle_bench.peer import PeerModel, peers_of
+from valle_bench.reference import ReferenceModel, references_of
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import open_observers
 from valle_core.registry.loading import one_line
 from valle_core.registry.registry import Registry
 
@@ -78,7 +77,7 @@ def work(job: Job, registry: Registry, say: Say) -> None:
 class Side:
     """A model that is ready."""
 
-    model: PeerModel
+    model: ReferenceModel
     d_model: int
 
 
@@ -92,17 +91,17 @@ def load_sides(job: Job, registry: Registry) -> tuple[dict[str, Side], dict[str,
         return {}, {OWN: str(error)}
     if job.only in ("", OWN):
         sides[OWN], notes[OWN] = Side(OwnModel(backbone), backbone.d_model), ""
-    cases = peers_of(open_observers(registry), job.subject.arch) if job.peers else []
-    for case in cases:
-        if job.only not in ("", case.name):
+    found = references_of(registry, "arch", job.subject.arch) if job.peers else []
+    for one in found:
+        if job.only not in ("", one.title):
             continue
         try:
-            sides[case.name] = Side(case.load(backbone), backbone.d_model)
-            notes[case.name] = ""
+            sides[one.title] = Side(one.load(backbone), backbone.d_model)
+            notes[one.title] = ""
         except UserError as error:
-            notes[case.name] = str(error)
+            notes[one.title] = str(error)
         except Exception as error:  # another's code must not end the run
-            notes[case.name] = f"cannot be loaded: {one_line(error)}"
+            notes[one.title] = f"cannot be loaded: {one_line(error)}"
     return sides, notes
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from valle_bench.codec.settings import OWN, Cell, Figure, Settings
 from valle_bench.codec.signals import batch, recording, recordings
 from valle_bench.codec.streams import stream
-from valle_bench.peer import CodecPeer
+from valle_bench.reference import ReferenceCodec
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.registry.loading import one_line
@@ -43,7 +43,7 @@ class Bench:
     """
 
     codec: Codec
-    sides: Mapping[str, CodecPeer]
+    sides: Mapping[str, ReferenceCodec]
     settings: Settings
     random: bool
     spoken: dict[tuple[float, int], Tensor] = field(default_factory=dict)

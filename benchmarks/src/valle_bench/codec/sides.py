@@ -11,13 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_bench.codec.settings import OWN, Subject
-from valle_bench.peer import CodecPeer, codec_peers_of
+from valle_bench.reference import ReferenceCodec, references_of
 from valle_core.assemble.part import build
 from valle_core.assemble.schema import CODEC_SCHEMA
 from valle_core.config.resolve import resolve
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import open_observers
 from valle_core.registry.loading import one_line
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
@@ -27,7 +26,7 @@ RANDOM = "random"
 
 
 class OwnCodec:
-    """A `CodecPeer` over a codec of ours, driven as preparation and synthesis drive it."""
+    """A `ReferenceCodec` over a codec of ours, driven as preparation and synthesis drive it."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
@@ -55,7 +54,7 @@ class Sides:
 
     codec: Codec
     subject: Subject
-    peers: dict[str, CodecPeer]
+    peers: dict[str, ReferenceCodec]
     notes: dict[str, str]
     why_random: str = ""
 
@@ -81,20 +80,20 @@ def load_sides(registry: Registry, subject: Subject, device: torch.device, *, on
         UserError: our codec cannot be built, with random weights neither.
     """
     codec, subject, why = build_codec(registry, subject, device)
-    peers: dict[str, CodecPeer] = {}
+    peers: dict[str, ReferenceCodec] = {}
     notes: dict[str, str] = {}
     if only in ("", OWN):
         peers[OWN], notes[OWN] = OwnCodec(codec), ""
-    for case in codec_peers_of(open_observers(registry), subject.codec):
-        if only not in ("", case.name):
+    for one in references_of(registry, "codec", subject.codec):
+        if only not in ("", one.title):
             continue
         try:
-            peers[case.name] = case.load(codec)
-            notes[case.name] = ""
+            peers[one.title] = one.load(codec)
+            notes[one.title] = ""
         except UserError as error:
-            notes[case.name] = str(error)
+            notes[one.title] = str(error)
         except Exception as error:  # another's code must not end the run
-            notes[case.name] = f"cannot be loaded: {one_line(error)}"
+            notes[one.title] = f"cannot be loaded: {one_line(error)}"
     return Sides(codec, subject, peers, notes, why)
 
 

@@ -36,22 +36,23 @@ def decode(
     weight once per token would take at the best read rate measured here.
     """
     from valle_bench.bars import draw_ratios
-    from valle_bench.case import cases_of
+    from valle_bench.reference import references_of
     from valle_bench.report import Column, Report, as_mappings
-    from valle_core.registry.hooks import open_observers
     from valle_core.registry.registry import Registry
 
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file. Name a folder")
-    cases = cases_of(open_observers(Registry.open(safe=context.obj.safe)), "decode")
+    cases = references_of(Registry.open(safe=context.obj.safe), "decode")
+    if not cases:
+        raise UserError("no installed plugin brings a decoding benchmark. See: valle list-plugins --kind reference")
     facts = {**describe(force=force), **provenance(["torch", "transformers", "numba"]), "quick": quick}
     rows: list[dict[str, Any]] = []
     for case in cases:
-        print(f"measuring {case.name} …", file=sys.stderr)
-        measured = list(case.run(**(QUICK if quick else {})))
+        print(f"measuring {case.title} …", file=sys.stderr)
+        measured = list(case.load(**(QUICK if quick else {})))
         if not all(is_dataclass(row) for row in measured):
-            raise UserError(f"case '{case.name}' of 'bench decode' gave rows that are no dataclasses. Tell its author")
-        rows += [{"case": case.name, **row} for row in as_mappings(measured)]
+            raise UserError(f"reference '{case.name}' gave rows that are not dataclasses. Tell its author")
+        rows += [{"case": case.title, **row} for row in as_mappings(measured)]
     columns = [
         Column(key="case", title="case"),
         Column(key="size", title="size"),

@@ -8,8 +8,8 @@ import sys
 from typing import NoReturn
 
 from valle_core.plugin import UserError
+from valle_core.registry.announced import every_kind
 from valle_core.registry.catalog import Entry
-from valle_core.registry.kinds import ROWS
 from valle_core.registry.registry import Registry
 
 EPILOG = """examples:
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--kind", choices=[row.name for row in ROWS], help="only this kind")
+    parser.add_argument("--kind", choices=[row.name for row in every_kind()], help="only this kind")
     parser.add_argument("--json", action="store_true", help="a JSON list on stdout, for scripts")
     return parser
 

@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from valle_cli.package_names import Names, names_of
 from valle_cli.scaffold import Package, make
-from valle_core.plugin import UserError
-from valle_core.registry.kinds import ROWS, Kind
+from valle_core.plugin import Kind, UserError
+from valle_core.registry.announced import every_kind
 
 EPILOG = """examples:
   valle new-plugin sampler my-sampler
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("kind", metavar="KIND", help=f"one of: {', '.join(row.name for row in ROWS)}")
+    parser.add_argument("kind", metavar="KIND", help=f"one of: {', '.join(row.name for row in every_kind())}")
     parser.add_argument("name", metavar="NAME", help="what users will type, e.g. --arch NAME")
     parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where (default: here)")
     parser.add_argument("--distribution", metavar="DIST", help="what pip will install (default: valle-NAME-plugin)")
@@ -87,10 +87,10 @@ def next_steps(row: Kind, names: Names, package: Package) -> list[tuple[str, str
 
 
 def _kind(name: str) -> Kind:
-    for row in ROWS:
+    for row in every_kind():
         if row.name == name:
             return row
-    known = [row.name for row in ROWS]
+    known = [row.name for row in every_kind()]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise UserError(f"there is no kind '{name}'.{hint} Kinds: {', '.join(known)}")

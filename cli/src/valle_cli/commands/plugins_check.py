@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from valle_cli.commands.plugins_info import find_entry
 from valle_core.plugin import UserError
-from valle_core.registry.kinds import KINDS
+from valle_core.registry.announced import every_kind
 from valle_core.registry.registry import Registry
 
 EPILOG = """examples:
@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("name", help="plugin, or distribution:plugin")
-    parser.add_argument("--kind", choices=[row.name for row in KINDS], help="where several kinds have the name")
+    parser.add_argument(
+        "--kind", choices=[row.name for row in every_kind() if row.suite], help="where several kinds have the name"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON object on stdout, for scripts")
     return parser
 
@@ -46,7 +48,7 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     options = parser().parse_args(argv)
     registry = Registry.open(safe=safe)
     kind = find_entry(registry, options.name, options.kind).kind.name
-    kinds = [row.name for row in KINDS]
+    kinds = [row.name for row in every_kind() if row.suite]
     if kind not in kinds:
         raise UserError(f"'{options.name}' is a {kind}, for which there is no suite. Kinds: {', '.join(kinds)}")
     from valle_testing.installed import check_plugin

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 from valle_cli.commands.list_plugins import as_row
 from valle_cli.installed import installed_named
 from valle_core.plugin import PluginSpec, Requirement, UserError
+from valle_core.registry.announced import every_kind
 from valle_core.registry.catalog import Entry
-from valle_core.registry.kinds import ROWS
 from valle_core.registry.loading import is_importable, one_line
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("name", help="plugin, or distribution:plugin")
-    parser.add_argument("--kind", choices=[row.name for row in ROWS], help="where several kinds have the name")
+    parser.add_argument("--kind", choices=[row.name for row in every_kind()], help="where several kinds have the name")
     parser.add_argument("--json", action="store_true", help="a JSON object on stdout, for scripts")
     return parser
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from valle_cli.doctor.finding import Finding, Severity
 from valle_cli.doctor.probe import Probed
 from valle_core.plugin import PluginSpec, UserError
+from valle_core.registry.announced import every_kind
 from valle_core.registry.catalog import Entry
-from valle_core.registry.kinds import KINDS
 from valle_core.registry.loading import LoadError, load, one_line
 from valle_core.registry.select import Selected
 
@@ -93,7 +93,7 @@ def _factory_trouble(reference: str) -> str:
 
 def word_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
     """Capabilities and needs that no kind knows: a slip of the pen that nothing would ever ask for."""
-    kinds = {kind.name: kind for kind in KINDS}
+    kinds = {kind.name: kind for kind in every_kind()}
     for entry in entries:
         spec = entry.spec
         if not isinstance(spec, PluginSpec):

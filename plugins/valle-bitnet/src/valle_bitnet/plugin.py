@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import CommandSpec, HookSpec, PluginSpec
+from valle_core.plugin import CommandSpec, PluginSpec, ReferenceSpec, Requirement
 
 SPEC = PluginSpec(
     kind="arch",
@@ -60,10 +60,25 @@ PACK = CommandSpec(
     app="valle_bitnet.commands:app",
 )
 
-HOOKS = HookSpec(
-    name="bitnet-bench",
+_HF = (Requirement(module="transformers", hint="pip install 'valle-bitnet[hf]'"),)
+
+BITNET_REFERENCE = ReferenceSpec(
+    name="transformers-bitnet",
     api=1,
-    summary="Arch 'bitnet' beside transformers' BitNetModel and beside its packed self, for `valle bench arch`",
-    plugin="valle_bitnet.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="transformers' BitNetModel beside arch 'bitnet'",
+    bench="arch",
+    beside="bitnet",
+    title="transformers BitNetModel",
+    loads="valle_bitnet.reference:BitNetReference",
+    requires=_HF,
+)
+
+PACKED = ReferenceSpec(
+    name="bitnet-packed",
+    api=1,
+    summary="Packed ternary weights beside arch 'bitnet'",
+    bench="arch",
+    beside="bitnet",
+    title="valle bitnet, packed",
+    loads="valle_bitnet.reference:PackedReference",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec, Requirement
+from valle_core.plugin import PluginSpec, ReferenceSpec, Requirement
 
 SPEC = PluginSpec(
     kind="codec",
@@ -21,10 +21,22 @@ SPEC = PluginSpec(
     ),
 )
 
-HOOKS = HookSpec(
-    name="dac-bench",
+ORIGINAL = ReferenceSpec(
+    name="descript-audio-codec",
     api=1,
-    summary="Codec 'dac' beside the packages it replaces, for `valle bench codec`",
-    plugin="valle_dac.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="The original package beside codec 'dac'",
+    bench="codec",
+    beside="dac",
+    title="descript-audio-codec DAC",
+    loads="valle_dac.reference:original",
+)
+
+TRANSFORMERS = ReferenceSpec(
+    name="transformers-dac",
+    api=1,
+    summary="transformers' DacModel beside codec 'dac'",
+    bench="codec",
+    beside="dac",
+    title="transformers DacModel",
+    loads="valle_dac.reference:hugging_face",
 )

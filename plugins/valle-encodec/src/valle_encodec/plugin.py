@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec, Requirement
+from valle_core.plugin import PluginSpec, ReferenceSpec, Requirement
 
 SPEC = PluginSpec(
     kind="codec",
@@ -18,10 +18,22 @@ SPEC = PluginSpec(
     advisories=("The published EnCodec weights are CC-BY-NC 4.0: not for commercial use.",),
 )
 
-HOOKS = HookSpec(
-    name="encodec-bench",
+ORIGINAL = ReferenceSpec(
+    name="encodec-original",
     api=1,
-    summary="Codec 'encodec' beside the packages it replaces, for `valle bench codec`",
-    plugin="valle_encodec.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="The original package beside codec 'encodec'",
+    bench="codec",
+    beside="encodec",
+    title="encodec EncodecModel",
+    loads="valle_encodec.reference:original",
+)
+
+TRANSFORMERS = ReferenceSpec(
+    name="transformers-encodec",
+    api=1,
+    summary="transformers' EncodecModel beside codec 'encodec'",
+    bench="codec",
+    beside="encodec",
+    title="transformers EncodecModel",
+    loads="valle_encodec.reference:hugging_face",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec
+from valle_core.plugin import PluginSpec, ReferenceSpec
 
 SPEC = PluginSpec(
     kind="arch",
@@ -15,10 +15,21 @@ SPEC = PluginSpec(
     needs={"attention": frozenset({"causal", "full"})},
 )
 
-HOOKS = HookSpec(
-    name="llama-bench",
+TRANSFORMERS = ReferenceSpec(
+    name="transformers-llama",
     api=1,
-    summary="Arch 'llama' beside transformers' LLaMA, for `valle bench decode` and `valle bench arch`",
-    plugin="valle_llama.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="transformers' LlamaModel beside arch 'llama'",
+    bench="arch",
+    beside="llama",
+    title="transformers LlamaModel",
+    loads="valle_llama.reference:load",
+)
+
+DECODE = ReferenceSpec(
+    name="llama-decode",
+    api=1,
+    summary="Greedy decoding of arch 'llama' beside LlamaForCausalLM.generate",
+    bench="decode",
+    title="llama",
+    loads="valle_llama.bench_decode:compare",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec
+from valle_core.plugin import PluginSpec, ReferenceSpec, Requirement
 
 CAPABILITIES = frozenset({"causal", "full", "mixed", "packed", "prefix", "cache", "select", "checkpointing", "compile"})
 
@@ -26,10 +26,26 @@ MAMBA2 = PluginSpec(
     capabilities=CAPABILITIES,
 )
 
-HOOKS = HookSpec(
-    name="mamba-bench",
+_HF = (Requirement(module="transformers", hint="pip install 'valle-mamba[hf]'"),)
+
+TRANSFORMERS_MAMBA = ReferenceSpec(
+    name="transformers-mamba",
     api=1,
-    summary="transformers' MambaModel and Mamba2Model beside ours, for `valle bench arch`",
-    plugin="valle_mamba.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="transformers' MambaModel beside arch 'mamba'",
+    bench="arch",
+    beside="mamba",
+    title="transformers MambaModel",
+    loads="valle_mamba.reference:Reference",
+    requires=_HF,
+)
+
+TRANSFORMERS_MAMBA2 = ReferenceSpec(
+    name="transformers-mamba2",
+    api=1,
+    summary="transformers' Mamba2Model beside arch 'mamba2'",
+    bench="arch",
+    beside="mamba2",
+    title="transformers Mamba2Model",
+    loads="valle_mamba.reference:Reference",
+    requires=_HF,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec
+from valle_core.plugin import PluginSpec, ReferenceSpec
 
 SPEC = PluginSpec(
     kind="arch",
@@ -33,10 +33,12 @@ SPEC = PluginSpec(
     advisories=("A step costs as many experts as each token chooses, the memory is that of all of them.",),
 )
 
-HOOKS = HookSpec(
-    name="mixtral-bench",
+TRANSFORMERS = ReferenceSpec(
+    name="transformers-mixtral",
     api=1,
-    summary="Arch 'mixtral' beside transformers' MixtralModel, for `valle bench arch`",
-    plugin="valle_mixtral.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="transformers' MixtralModel beside arch 'mixtral'",
+    bench="arch",
+    beside="mixtral",
+    title="transformers MixtralModel",
+    loads="valle_mixtral.reference:MixtralReference",
 )

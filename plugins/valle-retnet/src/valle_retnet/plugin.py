@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec, Requirement
+from valle_core.plugin import PluginSpec, ReferenceSpec, Requirement
 
 CAPABILITIES = frozenset({"causal", "full", "mixed", "packed", "prefix", "cache", "select", "checkpointing", "compile"})
 
@@ -27,10 +27,12 @@ HF_SPEC = PluginSpec(
     requires=(Requirement(module="transformers", hint="pip install 'valle-retnet[hf]'"),),
 )
 
-HOOKS = HookSpec(
-    name="retnet-bench",
+TORCHSCALE = ReferenceSpec(
+    name="torchscale-retnet",
     api=1,
-    summary="torchscale's RetNet beside arch 'retnet', for `valle bench arch`",
-    plugin="valle_retnet.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="torchscale's RetNet beside arch 'retnet'",
+    bench="arch",
+    beside="retnet",
+    title="torchscale RetNet",
+    loads="valle_retnet.reference:TorchscaleReference",
 )

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from valle_core import interfaces, plugin, types
-from valle_core.plugin import PluginSpec
+from valle_core.plugin import Kind, PluginSpec
 from valle_core.registry import hooks
-from valle_core.registry.kinds import KINDS, ROWS, Kind
+from valle_core.registry.announced import every_kind
 from valle_testing import suite
 from valle_testing.contract import sentence_of
 
@@ -44,7 +44,7 @@ def page() -> str:
     waiting: list[ast.ClassDef] = []
     for node in classes:
         waiting.append(node)
-        for kind in KINDS:
+        for kind in every_kind():
             if kind.interface.startswith(f"{interfaces.__name__}:") and _protocols(kind)[-1].__name__ == node.name:
                 parts += _kind_section(kind, waiting)
                 waiting = []
@@ -68,7 +68,7 @@ def _kinds() -> Iterator[str]:
                 ", ".join(f"`{word}`" for word in sorted(kind.owed)),
                 ", ".join(f"`{word}`" for word in sorted(kind.words)),
             )
-            for kind in ROWS
+            for kind in every_kind()
         ),
     )
 
@@ -97,7 +97,7 @@ def _kind_section(kind: Kind, nodes: list[ast.ClassDef]) -> Iterator[str]:
         yield from _class_section(node)
     yield f"### Enforced for `{kind.name}`"
     yield ""
-    floor = f"at least {suite.FLOORS[kind.name]} of its checks must pass"
+    floor = f"at least {kind.floor} of its checks must pass"
     yield f"Suite `{kind.suite}`; {floor}. `valle plugins check NAME --kind {kind.name}` runs them."
     yield ""
     always = suite.checks_of(kind.name)

@@ -17,30 +17,18 @@ from typing import Any, Literal
 from unittest import SkipTest
 
 from valle_core.plugin import PluginSpec, UserError
-from valle_core.registry.kinds import kind_named
+from valle_core.registry.announced import kind_of
 from valle_core.registry.loading import one_line
 from valle_testing import watch
 from valle_testing.contract import contract, sentence_of
 
 Verdict = Literal["passed", "failed", "skipped", "expected-fail", "unexpected-pass"]
 
-FLOORS: Mapping[str, int] = {
-    "arch": 32,
-    "attention": 18,
-    "codec": 18,
-    "sampler": 13,
-    "task": 15,
-    "frontend": 16,
-    "rewrite": 21,
-    "recognizer": 13,
-}
-"""Checks that must pass, whatever is skipped or expected to fail: a suite that ran nothing proves nothing."""
-
 
 @contract("PluginSpec", "words of the kind's contract it declares")
 def declares_words_of_its_kind(given: object, spec: PluginSpec, **how: Any) -> None:
     """No word that the kind does not know: a misspelt one would promise nothing, and nothing would hold it."""
-    kind = kind_named(spec.kind)
+    kind = kind_of(spec.kind)
     known = kind.owed | kind.words
     strange = sorted(spec.capabilities - known)
     assert not strange, f"it declares {', '.join(strange)}; {spec.kind} knows {', '.join(sorted(known)) or 'no words'}"
@@ -130,7 +118,7 @@ class Report:
 
 def checks_of(kind: str, spec: PluginSpec | None = None) -> tuple[Callable[..., None], ...]:
     """The checks of a kind; with a spec, those that compare the object with it too."""
-    module = importlib.import_module(kind_named(kind).suite)
+    module = importlib.import_module(kind_of(kind).suite)
     always = (*module.CHECKS, leaves_the_process_alone)
     return always if spec is None else (*always, *getattr(module, "SPEC_CHECKS", ()), *EVERY_SPEC)
 
@@ -172,7 +160,7 @@ def run(
     outcomes = [] if alone else outcomes
     if not only or last in only:
         outcomes.append(_outcome("", leaves_the_process_alone, (changed,), None, {}, reasons.get(last), {}))
-    return Report(kind=kind, name=spec.name if spec else "", outcomes=tuple(outcomes), floor=FLOORS[kind])
+    return Report(kind=kind, name=spec.name if spec else "", outcomes=tuple(outcomes), floor=kind_of(kind).floor)
 
 
 def conformance(
@@ -208,9 +196,11 @@ def conformance(
         if check == "floor":
             passed = sum(verdict == "passed" for verdict in done.values())
             for name in checks:  # a worker or a selection may not have run them
-                if passed < FLOORS[kind] and name not in done:
+                if passed < kind_of(kind).floor and name not in done:
                     passed += outcome(name).verdict == "passed"
-            assert passed >= FLOORS[kind], f"{passed} checks of kind {kind} passed, at least {FLOORS[kind]} must"
+            assert passed >= kind_of(kind).floor, (
+                f"{passed} checks of kind {kind} passed, at least {kind_of(kind).floor} must"
+            )
             return
         found = outcome(check)
         if found.verdict == "skipped":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import HookSpec, PluginSpec, Requirement
+from valle_core.plugin import PluginSpec, ReferenceSpec, Requirement
 
 SPEC = PluginSpec(
     kind="codec",
@@ -18,10 +18,12 @@ SPEC = PluginSpec(
     advisories=("Codes are made with the published EnCodec weights, which are CC-BY-NC 4.0: not for commercial use.",),
 )
 
-HOOKS = HookSpec(
-    name="vocos-bench",
+ORIGINAL = ReferenceSpec(
+    name="vocos-original",
     api=1,
-    summary="Codec 'vocos' beside the packages it replaces, for `valle bench codec`",
-    plugin="valle_vocos.hooks:HOOKS",
-    observes=("bench_cases",),
+    summary="The original package beside codec 'vocos'",
+    bench="codec",
+    beside="vocos",
+    title="vocos Vocos",
+    loads="valle_vocos.reference:original",
 )

@@ -18,8 +18,8 @@ from valle_dac.codec import DacCodec
 from valle_dac.engines import hugging_face_model, original_model
 
 
-class DacPeer:
-    """A `valle_bench.peer.CodecPeer` of two functions; fills sounds to whole frames first, as the original does."""
+class DacReference:
+    """A `valle_bench.reference.ReferenceCodec` of two functions; fills sounds to whole frames, as the original does."""
 
     def __init__(
         self,
@@ -31,29 +31,29 @@ class DacPeer:
 
     @torch.inference_mode()
     def encode(self, wav: Float[Tensor, "B N"]) -> Int[Tensor, "B F Q"]:
-        """See `CodecPeer`."""
+        """See `ReferenceCodec`."""
         return self._encode(F.pad(wav, (0, -wav.shape[1] % self._hop))[:, None]).transpose(1, 2)
 
     @torch.inference_mode()
     def decode(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
-        """See `CodecPeer`."""
+        """See `ReferenceCodec`."""
         return self._decode(codes.transpose(1, 2))
 
 
-def original(codec: DacCodec) -> DacPeer:
+def original(codec: DacCodec) -> DacReference:
     """The package descript-audio-codec. Raises `UserError` where it is missing."""
     model = original_model(codec.config, _tensors(codec), codec.device)
-    return DacPeer(
+    return DacReference(
         codec.hop,
         lambda wav: model.encode(wav, n_quantizers=codec.num_levels)[1],
         lambda codes: model.decode(model.quantizer.from_codes(codes)[0])[:, 0],
     )
 
 
-def hugging_face(codec: DacCodec) -> DacPeer:
+def hugging_face(codec: DacCodec) -> DacReference:
     """transformers."""
     model = hugging_face_model(codec.config, _tensors(codec), codec.device)
-    return DacPeer(
+    return DacReference(
         codec.hop,
         lambda wav: model.encode(wav, n_quantizers=codec.num_levels).audio_codes,  # pyright: ignore
         lambda codes: model.decode(audio_codes=codes).audio_values,  # pyright: ignore

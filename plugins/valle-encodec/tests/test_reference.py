@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from valle_encodec import peer
-from valle_encodec.hooks import HOOKS
+from valle_encodec import reference
+from valle_encodec.plugin import ORIGINAL, TRANSFORMERS
 
 
 def test_transformers_own_model_gives_our_codes_and_sound(small):
-    case = next(case for case in HOOKS.bench_cases() if "transformers" in case.name)
+    case = TRANSFORMERS
     bandwidths = small.config.target_bandwidths
     theirs = case.load(small)
     assert small.config.target_bandwidths is bandwidths
@@ -19,7 +19,7 @@ def test_transformers_own_model_gives_our_codes_and_sound(small):
 
 
 def test_every_case_names_a_loader():
-    cases = HOOKS.bench_cases()
-    assert {case.codec for case in cases} == {"encodec"}
+    cases = (ORIGINAL, TRANSFORMERS)
+    assert {case.beside for case in cases} == {"encodec"}
     loaders = [case.loads.partition(":") for case in cases]
-    assert all(module == peer.__name__ and callable(getattr(peer, name)) for module, _, name in loaders)
+    assert all(module == reference.__name__ and callable(getattr(reference, name)) for module, _, name in loaders)

@@ -13,26 +13,26 @@ from valle_core.plugin import UserError
 from valle_llama.backbone import LlamaBackbone
 
 
-class LlamaPeer:
-    """A `valle_bench.peer.PeerModel`: torch's `scaled_dot_product_attention`, a static cache."""
+class LlamaReference:
+    """A `valle_bench.reference.ReferenceModel`: torch's `scaled_dot_product_attention`, a static cache."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """See `PeerModel`."""
+        """See `ReferenceModel`."""
         return self._model(inputs_embeds=x, use_cache=False).last_hidden_state
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """All but the embedding, which is not used."""
         return [parameter for name, parameter in self._model.named_parameters() if "embed_tokens" not in name]
 
-    def decoder(self, batch: int, max_length: int) -> LlamaPeerDecoder:
-        """See `PeerModel`."""
-        return LlamaPeerDecoder(self._model, max_length)
+    def decoder(self, batch: int, max_length: int) -> LlamaReferenceDecoder:
+        """See `ReferenceModel`."""
+        return LlamaReferenceDecoder(self._model, max_length)
 
 
-class LlamaPeerDecoder:
+class LlamaReferenceDecoder:
     """Reads into a static cache: a dynamic one copies all it holds at every step, which long rows feel."""
 
     def __init__(self, model: Any, max_length: int) -> None:
@@ -49,14 +49,14 @@ class LlamaPeerDecoder:
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in layers if layer.is_initialized)
 
     def feed(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """See `PeerDecoder`."""
+        """See `ReferenceDecoder`."""
         positions = torch.arange(self._read, self._read + x.shape[1], device=x.device)
         self._read += x.shape[1]
         out = self._model(inputs_embeds=x, past_key_values=self._cache, position_ids=positions[None], use_cache=True)
         return out.last_hidden_state
 
 
-def load(backbone: LlamaBackbone) -> LlamaPeer:
+def load(backbone: LlamaBackbone) -> LlamaReference:
     """The peer, over the very memory of the backbone's weights. Raises `UserError` without transformers."""
     try:
         from transformers import LlamaConfig, LlamaModel
@@ -81,4 +81,4 @@ def load(backbone: LlamaBackbone) -> LlamaPeer:
     )
     model = LlamaModel(config).to(next(backbone.parameters()).device).eval()
     model.load_state_dict({**model.state_dict(), **backbone.state_dict()}, assign=True)
-    return LlamaPeer(model)
+    return LlamaReference(model)

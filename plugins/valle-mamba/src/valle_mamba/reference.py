@@ -13,7 +13,7 @@ from valle_mamba.backbone import MambaBackbone
 from valle_mamba.folder import hf_config, is_second
 
 
-class Peer:
+class Reference:
     """The model, in eval mode, with weights of its own that equal ours. Causal rows without padding."""
 
     def __init__(self, backbone: MambaBackbone) -> None:
@@ -40,12 +40,12 @@ class Peer:
         """All but the embedding, which nothing reads."""
         return (parameter for name, parameter in self.model.named_parameters() if "embeddings" not in name)
 
-    def decoder(self, batch: int, max_length: int) -> PeerDecoder:
+    def decoder(self, batch: int, max_length: int) -> ReferenceDecoder:
         """Decoding with transformers' cache, which has the same size for any length."""
-        return PeerDecoder(self.model)
+        return ReferenceDecoder(self.model)
 
 
-class PeerDecoder:
+class ReferenceDecoder:
     """Feeds new positions and remembers."""
 
     def __init__(self, model: Any) -> None:

@@ -37,7 +37,7 @@ def hf_model(backbone: BitNetBackbone, attention: str) -> nn.Module:
     return model.to(weight.device, weight.dtype).train(backbone.training)
 
 
-class PeerDecoder:
+class ReferenceDecoder:
     """Decodes causal rows of one length with transformers' own cache."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -56,7 +56,7 @@ class PeerDecoder:
         return self._model(inputs_embeds=x, past_key_values=self._cache, use_cache=True).last_hidden_state
 
 
-class BitNetPeer:
+class BitNetReference:
     """`BitNetModel` with SDPA attention; causal rows without padding.
 
     Attributes:
@@ -75,9 +75,9 @@ class BitNetPeer:
         """All but the embedding, which is not used."""
         return (part for name, part in self.model.named_parameters() if not name.startswith("embed_tokens"))
 
-    def decoder(self, batch: int, max_length: int) -> PeerDecoder:
+    def decoder(self, batch: int, max_length: int) -> ReferenceDecoder:
         """A fresh decoder; its cache grows by itself."""
-        return PeerDecoder(self.model)
+        return ReferenceDecoder(self.model)
 
 
 class PackedDecoder:
@@ -100,7 +100,7 @@ class PackedDecoder:
         return self._backbone.finish(self._backbone(x, mask, positions, cache=self._cache).h)  # type: ignore[arg-type]
 
 
-class PackedPeer:
+class PackedReference:
     """A copy of the backbone with two bits per weight. Its linear layers have nothing to train.
 
     Attributes:

@@ -20,8 +20,8 @@ from valle_encodec.weights import plain_model
 from valle_kit.codes.pretrained import load_strictly
 
 
-class EncodecPeer:
-    """A `valle_bench.peer.CodecPeer` of two functions."""
+class EncodecReference:
+    """A `valle_bench.reference.ReferenceCodec` of two functions."""
 
     def __init__(
         self,
@@ -32,16 +32,16 @@ class EncodecPeer:
 
     @torch.inference_mode()
     def encode(self, wav: Float[Tensor, "B N"]) -> Int[Tensor, "B F Q"]:
-        """See `CodecPeer`."""
+        """See `ReferenceCodec`."""
         return self._encode(wav[:, None]).transpose(1, 2)
 
     @torch.inference_mode()
     def decode(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
-        """See `CodecPeer`."""
+        """See `ReferenceCodec`."""
         return self._decode(codes.transpose(1, 2))[:, 0]
 
 
-def original(codec: EncodecCodec) -> EncodecPeer:
+def original(codec: EncodecCodec) -> EncodecReference:
     """The package encodec. Raises `UserError` where it is missing."""
     parts = original_model(codec.config, _tensors(codec), codec.device)
     from encodec import EncodecModel  # pyright: ignore[reportMissingImports]
@@ -51,17 +51,17 @@ def original(codec: EncodecCodec) -> EncodecPeer:
         parts.encoder, parts.decoder, parts.quantizer, [width], sample_rate=codec.sample_rate, channels=1
     )
     model.eval().set_target_bandwidth(width)
-    return EncodecPeer(lambda wav: model.encode(wav)[0][0], lambda codes: model.decode([(codes, None)]))
+    return EncodecReference(lambda wav: model.encode(wav)[0][0], lambda codes: model.decode([(codes, None)]))
 
 
-def hugging_face(codec: EncodecCodec) -> EncodecPeer:
+def hugging_face(codec: EncodecCodec) -> EncodecReference:
     """transformers."""
     model = plain_model(copy.deepcopy(codec.config))  # its bandwidths are set below
     load_strictly(model, _tensors(codec), "encodec", keys.is_training_state)
     model.to(codec.device)  # pyright: ignore
     width = _bandwidth(codec)
     model.config.target_bandwidths = [width]
-    return EncodecPeer(
+    return EncodecReference(
         lambda wav: model.encode(wav, bandwidth=width).audio_codes[0],  # pyright: ignore
         lambda codes: model.decode(codes[None], [None]).audio_values,  # pyright: ignore
     )

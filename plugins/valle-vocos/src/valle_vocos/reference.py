@@ -14,8 +14,8 @@ from valle_vocos.codec import VocosCodec
 from valle_vocos.originals import encodec_parts, vocos_parts
 
 
-class VocosPeer:
-    """A `valle_bench.peer.CodecPeer`."""
+class VocosReference:
+    """A `valle_bench.reference.ReferenceCodec`."""
 
     def __init__(self, codec: VocosCodec) -> None:
         try:
@@ -41,21 +41,21 @@ class VocosPeer:
 
     @torch.inference_mode()
     def encode(self, wav: Float[Tensor, "B N"]) -> Int[Tensor, "B F Q"]:
-        """See `CodecPeer`."""
+        """See `ReferenceCodec`."""
         return self._half.encode(wav[:, None])[0][0].transpose(1, 2)
 
     @torch.inference_mode()
     def decode(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
-        """See `CodecPeer`."""
+        """See `ReferenceCodec`."""
         weights = self._vocos.feature_extractor.codebook_weights
         offsets = torch.arange(codes.shape[2], device=codes.device) * self._half.quantizer.bins
         features = nn.functional.embedding(codes + offsets, weights).sum(2).transpose(1, 2)
         return self._vocos.decode(features, bandwidth_id=self._condition)
 
 
-def original(codec: VocosCodec) -> VocosPeer:
+def original(codec: VocosCodec) -> VocosReference:
     """The package vocos. Raises `UserError` where it or encodec is missing."""
-    return VocosPeer(codec)
+    return VocosReference(codec)
 
 
 def _tensors(codec: VocosCodec) -> dict[str, Tensor]:

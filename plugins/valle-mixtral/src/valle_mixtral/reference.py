@@ -12,7 +12,7 @@ from valle_mixtral.backbone import MixtralBackbone
 from valle_mixtral.folder import hf_model
 
 
-class PeerDecoder:
+class ReferenceDecoder:
     """Decodes causal rows of one length with transformers' own cache."""
 
     def __init__(self, model: MixtralModel) -> None:
@@ -29,7 +29,7 @@ class PeerDecoder:
         return self._model(inputs_embeds=x, past_key_values=self._cache, use_cache=True).last_hidden_state
 
 
-class MixtralPeer:
+class MixtralReference:
     """`MixtralModel` with SDPA attention, its fastest on a CPU; causal rows without padding."""
 
     def __init__(self, backbone: MixtralBackbone) -> None:
@@ -44,6 +44,6 @@ class MixtralPeer:
         """All but the embedding, which is not used."""
         return (part for name, part in self.model.named_parameters() if not name.startswith("embed_tokens"))
 
-    def decoder(self, batch: int, max_length: int) -> PeerDecoder:
+    def decoder(self, batch: int, max_length: int) -> ReferenceDecoder:
         """A fresh decoder; its cache grows by itself."""
-        return PeerDecoder(self.model)
+        return ReferenceDecoder(self.model)

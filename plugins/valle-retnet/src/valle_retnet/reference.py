@@ -14,7 +14,7 @@ from valle_retnet.torchscale_engine import decoder, refuse_what_it_lacks
 from valle_retnet.weights import torchscale_state
 
 
-class TorchscalePeer:
+class TorchscaleReference:
     """The peer model of a benchmark: finished states of causal rows without padding."""
 
     def __init__(self, backbone: RetNetBackbone) -> None:

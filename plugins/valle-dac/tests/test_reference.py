@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from transformers import DacConfig
-from valle_dac import peer, weights
+from valle_dac import reference, weights
 from valle_dac.codec import with_weights
-from valle_dac.hooks import HOOKS
 from valle_dac.options import DacOptions
+from valle_dac.plugin import ORIGINAL, TRANSFORMERS
 
 SMALL = DacConfig(encoder_hidden_size=4, decoder_hidden_size=32, downsampling_ratios=[2, 4, 5, 8], n_codebooks=3,
                   codebook_size=64, sampling_rate=16000)  # fmt: skip
@@ -15,7 +15,7 @@ SMALL = DacConfig(encoder_hidden_size=4, decoder_hidden_size=32, downsampling_ra
 
 def test_transformers_own_model_gives_our_codes_and_sound():
     codec = with_weights(SMALL, weights.random(SMALL, 1), DacOptions(levels=2), torch.device("cpu"))
-    case = next(case for case in HOOKS.bench_cases() if "transformers" in case.name)
+    case = TRANSFORMERS
     theirs = case.load(codec)
     wav = 0.3 * torch.randn(2, 5001)
     codes, frames = codec.encode(wav, torch.tensor([5001, 5001]))
@@ -25,7 +25,7 @@ def test_transformers_own_model_gives_our_codes_and_sound():
 
 
 def test_every_case_names_a_loader():
-    cases = HOOKS.bench_cases()
-    assert {case.codec for case in cases} == {"dac"}
+    cases = (ORIGINAL, TRANSFORMERS)
+    assert {case.beside for case in cases} == {"dac"}
     loaders = [case.loads.partition(":") for case in cases]
-    assert all(module == peer.__name__ and callable(getattr(peer, name)) for module, _, name in loaders)
+    assert all(module == reference.__name__ and callable(getattr(reference, name)) for module, _, name in loaders)

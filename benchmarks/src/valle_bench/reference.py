@@ -1,0 +1,85 @@
+"""Reference implementations: what a `ReferenceSpec` loads, and which of those installed stand beside a part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from valle_core.plugin import ReferenceSpec, UserError
+from valle_core.registry.registry import Registry
+
+
+@runtime_checkable
+class ReferenceDecoder(Protocol):
+    """A reference that remembers what it has read.
+
+    Attributes:
+        nbytes: bytes of what it remembers.
+    """
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def feed(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Read the next T ≥ 1 positions of every row; their finished states."""
+        ...
+
+
+@runtime_checkable
+class ReferenceModel(Protocol):
+    """A reference model over the weights of a backbone, set as its own users would set it for speed.
+
+    One whose weights are not all parameters also says `weights_nbytes`.
+    """
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Finished states (after the final norm) of causal rows without padding; it can be differentiated."""
+        ...
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What a training step gives gradients to."""
+        ...
+
+    def decoder(self, batch: int, max_length: int) -> ReferenceDecoder | None:
+        """An empty memory for rows of at most `max_length` positions; None where it cannot decode."""
+        ...
+
+
+@runtime_checkable
+class ReferenceCodec(Protocol):
+    """A reference codec over the weights of one of ours, set as its own users would set it for speed, not compiled."""
+
+    def encode(self, wav: Float[Tensor, "B N"]) -> Int[Tensor, "B F Q"]:
+        """Codes of rows of equal length, F = ⌈N / hop⌉."""
+        ...
+
+    def decode(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
+        """About F · hop samples; what is missing or beyond is not compared."""
+        ...
+
+
+def references_of(registry: Registry, bench: str, beside: str = "") -> list[ReferenceSpec]:
+    """The installed references of a benchmark that stand beside one part, in the order of their names.
+
+    Those whose modules are missing are among them: `load` says what to install.
+
+    Args:
+        registry: where they are found.
+        bench: word after `valle bench`.
+        beside: name of the part; "" for benchmarks that bring both sides.
+
+    Raises:
+        UserError: one cannot be used; its distribution and the reason are named.
+    """
+    found = []
+    for entry in registry.entries("reference"):
+        if entry.status in ("disabled", "not-installed"):
+            continue
+        if not isinstance(entry.spec, ReferenceSpec):
+            raise UserError(f"reference '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
+        if entry.spec.bench == bench and entry.spec.beside == beside:
+            found.append(entry.spec)
+    return found

@@ -1,0 +1,18 @@
+"""The kinds that valle-data announces (standard library and `valle_core.plugin` only)."""
+
+from __future__ import annotations
+
+from valle_core.plugin import Kind
+
+RECOGNIZER = Kind(
+    name="recognizer",
+    group="valle.recognizer",
+    interface="valle_core.interfaces:Recognizer",
+    api=1,
+    suite="valle_testing.suites.recognizer.checks",
+    floor=13,
+    template="valle_cli:templates/recognizer",
+    on_device=True,
+    words=frozenset({"words", "detect", "align"}),
+    usual="pocketsphinx",
+)
