@@ -214,7 +214,7 @@ def test_disabled_hooks_stay_silent(site, reports):
 
 SAYING = """
 from valle_core.plugin import HookSpec
-BENCH = HookSpec(name='bench', api=1, summary='', plugin='acme_gone:plugin', observes=('bench_cases',))
+BENCH = HookSpec(name='bench', api=1, summary='', plugin='acme_gone:plugin', observes=('doctor_checks',))
 FINE = HookSpec(name='fine', api=1, summary='', plugin='acme_fine:plugin', observes=('doctor_checks', 'train_end'))
 """
 
@@ -227,7 +227,7 @@ def test_a_run_loads_only_what_observes_runs(site, reports):
     assert open_observers(registry, reports.append, of=TRAINING).names == ["fine"]
     assert open_observers(registry, reports.append, of=SPEAKING).names == []
     assert reports == []
-    open_observers(registry, reports.append, of=("bench_cases",))
+    open_observers(registry, reports.append, of=("doctor_checks",))
     assert any("hook 'bench' (acme 1.0) cannot be loaded" in line for line in reports)
 
 
