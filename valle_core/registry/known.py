@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
+    "valle-bench": {},  # these two announce kinds
+    "valle-data": {},
     "valle-transformer": {"arch": ("transformer",)},
     "valle-llama": {"arch": ("llama",)},
     "valle-mixtral": {"arch": ("mixtral",)},

@@ -13,7 +13,7 @@ from valle_bitnet.factory import build
 from valle_bitnet.folder import ONLINE, save_folder
 from valle_bitnet.options import BitNetOptions
 from valle_bitnet.plugin import BITNET_REFERENCE as HUGGING_FACE
-from valle_bitnet.plugin import PACKED
+from valle_bitnet.plugin import PACKED_REFERENCE as PACKED
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask

@@ -73,7 +73,7 @@ BITNET_REFERENCE = ReferenceSpec(
     requires=_HF,
 )
 
-PACKED = ReferenceSpec(
+PACKED_REFERENCE = ReferenceSpec(
     name="bitnet-packed",
     api=1,
     summary="Packed ternary weights beside arch 'bitnet'",
