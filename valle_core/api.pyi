@@ -1,0 +1,49 @@
+"""The public names, each with the module that owns it: read by type checkers, and by `api.py` when it runs."""
+
+from valle_core.assemble.device import choose_device as choose_device
+from valle_core.assemble.part import build as build
+from valle_core.audio.wav import load as read_audio
+from valle_core.audio.wav import write as write_audio
+from valle_core.checkpoint.folder import RunFolder as RunFolder
+from valle_core.checkpoint.folder import save_checkpoint as save_checkpoint
+from valle_core.checkpoint.load import LoadedModel as LoadedModel
+from valle_core.checkpoint.load import load_model as load_model
+from valle_core.checkpoint.manifest import PluginIdentity as PluginIdentity
+from valle_core.config.resolve import resolve as resolve
+from valle_core.config.schema import Part as Part
+from valle_core.config.schema import Resolved as Resolved
+from valle_core.config.schema import Schema as Schema
+from valle_core.config.schema import Section as Section
+from valle_core.config.schema import Slot as Slot
+from valle_core.data.dataset import Dataset as Dataset
+from valle_core.data.dataset import open_dataset as open_dataset
+from valle_core.plugin import CommandSpec as CommandSpec
+from valle_core.plugin import HookSpec as HookSpec
+from valle_core.plugin import PluginSpec as PluginSpec
+from valle_core.plugin import Requirement as Requirement
+from valle_core.plugin import UserError as UserError
+from valle_core.registry.hooks import Observers as Observers
+from valle_core.registry.hooks import hookimpl as hookimpl
+from valle_core.registry.hooks import open_observers as open_observers
+from valle_core.registry.preflight import preflight as preflight
+from valle_core.registry.registry import Registry as Registry
+from valle_core.synthesis.autoregressive import Prompted as Prompted
+from valle_core.synthesis.autoregressive import decode as decode_autoregressive
+from valle_core.synthesis.open import open_synthesizer as open_synthesizer
+from valle_core.synthesis.options import SYNTHESIS_SCHEMA as SYNTHESIS_SCHEMA
+from valle_core.synthesis.options import SynthesisOptions as SynthesisOptions
+from valle_core.synthesis.request import Request as Request
+from valle_core.synthesis.request import Speech as Speech
+from valle_core.synthesis.request import Timing as Timing
+from valle_core.synthesis.sampling.chain import SamplerChain as SamplerChain
+from valle_core.synthesis.sampling.randomness import row_seeds as row_seeds
+from valle_core.synthesis.sampling.view import View as SamplingView
+from valle_core.synthesis.synthesizer import Synthesizer as Synthesizer
+from valle_core.training.config import TRAIN_SCHEMA as TRAIN_SCHEMA
+from valle_core.training.config import RunOptions as RunOptions
+from valle_core.training.loop import TrainResult as TrainResult
+from valle_core.training.options import TrainOptions as TrainOptions
+from valle_core.training.run import run_training as run_training
+
+# A stub makes `X as X` public by itself; what is renamed is public where it stands here.
+__all__ = ["SamplingView", "decode_autoregressive", "read_audio", "write_audio"]
