@@ -40,18 +40,11 @@ class Broken:
 BROKEN: tuple[Broken, ...] = (
     Broken(name="raises", status="broken", why="RuntimeError: no way", before="raise RuntimeError('no\\nway')"),
     Broken(name="leaves", status="broken", why="called sys.exit(3)", before="import sys; sys.exit(3)"),
-    Broken(name="drops", status="broken", why="calls os._exit(4)", before="import os; os._exit(4)"),
     Broken(name="interrupts", status="broken", why="raised KeyboardInterrupt", before="raise KeyboardInterrupt"),
     Broken(name="recurses", status="broken", why="RecursionError", before="def f(): f()\nf()"),
     Broken(name="syntax", status="broken", why="SyntaxError", before="this is no python"),
     Broken(name="lacks", status="broken", why="a_module_nobody_has", before="import a_module_nobody_has"),
     Broken(name="heavy", status="broken", why="its spec module imports torch", before="import torch"),
-    Broken(
-        name="threads",
-        status="broken",
-        why="starts a thread",
-        before="import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()",
-    ),
     Broken(name="typed", status="broken", why="is a dict, expected a PluginSpec", spec="", before="SPEC = {}"),
     Broken(name="field", status="broken", why="expected a tuple", spec="api=1, devices='cpu'"),
     Broken(
