@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from valle_core.audio.spectrogram import draw
 from valle_core.audio.wav import WRITABLE, load, write
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Speech
+from valle_data.audio.spectrogram import draw
 
 
 def read_lines(text: str, text_file: Path | None) -> dict[int, str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from valle_bench.codec.optional import load
 from valle_core.audio.wav import resample
-from valle_core.extra import load
 from valle_core.plugin import UserError
 
 _RATE = 16_000
@@ -35,7 +35,7 @@ def compare(reference: Float[np.ndarray, "N"], degraded: Float[np.ndarray, "M"],
     Raises:
         UserError: pesq or pystoi is missing, or less than half a second is common to both.
     """
-    pesq, pystoi = load("pesq", "PESQ", extra="valle-bench[pesq]"), load("pystoi", "STOI", extra="valle-bench[quality]")
+    pesq, pystoi = load("pesq", "PESQ"), load("pystoi", "STOI")
     length = min(len(reference), len(degraded))
     if length < _SHORTEST * sample_rate:
         raise UserError(f"PESQ and STOI need {_SHORTEST} s of audio, got {length / sample_rate:.2f} s")

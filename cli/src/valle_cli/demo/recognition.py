@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from valle_cli.demo.word_errors import wer, words
 from valle_core.audio.wav import resample
-from valle_core.extra import load
 from valle_core.plugin import UserError
 
 _RATE = 16_000
@@ -133,7 +132,8 @@ class ClosedGrammar:
 
 def _decoder() -> Any:
     """A fresh recognizer (0.1 s): a used one starts the next sound from where the last one left its scoring."""
-    pocketsphinx = load("pocketsphinx", "the recognizer", extra="valle")
+    import pocketsphinx
+
     models = Path(pocketsphinx.get_model_path("en-us"))
     return pocketsphinx.Decoder(
         hmm=str(models / "en-us"),

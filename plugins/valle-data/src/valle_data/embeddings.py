@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.audio.spectrogram import log_mel
 from valle_core.audio.wav import resample
 from valle_core.data.dataset import Dataset
 from valle_core.interfaces import Codec
+from valle_data.audio.spectrogram import log_mel
 from valle_data.speakers import voice_statistics
 
 By = Literal["codec", "speaker"]

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from valle_core.audio.spectrogram import draw
 from valle_core.audio.wav import write
 from valle_core.codes.identity import require_same
 from valle_core.data.dataset import Dataset
@@ -20,6 +19,7 @@ from valle_core.files import write_text
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
+from valle_data.audio.spectrogram import draw
 
 PAGE = "index.html"
 

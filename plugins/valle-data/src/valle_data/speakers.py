@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.spectrogram import log_mel
 from valle_core.audio.wav import resample
+from valle_data.audio.spectrogram import log_mel
 
 _RATE = 16_000
 _COEFFICIENTS = 20

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from valle_core.audio.spectrogram import draw, log_mel, mel_filters
+from valle_data.audio.spectrogram import draw, log_mel, mel_filters
 
 
 def test_a_higher_tone_lies_in_a_higher_band():

@@ -1,4 +1,4 @@
-"""Imports a package that belongs to an extra when it is first needed."""
+"""Imports a measure's package, which is not everybody's, when it is first needed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from types import ModuleType
 from valle_core.plugin import UserError
 
 
-def load(module: str, purpose: str, *, extra: str) -> ModuleType:
+def load(module: str, purpose: str) -> ModuleType:
     """The module, or one line that says what it is for and how to get it.
 
     A module that is there but fails while importing raises its own error.
 
     Args:
-        module: importable name.
+        module: importable name, which is that of its distribution, too.
         purpose: what needs it, the first word of the message.
-        extra: distribution and extra that bring it, e.g. `"valle-bench[pesq]"`.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise UserError(f"{purpose} needs {module}. Install it with: pip install '{extra}'") from error
+        raise UserError(f"{purpose} needs {module}. Install it with: pip install {module}") from error
