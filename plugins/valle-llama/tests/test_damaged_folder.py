@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from random import Random
@@ -55,6 +56,25 @@ def test_a_damaged_folder_is_read_or_refused_in_one_line(folder, name, mutate):
         assert "\n" not in said[-1], f"seed {seed}"
     (folder / name).write_bytes(kept)
     assert any(said)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_hidden_layers", "1"),
+        ("num_attention_heads", 0),
+        ("head_dim", [8]),
+        ("rope_parameters", 1),
+        ("rope_parameters", {"rope_theta": "x"}),
+    ],
+)
+def test_a_size_of_another_kind_is_refused_in_one_line(folder, key, value):
+    kept = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(json.dumps({**json.loads(kept), key: value}))
+    said = refusal(folder)
+    (folder / "config.json").write_text(kept)
+    assert "cannot start from" in said or "n_heads = 0" in said
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

@@ -11,11 +11,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from valle_bitnet.backbone import BitNetBackbone
-from valle_bitnet.folder import config_of
+from valle_bitnet.folder import LAYOUT, own_config
 from valle_bitnet.packed import weights_nbytes
 from valle_bitnet.rewrites import BitLinearOptions, build_packed
 from valle_core.interfaces import Cache
 from valle_core.types import SequenceMask
+from valle_kit.hugging_face.writer import config_of
 
 
 def hf_model(backbone: BitNetBackbone, attention: str) -> nn.Module:
@@ -23,7 +24,9 @@ def hf_model(backbone: BitNetBackbone, attention: str) -> nn.Module:
     from transformers import BitNetConfig, BitNetModel
     from transformers.integrations.bitnet import AutoBitLinear
 
-    config = BitNetConfig(**config_of(backbone.sizes, 1), attn_implementation=attention)
+    config = BitNetConfig(
+        **config_of(LAYOUT, backbone.sizes, 1, own_config(backbone.sizes)), attn_implementation=attention
+    )
     config.head_dim = backbone.sizes.head_dim
     model = BitNetModel(config)
     for name, linear in list(model.named_modules()):

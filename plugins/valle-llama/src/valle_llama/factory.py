@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from pathlib import Path
-
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
+from valle_kit.hugging_face.portable import portable
+from valle_kit.hugging_face.reader import FolderReader
 from valle_llama.backbone import LlamaBackbone
-from valle_llama.folder import load_weights, sizes_in
-from valle_llama.options import LlamaOptions, LlamaSizes, sizes_of
+from valle_llama.folder import LAYOUT, load_weights, sizes_in
+from valle_llama.options import LlamaOptions, sizes_of
 
 
 def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaBackbone:
@@ -18,7 +17,8 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
         raise UserError("arch 'llama' needs an attention kernel: choose one with --attention, e.g. sdpa")
     if not 0.0 <= options.dropout < 1.0:
         raise UserError(f"arch 'llama': dropout = {options.dropout} must be at least 0 and below 1")
-    sizes = sizes_of(options) if options.weights is None else sizes_in(Path(options.weights), options)
+    folder = None if options.weights is None else FolderReader(options.weights, LAYOUT)
+    sizes = sizes_of(options) if folder is None else sizes_in(folder, options)
     backbone = LlamaBackbone(
         sizes,
         attention,
@@ -26,14 +26,7 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
         gradient_checkpointing=options.gradient_checkpointing,
         decode_step=options.decode_step,
     )
-    if options.weights is not None:
-        load_weights(backbone, Path(options.weights))
-        backbone.portable = _portable(options, sizes)
+    if folder is not None:
+        load_weights(backbone, folder)
+        backbone.portable = portable(options, sizes, sizes_of)
     return backbone
-
-
-def _portable(options: LlamaOptions, sizes: LlamaSizes) -> LlamaOptions | None:
-    """Options that build these sizes without the weights, where options can say them."""
-    names = {field.name for field in fields(options)} & {field.name for field in fields(sizes)}
-    plain = replace(options, weights=None, **{name: getattr(sizes, name) for name in names})
-    return plain if sizes_of(plain) == sizes else None

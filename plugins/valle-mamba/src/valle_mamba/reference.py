@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from valle_kit.hugging_face.writer import config_of
 from valle_mamba.backbone import MambaBackbone
-from valle_mamba.folder import hf_config, is_second
+from valle_mamba.folder import LAYOUTS, is_second, own_config
 
 
 class Reference:
@@ -20,7 +21,7 @@ class Reference:
         from transformers import Mamba2Config, Mamba2Model, MambaConfig, MambaModel
 
         weight = backbone.norm_f.weight
-        config = hf_config(backbone.sizes, 1, weight.dtype)
+        config = config_of(LAYOUTS[backbone.sizes.arch], backbone.sizes, 1, own_config(backbone.sizes))
         for key in ("architectures", "model_type"):
             config.pop(key)
         if backbone.sizes.arch == "mamba":

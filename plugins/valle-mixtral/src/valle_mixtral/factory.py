@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from transformers import MixtralConfig, MixtralModel
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
+from valle_kit.hugging_face.reader import FolderReader
 from valle_mixtral.backbone import MixtralBackbone
-from valle_mixtral.folder import CONFIG_KEYS, load_model
+from valle_mixtral.folder import LAYOUT, load_model
 from valle_mixtral.layers import ATTENTION, register
 from valle_mixtral.options import MixtralOptions, check, ffn_dim_of
 
@@ -24,7 +24,10 @@ def build(options: MixtralOptions, *, attention: AttentionKernel | None) -> Mixt
         raise UserError("arch 'mixtral' needs an attention kernel: choose one with --attention, e.g. sdpa")
     check(options)
     register()
-    model = MixtralModel(config_of(options)) if options.weights is None else load_model(Path(options.weights), options)
+    if options.weights is None:
+        model = MixtralModel(config_of(options))
+    else:
+        model = load_model(FolderReader(options.weights, LAYOUT), options)
     backbone = MixtralBackbone(
         model,
         attention,
@@ -39,7 +42,7 @@ def build(options: MixtralOptions, *, attention: AttentionKernel | None) -> Mixt
 
 def _portable(options: MixtralOptions, config: MixtralConfig) -> MixtralOptions | None:
     """Options that build this configuration without the weights, where options can say it."""
-    said = {ours: getattr(config, theirs) for ours, theirs in CONFIG_KEYS.items()}
+    said = {ours: getattr(config, theirs) for ours, theirs in LAYOUT.keys.items()}
     plain = replace(options, weights=None, rope_theta=config.rope_parameters["rope_theta"], **said)
     width = config.head_dim or config.hidden_size // config.num_attention_heads
     return plain if width == plain.d_model // plain.n_heads else None
@@ -58,5 +61,5 @@ def config_of(options: MixtralOptions) -> MixtralConfig:
         bos_token_id=None,
         eos_token_id=None,
         attn_implementation=ATTENTION,
-        **{theirs: filled.get(ours, getattr(options, ours)) for ours, theirs in CONFIG_KEYS.items()},
+        **{theirs: filled.get(ours, getattr(options, ours)) for ours, theirs in LAYOUT.keys.items()},
     )
