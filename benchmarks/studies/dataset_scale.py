@@ -28,7 +28,7 @@ from valle_core.data.columns import COLUMNS
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES, BatchOptions
 from valle_core.data.record import Row
-from valle_testing.fakes.made_dataset import made_records, write_dataset, write_facts
+from valle_data.made_dataset import made_records, write_dataset, write_facts
 
 WORDS = ("the", "boat", "sails", "tonight", "over", "quiet", "sea", "and", "nobody", "on", "shore", "hears", "it", "go")
 ORDERS = ("random", "interleaved", "by-speaker")

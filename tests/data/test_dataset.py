@@ -11,13 +11,15 @@ import torch
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
-from valle_core.data.storage import open_store, write_part
+from valle_core.data.storage import open_store
 from valle_core.interfaces import Pool
 from valle_core.plugin import UserError
+from valle_core.registry.scan import Scan
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import Utterance
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.storage.records import write_part
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 
@@ -185,3 +187,9 @@ def test_records_without_frames_or_words_survive(storage, tmp_path):
         read = store.read(record.id, location)
         assert torch.equal(read.codes, record.codes)
         assert (read.phonemes, read.words) == (record.phonemes, record.words)
+
+
+def test_a_storage_that_nobody_here_reads_is_named_with_what_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("valle_core.data.storage.scan", lambda: Scan((), frozenset()))
+    with pytest.raises(UserError, match=r"stored as hdf5, .*pip install \./plugins/valle-data"):
+        open_store("hdf5", tmp_path)

@@ -17,7 +17,7 @@ from valle_core.data.index import INDEX, Index, read_rows
 from valle_core.data.options import BatchOptions
 from valle_core.data.record import Row
 from valle_core.plugin import UserError
-from valle_testing.fakes.made_dataset import made_records, made_row, write_dataset, write_facts
+from valle_data.made_dataset import made_records, made_row, write_dataset, write_facts
 
 MANY = 20_000
 

@@ -13,10 +13,10 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.noise import NoiseSet, open_noise, refuse_noise
 from valle_core.data.pool import TrainingPool
 from valle_core.plugin import UserError
+from valle_data.made_dataset import MADE, made_records, write_dataset
 from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_testing.fakes.audio import FakeCodec
-from valle_testing.fakes.made_dataset import MADE, made_records, write_dataset
 
 SECONDS = {"fan/a": 1.0, "fan/b": 3.0, "rain/c": 4.0}
 

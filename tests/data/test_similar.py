@@ -14,16 +14,17 @@ from valle_tasks.options import TextToSpeechOptions
 from valle_tasks.tts import TextToSpeech
 
 from valle_core.data.dataset import open_dataset
-from valle_core.data.manifest import read_manifest, write_manifest
+from valle_core.data.manifest import read_manifest
 from valle_core.data.pool import TrainingPool
 from valle_core.data.record import Record
 from valle_core.data.similar import FILES, open_similar
 from valle_core.plugin import UserError
 from valle_data import neighbours
 from valle_data.embeddings import codebook_statistics, embed
+from valle_data.made_dataset import MADE, write_dataset
 from valle_data.neighbours import mean_cosine, nearest, normalised
 from valle_data.similar import make_similar
-from valle_testing.fakes.made_dataset import MADE, write_dataset
+from valle_data.storage.facts import write_manifest
 
 CLUSTERS = 4
 

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from valle_testing.fakes.made_dataset import made_row, write_facts
+from valle_data.made_dataset import made_row, write_facts
 
 
 def test_a_dataset_goes_through_every_storage_and_stays_valid(valle, spine, tmp_path):

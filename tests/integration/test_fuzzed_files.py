@@ -34,7 +34,7 @@ from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.data.mix_cache import MixCache, mix_key
 from valle_core.data.noise import open_noise
-from valle_core.data.similar import SimilarFacts, mark_of, open_similar, write_similar
+from valle_core.data.similar import SimilarFacts, mark_of, open_similar
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
@@ -45,6 +45,7 @@ from valle_core.training.optimizer import load_optimizer_tensors, make_optimizer
 from valle_core.training.options import TrainOptions
 from valle_core.training.restore import restore_random
 from valle_core.types import Phonemes
+from valle_data.made_dataset import MADE, made_records, write_dataset
 from valle_data.preparation.finished import read_finished
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.layouts import lhotse, table
@@ -54,10 +55,10 @@ from valle_data.preparation.plan import Plan, read_plan
 from valle_data.preparation.prepare import prepare
 from valle_data.preparation.recordings import Recording, facts
 from valle_data.preparation.settings import read_settings
+from valle_data.similar import write_similar
 from valle_data.validation import problems
 from valle_testing.damaged_files import Mutate, mutate_bytes, mutate_json, mutate_safetensors
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
-from valle_testing.fakes.made_dataset import MADE, made_records, write_dataset
 
 SECONDS = 60  # that one input may take on a machine that does much else; they take milliseconds
 MOST_KIB = 400 << 10  # of memory, for files of a few KiB; the interpreter with torch alone takes as much

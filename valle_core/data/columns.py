@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Int, UInt8
-from safetensors.torch import save
 
 from valle_core.data.record import Row
-from valle_core.files import replacing
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
 from valle_core.reading.tensors import map_tensors
@@ -133,14 +129,6 @@ def _joined(name: str, texts: Iterable[str]) -> Columns:
     return {name: np.frombuffer(b"".join(encoded), np.uint8), f"{name}_offsets": offsets}
 
 
-def write_columns(folder: Path, columns: Columns, index_hash: str) -> None:
-    """Replace `index.safetensors`; it belongs to the `index.jsonl` of this hash."""
-    tensors = {name: torch.from_numpy(np.array(column)) for name, column in columns.items()}
-    facts = {"version": VERSION, "index_hash": index_hash, "digest": _digest(columns)}
-    with replacing(folder / COLUMNS) as temporary:
-        temporary.write_bytes(save(tensors, {"valle": json.dumps(facts)}))
-
-
 def map_columns(folder: Path, index_hash: str, *, proven: bool = False, again: bool = False) -> Columns | None:
     """The columns of the `index.jsonl` with this hash, mapped; None where the file is missing, of another index,
     of another version, or damaged.
@@ -160,11 +148,11 @@ def map_columns(folder: Path, index_hash: str, *, proven: bool = False, again: b
         return None
     if facts.get("version") == 1 and not proven:
         return columns
-    whole = facts.get("version") == VERSION and (again or facts.get("digest") == _digest(columns))
+    whole = facts.get("version") == VERSION and (again or facts.get("digest") == digest_of(columns))
     return columns if whole else None
 
 
-def _digest(columns: Columns) -> str:
+def digest_of(columns: Columns) -> str:
     """SHA-256 over names, types, lengths and bytes."""
     digest = hashlib.sha256()
     for name in sorted(columns):

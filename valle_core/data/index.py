@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from valle_core.data.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns, write_columns
+from valle_core.data.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns
 from valle_core.data.damage import REPAIR, damaged
 from valle_core.data.record import Location, Row
-from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
@@ -140,19 +138,6 @@ class Ids(Sequence[str]):
 
     def __repr__(self) -> str:
         return f"Ids({[*self[:3]]}{' …' if len(self) > 3 else ''}, {len(self)} in all)"
-
-
-def write_index(folder: Path, rows: Iterable[Row]) -> str:
-    """Replace `index.jsonl` and its columns by these rows, which may be made on the way; the hash of `index.jsonl`."""
-    columns, digest = ColumnWriter(), hashlib.sha256()
-    with replacing(folder / INDEX) as temporary, temporary.open("wb") as file:
-        for row in rows:
-            line = (json.dumps(row.to_json(), ensure_ascii=False) + "\n").encode()
-            digest.update(line)
-            file.write(line)
-            columns.add(row)
-    write_columns(folder, columns.columns(), digest.hexdigest())
-    return digest.hexdigest()
 
 
 def open_index(folder: Path, index_hash: str, *, proven: bool = False) -> Index:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from valle_core.codes import identity
 from valle_core.data.damage import REPAIR, damaged
 from valle_core.data.options import STORAGES, StorageName
-from valle_core.files import write_json
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.reading.kinds import Kind, check_kinds
@@ -62,31 +61,6 @@ class Manifest:
     plugins: tuple[PluginIdentity, ...] = ()
     frontend_options: Mapping[str, Any] = field(default_factory=dict)
     codec_options: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
-        return {
-            "format_version": FORMAT_VERSION,
-            "complete": self.complete,
-            "storage": self.storage,
-            "codec": identity.to_dict(self.codec),
-            "frontend": self.frontend,
-            "plugins": [asdict(plugin) for plugin in self.plugins],
-            "frontend_options": dict(self.frontend_options),
-            "codec_options": dict(self.codec_options),
-            "languages": list(self.languages),
-            "utterances": self.utterances,
-            "speakers": self.speakers,
-            "seconds": self.seconds,
-            "index_hash": self.index_hash,
-            "symbols": self.symbols.to_json(),
-            "held_out": list(self.held_out),
-        }
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace `dataset.json`."""
-    write_json(folder / MANIFEST, manifest.to_json())
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -162,21 +162,6 @@ def _times(stored: Tensor, symbols: int) -> tuple[int, ...]:
     return tuple(times)
 
 
-def phonemes_to_bytes(phonemes: tuple[str, ...]) -> Int[Tensor, "n"]:
-    """UTF-8 JSON as a tensor, so that safetensors can hold it."""
-    return torch.frombuffer(bytearray(json.dumps(phonemes, ensure_ascii=False).encode()), dtype=torch.uint8)
-
-
-def words_to_tensor(words: tuple[tuple[int, int], ...]) -> Int[Tensor, "W two"]:
-    """[W, 2] half-open ranges."""
-    return torch.tensor(words, dtype=torch.int32).reshape(-1, 2)
-
-
-def times_to_tensor(times: tuple[int, ...]) -> Int[Tensor, "n"]:
-    """[P + 1], or [0]."""
-    return torch.tensor(times, dtype=torch.int32)
-
-
 def words_from_tensor(stored: Int[Tensor, "W two"]) -> tuple[tuple[int, int], ...]:
-    """The inverse of `words_to_tensor`."""
+    """Half-open ranges, from [W, 2]."""
     return tuple((int(first), int(last)) for first, last in stored.tolist())

@@ -7,48 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Int
-from safetensors.torch import save
 from torch import Tensor
 
 from valle_core.data.damage import damaged
-from valle_core.data.record import Location, Record, phonemes_to_bytes, record_of, times_to_tensor, words_to_tensor
-from valle_core.files import replacing
+from valle_core.data.record import Location, Record, record_of
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named, map_tensors
 
 PARTS = ("codes", "phonemes", "words", "times")
 """What is stored of a record; the last one only where a record has it."""
-
-
-def columns_of(records: Sequence[Record]) -> dict[str, list[Tensor]]:
-    """Each part of the records as tensors that can be laid end to end."""
-    return {
-        "codes": [record.codes for record in records],
-        "phonemes": [phonemes_to_bytes(record.phonemes) for record in records],
-        "words": [words_to_tensor(record.words) for record in records],
-        "times": [times_to_tensor(record.times) for record in records],
-    }
-
-
-def write_shard(folder: Path, number: int, records: Sequence[Record]) -> list[tuple[str, int]]:
-    """Write `shards/{number}.safetensors`: per kind one tensor of all rows and the rows' offsets [S + 1]."""
-    if not records:
-        return []
-    location = f"shards/{number:06d}.safetensors"
-    tensors = {}
-    for name, rows in columns_of(records).items():
-        if name == "times" and not any(map(len, rows)):
-            continue
-        tensors[name] = torch.cat(rows)
-        tensors[f"{name}_offsets"] = _offsets(rows)
-    with replacing(folder / location) as temporary:
-        temporary.write_bytes(save(tensors))
-    return [(location, row) for row in range(len(records))]
-
-
-def _offsets(rows: Sequence[Tensor]) -> Int[Tensor, "S_plus_1"]:
-    return torch.tensor([0, *(len(row) for row in rows)], dtype=torch.int64).cumsum(0)
 
 
 class ShardStore:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
-from safetensors.torch import save
+from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.data.manifest import Manifest
-from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.kinds import Kind, check_kinds
@@ -81,17 +77,6 @@ class SimilarIndex:
             )
         row = self._places[place]
         return row[row >= 0]
-
-
-def write_similar(
-    folder: Path, facts: SimilarFacts, places: Int[np.ndarray, "N K"], cosines: Float[np.ndarray, "N K"]
-) -> Path:
-    """Replace the index; where it lies."""
-    path = folder / FILES[facts.across]
-    tensors = {"places": torch.from_numpy(places), "cosines": torch.from_numpy(cosines)}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, {"valle": json.dumps(asdict(facts))}))
-    return path
 
 
 def open_similar(folder: Path, manifest: Manifest, *, across: bool = False) -> SimilarIndex:

@@ -1,16 +1,18 @@
-"""The ways records lie on disk, behind one pair of functions: write a part, open a store."""
+"""The ways records lie on disk, behind one function."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
-from valle_core.data.file_storage import FileStore, write_files
-from valle_core.data.hdf5_storage import Hdf5Store
+from valle_core.data.file_storage import FileStore
 from valle_core.data.options import StorageName
 from valle_core.data.record import Location, Record
-from valle_core.data.shard_storage import ShardStore, write_shard
+from valle_core.data.shard_storage import ShardStore
+from valle_core.plugin import UserError
+from valle_core.registry.loading import load
+from valle_core.registry.scan import STORAGE, scan
 
 
 class Store(Protocol):
@@ -25,18 +27,21 @@ class Store(Protocol):
         ...
 
 
-def write_part(storage: StorageName, folder: Path, number: int, records: Sequence[Record]) -> list[Location]:
-    """Store one part of a dataset; where each record lies. Each file appears whole or not at all.
-
-    Parts of `hdf5` are shards, because a file that grows cannot be made safe from kill -9; `hdf5_storage.pack` turns
-    them into the one file at the end.
-    """
-    if storage == "files":
-        return [*write_files(folder, records)]
-    return [*write_shard(folder, number, records)]
-
-
 def open_store(storage: StorageName, folder: Path) -> Store:
-    """A reader. Safe to carry into worker processes."""
-    stores = {"files": FileStore, "shards": ShardStore, "hdf5": Hdf5Store}
-    return stores[storage](folder)
+    """A reader. Safe to carry into worker processes.
+
+    Storage that the core does not read itself is announced by who does, in the entry points of `valle.storage`.
+
+    Raises:
+        UserError: nobody here reads it.
+    """
+    own = {"files": FileStore, "shards": ShardStore}
+    if storage in own:
+        return own[storage](folder)
+    for found in scan().found:
+        if (found.group, found.name) == (STORAGE, storage):
+            return cast(type[Store], load(found.value))(folder)
+    raise UserError(
+        f"dataset '{folder}' is stored as {storage}, which valle-data reads, and that is not installed. "
+        "Install it with: pip install ./plugins/valle-data (in a checkout of valle)"
+    )

@@ -13,7 +13,7 @@ from valle_core.registry.catalog import Entry, examine
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.kinds import ROWS, kind_named
 from valle_core.registry.known import KNOWN, distribution_of
-from valle_core.registry.scan import Found, Scan, normalise, scan
+from valle_core.registry.scan import STORAGE, Found, Scan, normalise, scan
 from valle_core.registry.select import Selected, check_usable, refuse_conflict, refuse_unknown
 
 
@@ -37,7 +37,7 @@ class Registry:
         for entry in dict.fromkeys(known):
             self._found[groups[entry.group]].append(entry)
         self.announced = tuple(dict.fromkeys(known))
-        served = [GROUP, *groups]
+        served = [GROUP, STORAGE, *groups]
         misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in served)
         self.warnings = (
             *self._disabling.unknown([*known, *kinds]),

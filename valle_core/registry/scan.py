@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 SUFFIXES = (".dist-info", ".egg-info")
 
+STORAGE = "valle.storage"
+"""Group of the readers of datasets that lie on disk in another way than the core's own; no plugins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

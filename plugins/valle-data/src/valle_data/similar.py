@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
+from safetensors.torch import save
 
 from valle_core.data.dataset import Dataset
-from valle_core.data.similar import SimilarFacts, mark_of, write_similar
+from valle_core.data.similar import FILES, SimilarFacts, mark_of
+from valle_core.files import replacing
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_data.embeddings import BYS, By, embed
@@ -107,3 +111,14 @@ def _groups(dataset: Dataset, *, across: bool) -> list[Int[np.ndarray, "n"]]:
     for place, row in enumerate(dataset.stored_rows()):
         groups.setdefault(("" if across else row.speaker, row.id in held_out), []).append(place)
     return [np.array(group) for group in groups.values()]
+
+
+def write_similar(
+    folder: Path, facts: SimilarFacts, places: Int[np.ndarray, "N K"], cosines: Float[np.ndarray, "N K"]
+) -> Path:
+    """Replace the index; where it lies."""
+    path = folder / FILES[facts.across]
+    tensors = {"places": torch.from_numpy(places), "cosines": torch.from_numpy(cosines)}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(tensors, {"valle": json.dumps(asdict(facts))}))
+    return path

@@ -16,18 +16,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from valle_core.data.columns import map_columns, write_columns
+from valle_core.data.columns import map_columns
 from valle_core.data.dataset import open_dataset
 from valle_core.data.index import hash_index
 from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
 from valle_core.plugin import UserError
+from valle_data.made_dataset import made_records, write_dataset
 from valle_data.preparation.convert import convert
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.storage.facts import write_columns
 from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
-from valle_testing.fakes.made_dataset import made_records, write_dataset
 
 
 def assert_same(a: Path, b: Path) -> None:

@@ -12,6 +12,7 @@ from valle_core.data.columns import ColumnWriter
 from valle_core.data.dataset import open_dataset
 from valle_core.data.index import Index
 from valle_core.plugin import UserError
+from valle_data.made_dataset import made_row
 from valle_data.preparation.finding import find_recordings
 from valle_data.preparation.languages import read_speaker_languages, with_languages
 from valle_data.preparation.layouts.layout import Found
@@ -20,7 +21,6 @@ from valle_data.preparation.prepare import prepare
 from valle_data.preparation.recordings import Recording, facts, spoken_language
 from valle_data.statistics import statistics
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
-from valle_testing.fakes.made_dataset import made_row
 
 
 class ManyLanguages(FakeFrontend):

@@ -11,18 +11,19 @@ from typing import Any
 
 from valle_core.data.damage import REPAIR
 from valle_core.data.dataset import Dataset, open_dataset
-from valle_core.data.hdf5_storage import file_name, pack
-from valle_core.data.index import read_rows, write_index
-from valle_core.data.manifest import Manifest, write_manifest
+from valle_core.data.index import read_rows
+from valle_core.data.manifest import Manifest
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.data.record import Location, Record
-from valle_core.data.storage import write_part
 from valle_core.files import write_json
 from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.reading.place import inside
 from valle_data.preparation.settings import SETTINGS
+from valle_data.storage.facts import write_index, write_manifest
+from valle_data.storage.hdf5 import file_name, pack
+from valle_data.storage.records import write_part
 from valle_data.validation import COLUMNS_DIFFER, fact_problems, record_problems
 
 Progress = Callable[[int, int], None]

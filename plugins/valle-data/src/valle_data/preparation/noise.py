@@ -12,11 +12,10 @@ import torch
 
 from valle_core.codes import identity
 from valle_core.data.columns import COLUMNS, ColumnWriter
-from valle_core.data.index import INDEX, Index, hash_index, open_index, write_index
-from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest, write_manifest
+from valle_core.data.index import INDEX, Index, hash_index, open_index
+from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest
 from valle_core.data.noise import NO_LANGUAGE, NO_TEXT
 from valle_core.data.record import Row
-from valle_core.data.storage import write_part
 from valle_core.files import sweep, write_json
 from valle_core.interfaces import Codec
 from valle_core.locks import Locks
@@ -34,6 +33,8 @@ from valle_data.preparation.packing import forget_packed, pack_rows
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.report import REPORT, reasons_text
 from valle_data.preparation.settings import SETTINGS, is_empty, read_settings
+from valle_data.storage.facts import write_index, write_manifest
+from valle_data.storage.records import write_part
 
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio encoded by this run."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from valle_core.data.hdf5_storage import Hdf5Store, file_name, pack
 from valle_core.data.index import Index
 from valle_core.data.record import Record, Row
 from valle_core.data.shard_storage import ShardStore
 from valle_data.preparation.plan import DONE
+from valle_data.storage.hdf5 import Hdf5Store, file_name, pack
 
 
 def pack_rows(folder: Path, index: Index) -> Iterator[Row]:

@@ -14,7 +14,6 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.data.record import Row
-from valle_core.data.storage import write_part
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
 from valle_data.preparation.alignments import times_of
@@ -25,6 +24,7 @@ from valle_data.preparation.loading import Loaded, NotLoaded, load_recording
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.phonemes import Phonemizer
 from valle_data.preparation.recordings import Recording, Rejection
+from valle_data.storage.records import write_part
 
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio encoded by this run; first when work begins."""

@@ -9,12 +9,12 @@ import resource
 import pytest
 import torch
 
-from valle_core.data import hdf5_storage as module
 from valle_core.data.dataset import open_dataset
-from valle_core.data.hdf5_storage import Hdf5Store, file_name, pack
 from valle_core.data.record import Record
 from valle_core.plugin import UserError
-from valle_testing.fakes.made_dataset import made_records, write_dataset
+from valle_data.made_dataset import made_records, write_dataset
+from valle_data.storage import hdf5 as module
+from valle_data.storage.hdf5 import Hdf5Store, file_name, pack
 
 
 @pytest.fixture

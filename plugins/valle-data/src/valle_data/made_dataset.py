@@ -8,14 +8,14 @@ from random import Random
 
 import torch
 
-from valle_core.data.hdf5_storage import file_name, pack
-from valle_core.data.index import write_index
-from valle_core.data.manifest import Manifest, write_manifest
+from valle_core.data.manifest import Manifest
 from valle_core.data.options import StorageName
 from valle_core.data.record import Location, Record, Row
-from valle_core.data.storage import write_part
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import CodecIdentity
+from valle_data.storage.facts import write_index, write_manifest
+from valle_data.storage.hdf5 import file_name, pack
+from valle_data.storage.records import write_part
 
 MADE = CodecIdentity(name="made", sample_rate=16_000, hop=320, num_levels=8, codebook_size=256, weights_hash="0" * 16)
 _PART = 512

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from valle_core.data.damage import damaged
 from valle_core.data.record import Location, Record, record_of
-from valle_core.data.shard_storage import PARTS, columns_of, offsets_of
+from valle_core.data.shard_storage import PARTS, offsets_of
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named
+from valle_data.storage.records import columns_of
 
 _TOGETHER = 256  # records written or read at once
 _CHUNK_BYTES = 1 << 16
@@ -216,5 +217,5 @@ def _h5py() -> Any:
     try:
         import h5py
     except ModuleNotFoundError as error:
-        raise UserError("storage hdf5 needs h5py. Install it with: pip install 'valle-core[data]'") from error
+        raise UserError("storage hdf5 needs h5py. Install it with: pip install h5py") from error
     return h5py
