@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer, Voice
 from valle_core.text.symbols import SymbolMap
+from valle_language.phonemic import symbols_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
 
@@ -179,3 +182,12 @@ def test_opening_what_is_no_run_is_refused(tmp_path):
         open_synthesizer(resolved(model=str(tmp_path)), Registry.open(), Observers())
     with pytest.raises(UserError, match="--model"):
         open_synthesizer(resolved(), Registry.open(), Observers())
+
+
+def test_phonemes_are_read_by_who_can(tone_model):
+    plain = make(tone_model)
+    with pytest.raises(UserError, match=r"read_text=valle_language\.phonemic\.symbols_of"):
+        plain([Request(text="a [[b]] c", max_seconds=0.2)])
+    reading = Synthesizer(replace(plain.voice, read_text=symbols_of))
+    (speech,) = reading([Request(text="a [[b]] c", max_seconds=0.2)])
+    assert "b" in speech.symbols

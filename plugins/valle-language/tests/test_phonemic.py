@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from valle_core.plugin import UserError
-from valle_core.synthesis.phonemic import spelt, symbols_of
 from valle_core.text.symbols import SymbolMap
+from valle_language.phonemic import spelt, symbols_of
 from valle_testing.fakes.audio import FakeFrontend
 
 KNOWN = SymbolMap.from_observed(["h", "ɛ", "ə", "l", "oʊ", "o", "ʊ", "ˈ", "ː", "tʃ", "ɡ", " ", ",", ".", *"abcdefk"])
