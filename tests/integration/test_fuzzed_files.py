@@ -27,7 +27,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from valle_cli.curves import read_metrics
-from valle_core.audio import wav
 from valle_core.checkpoint.folder import find_checkpoint, read_tensors
 from valle_core.checkpoint.load import load_model
 from valle_core.config.resolve import resolve
@@ -45,6 +44,7 @@ from valle_core.training.optimizer import load_optimizer_tensors, make_optimizer
 from valle_core.training.options import TrainOptions
 from valle_core.training.restore import restore_random
 from valle_core.types import Phonemes
+from valle_data.audio import reading as wav
 from valle_data.made_dataset import MADE, made_records, write_dataset
 from valle_data.preparation.finished import read_finished
 from valle_data.preparation.journal import Journal

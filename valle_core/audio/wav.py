@@ -1,11 +1,9 @@
-"""Reading, checking, resampling and writing of audio files, always mono float32."""
+"""Reading, resampling and writing of audio files, always mono float32."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,31 +11,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.channels import CANCELLED, Mixdown, clipped_share
-from valle_core.audio.wholeness import why_not_whole
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus")
 """Endings of the files that are looked for in a corpus."""
 
-UNREADABLE = (
-    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".ape", ".wv", ".3gp", ".mka", ".mkv", ".mov", ".ac3", ".spx"),
-    *(".aif", ".aiff", ".au", ".caf", ".w64", ".sph", ".mp2", ".oga"),
-)
-"""Endings of audio that is not read, so that it can be counted."""
-
 WRITABLE = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 """Endings that can be written, with the format and coding behind each."""
 
-MAX_PEAK = 4.0
-"""Largest sample that is taken for audio, 12 dB above full scale: floats may pass 1, integers begin far above."""
-
-_BLOCK = 1 << 20  # frames read at once
-_ENDLESS = 1 << 60  # frames of a flac whose writer did not know how many there would be
-_BEYOND = 0.1  # seconds by which the end of a part may lie behind the end of the file
-_REMARK = re.compile(r"^ *data : (\d+) \(should be (\d+)\)", re.M)
-_CUT_OFF = 0.1  # seconds that may be missing; encoders round to frames of up to 0.05 s
+BLOCK = 1 << 20
+"""Frames read at once: a damaged header may promise terabytes, and memory follows what is really there."""
 
 
 class TooShort(UserError):
@@ -56,213 +40,94 @@ class TooLong(UserError):
         self.seconds = seconds
 
 
-class OutOfScale(UserError):
-    """Samples far above full scale: the file holds integers where it says floats."""
-
-
-class OppositePhase(UserError):
-    """The channels cancel each other."""
-
-
-class Clipped(UserError):
-    """Too much of the audio lies at its peak; `share` is how much."""
-
-    def __init__(self, message: str, share: float) -> None:
-        super().__init__(message)
-        self.share = share
-
-
 class Missing(UserError):
     """There is no such file."""
 
 
-class OutOfBounds(UserError):
-    """The part asked for is not inside of the file."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sound:
-    """What a file says.
-
-    Attributes:
-        wav: samples in about [−1, 1], averaged over the channels that are not dead.
-        rate: in Hz.
-        dead: channels that had no part in the mean, for they hold next to nothing beside the others.
-    """
-
-    wav: Float[np.ndarray, "N"]
-    rate: int
-    dead: int = 0
-
-
-def read(
-    path: Path,
-    *,
-    min_seconds: float = 0.0,
-    max_seconds: float | None = None,
-    start: float | None = None,
-    end: float | None = None,
-    channels: Sequence[int] = (),
-) -> tuple[Float[np.ndarray, "N"], int]:
-    """Samples and rate of `read_sound`, which says what is refused."""
-    sound = read_sound(path, min_seconds=min_seconds, max_seconds=max_seconds, start=start, end=end, channels=channels)
-    return sound.wav, sound.rate
-
-
-def read_sound(
-    path: Path,
-    *,
-    min_seconds: float = 0.0,
-    max_seconds: float | None = None,
-    start: float | None = None,
-    end: float | None = None,
-    channels: Sequence[int] = (),
-    max_peak: float = MAX_PEAK,
-    max_clipped: float = 1.0,
-) -> Sound:
-    """The sound of a file, averaged over channels.
-
-    Audio longer than `max_seconds` is refused by its header, before its samples are read.
-
-    Args:
-        path: of the file.
-        min_seconds, max_seconds: bounds of the duration of what is read.
-        start, end: seconds; only that part is read. The end may lie 0.1 s behind the file's.
-        channels: those that are averaged, from 0; empty for all.
-        max_peak: samples above it, where full scale is 1, are no audio.
-        max_clipped: share of the samples that may be clipped (see `clipped_share`).
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The file as a `soundfile.SoundFile`, whose errors become one line for the user while it is open.
 
     Raises:
-        UserError: the file is unreadable, empty, not audio, cut off (it holds noticeably less than its header
-            promises), or holds values that are not finite; `Missing` where it is not there; `TooShort` or `TooLong`
-            where its duration is outside the bounds; `OutOfBounds` where the part is outside of the file;
-            `OutOfScale`, `OppositePhase` or `Clipped` where the sound cannot be what was recorded.
+        UserError: the file is unreadable, empty or not audio; `Missing` where it is not there.
     """
     import soundfile
 
-    path = Path(path)
     try:
         if path.is_dir():
             raise UserError(f"audio '{path}' is a folder. Name a file ({', '.join(SUFFIXES)})")
         if path.stat().st_size == 0:
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
-        with path.open("rb") as opened, soundfile.SoundFile(opened.fileno(), closefd=False) as file:
-            rate = file.samplerate
-            if not 1000 <= rate <= 768_000:
-                raise UserError(f"audio '{path}' claims a sample rate of {rate} Hz. Export it again")
-            first, last = _span(path, file.frames, rate, start, end)
-            if last >= _ENDLESS:
-                raise UserError(f"audio '{path}' does not say how long it is (written to a pipe). Convert it again")
-            _check_longest(path, (last - first) / rate, max_seconds)
-            if channels and max(channels) >= file.channels:
-                raise UserError(f"audio '{path}' has {file.channels} channels, asked for channel {max(channels)}")
-            count = None if end is None else last - first
-            mono, mixdown = _samples(file, first, count, channels)
-            dead = 0
-            if living := mixdown.living:
-                dead = len(channels or range(file.channels)) - len(living)
-                mono, mixdown = _samples(file, first, count, living)
-            promised = (last - first) / rate * (_missing_data(file.extra_info) if end is None else 1.0)
-        why = _why_not_whole(path) if end is None else ""
+        with path.open("rb") as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as file:
+            if not 1000 <= file.samplerate <= 768_000:
+                raise UserError(f"audio '{path}' claims a sample rate of {file.samplerate} Hz. Export it again")
+            yield file
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Missing(f"audio '{path}' does not exist. Check the path") from error
     except PermissionError as error:
-        raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Mend its permissions") from error
+        raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Change its permissions") from error
     except OSError as error:
         raise UserError(f"audio '{path}' cannot be read: {error.strerror}. Check its disk") from error
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(". ") or "damaged or cut off"
         raise UserError(f"audio '{path}' is not readable as audio ({reason}). Convert it to wav or flac") from error
-    if why:
-        raise UserError(f"audio '{path}' is damaged or was cut off: {why}. Copy or export it again")
-    if not len(mono):
+
+
+def read(
+    path: Path, *, min_seconds: float = 0.0, max_seconds: float | None = None
+) -> tuple[Float[np.ndarray, "N"], int]:
+    """Samples in about [−1, 1], averaged over the channels, and the rate in Hz.
+
+    It trusts what it reads; `valle_data.audio.reading` looks harder at what a model is to learn from.
+    Audio longer than `max_seconds` is refused by its header, before its samples are read.
+
+    Raises:
+        UserError: as `opened`, or it holds values that are not finite; `TooShort` or `TooLong` where its duration is
+            outside the bounds.
+    """
+    path, blocks = Path(path), [np.zeros(0, np.float32)]
+    with opened(path) as file:
+        rate = int(file.samplerate)
+        check_longest(path, file.frames / rate, max_seconds)
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+            blocks.append(block.mean(axis=1, dtype=np.float32))
+    wav = np.concatenate(blocks)
+    check_length(path, wav, rate, min_seconds, max_seconds)
+    check_finite(path, wav)
+    return wav, rate
+
+
+def load(
+    path: Path, sample_rate: int, *, min_seconds: float = 0.0, max_seconds: float | None = None
+) -> Float[np.ndarray, "N"]:
+    """What `read` gives, at `sample_rate`."""
+    return resample(*read(path, min_seconds=min_seconds, max_seconds=max_seconds), sample_rate)
+
+
+def check_longest(path: Path, seconds: float, max_seconds: float | None) -> None:
+    """Raises `TooLong`."""
+    if max_seconds is not None and seconds > max_seconds:
+        reason = f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces"
+        raise TooLong(reason, seconds)
+
+
+def check_length(
+    path: Path, wav: Float[np.ndarray, "N"], rate: int, min_seconds: float, max_seconds: float | None
+) -> None:
+    """Raises `UserError` where there are no samples, `TooShort` or `TooLong` where there are too few or too many."""
+    if not len(wav):
         raise UserError(f"audio '{path}' holds no samples. Record or copy it again")
-    _check_whole(path, len(mono) / rate, promised)
-    seconds = len(mono) / rate
+    seconds = len(wav) / rate
     if seconds < min_seconds:
         reason = f"audio '{path}' lasts {seconds:.2f} s, less than {min_seconds:g} s. Give a longer recording"
         raise TooShort(reason, seconds)
-    _check_longest(path, seconds, max_seconds)
-    _check_sound(path, mono, mixdown, max_peak, max_clipped)
-    return Sound(wav=mono, rate=int(rate), dead=dead)
+    check_longest(path, seconds, max_seconds)
 
 
-def check_peak(path: Path, peak: float, max_peak: float = MAX_PEAK) -> None:
-    """Raises `OutOfScale` where the largest sample of a file cannot be sound."""
-    if peak > max_peak:
-        raise OutOfScale(
-            f"audio '{path}' has a peak of {peak:.6g}, more than {max_peak:g} times full scale: integers in a file of "
-            "floats? Divide its samples (of 16 bits by 32768) or export it again"
-        )
-
-
-def _why_not_whole(path: Path) -> str:
-    with path.open("rb") as file:
-        return why_not_whole(file)
-
-
-def _check_sound(
-    path: Path, mono: Float[np.ndarray, "N"], mixdown: Mixdown, max_peak: float, max_clipped: float
-) -> None:
-    """What no recorder makes: values that are not finite, beyond every scale, cancelled by each other, or cut flat."""
-    if not np.isfinite(mono).all() or not np.isfinite(mixdown.peak):
+def check_finite(path: Path, *values: Float[np.ndarray, "..."] | float) -> None:
+    """Raises `UserError`."""
+    if not all(np.isfinite(value).all() for value in values):
         raise UserError(f"audio '{path}' holds values that are not finite (NaN or infinity). Export it again")
-    check_peak(path, mixdown.peak, max_peak)
-    if mixdown.kept < CANCELLED:
-        raise OppositePhase(
-            f"the channels of audio '{path}' are in opposite phase: their mean is "
-            f"{-10 * math.log10(max(mixdown.kept, 1e-12)):.0f} dB quieter than they are. Export one of them"
-        )
-    if (share := clipped_share(mono)) > max_clipped:
-        raise Clipped(f"audio '{path}' is clipped: {share:.2f} of it lies at its peak. Record it less loud", share)
-
-
-def _span(path: Path, frames: int, rate: int, start: float | None, end: float | None) -> tuple[int, int]:
-    """First sample of the part asked for and the one after its last."""
-    first, last = round((start or 0.0) * rate), frames if end is None else round(end * rate)
-    if first >= frames > 0 or last > frames + _BEYOND * rate:
-        raise OutOfBounds(
-            f"audio '{path}' lasts {frames / rate:.2f} s, asked for {first / rate:.2f} … {last / rate:.2f} s. "
-            f"Correct start and end"
-        )
-    return first, min(last, frames)
-
-
-def _samples(
-    file: Any, first: int, count: int | None, channels: Sequence[int]
-) -> tuple[Float[np.ndarray, "N"], Mixdown]:
-    """Averaged over channels, from sample `first` on, `count` or all that are there."""
-    if file.tell() != first:
-        file.seek(first)
-    blocks, mix = [], Mixdown(channels)  # a damaged header may promise terabytes: memory follows what is really there
-    left = count
-    while left is None or left > 0:
-        block = file.read(_BLOCK if left is None else min(_BLOCK, left), dtype="float32", always_2d=True)
-        if not len(block):
-            break
-        blocks.append(mix(block))
-        left = None if left is None else left - len(block)
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), mix
-
-
-def _missing_data(log: str) -> float:
-    """How many times what is there a wav header promises, by what libsndfile remarks.
-
-    libsndfile shortens a wav that was cut off without an error. A recorder that does not know the length in advance
-    writes the largest number there is, which promises nothing.
-    """
-    found = _REMARK.search(log)
-    said, there = (int(found[1]), int(found[2])) if found else (0, 0)
-    return said / there if 0 < there < said < 0x7FFF0000 else 1.0
-
-
-def _check_whole(path: Path, seconds: float, promised: float) -> None:
-    """A file that was cut off would teach that its text ends in the middle."""
-    if promised - seconds > max(_CUT_OFF, 0.02 * promised):
-        raise UserError(
-            f"audio '{path}' was cut off: it holds {seconds:.2f} s of the {promised:.2f} s its header promises. "
-            f"Copy it again"
-        )
 
 
 def resample(wav: Float[np.ndarray, "N"], rate: int, target: int) -> Float[np.ndarray, "M"]:
@@ -272,31 +137,6 @@ def resample(wav: Float[np.ndarray, "N"], rate: int, target: int) -> Float[np.nd
     import soxr
 
     return soxr.resample(wav, rate, target, quality="HQ").astype(np.float32, copy=False)
-
-
-def load(
-    path: Path,
-    sample_rate: int,
-    *,
-    min_seconds: float = 0.0,
-    max_seconds: float | None = None,
-    start: float | None = None,
-    end: float | None = None,
-    channels: Sequence[int] = (),
-) -> Float[np.ndarray, "N"]:
-    """Mono samples of a file or a part of it at `sample_rate`, of a length within the bounds.
-
-    Raises:
-        UserError: as `read`.
-    """
-    wav, rate = read(path, min_seconds=min_seconds, max_seconds=max_seconds, start=start, end=end, channels=channels)
-    return resample(wav, rate, sample_rate)
-
-
-def _check_longest(path: Path, seconds: float, max_seconds: float | None) -> None:
-    if max_seconds is not None and seconds > max_seconds:
-        reason = f"audio '{path}' lasts {seconds:.1f} s, more than {max_seconds:g} s. Cut it into pieces"
-        raise TooLong(reason, seconds)
 
 
 def write(path: Path, wav: Float[np.ndarray, "N"], rate: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -40,7 +40,7 @@ def open_store(storage: StorageName, folder: Path) -> Store:
         return own[storage](folder)
     for found in scan().found:
         if (found.group, found.name) == (STORAGE, storage):
-            return cast(type[Store], load(found.value))(folder)
+            return cast(Callable[[Path], Store], load(found.value))(folder)
     raise UserError(
         f"dataset '{folder}' is stored as {storage}, which valle-data reads, and that is not installed. "
         "Install it with: pip install ./plugins/valle-data (in a checkout of valle)"

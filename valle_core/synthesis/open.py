@@ -12,6 +12,7 @@ import torch
 from valle_core.assemble.device import choose_device
 from valle_core.assemble.part import build
 from valle_core.assemble.stored_codec import open_stored_codec
+from valle_core.audio.wav import load
 from valle_core.checkpoint.load import LoadedModel, load_model
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import resolve
@@ -25,16 +26,24 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
 from valle_core.synthesis.options import SynthesisOptions
-from valle_core.synthesis.prompt import Prompts
+from valle_core.synthesis.prompt import LoadsAudio, Prompts
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Synthesizer, Voice
+from valle_core.synthesis.synthesizer import Synthesizer, TextReader, Voice, read_words
 from valle_core.synthesis.task_choice import task_of
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import PromptRange
 
 
-def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observers) -> Synthesizer:
-    """Everything `SYNTHESIS_SCHEMA` describes, loaded and checked to fit together.
+def open_synthesizer(
+    resolved: Resolved,
+    registry: Registry,
+    observers: Observers,
+    *,
+    read_text: TextReader = read_words,
+    load_prompt: LoadsAudio = load,
+) -> Synthesizer:
+    """Everything `SYNTHESIS_SCHEMA` describes, loaded and checked to fit together; `read_text` is the voice's,
+    `load_prompt` that of its prompts.
 
     Raises:
         UserError: no run, a missing plugin, another codec than the model's, halves that do not belong together.
@@ -81,7 +90,9 @@ def open_synthesizer(resolved: Resolved, registry: Registry, observers: Observer
                 trained=trained_prompts(ar, registry, task),
                 continues=speaking.continues,
                 max_seconds=options.max_prompt_seconds,
+                load=load_prompt,
             ),
+            read_text=read_text,
         )
     )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from valle_core.audio import wav as audio
 from valle_core.audio.pauses import HOP, levels, place_to_cut
-from valle_core.audio.wav import load
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.types import PromptRange
@@ -24,6 +25,14 @@ _NEAR = 0.05
 """Seconds by which a prompt may miss the range without being named."""
 
 
+class LoadsAudio(Protocol):
+    """Reads a recording, as `valle_core.audio.wav.load` does; a stricter one may refuse more."""
+
+    def __call__(
+        self, path: Path, sample_rate: int, *, min_seconds: float, max_seconds: float | None
+    ) -> Float[np.ndarray, "N"]: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompts:
     """What a model knows of prompts.
@@ -32,11 +41,13 @@ class Prompts:
         trained: those it was trained on, or None where its checkpoint does not say.
         continues: whether its answer goes on where the prompt ends.
         max_seconds: longest recording that is accepted.
+        load: how recordings are read.
     """
 
     trained: PromptRange | None = None
     continues: bool = False
     max_seconds: float = 30.0
+    load: LoadsAudio = audio.load
 
     def remark(self, seconds: float | None) -> str:
         """What is wrong with a prompt of this length (None: no prompt), or ""."""
@@ -64,7 +75,7 @@ def encode_prompt(
     Raises:
         UserError: unreadable, empty, shorter than 0.2 s or longer than `prompts.max_seconds`.
     """
-    wav = load(path, codec.sample_rate, min_seconds=MIN_SECONDS, max_seconds=prompts.max_seconds)
+    wav = prompts.load(path, codec.sample_rate, min_seconds=MIN_SECONDS, max_seconds=prompts.max_seconds)
     if not wav.any():
         raise UserError(f"prompt '{path}' is silent; give a recording of a voice")
     remark = prompts.remark(len(wav) / codec.sample_rate)

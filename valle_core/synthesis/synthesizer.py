@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,6 @@ from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import marker_indices, pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
-from valle_core.synthesis.phonemic import symbols_of
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Request, Speech, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
@@ -30,6 +29,20 @@ from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import TaskInputs
+
+TextReader = Callable[[str, str, Frontend, SymbolMap], tuple[str, ...]]
+"""Text, language, frontend and the model's symbols → what the model reads. `valle_language.phonemic.symbols_of` is one
+that takes phonemes in `[[ ]]`."""
+
+
+def read_words(text: str, language: str, frontend: Frontend, known: SymbolMap) -> tuple[str, ...]:
+    """What the frontend makes of the text. Raises `UserError` for phonemes in `[[ ]]`."""
+    if "[[" in text:
+        raise UserError(
+            f"{text!r} has phonemes in [[ ]]. Open the synthesizer with a reader for them: "
+            "read_text=valle_language.phonemic.symbols_of"
+        )
+    return tuple(frontend.phonemize(text, language).symbols)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +61,7 @@ class Voice:
         nar_chain: samplers of the other levels.
         observers: the `after_audio` hooks.
         prompts: what the model was trained on, and what is accepted.
+        read_text: text → symbols, by the frontend.
     """
 
     ar: CodecLM
@@ -61,6 +75,7 @@ class Voice:
     nar_chain: SamplerChain
     observers: Observers
     prompts: Prompts = field(default_factory=Prompts)
+    read_text: TextReader = read_words
 
 
 class Prepared(NamedTuple):
@@ -141,7 +156,7 @@ class Synthesizer:
         index = language_index(voice.languages, language)
         if not request.text.strip():
             raise UserError("the text is empty; give words to say")
-        symbols = symbols_of(self._text(request, language), language, voice.frontend, voice.symbols)
+        symbols = voice.read_text(self._text(request, language), language, voice.frontend, voice.symbols)
         unknown = dict(voice.symbols.unknown(symbols))
         if sum(unknown.values()) == len(symbols):
             raise UserError(f"the model knows none of the phonemes of '{request.text}' ({', '.join(unknown)})")
@@ -167,7 +182,7 @@ class Synthesizer:
             raise UserError("this task continues its prompt: give both a prompt and its words (--prompt-text), or none")
         if said:
             # The text alone must hold something to say.
-            symbols_of(text, language, self.voice.frontend, self.voice.symbols)
+            self.voice.read_text(text, language, self.voice.frontend, self.voice.symbols)
         return f"{said} {text}".strip()
 
     def _prompt(self, prompt: Path | Tensor | None, nothing: Tensor) -> tuple[Int[Tensor, "F Q"], str]:

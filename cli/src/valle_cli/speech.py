@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from valle_core.audio.wav import WRITABLE, load, write
+from valle_core.audio.wav import WRITABLE, write
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Speech
+from valle_data.audio.reading import load
 from valle_data.audio.spectrogram import draw
 
 

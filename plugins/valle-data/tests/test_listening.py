@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from valle_core.audio.wav import read
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
+from valle_data.audio.reading import read
 from valle_data.dataset_figures import draw_statistics
 from valle_data.listening import choose, write_samples
 from valle_data.preparation.options import PrepareOptions

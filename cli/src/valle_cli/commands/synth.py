@@ -47,12 +47,15 @@ def synth(
     from valle_core.registry.hooks import SPEAKING, open_observers
     from valle_core.synthesis.open import open_synthesizer
     from valle_core.synthesis.request import Request
+    from valle_data.audio.reading import load
     from valle_language.long_text import Splitting, speak_long, with_language
+    from valle_language.phonemic import symbols_of
 
     splitting = Splitting(by=split, pause=pause, most=max_letters)
     texts = read_lines(text, text_file)
     paths = targets(out, len(texts), spectrogram)
-    synthesizer = open_synthesizer(setup.resolved, setup.registry, open_observers(setup.registry, of=SPEAKING))
+    observers = open_observers(setup.registry, of=SPEAKING)
+    synthesizer = open_synthesizer(setup.resolved, setup.registry, observers, read_text=symbols_of, load_prompt=load)
     requests = [
         Request(
             text=line,

@@ -18,7 +18,6 @@ from valle_cli.demo.spoken_check import (
     shuffle_words,
     through_codec,
 )
-from valle_core.audio.wav import load
 from valle_core.config.resolve import resolve
 from valle_core.files import write_json
 from valle_core.registry.hooks import SPEAKING, open_observers
@@ -26,6 +25,7 @@ from valle_core.registry.registry import Registry
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 from valle_core.synthesis.synthesizer import Synthesizer
+from valle_data.audio.reading import load
 from valle_data.audio.spectrogram import draw
 
 

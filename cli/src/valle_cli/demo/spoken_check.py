@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from valle_cli.demo.recognition import ClosedGrammar, Verdict
-from valle_core.audio.wav import load
 from valle_core.interfaces import Codec
 from valle_core.synthesis.request import Request, Speech
 from valle_core.synthesis.synthesizer import Synthesizer
+from valle_data.audio.reading import load
 from valle_data.speakers import voice_similarity
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.wav import load
 from valle_core.plugin import UserError
 from valle_data.audio.pieces import read_pieces
+from valle_data.audio.reading import load
 
 
 @pytest.fixture

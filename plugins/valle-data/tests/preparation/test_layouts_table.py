@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.wav import read, write
+from valle_core.audio.wav import write
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_data.audio.reading import read
 from valle_data.preparation.recordings import Rejection, transcript
 from valle_data.testing import find, reasons, run
 from valle_testing.fakes.audio import tone_speech

@@ -67,7 +67,7 @@ def test_pieces_labels_and_what_was_left_out(source, tmp_path, storage):
 
 def test_the_codes_are_those_of_the_codec(source, tmp_path):
     make(source, tmp_path / "noise")
-    from valle_core.audio.wav import load
+    from valle_data.audio.reading import load
 
     wav = torch.from_numpy(load(source / "hum.wav", RATE))
     codes, _ = FakeCodec().encode(wav[None, 3 * RATE : 6 * RATE], torch.tensor([3 * RATE]))
@@ -77,7 +77,7 @@ def test_the_codes_are_those_of_the_codec(source, tmp_path):
 def test_a_piece_longer_than_a_window_is_the_whole(tmp_path):
     hiss(tmp_path / "noises" / "long.wav", 47.0)
     prepare_noise(NoiseOptions(source=tmp_path / "noises", out=tmp_path / "noise"), codec=FakeCodec())
-    from valle_core.audio.wav import load
+    from valle_data.audio.reading import load
 
     wav = torch.from_numpy(load(tmp_path / "noises" / "long.wav", RATE))
     codes, _ = FakeCodec().encode(wav[None], torch.tensor([len(wav)]))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.wav import MAX_PEAK
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_data.audio.reading import MAX_PEAK
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plausibility import TooFast, TooSlow, check_rate, letters
 from valle_data.testing import run

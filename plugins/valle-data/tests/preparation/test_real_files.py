@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.wav import Missing, OutOfBounds, read
+from valle_core.audio.wav import Missing
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
+from valle_data.audio.reading import OutOfBounds, read
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_speech

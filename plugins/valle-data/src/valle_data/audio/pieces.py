@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.channels import CANCELLED, Mixdown
-from valle_core.audio.wav import check_peak
 from valle_core.plugin import UserError
+from valle_data.audio.channels import CANCELLED, Mixdown
+from valle_data.audio.reading import check_peak
 
 _BLOCK = 1 << 18
 

@@ -7,19 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.wav import (
-    Clipped,
-    Missing,
-    OppositePhase,
-    OutOfBounds,
-    OutOfScale,
-    TooLong,
-    TooShort,
-    read_sound,
-    resample,
-)
+from valle_core.audio.wav import Missing, TooLong, TooShort, resample
 from valle_core.plugin import UserError
 from valle_data.audio.activity import FRAMES_PER_SECOND, speech_frames
+from valle_data.audio.reading import Clipped, OppositePhase, OutOfBounds, OutOfScale, read_sound
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plausibility import TooFast, TooSlow, check_rate
 from valle_data.preparation.recordings import Recording, Rejection, facts, spoken_language, transcript

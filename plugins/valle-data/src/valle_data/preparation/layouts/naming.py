@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from valle_core.audio.wav import SUFFIXES, UNREADABLE
+from valle_core.audio.wav import SUFFIXES
+from valle_data.audio.reading import UNREADABLE
 from valle_data.preparation.layouts.walking import Folder
 from valle_data.preparation.recordings import plain
 from valle_data.preparation.visible import visible

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from valle_core.audio.wav import SUFFIXES, UNREADABLE
+from valle_core.audio.wav import SUFFIXES
+from valle_data.audio.reading import UNREADABLE
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.recordings import plain
 

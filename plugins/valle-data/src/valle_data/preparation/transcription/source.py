@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.wav import load, read
+from valle_data.audio.reading import load, read
 from valle_data.preparation.finding import find_recordings
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, Rejection, facts, transcript

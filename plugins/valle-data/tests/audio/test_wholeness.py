@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.wav import read
 from valle_core.plugin import UserError
+from valle_data.audio.reading import read
 from valle_testing.fakes.audio import tone_speech
 
 RATE = 16_000

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from valle_core.audio.channels import clipped_share
-from valle_core.audio.wav import Clipped, OppositePhase, OutOfScale, read, read_sound
 from valle_core.plugin import UserError
+from valle_data.audio.channels import clipped_share
 from valle_data.audio.pieces import read_pieces
+from valle_data.audio.reading import Clipped, OppositePhase, OutOfScale, read, read_sound
 from valle_testing.fakes.audio import tone_speech
 
 RATE = 16_000
