@@ -10,7 +10,9 @@ import torch
 from valle_core.audio.wav import read
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
+from valle_core.types import SequenceMask
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
+from valle_testing.fakes.rule_kernel import RuleKernel
 
 
 def tone(hertz: float, loudness: float, samples: int) -> torch.Tensor:
@@ -94,3 +96,11 @@ def test_a_tone_corpus_is_reproducible_and_different_letters_get_different_codes
     codes, _ = FakeCodec().encode(torch.from_numpy(wav)[None], torch.tensor([len(wav)]))
     assert rate == 16_000
     assert len(codes[0, :, 0].unique()) > 3
+
+
+def test_the_rule_kernel_runs_under_autocast_which_halves_its_scores():
+    q = torch.randn(2, 2, 5, 4)
+    mask = SequenceMask.causal(torch.tensor([5, 3]))
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = RuleKernel()(q, q, q, mask)
+    torch.testing.assert_close(halved, RuleKernel()(q, q, q, mask), atol=0.05, rtol=0)

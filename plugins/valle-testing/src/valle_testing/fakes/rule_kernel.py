@@ -36,7 +36,7 @@ class RuleKernel:
         (q, odd_q), (k, odd_k), (v, odd_v) = map(finite, (q, k, v))
         dtype = torch.float32 if q.dtype in (torch.float16, torch.bfloat16) else q.dtype
         scores = q.to(dtype) @ k.to(dtype).mT * (q.shape[-1] ** -0.5 if scale is None else scale)
-        weights = scores.masked_fill(~seen, torch.finfo(dtype).min).softmax(-1)
+        weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)  # autocast may have halved them
         out = (weights @ v.to(dtype)).to(q.dtype)
         # What is not finite is left out of the products and marks those that see it: 0 · NaN never arises.
         spoilt = odd_q | (seen & (odd_k | odd_v).mT).any(-1, keepdim=True)
