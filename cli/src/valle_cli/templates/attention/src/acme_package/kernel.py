@@ -31,18 +31,21 @@ class AcmeNameAttention:
         *,
         scale: float | None = None,
     ) -> Float[Tensor, "B H Tq Dh"]:
+        rows = refuse_undeclared(mask)
+        refuse_misfit(q, k, v, rows)
         B, H, Tq, Dh = q.shape
         Hk, Tk = k.shape[1], k.shape[2]
-        if H % Hk:
-            raise UserError(f"attention: {Hk} key heads do not divide {H} query heads; choose n_kv_heads accordingly")
-        rows = refuse_undeclared(mask)
         place = rows.query_start[:, None] + torch.arange(Tq, device=q.device)  # [B, Tq]
+        seen = visible(rows, place, Tk)
+        unseen = ~seen.any(1)[:, None, :, None]  # 0 · NaN is NaN, so what nobody sees is emptied
+        q = q.masked_fill(~seen.any(2)[:, None, :, None], 0.0)
+        k, v = k.masked_fill(unseen, 0.0), v.masked_fill(unseen, 0.0)
         with torch.autocast(q.device.type, enabled=False):  # float32 here means float32
             grouped = q.float().reshape(B, Hk, H // Hk, Tq, Dh) * (Dh**-0.5 if scale is None else scale)
             keys, values = k.float()[:, :, None], v.float()[:, :, None]  # [B, Hk, 1, Tk, Dh]
             blocks = [
-                attend(part, keys, values, visible(rows, at, Tk)[:, None, None])
-                for part, at in zip(grouped.split(self._block, dim=3), place.split(self._block, dim=1), strict=True)
+                attend(part, keys, values, some[:, None, None])
+                for part, some in zip(grouped.split(self._block, dim=3), seen.split(self._block, dim=1), strict=True)
             ]
         return torch.cat(blocks, dim=3).reshape(B, H, Tq, Dh).to(q.dtype)
 
@@ -52,6 +55,19 @@ def refuse_undeclared(mask: SequenceMask | PackedMask) -> SequenceMask:
     if isinstance(mask, PackedMask) or mask.form == "mixed" or mask.window is not None or mask.tree is not None:
         raise UserError("attention 'acme-name' takes causal and full rows only. Try: --attention eager")
     return mask
+
+
+def refuse_misfit(q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask) -> None:
+    """Raises `UserError` for shapes and dtypes that do not fit together; reads no values."""
+    shapes = f"q {list(q.shape)}, k {list(k.shape)}, v {list(v.shape)} and a mask of {len(mask.lengths)} rows"
+    if q.ndim != 4 or k.ndim != 4 or k.shape != v.shape or q.shape[3] != k.shape[3]:
+        raise UserError(f"attention: q must be [B, H, Tq, Dh], k and v [B, Hk, Tk, Dh], got {shapes}")
+    if not len(q) == len(k) == len(mask.lengths):
+        raise UserError(f"attention: q, k, v and mask must have equally many rows, got {shapes}")
+    if not k.shape[1] or q.shape[1] % k.shape[1]:
+        raise UserError(f"attention: {k.shape[1]} key heads do not divide {q.shape[1]} query heads")
+    if not q.dtype == k.dtype == v.dtype:
+        raise UserError(f"attention: q, k and v must have one dtype, got {q.dtype}, {k.dtype} and {v.dtype}")
 
 
 def visible(mask: SequenceMask, place: Tensor, Tk: int) -> Bool[Tensor, "B Tq Tk"]:

@@ -37,7 +37,7 @@ class AcmeNameRewrite:
         for name in names:
             linear = backbone.get_submodule(name)
             assert isinstance(linear, nn.Linear)
-            backbone.set_submodule(name, ThinLinear(linear, self._rank(linear)))
+            backbone.set_submodule(name, ThinLinear(linear, self._rank(linear)).train(linear.training))
         return backbone
 
     def _rank(self, linear: nn.Linear) -> int:
