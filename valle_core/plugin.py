@@ -83,6 +83,9 @@ class PluginSpec:
 class CommandSpec:
     """An extra command of `valle`. Root help shows name and summary without importing the app.
 
+    `--help` explains it; an option it does not know is refused with exit code 2 and one line; with `--json` standard
+    output is JSON alone. Examples in the help are taken as they stand.
+
     Attributes:
         name: word after `valle`, e.g. `"corpus"`.
         api: API number of the command contract.

@@ -71,7 +71,7 @@ def test_json_holds_every_outcome(valle, acme):
         ("nix", "there is no plugin 'nix'"),
         ("broken", "sampler 'broken' (acme 1.0) could not be built: RuntimeError: no dice"),
         ("far", "sampler 'far' (acme 1.0) cannot be checked here: needs tpu, found cpu"),
-        ("corpus", "'corpus' is a command, for which there is no suite"),
+        ("transformers-llama", "'transformers-llama' is a reference, for which there is no suite"),
     ],
 )
 def test_what_cannot_be_checked_is_one_line_and_code_2(valle, acme, name, said):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from valle_core import interfaces
+from valle_core.plugin import PluginSpec
 from valle_core.registry.announced import every_kind
 from valle_testing import contract_page, suite
 
@@ -35,7 +36,7 @@ def test_another_process_writes_the_same_page(text, tmp_path):
 def test_a_kind_has_its_words_its_checks_and_its_factory(text, kind):
     row = next(line for line in text.splitlines() if line.startswith(f"| `{kind.name}` |"))
     assert all(f"`{word}`" in row for word in kind.owed | kind.words)
-    assert "`(options" in row
+    assert (f"`{kind.spec.__name__}`" if kind.spec is not PluginSpec else "`(options") in row
     section = text.partition(f"### Enforced for `{kind.name}`")[2].partition("\n## ")[0]
     for check in suite.checks_of(kind.name):
         assert f"| `{check.__name__}` |" in section

@@ -21,7 +21,10 @@ hookimpl = pluggy.HookimplMarker(HOOK_PROJECT)
 
 
 class Specifications:
-    """What can be observed. Implementations name the arguments they want, in any number."""
+    """What can be observed. Implementations name the arguments they want, in any number.
+
+    No argument is changed. A call that raises loses the observer its run.
+    """
 
     @hookspec
     def train_start(self, facts: Mapping[str, Any]) -> None:
@@ -45,7 +48,10 @@ class Specifications:
 
     @hookspec
     def after_audio(self, wav: Any, sample_rate: int, facts: Mapping[str, Any]) -> Any:
-        """All audio passes here once before it leaves: `wav [N]` → a replacement, or None to leave it as it is."""
+        """All audio passes here once before it leaves: `wav [N]` → a replacement, or None to leave it as it is.
+
+        N may be 0. A replacement is finite, in [−1, 1], of the same type, dtype and length.
+        """
 
 
 class Observers:

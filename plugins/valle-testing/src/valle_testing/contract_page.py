@@ -53,6 +53,9 @@ def page() -> str:
     parts += ["## Data", "", *(line for node in _classes(types) for line in _class_section(node))]
     parts += ["## Specs", "", *(line for node in _specs() for line in _class_section(node))]
     parts += ["## Hooks", "", f"{_doc(hooks.Specifications)}", "", *_members(_classes(hooks, "Specifications")[0]), ""]
+    for kind in every_kind():
+        if kind.suite and kind.spec is not PluginSpec:
+            parts += [*_enforced(kind), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -95,6 +98,12 @@ def _kind_section(kind: Kind, nodes: list[ast.ClassDef]) -> Iterator[str]:
     yield ""
     for node in nodes:
         yield from _class_section(node)
+    yield from _enforced(kind)
+    yield ""
+
+
+def _enforced(kind: Kind) -> Iterator[str]:
+    """The checks of a kind."""
     yield f"### Enforced for `{kind.name}`"
     yield ""
     floor = f"at least {kind.floor} of its checks must pass"
@@ -105,7 +114,6 @@ def _kind_section(kind: Kind, nodes: list[ast.ClassDef]) -> Iterator[str]:
     declared = [check for check in suite.checks_of(kind.name, blank) if check not in always]
     rows = [_check_row(check, "") for check in always] + [_check_row(check, " (with the spec)") for check in declared]
     yield from _table(("check", "what the contract says", "what it tries"), rows)
-    yield ""
 
 
 def _check_row(check: Callable[..., None], note: str) -> tuple[str, str, str]:

@@ -9,11 +9,14 @@ from typing import Any
 import torch
 
 from valle_core.assemble.part import build
-from valle_core.plugin import UserError
+from valle_core.plugin import CommandSpec, HookSpec, UserError
+from valle_core.registry.catalog import Entry
+from valle_core.registry.loading import LoadError, load
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_testing import suite, watch
 from valle_testing.fakes.rule_kernel import RuleKernel
+from valle_testing.suites.command.ran import valle
 
 SMALL: Mapping[str, Any] = {
     "d_model": 32,
@@ -40,11 +43,27 @@ def check_plugin(registry: Registry, kind: str, name: str) -> suite.Report:
     Raises:
         UserError: it cannot be selected or built, or runs on no device of this machine.
     """
+    entry = registry.find(kind, name)
+    if entry.status == "ok" and isinstance(entry.spec, (CommandSpec, HookSpec)):
+        return suite.run(kind, _loaded(entry), spec=entry.spec)
     selected = registry.select(kind, name)
     before: list[str] = []
     with watch.watched(before, may_draw=True):
         given, how = GIVEN.get(kind, _plain)(selected, _device(selected))
     return suite.run(kind, *given, spec=selected.spec, before=before, **how)
+
+
+def _loaded(entry: Entry) -> Callable[..., Any]:
+    """What the suites of hooks and commands take: a function that gives the hook's object, or runs the command."""
+    spec = entry.spec
+    if isinstance(spec, CommandSpec):
+        return valle(*spec.name.split())
+    assert isinstance(spec, HookSpec)
+    try:
+        plugin = load(spec.plugin)
+    except LoadError as error:
+        raise UserError(f"hook '{entry.name}' ({entry.owner}) cannot be loaded: {error}") from error
+    return lambda: plugin
 
 
 def _plain(selected: Selected, device: str) -> Given:

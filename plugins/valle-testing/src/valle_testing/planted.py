@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from valle_core.plugin import PluginSpec
 from valle_testing import suite
 from valle_testing.planted_table import PROPERTY, Row
 
@@ -28,7 +27,7 @@ class Fault:
     name: str
     check: str
     given: tuple[Any, ...]
-    spec: PluginSpec | None = None
+    spec: suite.Spec | None = None
     how: Mapping[str, Any] = field(default_factory=dict)
 
     def caught(self, record: Callable[[str, object], None]) -> bool:
@@ -41,7 +40,7 @@ class Fault:
 
 
 def cases(
-    kind: str, faults: Mapping[Any, tuple[Any, ...]], *more: Any, spec: PluginSpec | None = None, **how: Any
+    kind: str, faults: Mapping[Any, tuple[Any, ...]], *more: Any, spec: suite.Spec | None = None, **how: Any
 ) -> dict[str, Fault]:
     """Faults by name.
 

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from unittest import SkipTest
 
-from valle_core.plugin import PluginSpec, UserError
+from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, UserError
 from valle_core.registry.announced import kind_of
 from valle_core.registry.loading import one_line
 from valle_testing import watch
 from valle_testing.contract import contract, sentence_of
 
+Spec = PluginSpec | CommandSpec | HookSpec
 Verdict = Literal["passed", "failed", "skipped", "expected-fail", "unexpected-pass"]
 
 
@@ -35,7 +36,7 @@ def declares_words_of_its_kind(given: object, spec: PluginSpec, **how: Any) -> N
 
 
 EVERY_SPEC: tuple[Callable[..., None], ...] = (declares_words_of_its_kind,)
-"""Run for every kind where there is a spec."""
+"""Run for every kind whose plugins have a `PluginSpec`, where it is given."""
 
 
 @contract("PluginSpec", "leaves the process as it was")
@@ -47,6 +48,8 @@ def leaves_the_process_alone(changed: dict[str, list[str]]) -> None:
 PROCESS = sentence_of(leaves_the_process_alone)
 DRAWING = frozenset({"arch", "rewrite"})
 """Kinds that may draw torch's random numbers (dropout, fresh weights); others draw at most while they are built."""
+OWN_PROCESS = frozenset({"command"})
+"""Kinds that have the process for themselves and may change its settings."""
 DETERMINISM = frozenset({"repeats_itself", "has_no_dropout_in_eval", "draws_by_its_rng_alone", "forgets_what_it_heard"})
 """Checks that stand first: where one fails, what others compare may differ for that reason alone."""
 
@@ -116,17 +119,19 @@ class Report:
         return "\n".join([*lines, self.summary])
 
 
-def checks_of(kind: str, spec: PluginSpec | None = None) -> tuple[Callable[..., None], ...]:
+def checks_of(kind: str, spec: Spec | None = None) -> tuple[Callable[..., None], ...]:
     """The checks of a kind; with a spec, those that compare the object with it too."""
     module = importlib.import_module(kind_of(kind).suite)
-    always = (*module.CHECKS, leaves_the_process_alone)
-    return always if spec is None else (*always, *getattr(module, "SPEC_CHECKS", ()), *EVERY_SPEC)
+    always = module.CHECKS if kind in OWN_PROCESS else (*module.CHECKS, leaves_the_process_alone)
+    if spec is None:
+        return always
+    return (*always, *getattr(module, "SPEC_CHECKS", ()), *(EVERY_SPEC if kind_of(kind).spec is PluginSpec else ()))
 
 
 def run(
     kind: str,
     *given: Any,
-    spec: PluginSpec | None = None,
+    spec: Spec | None = None,
     only: Collection[str] = (),
     before: Sequence[str] = (),
     **how: Any,
@@ -158,13 +163,13 @@ def run(
         if alone and changed:
             break
     outcomes = [] if alone else outcomes
-    if not only or last in only:
+    if kind not in OWN_PROCESS and (not only or last in only):
         outcomes.append(_outcome("", leaves_the_process_alone, (changed,), None, {}, reasons.get(last), {}))
     return Report(kind=kind, name=spec.name if spec else "", outcomes=tuple(outcomes), floor=kind_of(kind).floor)
 
 
 def conformance(
-    kind: str, *given: Any, spec: PluginSpec | None = None, slow: Collection[str] = (), **how: Any
+    kind: str, *given: Any, spec: Spec | None = None, slow: Collection[str] = (), **how: Any
 ) -> Callable[[str], None]:
     """A test function for pytest: one case per check, and one that counts. Takes what `run` takes.
 
@@ -208,14 +213,14 @@ def conformance(
         if found.verdict == "expected-fail":
             pytest.xfail(found.found)
         assert found.verdict == "passed", f"{found.found}\ncontract: {found.contract}"
-        here = {check: changed[check]} if check in changed else {}
+        here = {check: changed[check]} if check in changed and kind not in OWN_PROCESS else {}
         assert not here or last in reasons, f"it changes {watch.in_words(dict(here))}\ncontract: {PROCESS}"
 
     return test_it_conforms
 
 
-def _expected(kind: str, spec: PluginSpec | None) -> Mapping[str, str]:
-    reasons = spec.expected_failures if spec else {}
+def _expected(kind: str, spec: Spec | None) -> Mapping[str, str]:
+    reasons = spec.expected_failures if isinstance(spec, PluginSpec) else {}
     names = [check.__name__ for check in checks_of(kind, spec)]
     for name, reason in reasons.items():
         if name not in names:
@@ -229,13 +234,13 @@ def _outcome(
     kind: str,
     check: Callable[..., None],
     given: tuple[Any, ...],
-    spec: PluginSpec | None,
+    spec: Spec | None,
     how: Mapping[str, Any],
     reason: str | None,
     changed: dict[str, list[str]],
 ) -> Outcome:
     """What a check gives; what the process is left with goes into `changed`, by the name of the check."""
-    compares = spec is not None and check not in checks_of(spec.kind)
+    compares = spec is not None and check not in checks_of(kind)
     verdict: Verdict = "passed"
     found = ""
     left: list[str] = []

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from importlib.resources import files
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 from valle_core.api import UserError, write_audio
+from valle_testing import suite
+from valle_testing.suites.command.ran import valle
 
 from acme_package.app import app
 from acme_package.levels import measure
+from acme_package.plugin import SPEC
+
+SPEECH = str(files("valle_testing").joinpath("speech", "en-1.ogg"))
+test_it_conforms = suite.conformance("command", valle(SPEC.name), spec=SPEC, example=(SPEECH,))
 
 
 @pytest.fixture

@@ -6,10 +6,13 @@ import pytest
 import torch
 from valle_core.api import Observers
 from valle_core.plugin import UserError
+from valle_testing import suite
 
 from acme_package.hooks import HOOKS
 from acme_package.loudness import AcmeNameOptions, levelled
 from acme_package.plugin import SPEC
+
+test_it_conforms = suite.conformance("hook", lambda: HOOKS, spec=SPEC)
 
 
 def decibels(wav):
