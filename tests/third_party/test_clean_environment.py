@@ -22,6 +22,9 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
+WINGS = ("valle-data", "valle-language", "valle-testing")
+"""To prepare a dataset and to check: no command line, no plugin."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -63,8 +66,19 @@ def clean(package, tmp_path_factory) -> Clean:
     (site / "shared.pth").write_text(f"{folder / 'shared'}\n", encoding="utf-8")
     copy = shutil.copytree(package, folder / "acme-valle", ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
+    [ROOT / "plugins" / wing for wing in WINGS]
     wheels = subprocess.run(
-        [*pip, "--no-deps", "--no-build-isolation", "--no-index", ROOT, copy], capture_output=True, text=True
+        [
+            *pip,
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            ROOT,
+            *(ROOT / "plugins" / wing for wing in WINGS),
+            copy,
+        ],
+        capture_output=True,
+        text=True,
     )
     assert wheels.returncode == 0, wheels.stderr
     return Clean(python, copy)
@@ -83,16 +97,17 @@ def facts(clean, installer, tmp_path_factory) -> dict:
 
 def test_nothing_of_valle_is_there_but_the_core_and_the_package(facts, clean):
     seen = facts["listed"]
-    assert seen["valle"] == ["acme-valle", "valle-core"]
+    assert seen["valle"] == ["acme-valle", "valle-core", *WINGS]
     assert seen["importable"] == []
     assert Path(seen["core"]).is_relative_to(clean.python.parents[1])
-    assert facts["loaded"] == ["valle_core"]
+    assert facts["loaded"] == ["valle_core", "valle_data", "valle_language", "valle_testing"]
 
 
 def test_the_registry_lists_its_two_plugins_and_no_other(facts):
     assert facts["listed"]["plugins"] == [
         ["arch", "acme-retention", "acme-valle", "ok"],
         ["sampler", "acme-eta", "acme-valle", "ok"],
+        ["acme-voicing", "acme-energy", "acme-valle", "ok"],
     ]
 
 

@@ -35,13 +35,16 @@ def checked() -> dict[str, Any]:
     from valle_testing.installed import check_plugin
 
     registry = Registry.open()
-    reports = [check_plugin(registry, "arch", "acme-retention"), check_plugin(registry, "sampler", "acme-eta")]
+    mine = (("arch", "acme-retention"), ("sampler", "acme-eta"), ("acme-voicing", "acme-energy"))
+    reports = [check_plugin(registry, kind, name) for kind, name in mine]
     return {"ok": all(report.ok for report in reports), "tables": [report.table() for report in reports]}
 
 
 def trained(work: Path) -> dict[str, Any]:
     """A codec language model over the backbone, from recordings to a checkpoint."""
-    from valle_core.api import TRAIN_SCHEMA, Observers, PrepareOptions, Registry, prepare, resolve, run_training
+    from valle_core.api import TRAIN_SCHEMA, Observers, Registry, resolve, run_training
+    from valle_data.preparation.options import PrepareOptions
+    from valle_data.preparation.prepare import prepare
     from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
     tone_corpus(work / "wav", utterances=4)

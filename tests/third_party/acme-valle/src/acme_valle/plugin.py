@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec
+from valle_core.plugin import Kind, PluginSpec, ReferenceSpec
 
 RETENTION = PluginSpec(
     kind="arch",
@@ -22,4 +22,33 @@ ETA = PluginSpec(
     factory="acme_valle.eta:build",
     options="acme_valle.eta:Eta",
     capabilities=frozenset({"chooser"}),
+)
+
+VOICING = Kind(
+    name="acme-voicing",
+    group="valle.acme-voicing",
+    interface="acme_valle.voicing:Voicing",
+    api=1,
+    suite="acme_valle.voicing_suite",
+    floor=3,
+)
+"""A kind that the core has never heard of."""
+
+ENERGY = PluginSpec(
+    kind="acme-voicing",
+    name="acme-energy",
+    api=1,
+    summary="Loud frames are voiced",
+    factory="acme_valle.voicing:build",
+    options="acme_valle.voicing:EnergyOptions",
+)
+
+TWIN = ReferenceSpec(
+    name="acme-twin",
+    api=1,
+    summary="Arch 'acme-retention' one position at a time",
+    bench="arch",
+    beside="acme-retention",
+    title="acme twin",
+    loads="acme_valle.twin:Twin",
 )
