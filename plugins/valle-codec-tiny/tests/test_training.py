@@ -205,3 +205,18 @@ def test_the_averaged_weights_are_exported_under_the_codecs_name(corpus, tmp_pat
     name = "decoder.out.weight"
     assert torch.equal(exported[name], tensors[f"average.{name}"].half())
     assert not torch.equal(exported[name], tensors[f"network.{name}"].half())
+
+
+def test_phones_are_read_from_the_first_level_where_the_corpus_says_them(corpus, tmp_path, monkeypatch):
+    options = replace(OPTIONS, steps=8, phones=0.5, first=2)
+    with pytest.raises(UserError, match=r"no row of '.*train\.jsonl' has phones"):
+        _run(corpus, tmp_path / "none", options)
+    names = [path.relative_to(corpus).as_posix() for path in sorted((corpus / "train").glob("*/*.wav"))]
+    rows = [{"audio": name, "phones": ["a", "b"], "durations": [0.5, 0.5, 0.5, 9.0]} for name in names]
+    (corpus / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr(Reporter, "EVERY", 4)
+    whole = _run(corpus, tmp_path / "whole", options)
+    (corpus / "train.jsonl").unlink()
+    assert any(name.startswith("reader.") for name in whole)
+    assert any(name.startswith("reader-optimizer.") for name in whole)
+    assert any("phones" in row for row in _rows(tmp_path / "whole"))

@@ -12,6 +12,7 @@ from valle_codec_tiny.checkpoint import export_run
 from valle_codec_tiny.discriminators import Critic
 from valle_codec_tiny.mel_gl import train_codebooks
 from valle_codec_tiny.network import SIZES, TinyNetwork
+from valle_codec_tiny.phones import Reader
 from valle_codec_tiny.team import run_team
 from valle_codec_tiny.train import TrainOptions, train
 from valle_core.plugin import UserError
@@ -38,6 +39,8 @@ def main(
         float, typer.Option(min=0, help="Critics: their gradient beside the reconstruction's.")
     ] = 0.0,
     matching: Annotated[float, typer.Option(min=0, help="The same for the critics' features.")] = 0.0,
+    phones: Annotated[float, typer.Option(min=0, help="Weight of reading train.jsonl's phones from level 0.")] = 0.0,
+    first: Annotated[int, typer.Option(min=1, help="Rows that keep level 0 only, beside 7 that keep more.")] = 1,
     average: Annotated[
         float, typer.Option(min=0, max=1, help="Decay of averaged weights to export; 0: the last.")
     ] = 0.0,
@@ -73,6 +76,8 @@ def main(
         adversarial=adversarial,
         matching=matching,
         average=average,
+        phones=phones,
+        first=first,
         seed=seed,
         told=told,
         minutes=minutes,
@@ -87,14 +92,15 @@ def main(
         envelope=envelope,
     )
     size = replace(SIZES[codec], split=split)
-    critics = sum(p.numel() for p in Critic().parameters()) if adversarial else 0
+    others = [*([Critic()] if adversarial else []), *([Reader(size.latent, 256)] if phones else [])]
+    beside = sum(p.numel() for module in others for p in module.parameters())
     room = (
-        critics
+        beside
         + sum(p.numel() for p in TinyNetwork(size).parameters())
         + size.levels * (size.codes + 64) * (size.latent + 1)
     )
     run_team(workers, room + 64, train, (corpus, out, size, options))
-    typer.echo(f"wrote {out / 'tiny.safetensors'}")
+    typer.echo(f"wrote {out / f'{codec}.safetensors'}")
 
 
 if __name__ == "__main__":

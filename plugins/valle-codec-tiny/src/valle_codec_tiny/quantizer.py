@@ -95,6 +95,12 @@ class ResidualQuantizer(nn.Module):
         quantized = flat + (total - flat).detach()
         return quantized.reshape(B, T, d), commitment / Q, seen
 
+    def first(self, z: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
+        """The vectors of the first level alone, straight through."""
+        book = self.books[0]
+        chosen = book[nearest(z.detach().flatten(0, 1), book)].view_as(z)
+        return z + (chosen - z).detach()
+
     @torch.no_grad()
     def learn(self, seen: Seen) -> None:
         """One step of the moving average."""

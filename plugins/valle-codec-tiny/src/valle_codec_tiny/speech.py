@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_codec_tiny.features import SAMPLE_RATE
+from valle_codec_tiny.phones import STEP, UNKNOWN, Said
 from valle_core.plugin import UserError
 
 
@@ -39,11 +40,16 @@ def find_group(corpus: Path, group: str) -> list[Path]:
 
 
 class Crops:
-    """Random pieces of the training group with random loudness, a pure function of the generator."""
+    """Random pieces of the training group with random loudness, a pure function of the generator.
 
-    def __init__(self, corpus: Path, samples: int) -> None:
-        pieces = [read_wav(path) for path in find_group(corpus, "train")]
-        pieces = [piece for piece in pieces if len(piece) > samples]
+    Args:
+        said: what is said when, for `sounds_of`.
+    """
+
+    def __init__(self, corpus: Path, samples: int, said: Said | None = None) -> None:
+        read = [(path, read_wav(path)) for path in find_group(corpus, "train")]
+        named = [(path, piece) for path, piece in read if len(piece) > samples]
+        pieces = [piece for _, piece in named]
         if not pieces:
             raise UserError(f"no file under '{corpus}/train' is longer than {samples / SAMPLE_RATE:.1f} s")
         self.samples = samples
@@ -52,6 +58,9 @@ class Crops:
         self.starts = lengths.cumsum(0) - lengths
         self.room = lengths - samples
         self.chances = lengths.double() / lengths.sum()
+        self.said = None
+        if said is not None:
+            self.said = [said.labels.get(path.relative_to(corpus).as_posix()) for path, _ in named]
 
     @property
     def minutes(self) -> float:
@@ -59,11 +68,27 @@ class Crops:
 
     def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "B N"]:
         """`count` crops, −12 … +3 dB."""
+        return self.draw_known(count, generator)[0]
+
+    def draw_known(
+        self, count: int, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"], Int[Tensor, "B"]]:
+        """The same with the recording of each crop and the sample at which it begins."""
         which = torch.multinomial(self.chances, count, replacement=True, generator=generator)
         place = (torch.rand(count, generator=generator) * self.room[which]).long() + self.starts[which]
         gain = 10 ** ((torch.rand(count, generator=generator) * 15 - 12) / 20) / 32768
         crops = torch.stack([self.audio[start : start + self.samples] for start in place.tolist()])
-        return (crops.float() * gain[:, None]).clamp(-1, 1)
+        return (crops.float() * gain[:, None]).clamp(-1, 1), which, place - self.starts[which]
+
+    def sounds_of(self, which: Int[Tensor, "B"], start: Int[Tensor, "B"], frames: int, hop: int) -> Int[Tensor, "B F"]:
+        """The sound in the middle of each frame of the crops; `UNKNOWN` where nobody said."""
+        middles = start[:, None] + torch.arange(frames) * hop + hop // 2
+        sounds = torch.full((len(which), frames), UNKNOWN)
+        for row, recording in enumerate(which.tolist()):
+            labels = self.said[recording] if self.said else None
+            if labels is not None:
+                sounds[row] = labels[(middles[row] // STEP).clamp(max=len(labels) - 1)]
+        return sounds
 
 
 def held_out(corpus: Path, count: int) -> list[Float[Tensor, "N"]]:

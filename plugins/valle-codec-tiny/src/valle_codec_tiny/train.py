@@ -15,15 +15,17 @@ from valle_codec_tiny.features import HOP, features, pitch_of
 from valle_codec_tiny.growth import grow
 from valle_codec_tiny.losses import PARTS, ReconstructionLoss
 from valle_codec_tiny.network import NetworkSize, TinyNetwork
+from valle_codec_tiny.phones import Reader, read_said
 from valle_codec_tiny.quantizer import SPARES
 from valle_codec_tiny.reporter import Reporter
 from valle_codec_tiny.schedule import Progress
 from valle_codec_tiny.source import NOISE_WINDOWS
 from valle_codec_tiny.speech import Crops
 from valle_codec_tiny.team import Team
+from valle_core.plugin import UserError
 
-LEVEL_CHOICES = (1, 2, 3, 4, 8, 8, 8, 8)
-"""Quantizer dropout: levels a training row keeps."""
+LEVEL_CHOICES = (2, 3, 4, 8, 8, 8, 8)
+"""Quantizer dropout: levels a training row keeps, beside those that keep one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +44,8 @@ class TrainOptions:
         log, compressed, mel, loudness, envelope, commitment, pitch: weights of the parts of the loss.
         adversarial: length of the critics' gradient at the waveform as a multiple of the reconstruction's; 0 without.
         matching: the same for the distance of the critics' features.
+        phones: weight of reading from the first level what is said (`train.jsonl` of the corpus says it); 0 without.
+        first: of eight training rows, how many keep the first level only; the others keep 2, 3, 4, 8, 8 … levels.
         practice: steps of the critics alone before they are followed.
         average: decay of the averaged weights that are scored and exported; 0 for the last ones.
     """
@@ -64,6 +68,8 @@ class TrainOptions:
     pitch: float = 5.0
     adversarial: float = 0.0
     matching: float = 0.0
+    phones: float = 0.0
+    first: int = 1
     practice: int = 500
     critic_lr: float = 4e-4
     average: float = 0.0
@@ -106,7 +112,10 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     """
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    crops = Crops(corpus, options.frames * HOP)
+    said = read_said(corpus) if options.phones else None
+    if options.phones and said is None:
+        raise UserError(f"no row of '{corpus / 'train.jsonl'}' has phones. Make the corpus anew, or leave --phones out")
+    crops = Crops(corpus, options.frames * HOP, said)
     network = TinyNetwork(size)
     optimizer = make_optimizer(network, options.lr, options.weight_decay)
     average = deepcopy(network).requires_grad_(False)
@@ -120,6 +129,12 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     )
     if rivals:
         parts["critic"] = Part(rivals.critic, rivals.optimizer)
+    reader = Reader(size.latent, len(said.names)) if said else None
+    optimizers = [optimizer]
+    if reader:
+        optimizers.append(make_optimizer(reader, options.lr, options.weight_decay))
+        parts["reader"] = Part(reader, optimizers[1])
+    beside = [one for module in (rivals and rivals.critic, reader) if module for one in module.parameters()]
     judge = ReconstructionLoss({name: getattr(options, name) for name in PARTS})
     progress = Progress(minutes=options.minutes, steps=options.steps)
     kept = load_training(out, parts, size, progress)
@@ -129,7 +144,7 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     if options.compile:
         encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
     quantizer, parameters = network.quantizer, list(network.parameters())
-    choices = torch.tensor([min(level, size.levels) for level in LEVEL_CHOICES])
+    choices = torch.tensor([min(level, size.levels) for level in (*[1] * options.first, *LEVEL_CHOICES)])
     shown = average if options.average else network
     reporter = Reporter(out, corpus, shown, parts, progress, asdict(options)) if team.rank == 0 else None
     if progress.step == 0:
@@ -142,7 +157,7 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     while not progress.done:
         for _ in range(options.alone):
             generator = draws(options.seed, progress.step, team.rank)
-            wav = crops.draw(options.batch, generator)
+            wav, which, begin = crops.draw_known(options.batch, generator)
             levels = choices[torch.randint(len(choices), (options.batch,), generator=generator)]
             heard = features(wav)
             aim, voiced = pitch_of(heard)
@@ -161,24 +176,27 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             losses |= {"pitch": miss, "commitment": commitment}
             if rivals:
                 loss = (decoded * rivals.gradient(wav, decoded, loss, losses)).sum()
-            optimizer.zero_grad(set_to_none=True)
+            if reader:
+                sounds = crops.sounds_of(which, begin, options.frames, HOP)
+                losses["phones"] = reader.loss(quantizer.first(latent), sounds)
+                loss = loss + options.phones * losses["phones"]
+            for one in optimizers:
+                one.zero_grad(set_to_none=True)
             loss = loss + options.commitment * commitment + options.pitch * miss
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             finite = bool(torch.isfinite(norm))
             if finite:
-                for group in optimizer.param_groups:
-                    group["lr"] = options.lr * progress.factor(options.warm)
-                optimizer.step()
+                for one in optimizers:
+                    for group in one.param_groups:
+                        group["lr"] = options.lr * progress.factor(options.warm)
+                    one.step()
                 quantizer.learn(seen)
             progress.advance(skipped=not finite)
             if reporter and finite:
                 reporter.note({**losses, "loss": loss, "norm": norm})
         clock = torch.tensor([progress.seconds])
-        team.exchange(
-            [*parameters, *(rivals.critic.parameters() if rivals else ()), quantizer.counts, quantizer.sums],
-            [spares, clock],
-        )
+        team.exchange([*parameters, *beside, quantizer.counts, quantizer.sums], [spares, clock])
         progress.seconds = float(clock)
         quantizer.revive(spares)
         if progress.step - options.alone < free <= progress.step:
