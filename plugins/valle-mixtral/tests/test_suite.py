@@ -55,7 +55,7 @@ def test_packed_rows_have_no_cache(kernel):
     model = small(kernel)
     cache = model.new_cache(1, 9, torch.float32, torch.device("cpu"))
     mask = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
-    with pytest.raises(UserError, match="not packed segments"):
+    with pytest.raises(UserError, match="no cache with packed segments"):
         model(torch.randn(1, 9, 32), mask, torch.arange(9)[None], cache=cache)
 
 

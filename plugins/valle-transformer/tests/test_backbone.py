@@ -13,6 +13,7 @@ from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.key_value_cache import KeyValueCache
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_testing.suites.arch.batch import batch, close, finished, ready
@@ -117,6 +118,7 @@ def test_steps_of_a_cache_never_read_the_device(monkeypatch):
     """Neither uniform nor ragged steps ask for a value, so a GPU never waits."""
     backbone = ready(small)
     rows = batch(backbone, [6, 6])
+    monkeypatch.setattr(KeyValueCache, "_waits", lambda self: True)
     for padded in (True, False):
         cache = backbone.new_cache(2, 12, torch.float32, torch.device("cpu"))
         with monkeypatch.context() as patch, torch.no_grad():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from valle_transformer.backbone import TransformerBackbone
-from valle_transformer.cache import KeyValueCache
 from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
+from valle_kit.key_value_cache import KeyValueCache
 from valle_testing import planted
 from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_testing.suites.arch import checks as arch
@@ -32,33 +32,31 @@ def positions_count_from_the_start_of_the_call(patch):
 
 def select_reorders_lengths_only(patch):
     def select(self, rows):
-        self.data = self.data[:, torch.arange(len(rows)) % self.data.shape[1]]
-        self.lengths = self.lengths.index_select(0, rows)
-        self._measure()
+        kept = torch.arange(len(rows)) % self.keys.shape[1]
+        self.keys, self.values = self.keys[:, kept], self.values[:, kept]
+        self._set(self.lengths.index_select(0, rows))
 
     patch.setattr(KeyValueCache, "select", select)
 
 
 def select_keeps_an_old_bound(patch):
     def select(self, rows):
-        self.data = self.data.index_select(1, rows)
-        self.lengths = self.lengths.index_select(0, rows)
-        self.exact = True
+        self.keys, self.values = self.keys.index_select(1, rows), self.values.index_select(1, rows)
+        self.lengths, self._guessed = self.lengths.index_select(0, rows), False
 
     patch.setattr(KeyValueCache, "select", select)
 
 
 def select_keeps_every_row(patch):
     """Narrowed rows stay in memory."""
+    original = KeyValueCache.select
 
     def select(self, rows):
-        self.data = torch.cat([self.data.index_select(1, rows), self.data], 1)[:, : len(rows)]
-        self.lengths = self.lengths.index_select(0, rows)
-        self.held = max(getattr(self, "held", 0), self.data.nbytes * 2)
-        self._measure()
+        self.held = max(getattr(self, "held", 0), 2 * self.keys.nbytes)
+        original(self, rows)
 
     patch.setattr(KeyValueCache, "select", select)
-    patch.setattr(KeyValueCache, "nbytes", property(lambda self: max(self.data.nbytes, getattr(self, "held", 0))))
+    patch.setattr(KeyValueCache, "nbytes", property(lambda self: max(2 * self.keys.nbytes, getattr(self, "held", 0))))
 
 
 def copies_of_a_row_are_one(patch):
@@ -70,8 +68,10 @@ def copies_of_a_row_are_one(patch):
         self.first = torch.tensor(first)
         select(self, rows)
 
-    def appended(self, layer, kv, slots):
-        return append(self, layer, kv[self.first] if hasattr(self, "first") else kv, slots)
+    def appended(self, layer, places, k, v):
+        if hasattr(self, "first"):
+            k, v = k[self.first], v[self.first]
+        return append(self, layer, places, k, v)
 
     patch.setattr(KeyValueCache, "select", selected)
     patch.setattr(KeyValueCache, "append", appended)
@@ -83,8 +83,7 @@ def rewind_forgets_nothing(patch):
 
 def rewind_goes_anywhere(patch):
     def rewind(self, lengths):
-        self.lengths = lengths.clone()
-        self._measure()
+        self._set(lengths.clone())
 
     patch.setattr(KeyValueCache, "rewind", rewind)
 
@@ -94,16 +93,16 @@ def rewind_wipes_what_a_draft_wrote(patch):
 
     def rewind(self, lengths):
         original(self, lengths)
-        gone = torch.arange(self.data.shape[4]) >= lengths[:, None]
-        self.data.masked_fill_(gone[None, :, None, None, :, None], 0.0)
+        gone = (torch.arange(self.keys.shape[3]) >= lengths[:, None])[None, :, None, :, None]
+        for kept in (self.keys, self.values):
+            kept.masked_fill_(gone, 0.0)
 
     patch.setattr(KeyValueCache, "rewind", rewind)
 
 
 def rewind_holds_the_tensor_it_was_given(patch):
     def rewind(self, lengths):
-        KeyValueCache._measure(self)
-        self.lengths = lengths
+        self._set(lengths)
 
     patch.setattr(KeyValueCache, "rewind", rewind)
 
@@ -121,24 +120,23 @@ def lengths_are_those_of_the_mask(patch):
 
 
 def padded_places_overwrite_the_last_one(patch):
-    original = KeyValueCache.reserve
+    original = KeyValueCache.open
 
-    def reserve(self, mask, T):
-        slots = original(self, mask, T)
-        if not isinstance(slots, slice):
-            slots = slots[0], torch.minimum(slots[1], (mask.lengths - 1).clamp(min=0)[:, None])
-        return slots
+    def reserve(self, mask, new):
+        places = original(self, mask, new)
+        if not isinstance(places, slice):
+            places = torch.minimum(places, (mask.lengths - 1).clamp(min=0)[:, None])
+        return places
 
-    patch.setattr(KeyValueCache, "reserve", reserve)
+    patch.setattr(KeyValueCache, "open", reserve)
 
 
 def steps_see_only_themselves(patch):
     original = KeyValueCache.append
 
-    def append(self, layer, kv, slots):
-        original(self, layer, kv, slots)
-        keys, values = self.data[layer][:, :, :, : self.extent].unbind(1)
-        if kv.shape[1] == 1:
+    def append(self, layer, places, k, v):
+        keys, values = original(self, layer, places, k, v)
+        if k.shape[2] == 1:
             keys = keys.clone()
             keys[:, :, :-1] = 0
         return keys, values
@@ -148,24 +146,31 @@ def steps_see_only_themselves(patch):
 
 def layers_share_their_cache(patch):
     original = KeyValueCache.append
-    patch.setattr(KeyValueCache, "append", lambda self, layer, kv, slots: original(self, 0, kv, slots))
+    patch.setattr(KeyValueCache, "append", lambda self, layer, *new: original(self, 0, *new))
 
 
 def a_full_cache_is_written_past(patch):
-    patch.setattr(KeyValueCache, "_extend", lambda self, extent: setattr(self, "extent", min(extent, self.capacity)))
+    def reach(self, reached, *, guessed):
+        self.longest, self._guessed = min(reached, self.capacity), guessed
+
+    patch.setattr(KeyValueCache, "_reach", reach)
 
 
 def a_full_cache_starts_anew(patch):
     """A ring where none was asked for."""
-    patch.setattr(KeyValueCache, "_extend", lambda self, extent: setattr(self, "extent", extent % (self.capacity + 1)))
+
+    def reach(self, reached, *, guessed):
+        self.longest, self._guessed = reached % (self.capacity + 1), guessed
+
+    patch.setattr(KeyValueCache, "_reach", reach)
 
 
 def bytes_are_counted_as_elements(patch):
-    patch.setattr(KeyValueCache, "nbytes", property(lambda self: self.data.numel()))
+    patch.setattr(KeyValueCache, "nbytes", property(lambda self: 2 * self.keys.numel()))
 
 
 def bytes_of_one_layer_are_told(patch):
-    patch.setattr(KeyValueCache, "nbytes", property(lambda self: self.data[0].nbytes))
+    patch.setattr(KeyValueCache, "nbytes", property(lambda self: 2 * self.keys[0].nbytes))
 
 
 def caches_of_a_size_share_their_buffer(patch):
@@ -174,7 +179,7 @@ def caches_of_a_size_share_their_buffer(patch):
 
     def made(self, *sizes):
         original(self, *sizes)
-        self.data = buffers.setdefault(sizes, self.data)
+        self.keys, self.values = buffers.setdefault(sizes, (self.keys, self.values))
 
     patch.setattr(KeyValueCache, "__init__", made)
 

@@ -8,9 +8,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from valle_transformer import backbone as module
 from valle_transformer.backbone import TransformerBackbone
-from valle_transformer.cache import KeyValueCache
 from valle_transformer.layers import Layer
 from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
@@ -18,6 +16,8 @@ from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+from valle_kit.attention_stack import stack as module
+from valle_kit.key_value_cache import KeyValueCache
 from valle_testing import planted, suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_testing.suites.arch import checks as arch

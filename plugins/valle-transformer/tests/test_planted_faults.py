@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from valle_transformer import backbone as module
 from valle_transformer.backbone import TransformerBackbone
 from valle_transformer.layers import Attention, Layer
 from valle_transformer.options import TransformerOptions
@@ -16,6 +15,7 @@ from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.attention_stack import stack as module
 from valle_testing import planted
 from valle_testing.fakes.rule_kernel import RuleKernel
 from valle_testing.suites.arch import checks as arch
@@ -115,7 +115,7 @@ def padding_is_attended(patch):
                 mask = replace(mask, lengths=whole, prefix=torch.where(mask.prefix > 0, whole, 0))
             return super().__call__(q, k, v, mask)
 
-    patch.setattr(module, "_padding", lambda mask, T: torch.zeros(1, T, 1, dtype=torch.bool))
+    patch.setattr(module, "padding", lambda mask, T: torch.zeros(1, T, 1, dtype=torch.bool))
     return made(Whole())
 
 
@@ -193,7 +193,7 @@ def the_input_is_added_to_in_place(run, self, x, mask, positions, how):
 
 @forward
 def positions_wrap_past_the_maximum(run, self, x, mask, positions, how):
-    self._refuse_long = lambda mask, T: None
+    self._check_length = lambda length: None
     return run(x, mask, positions % self.max_length, **how)
 
 
@@ -225,7 +225,7 @@ def the_gradient_of_values_is_lost(patch):
 
 
 def long_rows_are_taken(patch):
-    patch.setattr(TransformerBackbone, "_refuse_long", lambda self, mask, T: None)
+    patch.setattr(TransformerBackbone, "_check_length", lambda self, length: None)
     patch.setattr(SinusoidalPositions, "forward", lambda self, x, positions: x)
     return made()
 

@@ -67,7 +67,7 @@ class KeyValueCache:
         waited for, `longest` may become larger than it is.
         """
         reached = self.longest + new
-        guess = mask.padded and self.lengths.device.type != "cpu" and reached <= self.capacity
+        guess = mask.padded and self._waits() and reached <= self.capacity
         if not guess and (mask.padded or self._guessed):
             reached = int(mask.lengths.max()) if len(mask.lengths) else 0
         self._reach(reached, guessed=guess)
@@ -96,6 +96,10 @@ class KeyValueCache:
                     buffer.scatter_(2, at, new.to(buffer.dtype))
         keys, values = (buffer[:, :, : self.longest].to(k.dtype) for buffer in held)
         return keys, values
+
+    def _waits(self) -> bool:
+        """Whether reading a number means to wait for a device."""
+        return self.lengths.device.type != "cpu"
 
     def _reach(self, reached: int, *, guessed: bool) -> None:
         if reached > self.capacity:

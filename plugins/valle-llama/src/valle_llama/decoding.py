@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.attention_stack.rotary_layers import PreNormLayer, RotaryAttention
 from valle_llama.cache import LlamaCache
-from valle_llama.layers import Attention, FeedForward, Layer
+from valle_llama.feed_forward import FeedForward
 from valle_llama.options import LlamaSizes
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _plain_inference(x: Float[Tensor, "B 1 D"], cache: LlamaCache) -> bool:
 
 def _untouched(layers: nn.ModuleList, norm: nn.Module) -> bool:
     """Whether the modules are those this package made: no rewrite, no hook, no dropout at work, float32 on the CPU."""
-    plain = {Layer, Attention, FeedForward, nn.Linear, nn.RMSNorm, nn.Dropout}
+    plain = {PreNormLayer, RotaryAttention, FeedForward, nn.Linear, nn.RMSNorm, nn.Dropout}
     for top in (*layers, norm):
         if top.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in top.modules()):
             return False

@@ -11,14 +11,28 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from valle_kit.attention_stack.rotary import rotary_frequencies
 from valle_llama import fused_kernel as kernel
 from valle_llama.cache import LlamaCache
-from valle_llama.layers import Layer, rotary_frequencies
 from valle_llama.options import LlamaSizes
 from valle_llama.pace import Pace
 
 BYTES_PER_THREAD = 8_000_000
 """Weights a thread must have to read for its share of the five barriers of a layer (about 1 µs each) to be small."""
+
+
+ORDER = (
+    "input_layernorm.weight",
+    "self_attn.q_proj.weight",
+    "self_attn.k_proj.weight",
+    "self_attn.v_proj.weight",
+    "self_attn.o_proj.weight",
+    "post_attention_layernorm.weight",
+    "mlp.gate_proj.weight",
+    "mlp.up_proj.weight",
+    "mlp.down_proj.weight",
+)
+"""In which the kernel reads the weights of a layer."""
 
 
 class FusedStep:
@@ -29,7 +43,7 @@ class FusedStep:
 
     def __init__(self, layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, cache: LlamaCache):
         self._sizes = sizes
-        self._weights = [*(weight for layer in layers for weight in _in_order(layer)), *norm.parameters()]
+        self._weights = [*(layer.get_parameter(name) for layer in layers for name in ORDER), *norm.parameters()]
         self._addresses = [weight.data_ptr() for weight in self._weights]
         self._team = _Team(sum(weight.nbytes for weight in self._weights))
         self._rotations = _rotations(sizes, torch.arange(cache.capacity + 1))
@@ -140,23 +154,7 @@ def _address(function: object) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
 
 
-def _in_order(layer: nn.Module) -> list[Tensor]:
-    assert isinstance(layer, Layer)
-    attention, feed_forward = layer.self_attn, layer.mlp
-    return [
-        layer.input_layernorm.weight,
-        attention.q_proj.weight,
-        attention.k_proj.weight,
-        attention.v_proj.weight,
-        attention.o_proj.weight,
-        layer.post_attention_layernorm.weight,
-        feed_forward.gate_proj.weight,
-        feed_forward.up_proj.weight,
-        feed_forward.down_proj.weight,
-    ]
-
-
 def _rotations(sizes: LlamaSizes, positions: Int[Tensor, "R"]) -> Float[Tensor, "R Dh"]:
     """Each position's cosines, then its sines."""
-    angles = positions[:, None].float() * rotary_frequencies(sizes)
+    angles = positions[:, None].float() * rotary_frequencies(sizes.head_dim, sizes.rope_theta)
     return torch.cat((angles.cos(), angles.sin()), dim=-1)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
-from valle_transformer.cache import KeyValueCache, Slots
+from valle_kit.attention_stack.stack import Append
 from valle_transformer.options import TransformerOptions
 
 
@@ -44,16 +44,12 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "B T D"],
         mask: SequenceMask | PackedMask,
-        cache: KeyValueCache | None,
-        slots: Slots | None,
-        layer: int,
+        append: Append | None,
     ) -> Float[Tensor, "B T D"]:
         qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
-        if cache is None or slots is None:
-            q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))  # each [B, H, T, Dh]
-        else:
-            q = qkv[:, :, 0].transpose(1, 2)
-            k, v = cache.append(layer, qkv[:, :, 1:], slots)
+        q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))  # each [B, H, T, Dh]
+        if append is not None:
+            k, v = append(k, v)
         return self.out(self.kernel(q, k, v, mask).transpose(1, 2).flatten(2))
 
 
@@ -75,11 +71,9 @@ class Layer(nn.Module):
         x: Float[Tensor, "B T D"],
         mask: SequenceMask | PackedMask,
         condition: Float[Tensor, "..."] | None,
-        cache: KeyValueCache | None,
-        slots: Slots | None,
-        layer: int,
+        append: Append | None = None,
     ) -> Float[Tensor, "B T D"]:
-        x = x + self._drop(self.attention(self.attention_norm(x, condition), mask, cache, slots, layer))
+        x = x + self._drop(self.attention(self.attention_norm(x, condition), mask, append))
         h = functional.gelu(self.up(self.feed_forward_norm(x, condition)), approximate="tanh")
         return x + self._drop(self.down(h))
 
