@@ -24,8 +24,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
-from valle_espeak.corpus import CorpusPlan, write_corpus
-from valle_espeak.voices import variants
+from valle_corpus.engines.espeak_voices import variants
+from valle_corpus.plan import CorpusPlan
+from valle_corpus.writing import write_corpus
 from valle_whisper.features import log_mel, mel_filters
 from valle_whisper.options import WhisperOptions
 from valle_whisper.parts import Sound

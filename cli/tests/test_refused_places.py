@@ -60,6 +60,6 @@ def test_what_the_system_refuses_is_named_with_a_fix(number, fix, capsys, tmp_pa
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number), "there")
 
-    monkeypatch.setattr("valle_espeak.corpus.write_utterance", refuse)
+    monkeypatch.setattr("valle_corpus.writing.write_utterance", refuse)
     line = refusal(capsys, [str(tmp_path / "new") if word == "PLACE" else word for word in COMMANDS["corpus"]])
     assert line == f"error: 'there': {fix}"

@@ -24,7 +24,8 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-encodec": {"codec": ("encodec",)},
     "valle-vocos": {"codec": ("vocos",)},
     "valle-dac": {"codec": ("dac",)},
-    "valle-espeak": {"frontend": ("espeak",), "command": ("corpus",)},
+    "valle-corpus": {"command": ("corpus",)},
+    "valle-espeak": {"frontend": ("espeak",)},
     "valle-hibari": {"frontend": ("hibari",)},
     "valle-pocketsphinx": {"recognizer": ("pocketsphinx",)},
     "valle-samplers": {

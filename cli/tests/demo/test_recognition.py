@@ -14,7 +14,7 @@ from valle_cli.demo.word_errors import words
 from valle_core.plugin import UserError
 
 pytest.importorskip("pocketsphinx")
-synthesis = pytest.importorskip("valle_espeak.synthesis")
+synthesis = pytest.importorskip("valle_corpus.engines.espeak_library")
 
 
 def speech(text: str, variant: str = "f2") -> tuple[np.ndarray, int]:

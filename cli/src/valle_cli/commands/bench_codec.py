@@ -127,7 +127,8 @@ def held_out(speech: Path | None, registry: Any, *, safe: bool, wanted: bool) ->
     elif speech is not None:
         yield speech, f"recordings under {speech}"
     elif not any(entry.name == "corpus" and entry.status == "ok" for entry in registry.entries("command")):
-        yield None, "not measured: no `valle corpus` to make speech with. pip install valle-espeak, or give --speech"
+        missing = "no `valle corpus` to make speech with. pip install 'valle-corpus[espeak]', or give --speech"
+        yield None, f"not measured: {missing}"
     else:
         with tempfile.TemporaryDirectory() as folder:
             words = ["--voices", "1", "--utterances", "1", "--held-out-voices", str(SPEAKERS), "--held-out-utterances",

@@ -1,8 +1,8 @@
-"""What this distribution offers: the frontend `espeak` and the command `valle corpus`."""
+"""What this distribution offers: the frontend `espeak`."""
 
 from __future__ import annotations
 
-from valle_core.plugin import CommandSpec, PluginSpec
+from valle_core.plugin import PluginSpec
 
 ESPEAK = PluginSpec(
     kind="frontend",
@@ -14,11 +14,4 @@ ESPEAK = PluginSpec(
     devices=("cpu",),
     dtypes=(),
     licence="Apache-2.0; runs on espeak-ng and phonemizer, which are GPL-3.0",
-)
-
-CORPUS = CommandSpec(
-    name="corpus",
-    api=1,
-    summary="Speak a synthetic multi-speaker corpus with exact phoneme times",
-    app="valle_espeak.commands:app",
 )

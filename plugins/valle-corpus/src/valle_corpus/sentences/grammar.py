@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from random import Random
 
-from valle_espeak.grammar_en import ENGLISH
-from valle_espeak.grammar_more import FRENCH, GERMAN, SPANISH
-from valle_espeak.voices import is_held_out
+from valle_corpus.sentences.english import ENGLISH
+from valle_corpus.sentences.held_out import is_held_out
+from valle_corpus.sentences.more import FRENCH, GERMAN, SPANISH
 
 GRAMMARS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "en": ENGLISH,

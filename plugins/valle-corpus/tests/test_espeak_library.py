@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from valle_espeak.synthesis import SAMPLE_RATE, Voice, synthesize
+from valle_corpus.engines.espeak_library import SAMPLE_RATE, Voice, synthesize
 
 from valle_core.plugin import UserError
 

@@ -16,6 +16,7 @@ import espeakng_loader
 import numpy as np
 
 from valle_core.plugin import UserError
+from valle_corpus.engines.engine import Span, Spoken
 
 SAMPLE_RATE = 22050
 """Rate of espeak-ng's formant voices, Hz."""
@@ -45,30 +46,6 @@ class Voice:
     pitch: int = 50
     range: int = 50
     rate: int = 175
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
-    """A symbol or word with its start and end in seconds."""
-
-    label: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Speech:
-    """What was spoken.
-
-    Attributes:
-        audio: [N] int16 at `SAMPLE_RATE`.
-        phonemes: IPA symbols with stress marks, in order, without overlap; pauses carry an empty label.
-        words: the words of the text, in order.
-    """
-
-    audio: np.ndarray
-    phonemes: tuple[Span, ...]
-    words: tuple[Span, ...]
 
 
 class _Id(ctypes.Union):
@@ -126,7 +103,7 @@ def _data_folder() -> str:
     return str(Path(data).parent if Path(data).name == "espeak-ng-data" else Path(data))
 
 
-def synthesize(text: str, voice: Voice) -> Speech:
+def synthesize(text: str, voice: Voice) -> Spoken:
     """Speak `text`. Equal arguments give equal bytes in any process and order.
 
     Raises:
@@ -164,7 +141,7 @@ def synthesize(text: str, voice: Voice) -> Speech:
     if not pieces:
         raise UserError(f"espeak-ng says nothing for {text!r}. Give a text with words")
     audio = np.concatenate(pieces)
-    return Speech(audio=audio, phonemes=_phonemes(events, len(audio)), words=_words(events, text, len(audio)))
+    return Spoken(audio=audio, phonemes=_phonemes(events, len(audio)), words=_words(events, text, len(audio)))
 
 
 def _phonemes(events: list[tuple[int, int, int, int, bytes]], total: int) -> tuple[Span, ...]:

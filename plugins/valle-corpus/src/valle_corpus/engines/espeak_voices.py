@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from random import Random
 
-from valle_espeak.synthesis import Voice
+from valle_corpus.engines.espeak_library import Voice
+from valle_corpus.sentences.held_out import is_held_out
 
 ACCENTS = {
     "en": ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029"),
@@ -27,11 +27,6 @@ VARIANTS = (
     *("sandro", "shelby", "steph", "steph2", "steph3", "travis", "victor", "zac"),
 )
 """Voice variants fit for training: espeak-ng's without the whispers, croak, demonic and the robots."""
-
-
-def is_held_out(key: str, *, share: int = 6) -> bool:
-    """Whether a variant or sentence belongs to the held-out part: one in `share`, a fixed function of the key."""
-    return hashlib.sha256(f"held-out {key}".encode()).digest()[0] % share == 0
 
 
 def variants(*, held_out: bool) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""What is said: sentences of a small grammar, of WordNet, or of a file."""
