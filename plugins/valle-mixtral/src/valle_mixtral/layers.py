@@ -14,7 +14,8 @@ from transformers.models.mixtral.modeling_mixtral import MixtralDecoderLayer
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
-from valle_kit.key_value_cache import KeyValueCache, Places
+from valle_kit.attention_stack import rotary
+from valle_kit.attention_stack.stack import Append
 from valle_mixtral.balance import Routing
 
 ATTENTION = "valle_mixtral"
@@ -26,15 +27,13 @@ class Surroundings:
     """What all layers of one forward share.
 
     Attributes:
-        mask: of the core.
-        kernel: that reads it.
+        kernel: reads the core's masks.
         rotation: cosines and sines, each [B, T, Dh].
         valid: [N] places in B · T of what is no padding; None where nothing is padded.
         dropout: of what each sub-layer adds, 0 outside training.
         jitter: of the experts' input, 0 outside training.
     """
 
-    mask: SequenceMask | PackedMask
     kernel: AttentionKernel
     rotation: tuple[Float[Tensor, "B T Dh"], Float[Tensor, "B T Dh"]]
     valid: Int[Tensor, "N"] | None
@@ -43,14 +42,14 @@ class Surroundings:
 
 
 class CacheView:
-    """Our cache at the places of this forward, as transformers' attention calls it."""
+    """One layer's part of our cache in this forward, as transformers' attention calls it."""
 
-    def __init__(self, cache: KeyValueCache, places: Places) -> None:
-        self._cache, self._places = cache, places
+    def __init__(self, append: Append) -> None:
+        self._append = append
 
     def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Keep what is new; gives all there is."""
-        return self._cache.append(layer, self._places, keys, values)
+        return self._append(keys, values)
 
 
 def attend(
@@ -58,14 +57,14 @@ def attend(
     query: Float[Tensor, "B H Tq Dh"],
     key: Float[Tensor, "B Hk Tk Dh"],
     value: Float[Tensor, "B Hk Tk Dh"],
-    attention_mask: None,
+    attention_mask: SequenceMask | PackedMask,
     *,
-    surroundings: Surroundings,
+    kernel: AttentionKernel,
     scaling: float | None = None,
     **others: Any,
 ) -> tuple[Float[Tensor, "B Tq H Dh"], None]:
-    """Called by transformers' attention module: the kernel over the structured mask, which comes in by keyword."""
-    out = surroundings.kernel(query, key, value, surroundings.mask, scale=scaling)
+    """Called by transformers' attention module, which hands the mask and the kernel on as they are."""
+    out = kernel(query, key, value, attention_mask, scale=scaling)
     return out.transpose(1, 2).contiguous(), None
 
 
@@ -75,15 +74,22 @@ def register() -> None:
 
 
 def run_layer(
-    layer: MixtralDecoderLayer, x: Float[Tensor, "B T D"], around: Surroundings, past: CacheView | None = None
+    layer: MixtralDecoderLayer,
+    x: Float[Tensor, "B T D"],
+    mask: SequenceMask | PackedMask,
+    around: Surroundings,
+    append: Append | None,
 ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "N E"], Int[Tensor, "N k"]]:
     """States, router logits and chosen experts of the valid positions."""
+    if not len(x):  # transformers' layers cannot shape a batch of no rows
+        router = layer.mlp.gate
+        return x, x.new_zeros(0, router.num_experts), x.new_zeros(0, router.top_k, dtype=torch.long)
     attended, _ = layer.self_attn(
         layer.input_layernorm(x),
         position_embeddings=around.rotation,
-        attention_mask=None,
-        past_key_values=past,
-        surroundings=around,
+        attention_mask=mask,
+        past_key_values=None if append is None else CacheView(append),
+        kernel=around.kernel,
     )
     x = x + F.dropout(attended, around.dropout)
     mixed, routing = _experts(layer, layer.post_attention_layernorm(x), around)
@@ -108,11 +114,6 @@ def _experts(
 def rotation(
     positions: Int[Tensor, "B T"], width: int, theta: float, dtype: torch.dtype
 ) -> tuple[Float[Tensor, "B T Dh"], Float[Tensor, "B T Dh"]]:
-    """Cosines and sines of p · θ^(−2i / Dh) (2104.09864, eq. 15), both halves alike as transformers wants them.
-
-    Computed here, for transformers' own module keeps the frequencies in a buffer that `.to(bfloat16)` would round.
-    """
-    exponents = torch.arange(0, width, 2, dtype=torch.float32, device=positions.device) / width
-    angles = positions[..., None].float() * (1.0 / theta**exponents)
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+    """Cosines and sines as transformers wants them, whose own module rounds its frequencies in half precision."""
+    cos, sin = rotary.rotation(positions, rotary.rotary_frequencies(width, theta, positions.device), dtype)
+    return cos[:, 0], sin[:, 0]
