@@ -256,6 +256,7 @@ def _outcome(
         verdict, found = "skipped", str(skip)
     except AssertionError as error:
         verdict, found = "failed", str(error) or "an assertion failed"
+        left += error.changed if isinstance(error, watch.Reseeded) else []
     except (Exception, SystemExit) as error:
         verdict, found = "failed", f"raised {one_line(error)}"
     if left:

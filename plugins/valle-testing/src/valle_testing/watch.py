@@ -274,18 +274,31 @@ def seed_all(seed: int) -> None:
     random.seed(FAR + seed)
 
 
+class Reseeded(AssertionError):
+    """Random states were changed inside `seeded`.
+
+    Attributes:
+        changed: names of them.
+    """
+
+    def __init__(self, changed: list[str]) -> None:
+        super().__init__(f"it changes {', '.join(changed)}")
+        self.changed = changed
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Global random states from this seed inside, as before outside.
 
-    Raises `AssertionError` where they were seeded anew inside, or numpy's or Python's were drawn from.
+    Raises `Reseeded` where they were seeded anew inside, or numpy's or Python's were drawn from.
     """
     with generators_kept():
         seed_all(seed)
         before = Generators.now()
         yield
         changed = list(Generators.now().changes(before, may_draw=True))
-    assert not changed, f"it changes {', '.join(changed)}"
+    if changed:
+        raise Reseeded(changed)
 
 
 class Watch:
