@@ -65,12 +65,12 @@ class FakeBackbone(nn.Module):
             raise UserError("the fake backbone takes no packed rows; pad them")
         T, D = x.shape[1:]
         chosen = range(self.n_layers) if layers is None else layers
-        h = x
+        index = mask.query_start[:, None] + torch.arange(T, device=x.device)  # [B, T]
+        valid = (index < mask.lengths[:, None])[..., None]
+        h = x = x.masked_fill(~valid, 0.0)  # NaN in the padding would come back through the gradients
         if 0 in chosen:
             waves = positions[..., None] / 10 ** (torch.arange(D, device=x.device) * 3 / D)
             h = x + 0.5 * torch.sin(waves).to(x.dtype)
-        index = mask.query_start[:, None] + torch.arange(T, device=x.device)  # [B, T]
-        valid = (index < mask.lengths[:, None])[..., None]
         full = ((mask.prefix == mask.lengths) & (mask.query_start == 0))[:, None, None]
         kept = {}
         for layer in chosen:

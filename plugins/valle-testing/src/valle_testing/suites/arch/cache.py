@@ -21,11 +21,12 @@ ROOM = 20
 class Decoding:
     """Feeds the rows of a batch to a cache piece by piece and compares what comes out.
 
-    Every row of the batch is taken up to its own length; `extra` in the batch is noise for padded places.
+    Every row of the batch is taken up to its own length; padded places hold `padding`.
     """
 
-    def __init__(self, backbone: Backbone, rows: Batch) -> None:
+    def __init__(self, backbone: Backbone, rows: Batch, *, padding: float = 50.0) -> None:
         self.backbone = backbone
+        self.padding = padding
         self.rows = rows
         self.wanted = [alone(backbone, rows, b) for b in range(len(rows.lengths))]
         self.cache: Cache = backbone.new_cache(len(rows.lengths), ROOM, rows.x.dtype, device_of(backbone))
@@ -40,7 +41,7 @@ class Decoding:
         place = start[:, None] + torch.arange(T, device=start.device)
         held = place.clamp(max=rows.x.shape[1] - 1)
         x = rows.x.gather(1, held[..., None].expand(-1, -1, rows.x.shape[2]))
-        x = x.masked_fill((place >= lengths[:, None])[..., None], 50.0)
+        x = x.masked_fill((place >= lengths[:, None])[..., None], self.padding)
         mask = SequenceMask(
             lengths=lengths,
             prefix=torch.minimum(rows.prefix, lengths),

@@ -21,6 +21,7 @@ from valle_testing.suites.arch.batch import Build, alone, batch, close, device_o
 from valle_testing.suites.arch.cache import CACHE_CHECKS
 from valle_testing.suites.arch.cached_rows import CACHED_ROW_CHECKS
 from valle_testing.suites.arch.declared import DECLARED_CHECKS, orders_by_positions
+from valle_testing.suites.arch.long_rows import LONG_CHECKS
 from valle_testing.suites.arch.masks import MASK_CHECKS
 from valle_testing.suites.arch.module import MODULE_CHECKS
 
@@ -232,6 +233,7 @@ def refuses_rows_longer_than_max_length(build: Build) -> None:
 
 
 FORWARD_CHECKS: tuple[Callable[[Build], None], ...] = (
+    has_no_dropout_in_eval,
     states_its_facts,
     causal_rows_never_see_the_future,
     full_rows_see_the_future,
@@ -240,7 +242,6 @@ FORWARD_CHECKS: tuple[Callable[[Build], None], ...] = (
     keeps_rows_apart,
     takes_empty_rows,
     packed_equals_separate,
-    has_no_dropout_in_eval,
     trains_every_parameter,
     writes_nothing,
     runs_an_ordered_subset_of_layers,
@@ -253,6 +254,7 @@ CHECKS: tuple[Callable[[Build], None], ...] = (
     *MODULE_CHECKS,
     *CACHE_CHECKS,
     *CACHED_ROW_CHECKS,
+    *LONG_CHECKS,
 )
 """What every backbone owes. Each takes a function that builds one and raises `AssertionError`."""
 
