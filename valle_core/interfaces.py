@@ -228,7 +228,10 @@ class Codec(Protocol):
     def encode(
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
     ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
-        """Codes and frames = ⌈lengths / hop⌉ of each row; padding never changes a row."""
+        """Codes and frames = ⌈lengths / hop⌉ of each row; padding never changes a row.
+
+        Frame f is of the samples from f · hop on; each level says something.
+        """
         ...
 
     def decode(
@@ -236,7 +239,8 @@ class Codec(Protocol):
     ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
         """Waveform in [−1, 1] and frames · hop valid samples of each row, from the first L ≤ Q levels.
 
-        Raises `UserError` for codes outside 0 … V − 1.
+        What was encoded comes nearest to its sound with the levels in their order. Raises `UserError` for codes
+        outside 0 … V − 1.
         """
         ...
 

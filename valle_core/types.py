@@ -96,6 +96,8 @@ class BackboneOutput:
 class CodecIdentity:
     """What makes two code sequences comparable; stored in datasets and checkpoints, compared before mixing.
 
+    Options that give other codes give another identity.
+
     Attributes:
         name: registry name of the codec.
         sample_rate: Hz.

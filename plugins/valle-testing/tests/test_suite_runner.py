@@ -124,7 +124,7 @@ def test_too_few_that_pass_are_a_failure_though_all_were_expected():
     report = suite.run("codec", broken, spec=expecting(**reasons))
     assert report.count("failed") == 0
     assert not report.ok
-    assert "floor 18 NOT REACHED" in report.summary
+    assert "floor 21 NOT REACHED" in report.summary
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_pytest_form_fails_with_finding_and_contract_and_below_the_floor():
     case = suite.conformance("codec", Short)
     with pytest.raises(AssertionError, match=r"1 samples give \[0\] frames.*\n.*Codec.encode"):
         case("gives_every_frame")
-    with pytest.raises(AssertionError, match="passed, at least 18 must"):
+    with pytest.raises(AssertionError, match="passed, at least 21 must"):
         suite.conformance("codec", lambda: 3)("floor")
 
 

@@ -81,8 +81,8 @@ def _fetching_nothing(selected: Selected, device: str) -> Given:
     names = {field.name for field in dataclasses.fields(selected.options_type())}
     options = selected.options_type()(**({"weights": "random"} if {"weights", "seed"} <= names else {}))
 
-    def once() -> Any:
-        return build(selected, options, device=torch.device(device))
+    def once(**changes: Any) -> Any:
+        return build(selected, dataclasses.replace(options, **changes), device=torch.device(device))
 
     once()
     return (once,), {"device": device}

@@ -13,6 +13,8 @@ import torch
 
 from valle_core.plugin import PluginSpec
 from valle_testing.contract import contract
+from valle_testing.suites.codec.options import OPTION_CHECKS
+from valle_testing.suites.codec.round_trip import ROUND_TRIP_CHECKS
 from valle_testing.suites.codec.signals import (
     Build,
     agree,
@@ -338,6 +340,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     decodes_any_number_of_levels,
     refuses_codes_out_of_range,
     *STREAM_CHECKS,
+    *ROUND_TRIP_CHECKS,
     codebooks_sum_to_the_frame,
     takes_any_sound,
     keeps_rows_apart,
@@ -346,5 +349,5 @@ CHECKS: tuple[Callable[..., None], ...] = (
 )
 """Each takes `(build, *, device="cpu")` and raises `AssertionError`."""
 
-SPEC_CHECKS: tuple[Callable[..., None], ...] = (is_what_its_spec_says,)
+SPEC_CHECKS: tuple[Callable[..., None], ...] = (is_what_its_spec_says, *OPTION_CHECKS)
 """Each takes `(build, spec, *, device="cpu")`."""
