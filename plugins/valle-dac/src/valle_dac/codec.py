@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -45,7 +47,7 @@ class DacCodec:
             hop=self.hop,
             num_levels=self.num_levels,
             codebook_size=self.codebook_size,
-            weights_hash=weights_hash,
+            weights_hash=_with_loudness(weights_hash, options.loudness),
         )
 
     @torch.inference_mode()
@@ -112,3 +114,8 @@ def build(options: DacOptions, *, device: torch.device) -> DacCodec:
         return with_weights(config, weights.random(config, options.seed), options, device)
     config, tensors = weights.load(options.weights, options.variant)
     return with_weights(config, tensors, options, device)
+
+
+def _with_loudness(weights_hash: str, loudness: float) -> str:
+    """The hash of weights whose sounds are brought to a loudness first: the same sound has other codes."""
+    return sha256(f"{weights_hash} at {loudness:g} LUFS".encode()).hexdigest()[:16] if loudness else weights_hash

@@ -19,7 +19,7 @@ class DacOptions:
             for descript/dac_VARIANT in the Hub's cache or downloaded; `random` for untrained ones (tests only).
         seed: of random weights.
         engine: whose networks run: `transformers`, or `original` for the package descript-audio-codec.
-        loudness: LUFS that a sound is brought to before it is encoded, e.g. -16; 0 leaves it as it is.
+        loudness: LUFS that a sound is brought to before it is encoded, e.g. -16; 0 leaves it. Part of the identity.
     """
 
     variant: Literal["44khz", "24khz", "16khz"] = "44khz"
