@@ -9,6 +9,8 @@ from valle_core.checkpoint.folder import save_checkpoint as save_checkpoint
 from valle_core.checkpoint.load import LoadedModel as LoadedModel
 from valle_core.checkpoint.load import load_model as load_model
 from valle_core.checkpoint.manifest import PluginIdentity as PluginIdentity
+from valle_core.command import CommandContext as CommandContext
+from valle_core.command import CommandResult as CommandResult
 from valle_core.config.resolve import resolve as resolve
 from valle_core.config.schema import Part as Part
 from valle_core.config.schema import Resolved as Resolved

@@ -81,22 +81,31 @@ class PluginSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandSpec:
-    """An extra command of `valle`. Root help shows name and summary without importing the app.
+    """A command of `valle`. Root help shows name and summary without importing what it names.
 
     `--help` explains it; an option it does not know is refused with exit code 2 and one line; with `--json` standard
     output is JSON alone. Examples in the help are taken as they stand.
 
     Attributes:
-        name: word after `valle`, e.g. `"corpus"`.
+        name: one or two words after `valle`, e.g. `"corpus"` or `"data stats"`.
         api: API number of the command contract.
         summary: one line for `valle --help`.
-        app: `"module:attribute"` of a `typer.Typer` (never a click group: Typer carries its own click).
+        run: `"module:function"`; takes a `valle_core.command.CommandContext`, returns what is to be printed. Its
+            docstring is the help.
+        schema: `"module:SCHEMA"` of a `valle_core.config.schema.Schema`: slots for plugins, and its own options.
+        examples: command lines shown at the end of the help.
+        progress: it shows a progress bar, so it has `--quiet`.
+        app: of API 1: `"module:attribute"` of a `typer.Typer`.
     """
 
     name: str
     api: int
     summary: str
-    app: str
+    run: str = ""
+    schema: str = ""
+    examples: tuple[str, ...] = ()
+    progress: bool = False
+    app: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import pytest
-import typer
 
-from valle_cli.compose import Composed, Setup
-from valle_cli.launch import launch
+from valle_cli.interpreter import Command, interpret
 from valle_cli.main import run
 from valle_cli.rows import attribute_texts
+from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section, Slot
+from valle_core.plugin import CommandSpec
 from valle_core.registry.known import KNOWN
+from valle_core.registry.registry import Registry
 
 PLUGINS = """
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Training:
     steps: int = 10
     mode: Literal["fast", "slow"] = "fast"
     levels: tuple[int, ...] = (0,)
-    quiet: bool = False
+    shuffle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +67,28 @@ class Model:
     sum_embeddings: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """Options of the command.
+
+    Attributes:
+        text: what to say
+        out: file to write
+        loud: not softly
+    """
+
+    text: str = ""
+    out: str = "a.wav"
+    loud: bool = False
+
+
 SCHEMA = Schema(
     (Slot("arch", "arch", "big"), Slot("sampler", "sampler", ("keep",), many=True)),
-    (Section("training", Training, flat=True, help="The run"), Section("model", Model)),
+    (
+        Section("own", Own, flat=True, help="Options", positional=("text",)),
+        Section("training", Training, flat=True, help="The run"),
+        Section("model", Model),
+    ),
 )
 
 
@@ -90,17 +110,17 @@ def command(install, capsys, monkeypatch):
     def command(line: str):
         received: list = []
 
-        def train(
-            setup: Setup,
-            text: Annotated[str, typer.Argument(help="what to say")] = "",
-            *,
-            out: Annotated[str, typer.Option(help="file to write")] = "a.wav",
-        ) -> None:
+        def train(context: CommandContext) -> CommandResult | None:
             """Train [something]."""
-            received.append((setup.resolved, text, out))
+            own = context.options("own")
+            received.append((context.resolved, own.text, own.out))
+            return CommandResult(text="it is done", facts={"done": True}, code=7) if own.loud else None
 
-        app = Composed(SCHEMA, train, examples=["valle train --arch big"])
-        monkeypatch.setattr("valle_cli.main._dispatch", lambda words, safe: launch(app, "train", words, safe=safe))
+        spec = CommandSpec(name="train", api=2, summary="", run="-", examples=("valle train --arch big",))
+        monkeypatch.setattr(
+            "valle_cli.main._dispatch",
+            lambda words, safe: interpret(Command(spec, SCHEMA, train), words, Registry.open(safe=safe)),
+        )
         code = run(line.split())
         captured = capsys.readouterr()
         return code, received[0] if received else None, captured.out, captured.err
@@ -114,7 +134,7 @@ def test_help_has_a_panel_for_each_selected_plugin_with_help_and_default(command
     for text in (
         "arch small (acme 1.0)", "--arch.depth", "how deep it is [default: 2]", "sampler keep (acme 1.0)",
         "sampler trim (acme 1.0)", "--sampler.p", "The run", "--steps", "optimizer steps. [default: 10]", "fast|slow",
-        "--no-quiet", "--no-model.sum-embeddings", "Train [something].", "valle train --arch big", "what to say",
+        "--no-shuffle", "--no-model.sum-embeddings", "Train [something].", "valle train --arch big", "what to say",
     ):  # fmt: skip
         assert text in out, text
     assert out.count("--sampler.p") == 2
@@ -180,8 +200,9 @@ def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
         ("--mode medium", "--mode: mode: expected one of fast, slow, got 'medium'"),
         ("--config nowhere.yaml", "cannot read nowhere.yaml: No such file or directory."),
         ("--set arch.hiden_size=3", "--set arch.hiden_size: arch 'big' has no option 'hiden_size'. Did you mean"),
-        ("-5 --steps 3", "No such option: -5. A text that begins with - goes behind --, after all options: valle "),
-        ("one two", "Got unexpected extra argument"),
+        ("-5 --steps 3", "there is no option -5. A text that begins with - goes behind --, after all options: valle "),
+        ("one two", "unexpected argument 'two'. See: valle train --help"),
+        ("--json=yes", "--json takes no value, got 'yes'"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_is_one_line_and_exit_code_two(command, monkeypatch, line, error):
@@ -194,6 +215,27 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_two(command, monkeypatch
 
 def test_words_after_two_dashes_are_the_commands_own(command):
     assert command("--steps 3 -- --steps")[1][1] == "--steps"
+
+
+def test_what_a_command_returns_is_printed_as_text_or_as_json_with_its_exit_code(command):
+    assert command("--loud --arch small")[::2] == (7, "it is done\n")
+    assert command("--loud --arch small --json")[::2] == (7, '{"done": true}\n')
+    assert command("--arch small --json")[::2] == (0, "")
+
+
+def test_own_options_may_stand_in_the_file_and_positionals_too(command, tmp_path):
+    (tmp_path / "run.yaml").write_text("text: from the file\nout: b.wav")
+    assert command(f"--config {tmp_path}/run.yaml --set out=c.wav")[1][1:] == ("from the file", "c.wav")
+
+
+def test_a_command_line_is_resolved_once_and_with_one_registry(command, monkeypatch):
+    from valle_cli import interpreter
+
+    calls: list = []
+    plain = interpreter.resolve
+    monkeypatch.setattr(interpreter, "resolve", lambda *given, **more: calls.append(given) or plain(*given, **more))
+    command("--arch small --sampler keep")
+    assert len(calls) == 1
 
 
 def test_texts_of_attributes_are_read_with_their_continuations():

@@ -14,20 +14,28 @@ from pathlib import Path
 import typer
 
 from valle_cli.commands.table import COMMANDS
-from valle_cli.compose import Composed
+from valle_cli.interpreter import opened
+from valle_cli.rows import Row
+from valle_core.plugin import CommandSpec
 
 FROZEN = Path(__file__).with_name("frozen_cli.txt")
 
 
 def lines() -> Iterator[str]:
     for command in sorted(COMMANDS, key=lambda command: command.name):
+        if isinstance(command, CommandSpec):
+            yield from _entry(f"valle {command.name}", [_row(row) for row in opened(command).rows()])
+            continue
         module = importlib.import_module(f"valle_cli.commands.{command.module}")
         if hasattr(module, "parser"):
             options = [_words(action) for action in module.parser()._actions]
             yield from _entry(f"valle {command.name}", options)
         else:
-            app = module.app.app(module.app.core_rows()) if isinstance(module.app, Composed) else module.app
-            yield from _typer_lines(f"valle {command.name}", typer.main.get_command(app))
+            yield from _typer_lines(f"valle {command.name}", typer.main.get_command(module.app))
+
+
+def _row(row: Row) -> str:
+    return row.key if row.positional else "/".join(filter(None, (row.flag, row.off)))
 
 
 def _words(action) -> str:

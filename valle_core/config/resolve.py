@@ -238,7 +238,8 @@ def _instance(options_type: type, options: dict[str, Setting], who: str, *, stor
     try:
         return options_type(**values)
     except ValueError as error:
-        origins = ", ".join(dict.fromkeys(setting.origin for setting in options.values()))
+        named = [setting for name, setting in options.items() if name in str(error)] or options.values()
+        origins = ", ".join(dict.fromkeys(setting.origin for setting in named))
         raise UserError(f"{origins + ': ' if origins else ''}{who}: {error}") from error
     except Exception as error:  # the fault of a plugin, whose user should hear which
         raise UserError(f"{who} fails on its options: {type(error).__name__}: {error}") from error

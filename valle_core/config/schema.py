@@ -38,6 +38,7 @@ class Section:
         help: title of its help panel.
         main: option that the section's own key sets where it has a value instead of options: `--data X`, `data: X`
             and `data: {path: X}` are one. "" for none.
+        positional: of its options, those given without a flag, in order; the last may be a list. The section is flat.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Section:
     flat: bool = False
     help: str = ""
     main: str = ""
+    positional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ FIELDS: dict[str, Any] = {
     "options": str,
     "licence": str,
     "app": str,
+    "run": str,
+    "schema": str,
+    "examples": tuple,
+    "progress": bool,
     "loads": str,
     "bench": str,
     "beside": str,
@@ -32,7 +36,7 @@ FIELDS: dict[str, Any] = {
 }
 """What the fields of a spec must be; a slip such as `devices=("cuda")` is told to the author, not met later."""
 
-OF_WORDS = ("devices", "dtypes", "advisories", "capabilities", "needs", "expected_failures")
+OF_WORDS = ("devices", "dtypes", "advisories", "examples", "capabilities", "needs", "expected_failures")
 """Fields that hold strings (of a mapping, its keys)."""
 
 
@@ -60,6 +64,8 @@ def _complaint(kind: Kind, found: Found, spec: Any) -> str:
         return f"{found.value} says kind '{spec.kind}' but is announced in the group {kind.group}"
     if spec.name != found.name:
         return f"{found.value} says name '{spec.name}' but is announced as '{found.name}'"
+    if getattr(spec, "app", None) == "" and not spec.run:
+        return f"{found.value} names no function to run"
     for need in getattr(spec, "requires", ()):
         if not (isinstance(need, Requirement) and isinstance(need.module, str) and isinstance(need.hint, str)):
             return f"{found.value} says requires={spec.requires!r}, expected Requirement objects"

@@ -1,7 +1,8 @@
-"""Takes the options of a composed command out of argv, in the order typed (chains depend on it)."""
+"""Reads argv for every command, in the order typed (chains depend on it)."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from valle_cli.rows import Row
 from valle_core.config.layer import nearest
 from valle_core.config.schema import Schema
 from valle_core.plugin import UserError
+
+HELP = ("--help", "-h")
 
 
 @dataclass
@@ -19,13 +22,17 @@ class Arguments:
         config: file given with `--config`, or None.
         sets: values of `--set`.
         flags: (key, value) in the order typed.
-        rest: what belongs to the command itself.
+        switches: of `"help"`, `"json"` and `"quiet"` those given.
+        rest: words that are no option.
+        unknown: words that look like an option and are not one.
     """
 
     config: str | None = None
     sets: list[str] = field(default_factory=list)
     flags: list[tuple[str, object]] = field(default_factory=list)
+    switches: set[str] = field(default_factory=set)
     rest: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def keys(self) -> frozenset[str]:
         """Top-level keys that are set by `--set` or a flag."""
@@ -35,57 +42,87 @@ class Arguments:
 
 def selections(argv: Sequence[str], schema: Schema) -> Arguments:
     """Only `--config`, `--set` and the slots' own flags: enough to know which plugins are meant."""
-    rows = [Row(flag="--" + slot.name.replace("_", "-"), key=slot.name, panel="") for slot in schema.slots]
-    return _take(argv, rows)
+    words = ["--config", "--set"] if schema.slots else []
+    slots = [Row(flag="--" + slot.name.replace("_", "-"), key=slot.name, panel="") for slot in schema.slots]
+    return _take(argv, [*slots, *(Row(flag=word, key="", panel="") for word in words)])
 
 
 def arguments(
-    argv: Sequence[str], schema: Schema, rows: Sequence[Row], names: Mapping[str, tuple[str, ...]]
+    argv: Sequence[str], schema: Schema, rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], command: str
 ) -> Arguments:
-    """Everything the schema and its selected plugins own. Raises `UserError` for options below them nobody has."""
+    """All of `valle COMMAND …`. Raises `UserError` for options that nobody has and for a word too many."""
+    taken = _take(argv, rows)
+    if "help" in taken.switches:
+        return taken
     owners = {f"--{slot.name.replace('_', '-')}.": " · ".join(names[slot.name]) for slot in schema.slots}
     owners |= {f"--{section.name.replace('_', '-')}.": "" for section in schema.sections if not section.flat}
-    taken = _take(argv, rows)
-    end = taken.rest.index("--") if "--" in taken.rest else len(taken.rest)
-    for word in taken.rest[:end]:
-        for prefix, plugin in owners.items():
-            if word.startswith(prefix):
-                raise _refuse(word.partition("=")[0], prefix, plugin, rows)
+    for word in taken.unknown:
+        raise _refuse(word, owners, rows, command)
+    places = iter([row for row in rows if row.positional])
+    words = list(taken.rest)
+    while words:
+        row = next(places, None)
+        if row is None:
+            raise UserError(f"unexpected argument '{words[0]}'. See: valle {command} --help")
+        taken.flags.append((row.key, list(words) if row.many else words[0]))
+        del words[: len(words) if row.many else 1]
     return taken
 
 
-def _refuse(flag: str, prefix: str, plugin: str, rows: Sequence[Row]) -> UserError:
-    there = [row.flag.removeprefix(prefix) for row in rows if row.flag.startswith(prefix)]
-    of = f" of {prefix[2:-1]} '{plugin}'" if plugin else ""
-    options = ", ".join(prefix + name for name in there) or "none"
-    return UserError(
-        f"there is no option {flag}{of}.{nearest(flag.removeprefix(prefix), there, prefix)} Options: {options}"
-    )
+def _refuse(word: str, owners: Mapping[str, str], rows: Sequence[Row], command: str) -> UserError:
+    flag = word.partition("=")[0]
+    for prefix, plugin in owners.items():
+        if flag.startswith(prefix):
+            there = [row.flag.removeprefix(prefix) for row in rows if row.flag.startswith(prefix)]
+            of = f" of {prefix[2:-1]} '{plugin}'" if plugin else ""
+            options = ", ".join(prefix + name for name in there) or "none"
+            near = nearest(flag.removeprefix(prefix), there, prefix)
+            return UserError(f"there is no option {flag}{of}.{near} Options: {options}")
+    flags = [flag for row in rows if not row.positional for flag in (row.flag, row.off) if flag]
+    near = nearest(flag, flags) or ""
+    text = f"there is no option {flag}.{near} See --help"
+    if word[1:2] != "-" or " " in word:  # no option has a single hyphen
+        dashes = f"valle {command} … -- {shlex.quote(word)}"
+        text = f"there is no option {flag}. A text that begins with - goes behind --, after all options: {dashes}"
+    return UserError(text)
 
 
 def _take(argv: Sequence[str], rows: Sequence[Row]) -> Arguments:
-    values = {row.flag: row for row in rows}
-    switched_off = {row.off: row for row in rows if row.switch}
+    values = {row.flag: row for row in rows if not row.positional}
+    switched_off = {row.off: row for row in rows if row.off}
     taken = Arguments()
     words = iter(argv)
     for word in words:
         if word == "--":
-            taken.rest += [word, *words]
+            taken.rest += words
             break
         flag, equals, inline = word.partition("=")
-        if flag == "--config":
-            taken.config = inline if equals else _value(flag, words)
-        elif flag == "--set":
-            taken.sets.append(inline if equals else _value(flag, words))
-        elif flag in values:
-            row = values[flag]
-            value = inline if equals else (True if row.switch else _value(flag, words))
-            taken.flags.append((row.key, value))
+        row = values.get(flag)
+        if word in HELP:
+            taken.switches.add("help")
+        elif row is not None and row.only_on:
+            if equals:
+                raise UserError(f"{flag} takes no value, got '{inline}'")
+            taken.switches.add(flag[2:])
+        elif row is not None:
+            value: str | bool = inline if equals else (True if row.switch else _value(flag, words))
+            _put(taken, row, value)
         elif word in switched_off:
             taken.flags.append((switched_off[word].key, False))
+        elif word[:1] == "-" and word != "-":
+            taken.unknown.append(word)
         else:
             taken.rest.append(word)
     return taken
+
+
+def _put(taken: Arguments, row: Row, value: str | bool) -> None:
+    if row.key:
+        taken.flags.append((row.key, value))
+    elif row.flag == "--config":
+        taken.config = str(value)
+    else:
+        taken.sets.append(str(value))
 
 
 def _value(flag: str, words: Iterator[str]) -> str:

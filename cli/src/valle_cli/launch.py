@@ -1,16 +1,13 @@
-"""Runs a command's Typer app so that its errors look like everyone else's."""
+"""Runs a command of API 1, a Typer app, so that its errors look like everyone else's."""
 
 from __future__ import annotations
 
 import shlex
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
 
-from valle_cli.compose import Composed, Ended
-from valle_cli.metadata import tolerated
 from valle_core.config.layer import nearest
 from valle_core.plugin import UserError
 
@@ -26,28 +23,18 @@ class Flags:
 
 
 def launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
-    """Run `app` (a `typer.Typer`, or a `Composed` command) as `valle NAME` on `argv`; returns an exit code."""
-    with tolerated():
-        return _launch(app, name, argv, safe=safe)
-
-
-def _launch(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
-    if isinstance(app, Composed):
-        app, argv = app.build(argv, safe=safe)
+    """Run `app` (a `typer.Typer`) as `valle NAME` on `argv`; returns an exit code."""
     if not isinstance(app, typer.Typer):
         raise UserError(f"command '{name}' is broken: its app is a {type(app).__name__}, expected a typer.Typer")
     try:
-        with warnings.catch_warnings():
-            # Two plugins of one chain may share an option's name; each shows it in its own panel.
-            warnings.filterwarnings("ignore", message="The parameter .* is used more than once")
-            result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False, obj=Flags(safe=safe))
+        result = app(args=argv, prog_name=f"valle {name}", standalone_mode=False, obj=Flags(safe=safe))
     except typer.Exit as error:
         return error.exit_code
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except typer.TyperException as error:
         raise UserError(_plain(error) + _behind_dashes(error, argv, name)) from error
-    if result == INTERRUPTED and not isinstance(result, Ended):
+    if result == INTERRUPTED:
         raise KeyboardInterrupt
     return result if isinstance(result, int) else None
 

@@ -8,11 +8,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from valle_cli import streams
-from valle_cli.commands.table import COMMANDS, GROUPS
+from valle_cli.commands.table import COMMANDS, GROUPS, Command
 from valle_core.plugin import CommandSpec, UserError
+
+if TYPE_CHECKING:
+    from valle_core.registry.registry import Registry
 
 GLOBAL_FLAGS = ("--debug", "--safe")
 """Accepted anywhere before a bare `--`; they belong to no command."""
@@ -120,17 +123,35 @@ def _dispatch(words: list[str], *, safe: bool) -> int | None:
         name = " ".join(words[:length])
         for command in COMMANDS:
             if command.name == name:
-                module = importlib.import_module(f"valle_cli.commands.{command.module}")
-                return _invoke(module, name, words[length:], safe=safe)
+                return _built_in(command, words[length:], safe=safe)
     return _plugin_command(words, safe=safe)
 
 
-def _invoke(module: Any, name: str, argv: list[str], *, safe: bool) -> int | None:
+def _built_in(command: CommandSpec | Command, argv: list[str], *, safe: bool) -> int | None:
+    if isinstance(command, CommandSpec):
+        from valle_core.registry.registry import Registry
+
+        return _interpreted(command, argv, Registry.open(safe=safe))
+    module = importlib.import_module(f"valle_cli.commands.{command.module}")
     if hasattr(module, "main"):
         return module.main(argv, safe=safe)
-    from valle_cli.launch import launch
+    return _launched(module.app, command.name, argv, safe=safe)
 
-    return launch(module.app, name, argv, safe=safe)
+
+def _interpreted(spec: CommandSpec, argv: list[str], registry: Registry, owner: str = "") -> int:
+    from valle_cli.interpreter import interpret, opened
+    from valle_cli.metadata import tolerated
+
+    with tolerated():
+        return interpret(opened(spec, owner), argv, registry)
+
+
+def _launched(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
+    from valle_cli.launch import launch
+    from valle_cli.metadata import tolerated
+
+    with tolerated():
+        return launch(app, name, argv, safe=safe)
 
 
 def _plugin_command(words: list[str], *, safe: bool) -> int | None:
@@ -140,22 +161,28 @@ def _plugin_command(words: list[str], *, safe: bool) -> int | None:
     registry = Registry.open(safe=safe)
     if words[0].startswith("-"):
         raise UserError(f"unknown option '{words[0]}'. See: valle --help")
+    two = " ".join(words[:2])
+    length = 2 if two.rpartition(":")[2] in registry.names("command") else 1
+    name = " ".join(words[:length])
     try:
-        entry = registry.find("command", words[0])
+        entry = registry.find("command", name)
     except UserError as error:
-        if words[0] in registry.names("command"):  # two plugins provide it
+        if name in registry.names("command"):  # two plugins provide it
             raise
         raise refuse_unknown(words, registry) from error
     if entry.status == "not-installed":
-        raise UserError(f"command '{words[0]}' is not installed. Install it with: {entry.mend}")
+        raise UserError(f"command '{name}' is not installed. Install it with: {entry.mend}")
     if entry.status != "ok" or not isinstance(entry.spec, CommandSpec):
-        who = f"command '{words[0]}' ({entry.owner})"
+        who = f"command '{name}' ({entry.owner})"
         raise UserError(f"{who} is {entry.status}: {entry.why}. Mend it with: {entry.mend}")
-    from valle_cli.launch import launch
+    if entry.why:
+        print(f"warning: command '{name}': {entry.why}", file=sys.stderr)
+    if entry.spec.run:
+        return _interpreted(entry.spec, words[length:], registry, entry.owner)
     from valle_core.registry.loading import LoadError, load
 
     try:
         app = load(entry.spec.app)
     except LoadError as error:
-        raise UserError(f"command '{words[0]}' ({entry.owner}) is broken: {error}") from error
-    return launch(app, words[0], words[1:], safe=safe)
+        raise UserError(f"command '{name}' ({entry.owner}) is broken: {error}") from error
+    return _launched(app, name, words[length:], safe=safe)

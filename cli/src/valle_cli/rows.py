@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from valle_core.config.layer import flag_of
@@ -28,6 +29,9 @@ class Row:
         default: text of the default, None when there is none worth showing.
         switch: takes no value; `--no-…` turns it off.
         many: may be repeated.
+        positional: given without a flag; `flag` is then how it is shown, `"TEXT"`.
+        required: has no default.
+        only_on: a switch without `--no-…`.
     """
 
     flag: str
@@ -38,11 +42,25 @@ class Row:
     default: str | None = None
     switch: bool = False
     many: bool = False
+    positional: bool = False
+    required: bool = False
+    only_on: bool = False
 
     @property
     def off(self) -> str:
-        """The flag that turns a switch off."""
-        return f"--no-{self.flag[2:]}"
+        """The flag that turns a switch off, "" where there is none."""
+        return "" if self.only_on or not self.switch else f"--no-{self.flag[2:]}"
+
+
+def standard_rows(schema: Schema, *, progress: bool) -> Iterator[Row]:
+    """The rows every command has; `--config` and `--set` where there are plugins to configure."""
+    if progress:
+        yield Row(flag="--quiet", key="", panel="Options", help="no progress bar", switch=True, only_on=True)
+    yield Row(flag="--json", key="", panel="Options", help="print the result as JSON", switch=True, only_on=True)
+    if schema.slots:
+        panel, words = "Configuration", "any option by its YAML path, e.g. --set arch.d_model=512"
+        yield Row(flag="--config", key="", panel=panel, help="YAML file with any of these options", metavar="FILE")
+        yield Row(flag="--set", key="", panel=panel, help=words, metavar="KEY=VALUE", many=True)
 
 
 def slot_rows(schema: Schema, names: Mapping[str, tuple[str, ...]], known: Mapping[str, list[str]]) -> Iterator[Row]:
@@ -67,6 +85,8 @@ def section_rows(schema: Schema) -> Iterator[Row]:
         title = section.help or section.name.replace("_", " ").capitalize()
         for row in dataclass_rows(section.options_type, prefix, title):
             main = section.main and row.key == prefix + section.main
+            if row.key in section.positional:
+                row = dataclasses.replace(row, flag=row.key.upper(), positional=True, default=None)
             yield dataclasses.replace(row, flag=flag_of(section.name), key=section.name) if main else row
 
 
@@ -86,7 +106,7 @@ def dataclass_rows(options_type: type, prefix: str, panel: str) -> Iterator[Row]
     for field in dataclasses.fields(options_type):
         hint = hints[field.name]
         words = choices(hint)
-        kinds = {int: "INTEGER", float: "FLOAT", str: "TEXT", bool: "true|false"}
+        kinds = {int: "INTEGER", float: "FLOAT", str: "TEXT", bool: "true|false", Path: "PATH"}
         yield Row(
             flag=flag_of(prefix + field.name),
             key=prefix + field.name,
@@ -96,6 +116,7 @@ def dataclass_rows(options_type: type, prefix: str, panel: str) -> Iterator[Row]
             default=_default(field, hint),
             switch=bare(hint) is bool,
             many=is_many(hint),
+            required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
         )
 
 

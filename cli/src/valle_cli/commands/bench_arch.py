@@ -12,7 +12,7 @@ import typer
 
 from valle_bench.machine import describe, provenance
 from valle_cli.bench_options import hardware, own_options
-from valle_cli.compose import epilog
+from valle_cli.help_page import epilog
 from valle_core.plugin import UserError
 
 PACKAGES = ("torch", "transformers", "torchscale", "mamba-ssm", "fla-core", "numba")

@@ -15,7 +15,8 @@ import typer
 
 from valle_bench.machine import describe, provenance
 from valle_cli.bench_options import hardware, own_options
-from valle_cli.compose import epilog, notes
+from valle_cli.help_page import epilog
+from valle_cli.interpreter import notes
 from valle_core.plugin import UserError
 
 PACKAGES = ("torch", "transformers", "encodec", "vocos", "descript-audio-codec", "pesq", "pystoi")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from valle_bench.machine import describe, provenance
-from valle_cli.compose import epilog
+from valle_cli.help_page import epilog
 from valle_core.plugin import UserError
 
 TITLE = "Autoregressive decoding beside generate: batch 1, float32, CPU, greedy"

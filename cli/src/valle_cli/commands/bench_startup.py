@@ -16,7 +16,7 @@ import typer
 
 from valle_bench.machine import describe, provenance
 from valle_cli.broken_plugins import write_broken
-from valle_cli.compose import epilog
+from valle_cli.help_page import epilog
 from valle_core.plugin import UserError
 
 LIMIT_MS = 150.0

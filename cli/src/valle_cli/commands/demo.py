@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from valle_cli.compose import epilog
+from valle_cli.help_page import epilog
 from valle_core.plugin import UserError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from valle_cli.commands.specs import SYNTH, TRAIN
+from valle_core.plugin import CommandSpec
+from valle_data.commands import specs
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -20,18 +24,10 @@ class Command:
     summary: str
 
 
-COMMANDS: tuple[Command, ...] = (
-    Command("prepare", "prepare", "Turn recordings with transcripts into a dataset of phonemes and codes"),
-    Command("transcribe", "transcribe", "Write what is said in recordings without transcripts, and when"),
-    Command("prepare-noise", "prepare_noise", "Turn recordings of noise into codes that training mixes with speech"),
-    Command("data convert", "data_convert", "Make the same dataset in another storage: files, shards or HDF5"),
-    Command("data list", "data_list", "List the utterances of a dataset"),
-    Command("data sample", "data_sample", "Decode some utterances and write a page to listen to them"),
-    Command("data similar", "data_similar", "Find the utterances most like each one, for prompts of training"),
-    Command("data stats", "data_stats", "Show hours, speakers, durations, languages and phonemes of a dataset"),
-    Command("data validate", "data_validate", "Check every code range, length and hash of a dataset"),
-    Command("train", "train", "Train a codec language model on a prepared dataset"),
-    Command("synth", "synth", "Speak a text in the voice of a prompt"),
+COMMANDS: tuple[Command | CommandSpec, ...] = (
+    *specs.COMMANDS,
+    TRAIN,
+    SYNTH,
     Command("demo", "demo", "From nothing to a recognised sentence: corpus, training, speech, verdict"),
     Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the mend"),
     Command("plugins info", "plugins_info", "Show all that one plugin says about itself"),

@@ -1,0 +1,77 @@
+"""`valle data list`: the utterances of a dataset, one line each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """Which utterances.
+
+    Attributes:
+        data: folder that `valle prepare` made
+        speaker: only this speaker's
+        language: only those in this language
+        tone: only those with this tone label
+        limit: at most so many
+    """
+
+    data: Path
+    speaker: str | None = None
+    language: str | None = None
+    tone: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"limit must be at least 1, got {self.limit}")
+
+
+SCHEMA = Schema(sections=(Section("list", Options, flat=True, help="Options", positional=("data",)),))
+
+
+def list_utterances(context: CommandContext) -> CommandResult:
+    """List utterances in the order of their ids: id, speaker, language, seconds, text, with tabs between.
+
+    Where the dataset has tone labels, the tone stands before the text. Line ends in ids are written `\\n`.
+    """
+    from valle_core.data.dataset import open_dataset
+
+    own: Options = context.options("list")
+    dataset = open_dataset(own.data)
+    if own.speaker is not None and own.speaker not in dataset.speakers():
+        raise UserError(f"nobody in '{own.data}' is called '{own.speaker}'. See the names: valle data stats {own.data}")
+    if own.language is not None and own.language not in dataset.languages:
+        raise UserError(f"nothing in '{own.data}' is in '{own.language}'. It has {', '.join(dataset.languages)}")
+    tones, _ = dataset.toned()
+    if own.tone is not None and own.tone not in tones:
+        raise UserError(f"nothing in '{own.data}' has the tone '{own.tone}'. It has {', '.join(tones) or 'no tones'}")
+    rows = (
+        row
+        for row in dataset.rows()
+        if own.speaker in (None, row.speaker) and own.language in (None, row.language) and own.tone in (None, row.tone)
+    )
+    chosen = list(islice(rows, own.limit))
+    lines = []
+    for row in chosen:
+        fields = [
+            row.id,
+            row.speaker,
+            row.language,
+            f"{row.seconds:.2f}",
+            *([row.tone or ""] if tones else []),
+            row.text,
+        ]
+        lines.append("\t".join(_one_line(field) for field in fields))
+    return CommandResult(text="\n".join(lines), facts=[row.to_json() for row in chosen])
+
+
+def _one_line(field: str) -> str:
+    return field.replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")

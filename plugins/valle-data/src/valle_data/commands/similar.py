@@ -1,0 +1,56 @@
+"""`valle data similar`: the index of each utterance's most similar ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from valle_core.assemble.schema import CODEC_SCHEMA
+from valle_core.command import CommandContext, Outcome
+from valle_core.config.schema import Schema, Section
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How utterances are compared.
+
+    Attributes:
+        data: folder that `valle prepare` made
+        by: compare quantised frames, or voices of the decoded sound
+        neighbours: most similar utterances kept of each
+        across: of any speaker, in an index of its own
+        device: torch device of the codec: auto, cpu, cuda
+    """
+
+    data: Path
+    by: Literal["codec", "speaker"] = "codec"
+    neighbours: int = 16
+    across: bool = False
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1:
+            raise UserError(f"neighbours must be at least 1, got {self.neighbours}")
+
+
+SCHEMA = Schema(CODEC_SCHEMA.slots, (Section("similar", Options, flat=True, help="Options", positional=("data",)),))
+
+
+def similar(context: CommandContext) -> Outcome:
+    """Find the utterances most like each one, for prompts: `valle train --task tts --task.prompt similar`.
+
+    The index lies inside the dataset and belongs to its present state: after `valle prepare` it is made again.
+    The codec is the dataset's unless it is named.
+    """
+    from valle_core.assemble.device import choose_device
+    from valle_core.data.dataset import open_dataset
+    from valle_data.similar import make_similar
+    from valle_data.stored_codec import codec_of
+
+    own: Options = context.options("similar")
+    dataset = open_dataset(own.data)
+    codec = codec_of(dataset, context.resolved, context.registry, choose_device(own.device))
+    with context.progress("utterance") as bar:
+        return make_similar(dataset, codec, by=own.by, neighbours=own.neighbours, across=own.across, progress=bar.move)
