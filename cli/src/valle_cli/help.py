@@ -31,7 +31,7 @@ def root_help(*, safe: bool) -> int:
     """Print all commands with their summaries, those of plugins too; returns 0."""
     registry = Registry.open(safe=safe)
     rows = [(command.name, command.summary) for command in COMMANDS]
-    built_in = {command.name.split()[0] for command in COMMANDS}
+    built_in = {command.name for command in COMMANDS}
     plugins = [
         (entry.name, entry.spec.summary if entry.spec else f"({entry.status})")
         for entry in registry.entries("command")
@@ -47,10 +47,14 @@ def root_help(*, safe: bool) -> int:
     return 0
 
 
-def group_help(group: str) -> int:
-    """Print the commands whose first word is `group`; returns 0."""
+def group_help(group: str, registry: Registry | None = None) -> int:
+    """Print the commands whose first word is `group`, those in `registry` too; returns 0."""
     rows = [(command.name, command.summary) for command in COMMANDS if command.name.startswith(f"{group} ")]
-    print(f"Usage: valle {group} COMMAND [ARGS]...\n\n{GROUPS[group]}.\n")
+    if registry is not None:
+        entries = [entry for entry in registry.entries("command") if entry.name.startswith(f"{group} ")]
+        rows += [(entry.name, entry.spec.summary if entry.spec else f"({entry.status})") for entry in entries]
+    title = GROUPS.get(group, f"Commands that begin with '{group}'")
+    print(f"Usage: valle {group} COMMAND [ARGS]...\n\n{title}.\n")
     _section("Commands:", rows, max((len(name) for name, _ in rows), default=0) + 2)
     return 0
 

@@ -161,13 +161,18 @@ def _plugin_command(words: list[str], *, safe: bool) -> int | None:
     registry = Registry.open(safe=safe)
     if words[0].startswith("-"):
         raise UserError(f"unknown option '{words[0]}'. See: valle --help")
-    two = " ".join(words[:2])
-    length = 2 if two.rpartition(":")[2] in registry.names("command") else 1
+    names = registry.names("command")
+    announced = {found.name for found in registry.announced if found.group == "valle.commands"}
+    length = 2 if " ".join(words[:2]).rpartition(":")[2] in announced else 1
+    if words[1:] in ([], ["--help"], ["-h"]) and any(name.startswith(f"{words[0]} ") for name in names):
+        from valle_cli.help import group_help
+
+        return group_help(words[0], registry)
     name = " ".join(words[:length])
     try:
         entry = registry.find("command", name)
     except UserError as error:
-        if name in registry.names("command"):  # two plugins provide it
+        if name in names:  # two plugins provide it
             raise
         raise refuse_unknown(words, registry) from error
     if entry.status == "not-installed":

@@ -10,7 +10,7 @@ import pytest
 import torch
 from valle_codec_tiny import codec
 from valle_codec_tiny.checkpoint import export_run, read
-from valle_codec_tiny.commands import main
+from valle_codec_tiny.commands import SCHEMA, train_codec
 from valle_codec_tiny.features import HOP
 from valle_codec_tiny.network import NetworkSize
 from valle_codec_tiny.reporter import Reporter
@@ -20,6 +20,7 @@ from valle_codec_tiny.team import Team
 from valle_codec_tiny.train import TrainOptions, draws, train
 
 from valle_core.plugin import UserError
+from valle_testing.command import context_of
 
 SMALL = NetworkSize(
     encoder=24, encoder_blocks=1, codes=16, levels=3, coarse=24, coarse_blocks=1, fine=24, fine_blocks=1
@@ -117,7 +118,7 @@ def test_a_bad_corpus_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*a\.wav"):
         Crops(tmp_path, 100)
     with pytest.raises(UserError, match="no trainer for codec 'dac'"):
-        main(corpus=tmp_path, out=tmp_path / "out", codec="dac")
+        train_codec(context_of(SCHEMA, corpus=tmp_path, out=tmp_path / "out", codec="dac"))
 
 
 def test_crops_are_speech_of_the_asked_length_and_repeat_with_the_seed(corpus):

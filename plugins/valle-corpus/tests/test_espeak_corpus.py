@@ -7,14 +7,15 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from typer.testing import CliRunner
-from valle_corpus.commands import app
+from valle_corpus.commands import SCHEMA
+from valle_corpus.commands import corpus as run_corpus
 from valle_corpus.engines.espeak_voices import VARIANTS, draw_speakers, variants
 from valle_corpus.plan import CorpusPlan
 from valle_corpus.sentences.grammar import GRAMMARS, draw_sentence
 from valle_corpus.writing import write_corpus
 
 from valle_core.plugin import UserError
+from valle_testing.command import context_of
 
 PLAN = CorpusPlan(voices=3, utterances=2, held_out_voices=2, held_out_utterances=1, languages=("en", "de"), seed=7)
 
@@ -103,9 +104,9 @@ def test_a_folder_that_holds_something_is_never_written_into(tmp_path):
 
 
 def test_the_command_writes_what_it_says(tmp_path):
-    options = ["--voices", "1", "--utterances", "1", "--held-out-voices", "1", "--held-out-utterances", "1"]
-    result = CliRunner().invoke(app, ["--out", str(tmp_path / "c"), *options, "--workers", "1"])
-    assert result.exit_code == 0, result.output
+    options = {"voices": 1, "utterances": 1, "held_out_voices": 1, "held_out_utterances": 1}
+    result = run_corpus(context_of(SCHEMA, out=tmp_path / "c", workers=1, **options))
+    assert result.text.startswith(f"wrote {tmp_path / 'c'}: train 0.0 min")
     assert len(list((tmp_path / "c").glob("*/*/*.wav"))) == 2
 
 

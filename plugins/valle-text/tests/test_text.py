@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
-from valle_text.commands import app
+from valle_text.commands import SCHEMA
+from valle_text.commands import train_tokenizer as run_train_tokenizer
 from valle_text.frontend import build
 from valle_text.options import TextOptions
 from valle_text.training import texts_of, train_tokenizer
 
 from valle_core.plugin import UserError
+from valle_testing.command import context_of
 
 TEXTS = [("the boat sails tonight, and the other boat sails too", "en"), ("don't be late at 5", "en")]
 
@@ -101,8 +102,8 @@ def test_a_file_that_is_no_tokenizer_is_refused_with_the_command_that_makes_one(
 def test_the_command_reads_transcripts_and_writes_a_tokenizer(tmp_path):
     (tmp_path / "anna").mkdir()
     (tmp_path / "anna" / "1.txt").write_text("the boat sails tonight\n")
-    done = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "t.json"), "--size", "30"])
-    assert done.exit_code == 0, done.output
+    done = run_train_tokenizer(context_of(SCHEMA, source=tmp_path, out=tmp_path / "t.json", size=30))
+    assert done.text.startswith(f"wrote {tmp_path / 't.json'}: ")
     assert words(build(TextOptions(tokenizer=str(tmp_path / "t.json"))).phonemize("the boat", "en")) == ["the", "boat"]
 
 

@@ -55,9 +55,11 @@ PACKED = PluginSpec(
 
 PACK = CommandSpec(
     name="pack-bitnet",
-    api=1,
+    api=2,
     summary="Copy a checkpoint with its ternary weights packed into two bits each",
-    app="valle_bitnet.commands:app",
+    run="valle_bitnet.commands:pack_bitnet",
+    schema="valle_bitnet.commands:SCHEMA",
+    examples=("valle pack-bitnet runs/bitnet --out packed",),
 )
 
 _HF = (Requirement(module="transformers", hint="pip install 'valle-bitnet[hf]'"),)

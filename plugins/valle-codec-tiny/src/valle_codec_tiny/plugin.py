@@ -34,7 +34,9 @@ MEL_GL = PluginSpec(
 
 TRAIN = CommandSpec(
     name="train-codec",
-    api=1,
+    api=2,
     summary="Train the built-in codecs on a folder of speech",
-    app="valle_codec_tiny.commands:app",
+    run="valle_codec_tiny.commands:train_codec",
+    schema="valle_codec_tiny.commands:SCHEMA",
+    examples=("valle train-codec --corpus speech --out runs/codec --seed 1 --minutes 90",),
 )

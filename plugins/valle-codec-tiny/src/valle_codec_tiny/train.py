@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -22,65 +22,11 @@ from valle_codec_tiny.schedule import Progress
 from valle_codec_tiny.source import NOISE_WINDOWS
 from valle_codec_tiny.speech import Crops
 from valle_codec_tiny.team import Team
+from valle_codec_tiny.train_options import TrainOptions
 from valle_core.plugin import UserError
 
 LEVEL_CHOICES = (2, 3, 4, 8, 8, 8, 8)
 """Quantizer dropout: levels a training row keeps, beside those that keep one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainOptions:
-    """A training run; stored in every checkpoint.
-
-    Attributes:
-        codec: name of the codec that is trained; a run without `init` starts from nothing.
-        init: exported weights of a codec that the network holds within it, to start from.
-        minutes: wall-clock budget; the learning rate anneals to zero at its end. Stopped time does not count.
-        steps: a budget of steps instead, for a run that can be repeated exactly; 0 means `minutes` decides.
-        frames: length of a crop.
-        alone: steps between two exchanges of the ranks.
-        free: steps before the codebooks are started again and used; the decoder first hears the encoder itself.
-        told: steps in which the voice source follows the measured pitch while the decoder learns to read it.
-        log, compressed, mel, loudness, envelope, commitment, pitch: weights of the parts of the loss.
-        adversarial: length of the critics' gradient at the waveform as a multiple of the reconstruction's; 0 without.
-        matching: the same for the distance of the critics' features.
-        phones: weight of reading from the first level what is said (`train.jsonl` of the corpus says it); 0 without.
-        first: of eight training rows, how many keep the first level only; the others keep 2, 3, 4, 8, 8 … levels.
-        practice: steps of the critics alone before they are followed.
-        average: decay of the averaged weights that are scored and exported; 0 for the last ones.
-    """
-
-    codec: str = "tiny"
-    init: str = ""
-    seed: int = 0
-    minutes: float = 85.0
-    steps: int = 0
-    batch: int = 4
-    frames: int = 40
-    lr: float = 2e-3
-    weight_decay: float = 0.01
-    log: float = 0.5
-    compressed: float = 20.0
-    mel: float = 1.0
-    loudness: float = 60.0
-    envelope: float = 2.0
-    commitment: float = 0.25
-    pitch: float = 5.0
-    adversarial: float = 0.0
-    matching: float = 0.0
-    phones: float = 0.0
-    first: int = 1
-    practice: int = 500
-    critic_lr: float = 4e-4
-    average: float = 0.0
-    alone: int = 4
-    warm: int = 300
-    free: int = 200
-    told: int = 8000
-    compile: bool = True
-    eval_clips: int = 12
-    eval_minutes: float = 5.0
-    save_minutes: float = 3.0
 
 
 def draws(seed: int, step: int, rank: int) -> torch.Generator:

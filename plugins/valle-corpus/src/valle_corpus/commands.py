@@ -2,83 +2,111 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.progress import Progress
-
+from valle_core.api import CommandContext, CommandResult, Schema, Section
 from valle_core.plugin import UserError
-from valle_corpus.engines.known import ENGINES, engine_row
-from valle_corpus.plan import CorpusPlan
-from valle_corpus.sentences.wordnet import examples
-from valle_corpus.writing import write_corpus
-
-app = typer.Typer(add_completion=False)
 
 
-@app.command()
-def corpus(
-    out: Annotated[Path, typer.Option(help="Empty or new folder, or one that the same command began.")],
-    engine: Annotated[str, typer.Option(help=f"Who speaks: {', '.join(row.name for row in ENGINES)}.")] = "espeak",
-    voices: Annotated[int, typer.Option(min=1, help="Training speakers.")] = 20,
-    utterances: Annotated[int, typer.Option(min=1, help="Sentences of each training speaker.")] = 20,
-    held_out_voices: Annotated[int, typer.Option(min=0, help="Speakers training never hears.")] = 4,
-    held_out_utterances: Annotated[int, typer.Option(min=0, help="Sentences of each of them.")] = 5,
-    languages: Annotated[str, typer.Option(help="Comma-separated, of en, fr, de, es.")] = "en",
-    minutes: Annotated[float, typer.Option(min=0, help="Stop a group after about so much audio; 0: no bound.")] = 0.0,
-    sample_rate: Annotated[int, typer.Option(min=0, max=48000, help="Hz; 0: the engine's own.")] = 0,
-    seed: Annotated[int, typer.Option(help="Equal options and seed give equal bytes.")] = 0,
-    workers: Annotated[int, typer.Option(min=1)] = 2,
-    speaker: Annotated[
-        list[str] | None, typer.Option(help="A voice of the engine, e.g. en-us+f2; repeatable, with --script.")
-    ] = None,
-    script: Annotated[Path | None, typer.Option(help="Say each line of this file, every speaker.")] = None,
-    held_out_script: Annotated[Path | None, typer.Option(help="The same for the group held-out.")] = None,
-    texts: Annotated[Path | None, typer.Option(help="Deal the lines of this file to the speakers, each once.")] = None,
-    wordnet: Annotated[Path | None, typer.Option(help="Deal the examples of WordNet: the folder of data.*.")] = None,
-    styles: Annotated[Path | None, typer.Option(help="kokoro: folder of its style files *.bin.")] = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorpusOptions:
+    """What is spoken, and where it goes.
+
+    Attributes:
+        out: empty or new folder, or one that the same command began
+        engine: who speaks: espeak, kokoro, hibari, flite …; a wrong name lists them
+        voices: training speakers
+        utterances: sentences of each training speaker
+        held_out_voices: speakers that are not in training
+        held_out_utterances: sentences of each of them
+        languages: comma-separated, of en, fr, de, es
+        minutes: stop a group after about so much audio; 0: no bound
+        sample_rate: in Hz; 0: the engine's own
+        seed: random seed; equal options and seed give equal bytes
+        workers: processes
+        speaker: a voice of the engine, e.g. en-us+f2; repeatable, with --script
+        script: say each line of this file, every speaker
+        held_out_script: the same for the group held-out
+        texts: deal the lines of this file to the speakers, each once
+        wordnet: deal the examples of WordNet: the folder of data.*
+        styles: kokoro: folder of its style files *.bin
+    """
+
+    out: Path
+    engine: str = "espeak"
+    voices: int = 20
+    utterances: int = 20
+    held_out_voices: int = 4
+    held_out_utterances: int = 5
+    languages: str = "en"
+    minutes: float = 0.0
+    sample_rate: int = 0
+    seed: int = 0
+    workers: int = 2
+    speaker: tuple[str, ...] = ()
+    script: Path | None = None
+    held_out_script: Path | None = None
+    texts: Path | None = None
+    wordnet: Path | None = None
+    styles: Path | None = None
+
+    def __post_init__(self) -> None:
+        least = {"voices": 1, "utterances": 1, "workers": 1, "minutes": 0}
+        least |= {"held_out_voices": 0, "held_out_utterances": 0}
+        for name, bound in least.items():
+            if not getattr(self, name) >= bound:
+                raise UserError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+        if self.sample_rate and not 8000 <= self.sample_rate <= 48000:
+            raise UserError(f"sample_rate must be 0 or in [8000, 48000], got {self.sample_rate}")
+        if self.texts and self.wordnet:
+            raise UserError("give --texts or --wordnet, not both")
+
+
+SCHEMA = Schema(sections=(Section("corpus", CorpusOptions, flat=True, help="Options"),))
+
+
+def corpus(context: CommandContext) -> CommandResult:
     """Speak a corpus of many voices: OUT/{train,held-out}/SPEAKER/*.wav, .txt and .json with times, and tables.
 
     Voices and sentences are drawn from built-in lists, or named with --speaker and --script. Interrupted, the same
     command goes on.
     """
-    if sample_rate and sample_rate < 8000:
-        raise UserError(f"--sample-rate must be 0 or in [8000, 48000], got {sample_rate}")
-    if texts and wordnet:
-        raise UserError("give --texts or --wordnet, not both")
-    row = engine_row(engine)
-    given = {name: str(value) for name, value in {"styles": styles}.items() if value is not None}
+    from valle_corpus.engines.known import engine_row
+    from valle_corpus.plan import CorpusPlan
+    from valle_corpus.sentences.wordnet import examples
+    from valle_corpus.writing import write_corpus
+
+    own: CorpusOptions = context.options("corpus")
+    row = engine_row(own.engine)
+    given = {"styles": str(own.styles)} if own.styles is not None else {}
     if strange := [name for name in given if name not in row.options]:
-        raise UserError(f"engine '{engine}' takes no --{strange[0]}")
+        raise UserError(f"engine '{own.engine}' takes no --{strange[0]}")
     plan = CorpusPlan(
-        engine=engine,
+        engine=own.engine,
         options=given or None,
-        texts=tuple(examples(wordnet)) if wordnet else read_script(texts),
-        voices=voices,
-        utterances=utterances,
-        held_out_voices=held_out_voices,
-        held_out_utterances=held_out_utterances,
-        languages=tuple(tag.strip() for tag in languages.split(",") if tag.strip()),
-        minutes=minutes,
-        sample_rate=sample_rate,
-        seed=seed,
-        speakers=tuple(speaker or ()),
-        script=read_script(script),
-        held_out_script=read_script(held_out_script),
+        texts=tuple(examples(own.wordnet)) if own.wordnet else read_script(own.texts),
+        voices=own.voices,
+        utterances=own.utterances,
+        held_out_voices=own.held_out_voices,
+        held_out_utterances=own.held_out_utterances,
+        languages=tuple(tag.strip() for tag in own.languages.split(",") if tag.strip()),
+        minutes=own.minutes,
+        sample_rate=own.sample_rate,
+        seed=own.seed,
+        speakers=own.speaker,
+        script=read_script(own.script),
+        held_out_script=read_script(own.held_out_script),
     )
-    with Progress() as bar:
-        tasks: dict[str, object] = {}
-
-        def show(group: str, done: int, total: int, seconds: float) -> None:
-            if group not in tasks:
-                tasks[group] = bar.add_task(group, total=total)
-            bar.update(tasks[group], completed=done, description=f"{group} {seconds / 60:.1f} min")  # type: ignore[arg-type]
-
-        seconds = write_corpus(out, plan, workers=workers, progress=show)
+    with context.progress("utterance") as bar:
+        seconds = write_corpus(
+            own.out,
+            plan,
+            workers=own.workers,
+            progress=lambda group, done, total, length: bar.move(done, total, f"{group} {length / 60:.1f} min"),
+        )
     spoken = ", ".join(f"{group} {value / 60:.1f} min" for group, value in seconds.items())
-    typer.echo(f"wrote {out}: {spoken}")
+    return CommandResult(text=f"wrote {own.out}: {spoken}", facts={"out": str(own.out), "seconds": seconds})
 
 
 def read_script(path: Path | None) -> tuple[str, ...]:
@@ -92,7 +120,3 @@ def read_script(path: Path | None) -> tuple[str, ...]:
     if not lines:
         raise UserError(f"script '{path}' holds no sentence. Write one per line")
     return lines
-
-
-if __name__ == "__main__":
-    app()

@@ -6,7 +6,13 @@ from valle_core.plugin import CommandSpec
 
 CORPUS = CommandSpec(
     name="corpus",
-    api=1,
+    api=2,
     summary="Speak a synthetic multi-speaker corpus with exact phoneme times",
-    app="valle_corpus.commands:app",
+    run="valle_corpus.commands:corpus",
+    schema="valle_corpus.commands:SCHEMA",
+    progress=True,
+    examples=(
+        "valle corpus --out corpus",
+        "valle corpus --out corpus --speaker en-us+f2 --script lines.txt",
+    ),
 )

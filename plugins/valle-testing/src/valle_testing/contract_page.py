@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from valle_core import interfaces, plugin, types
+from valle_core import command, interfaces, plugin, types
 from valle_core.plugin import Kind, PluginSpec
 from valle_core.registry import hooks
 from valle_core.registry.announced import every_kind
@@ -52,6 +52,7 @@ def page() -> str:
         parts += ["## Other Protocols", "", *(line for node in waiting for line in _class_section(node))]
     parts += ["## Data", "", *(line for node in _classes(types) for line in _class_section(node))]
     parts += ["## Specs", "", *(line for node in _specs() for line in _class_section(node))]
+    parts += ["## Commands", "", *(line for node in _classes(command) for line in _class_section(node))]
     parts += ["## Hooks", "", f"{_doc(hooks.Specifications)}", "", *_members(_classes(hooks, "Specifications")[0]), ""]
     for kind in every_kind():
         if kind.suite and kind.spec is not PluginSpec:

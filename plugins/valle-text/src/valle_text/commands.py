@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from valle_text.options import TextOptions
-from valle_text.training import texts_of, train_tokenizer, write_tokenizer
-
-app = typer.Typer(add_completion=False)
+from valle_core.api import CommandContext, CommandResult, Schema, Section
+from valle_core.plugin import UserError
 
 
-@app.command()
-def train(
-    source: Annotated[Path, typer.Argument(help="dataset, folder of recordings with .txt, LJSpeech, or a text file")],
-    out: Annotated[Path, typer.Option(help="tokenizer file to write")],
-    size: Annotated[int, typer.Option(min=2, help="most tokens, the letters included")] = 500,
-    language: Annotated[str, typer.Option(help="of texts that do not say theirs; for numbers")] = "en",
-    lowercase: Annotated[bool, typer.Option(help="as the frontend will be told")] = True,
-    normalise: Annotated[bool, typer.Option(help="as the frontend will be told")] = True,
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenizerOptions:
+    """What the tokenizer is trained on.
+
+    Attributes:
+        source: dataset, folder of recordings with .txt, LJSpeech, or a text file
+        out: tokenizer file to write
+        size: most tokens, the letters included
+        language: of texts that do not say theirs; for numbers
+        lowercase: as the frontend will be told
+        normalise: as the frontend will be told
+    """
+
+    source: Path
+    out: Path
+    size: int = 500
+    language: str = "en"
+    lowercase: bool = True
+    normalise: bool = True
+
+    def __post_init__(self) -> None:
+        if self.size < 2:
+            raise UserError(f"size must be at least 2, got {self.size}")
+
+
+SCHEMA = Schema(sections=(Section("tokenizer", TokenizerOptions, flat=True, help="Options", positional=("source",)),))
+
+
+def train_tokenizer(context: CommandContext) -> CommandResult:
     """Train a byte-pair tokenizer on transcripts: valle prepare … --frontend text --frontend.tokenizer FILE."""
-    options = TextOptions(lowercase=lowercase, normalise=normalise)
-    content, count = train_tokenizer(texts_of(source, language), size=size, options=options)
-    write_tokenizer(out, content)
-    typer.echo(f"wrote {out}: {count} tokens")
+    from valle_text import training
+    from valle_text.options import TextOptions
 
-
-if __name__ == "__main__":
-    app()
+    own: TokenizerOptions = context.options("tokenizer")
+    options = TextOptions(lowercase=own.lowercase, normalise=own.normalise)
+    content, count = training.train_tokenizer(
+        training.texts_of(own.source, own.language), size=own.size, options=options
+    )
+    training.write_tokenizer(own.out, content)
+    return CommandResult(text=f"wrote {own.out}: {count} tokens", facts={"out": str(own.out), "tokens": count})

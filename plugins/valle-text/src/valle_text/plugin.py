@@ -17,7 +17,9 @@ TEXT = PluginSpec(
 
 TRAIN_TOKENIZER = CommandSpec(
     name="train-tokenizer",
-    api=1,
+    api=2,
     summary="Train a tokenizer on transcripts, for the frontend text",
-    app="valle_text.commands:app",
+    run="valle_text.commands:train_tokenizer",
+    schema="valle_text.commands:SCHEMA",
+    examples=("valle train-tokenizer data --out tokenizer.json --size 500",),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import Kind, PluginSpec, ReferenceSpec
+from valle_core.plugin import CommandSpec, Kind, PluginSpec, ReferenceSpec
 
 RETENTION = PluginSpec(
     kind="arch",
@@ -51,4 +51,14 @@ TWIN = ReferenceSpec(
     beside="acme-retention",
     title="acme twin",
     loads="acme_valle.twin:Twin",
+)
+
+ROUNDTRIP = CommandSpec(
+    name="acme roundtrip",
+    api=2,
+    summary="Encode recordings with a codec and decode them again",
+    run="acme_valle.roundtrip:roundtrip",
+    schema="acme_valle.roundtrip:SCHEMA",
+    progress=True,
+    examples=("valle acme roundtrip take.wav --codec tiny --out copies",),
 )

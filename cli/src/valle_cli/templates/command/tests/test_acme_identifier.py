@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from importlib.resources import files
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 from valle_core.api import UserError, write_audio
 from valle_testing import suite
+from valle_testing.command import context_of
 from valle_testing.suites.command.ran import valle
 
-from acme_package.app import app
+from acme_package.command import SCHEMA, main
 from acme_package.levels import measure
 from acme_package.plugin import SPEC
 
@@ -30,13 +29,12 @@ def tone(tmp_path):
 
 
 def test_a_sine_at_half_scale_is_six_and_nine_decibels_down(tone):
-    done = CliRunner().invoke(app, [str(tone)])
-    assert done.exit_code == 0
-    assert done.stdout == f"{tone}: 1.00 s, peak -6.0 dB, rms -9.0 dB, clipped 0.00 %\n"
+    text = main(context_of(SCHEMA, files=[tone])).summary()
+    assert text == f"{tone}: 1.00 s, peak -6.0 dB, rms -9.0 dB, clipped 0.00 %"
 
 
 def test_json_holds_one_object_for_each_file(tone):
-    rows = json.loads(CliRunner().invoke(app, [str(tone), str(tone), "--json"]).stdout)
+    rows = main(context_of(SCHEMA, files=[tone, tone])).to_json()
     assert [row["file"] for row in rows] == [str(tone)] * 2
     assert rows[0]["rms"] == pytest.approx(20 * math.log10(0.5 / math.sqrt(2)), abs=0.01)
 
@@ -47,6 +45,7 @@ def test_clipped_samples_are_counted_and_silence_is_as_low_as_it_gets():
 
 
 def test_a_missing_file_and_an_impossible_rate_are_errors_of_the_user(tone):
-    assert isinstance(CliRunner().invoke(app, ["none.wav"]).exception, UserError)
-    done = CliRunner().invoke(app, [str(tone), "--sample-rate", "3"])
-    assert str(done.exception) == "--sample-rate is 3, needs to lie in 1000 … 192000"
+    with pytest.raises(UserError):
+        main(context_of(SCHEMA, files=["none.wav"]))
+    with pytest.raises(UserError, match=r"sample_rate must be in \[1000, 192000\], got 3"):
+        context_of(SCHEMA, files=[tone], sample_rate=3)

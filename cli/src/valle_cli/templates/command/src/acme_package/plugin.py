@@ -6,7 +6,10 @@ from valle_core.plugin import CommandSpec
 
 SPEC = CommandSpec(
     name="acme-name",
-    api=1,
+    api=2,
     summary="Tell how loud recordings are and whether they are clipped",
-    app="acme_package.app:app",
+    run="acme_package.command:main",
+    schema="acme_package.command:SCHEMA",
+    examples=("valle acme-name take-1.wav take-2.wav --json",),
+    progress=True,
 )
