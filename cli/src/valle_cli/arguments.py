@@ -52,12 +52,12 @@ def arguments(
 ) -> Arguments:
     """All of `valle COMMAND …`. Raises `UserError` for options that nobody has and for a word too many."""
     taken = _take(argv, rows)
-    if "help" in taken.switches:
-        return taken
     owners = {f"--{slot.name.replace('_', '-')}.": " · ".join(names[slot.name]) for slot in schema.slots}
     owners |= {f"--{section.name.replace('_', '-')}.": "" for section in schema.sections if not section.flat}
     for word in taken.unknown:
         raise _refuse(word, owners, rows, command)
+    if "help" in taken.switches:
+        return taken
     places = iter([row for row in rows if row.positional])
     words = list(taken.rest)
     while words:
