@@ -121,7 +121,7 @@ def test_what_cannot_be_run_is_said_in_one_line(valle, hello, argv, line):
 def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, monkeypatch):
     monkeypatch.setattr("sys.path", [])
     assert valle("corpus") == (
-        2, "", "error: command 'corpus' is not installed. Install it with: pip install valle-espeak\n",
+        2, "", "error: command 'corpus' is not installed. Install it with: pip install valle-corpus\n",
     )  # fmt: skip
 
 

@@ -33,9 +33,9 @@ def test_all_are_listed_as_usable_under_the_names_they_announce(registry, projec
     assert [(entry.kind.name, entry.name, entry.status, entry.why) for entry in mine] == [
         ("arch", "acme-retention", "ok", ""),
         ("sampler", "acme-eta", "ok", ""),
+        ("command", "acme roundtrip", "ok", ""),
         ("acme-voicing", "acme-energy", "ok", ""),
         ("reference", "acme-twin", "ok", ""),
-        ("command", "acme roundtrip", "ok", ""),
     ]
     assert {entry.version for entry in mine} == {project["version"]}
 
