@@ -276,7 +276,7 @@ class SamplerView(Protocol):
 
 @runtime_checkable
 class Processor(Protocol):
-    """A sampler that reshapes logits. Must not write into its input.
+    """A sampler that reshapes logits. Must not write into its input. The decoder refuses logits with NaN before it.
 
     It keeps shape and type, leaves −inf where it stands and at least one token of each row, and reads neither the
     device (no `.item()`) nor any other row. What lasts between steps lives in `view.state`.

@@ -81,7 +81,64 @@ class PlainErrors:
         return logits / self.t
 
 
+@dataclass(frozen=True, kw_only=True)
+class TinyTemperatures:
+    """Logits overflow to infinities, of which the first wins."""
+
+    t: float = 0.7
+
+    def __post_init__(self):
+        if not 0 < self.t < 1e4:
+            raise UserError("t")
+
+    def process(self, logits, view):
+        return logits / self.t
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyPenalties:
+    penalty: float = 1.2
+
+    def __post_init__(self):
+        if not 0 < self.penalty < 1e4:
+            raise UserError("penalty")
+
+    def process(self, logits, view):
+        return logits.where(logits < 0, logits / self.penalty)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyTemperaturesAlwaysDrawOneToken:
+    """What is no number is drawn from, too: always the same token."""
+
+    t: float = 1.0
+
+    def __post_init__(self):
+        if not 0 < self.t <= 100:
+            raise UserError("t")
+
+    def choose(self, logits, view):
+        scaled = (logits / self.t).nan_to_num(0.0, 0.0, -math.inf).masked_fill(logits.isneginf(), -math.inf)
+        return scaled.argmax(-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HugePenalties:
+    penalty: float = 1.2
+
+    def __post_init__(self):
+        if not self.penalty >= 1 or math.isinf(self.penalty):
+            raise UserError("penalty")
+
+    def process(self, logits, view):
+        return logits * self.penalty
+
+
 FAULTS = {
+    TinyTemperatures: (None, "refuses_impossible_options"),
+    TinyPenalties: (None, "refuses_impossible_options"),
+    TinyTemperaturesAlwaysDrawOneToken: (None, "refuses_impossible_options"),
+    HugePenalties: (None, "refuses_impossible_options"),
     Thawed: (None, "is_a_frozen_dataclass"),
     NoDataclass: (None, "is_a_frozen_dataclass"),
     TwoRoles: (None, "is_a_frozen_dataclass"),

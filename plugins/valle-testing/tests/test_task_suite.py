@@ -300,22 +300,6 @@ def another_output_is_told(compose, inputs, level, training):
     return replace(compose(inputs, level, training=training), output="symbols")
 
 
-def the_answer_loses_its_last_frame(inputs, output):
-    return output[:-1]
-
-
-def the_answer_has_level_0_alone(inputs, output):
-    return output[:, :1]
-
-
-def the_answer_is_reversed(inputs, output):
-    return output.flip(0)
-
-
-def the_answer_is_cut_to_the_known_length(inputs, output):
-    return output[: len(inputs.response)]
-
-
 def the_answer_is_written(inputs, output):
     output[:1] = 0
     return output
@@ -375,15 +359,14 @@ FAULTS = {
         replace(SPEC, capabilities=frozenset({"symbols"})),
     ),
     "a word is misspelt": (Good, "declares_words_of_its_kind", replace(SPEC, capabilities=frozenset({"code"}))),
-    the_answer_loses_its_last_frame: (finishing, "finishes_every_answer"),
-    the_answer_has_level_0_alone: (finishing, "finishes_every_answer"),
-    the_answer_is_reversed: (finishing, "finishes_every_answer"),
-    the_answer_is_cut_to_the_known_length: (finishing, "finishes_every_answer"),
 }
 """Fault → how it is planted, the check that must see it."""
 
 PROCESS = {"leaves_the_process_alone"}
 """See test_process_faults."""
+
+ELSEWHERE = {"asks_the_pool_for_what_there_is", "finishes_every_answer"}
+"""See test_task_pool_suite and test_task_answers."""
 
 CASES = planted.cases("task", FAULTS, spec=SPEC)
 
@@ -399,6 +382,6 @@ def test_a_planted_fault_is_caught(fault, record_property):
     assert CASES[fault].caught(record_property)
 
 
-def test_every_check_has_a_fault_here_or_in_test_task_pool_suite():
+def test_every_check_has_a_fault_here_or_in_a_file_of_its_own():
     checks = {check.__name__ for check in suite.checks_of("task", SPEC) if check not in ORDER_CHECKS}
-    assert {fault.check for fault in CASES.values()} | PROCESS == checks - {"asks_the_pool_for_what_there_is"}
+    assert {fault.check for fault in CASES.values()} | PROCESS == checks - ELSEWHERE

@@ -22,7 +22,7 @@ class RepetitionAware:
 
     Attributes:
         p: probability of the nucleus (see `top_p`).
-        window: K, steps looked back on.
+        window: K, steps looked back on, from 1 to 1,000,000.
         threshold: t, largest share of the window the token may hold, counted over all K steps.
     """
 
@@ -32,7 +32,7 @@ class RepetitionAware:
 
     def __post_init__(self) -> None:
         require("repetition_aware's p", self.p, low=0.0, high=1.0)
-        require("repetition_aware's window", self.window, low=1)
+        require("repetition_aware's window", self.window, low=1, high=1e6)
         require("repetition_aware's threshold", self.threshold, low=0.0, high=1.0)
 
     def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]:

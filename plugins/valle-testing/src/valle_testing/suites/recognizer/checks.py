@@ -291,6 +291,7 @@ def takes_any_layout(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
+    forgets_what_it_heard,
     states_its_facts,
     accepts_its_languages,
     refuses_unknown_languages,
@@ -298,7 +299,6 @@ CHECKS: tuple[Callable[..., None], ...] = (
     hears_to_the_end,
     hears_rows_as_if_alone,
     leaves_padding_out,
-    forgets_what_it_heard,
     writes_nothing,
     leaves_no_trace,
     hears_nothing_in_silence,

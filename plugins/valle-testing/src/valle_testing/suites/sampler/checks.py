@@ -31,7 +31,7 @@ from valle_testing.suites.sampler.rows import (
 )
 from valle_testing.watch import Generators, generators_kept, seed_all
 
-EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, 0.0, 1e9)
+EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, -1e-38, 0.0, 5e-324, 1e-300, 1e-38, 1e-9, 1e9, 1e38, 1e300)
 """Values tried for each numeric option."""
 
 
@@ -224,6 +224,8 @@ def refuses_impossible_options(build: Build, *, device: str = "cpu") -> None:
             if whole and not math.isfinite(value):
                 continue
             option = int(value) if whole else value
+            if whole and value and not option:
+                continue  # 0 is tried itself
             try:
                 made = dataclasses.replace(sampler, **{field.name: option})  # type: ignore[type-var]
             except UserError:
@@ -277,8 +279,17 @@ def _complaints(sampler: Sampler, device: str) -> Iterator[str]:
             inside = bool(((found >= 0) & (found < logits.shape[1])).all())
             if not inside or bool(logits.gather(1, found[:, None]).isneginf().any()):
                 yield f"then {name} give a token that is not there or at −inf"
+            if not inside:
+                return
+        elif bool((found.isposinf() & ~logits.isposinf()).any()):
+            yield f"then {name} become +inf"
         elif bool(found.isnan().any()) or not bool(found.isfinite().any(-1).all()):
             yield f"then {name} become NaN or leave no token"
+    if isinstance(sampler, Chooser):
+        many = step_logits(64, 11, device)
+        found = apply(sampler, many, view_of(Rows.some(64, many.shape[1], device)))
+        if len(found.unique()) == 1:
+            yield f"then 64 rows of other logits all give the token {int(found[0])}"
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
