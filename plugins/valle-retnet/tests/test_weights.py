@@ -83,7 +83,7 @@ def test_shards_are_read(tmp_path):
     assert same(build(RetNetOptions(weights=str(tmp_path))), model)
     index[names[0]] = "../a.safetensors"
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
-    with pytest.raises(UserError, match="outside the folder"):
+    with pytest.raises(UserError, match="not a safetensors file of the folder"):
         build(RetNetOptions(weights=str(tmp_path)))
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path):
 
     refused("n_layers = 2 and the options ask for 3", n_layers=3)
     save_file({**state, "decoder.odd": torch.zeros(1)}, tmp_path / "model.safetensors")
-    refused("'odd' is not one of this RetNet")
+    refused("'odd' is not one of retnet")
     save_file({n: t for n, t in state.items() if "fc1" not in n}, tmp_path / "model.safetensors")
     refused("fc1.weight' is missing")
     save_file(state | {"decoder.layer_norm.weight": torch.zeros(3)}, tmp_path / "model.safetensors")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
+from valle_kit.hugging_face.portable import portable
 from valle_retnet.backbone import RetNetBackbone
 from valle_retnet.options import RetNetOptions, RetNetSizes, refuse, refuse_impossible, sizes_of
 from valle_retnet.weights import load_weights, sizes_in
@@ -36,7 +36,7 @@ def build(options: RetNetOptions, *, attention: AttentionKernel | None = None) -
         )
     if options.weights is not None:
         load_weights(backbone, Path(options.weights))
-        backbone.portable = _portable(options, sizes)
+        backbone.portable = portable(options, sizes, sizes_of)
     return backbone
 
 
@@ -51,7 +51,7 @@ def build_hf(options: RetNetOptions, *, attention: AttentionKernel | None = None
     backbone = RetNetHFBackbone(config_of(sizes, options), gradient_checkpointing=options.gradient_checkpointing)
     if options.weights is not None:
         load_weights(backbone.model.decoder, Path(options.weights))
-        backbone.portable = _portable(options, sizes)
+        backbone.portable = portable(options, sizes, sizes_of)
     return backbone
 
 
@@ -60,10 +60,3 @@ def _sizes(options: RetNetOptions, attention: AttentionKernel | None) -> RetNetS
         raise UserError("arch 'retnet' has no attention and takes no kernel: leave --attention away")
     refuse_impossible(options)
     return sizes_of(options) if options.weights is None else sizes_in(Path(options.weights), options)
-
-
-def _portable(options: RetNetOptions, sizes: RetNetSizes) -> RetNetOptions | None:
-    """Options that build these sizes without the weights, where options can say them."""
-    names = {field.name for field in fields(options)} & {field.name for field in fields(sizes)}
-    plain = replace(options, weights=None, **{name: getattr(sizes, name) for name in names})
-    return plain if sizes_of(plain) == sizes else None

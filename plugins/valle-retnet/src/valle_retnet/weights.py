@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
@@ -12,23 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from valle_core.plugin import UserError
-from valle_core.reading.json_text import read_json
+from valle_kit.hugging_face.layout import WEIGHTS, FolderLayout
+from valle_kit.hugging_face.reader import FolderReader
 from valle_retnet.options import RetNetOptions, RetNetSizes, sizes_of
 from valle_retnet.tables import angles, log_decays
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 MODEL_TYPE = "valle-retnet"
-PREFIX = re.compile(r"^(model\.)?(decoder\.)?")
 NOT_OURS = ("embed_tokens.", "output_projection.", "lm_head.", "retnet_rel_pos.", "layernorm_embedding.")
 """Tensors that a backbone has no use for: what surrounds it in a model, and constants that follow from the sizes."""
 OURS_ALONE = ".retention.merge"
 """The one tensor per layer that torchscale's weights lack; it keeps its initial value then."""
+
+LAYOUT = FolderLayout(
+    arch="retnet", model="RetNetModel", model_type=MODEL_TYPE, prefixes=("model.", "decoder."), around=NOT_OURS
+)
 
 
 def sizes_in(path: Path, options: RetNetOptions) -> RetNetSizes:
@@ -42,10 +42,7 @@ def sizes_in(path: Path, options: RetNetOptions) -> RetNetSizes:
     """
     config = _config(path)
     read = _sizes_of_tensors(path, options) if config is None else _sizes_of_config(path, config)
-    for field in fields(RetNetOptions):
-        asked = getattr(options, field.name)
-        if field.name in read and asked != field.default and asked != read[field.name]:
-            raise _refuse(path, f"it has {field.name} = {read[field.name]} and the options ask for {asked}")
+    FolderReader(path, LAYOUT).check_agreement(read, options)
     known = {name: value for name, value in asdict(options).items() if name not in read}
     return sizes_of(RetNetOptions(**known | read))
 
@@ -56,16 +53,10 @@ def load_weights(backbone: nn.Module, path: Path) -> None:
     Raises:
         UserError: no safetensors, a missing or foreign tensor, or a shape that differs.
     """
-    wanted = {name: tensor for name, tensor in backbone.state_dict().items() if not name.startswith(NOT_OURS)}
-    found = dict(_tensors(path))
-    spare = {name for name in wanted.keys() ^ found.keys() if name.endswith(OURS_ALONE)}
-    odd = sorted((wanted.keys() ^ found.keys()) - spare)
-    if odd:
-        raise _refuse(path, f"tensor {odd[0]!r} is {'missing' if odd[0] in wanted else 'not one of this RetNet'}")
-    for name in wanted.keys() & found.keys():
-        if found[name].shape != wanted[name].shape:
-            raise _refuse(path, f"{name} is {list(found[name].shape)}, expected {list(wanted[name].shape)}")
-        wanted[name].copy_(found[name])
+    reader, state = FolderReader(path, LAYOUT), backbone.state_dict()
+    kept = {name: tensor for name, tensor in state.items() if name.endswith(OURS_ALONE) or name.startswith(NOT_OURS)}
+    read = {name: tensor for name, tensor in reader.tensors().items() if name in state or not name.endswith(OURS_ALONE)}
+    reader.fill(backbone, kept | read, source="expected")
 
 
 def torchscale_state(backbone: nn.Module, sizes: RetNetSizes) -> dict[str, Tensor]:
@@ -100,17 +91,7 @@ def save_folder(backbone: nn.Module, sizes: RetNetSizes, folder: Path) -> None:
 def _config(path: Path) -> Mapping[str, Any] | None:
     if not path.exists():
         raise _refuse(path, "there is no such folder or file")
-    file = path / "config.json"
-    if path.is_file() or not file.is_file():
-        return None
-    try:
-        config = read_json(file)
-    except (OSError, ValueError) as error:
-        raise _refuse(path, f"config.json cannot be read ({error})") from None
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != MODEL_TYPE:
-        raise _refuse(path, f"its model_type is {kind!r}, not {MODEL_TYPE!r}")
-    return config
+    return FolderReader(path, LAYOUT).config() if (path / "config.json").exists() else None
 
 
 def _sizes_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +104,9 @@ def _sizes_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sizes_of_tensors(path: Path, options: RetNetOptions) -> dict[str, Any]:
-    tensors = _tensors(path, with_constants=True)
+    constants = "retnet_rel_pos."
+    around = tuple(name for name in NOT_OURS if name != constants)
+    tensors = FolderReader(path, replace(LAYOUT, around=around)).tensors()
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     first = "layers.0.retention."
     if f"{first}v_proj.weight" not in shapes or "layers.0.ffn.fc1.weight" not in shapes:
@@ -150,38 +133,5 @@ def _sizes_of_tensors(path: Path, options: RetNetOptions) -> dict[str, Any]:
     )
 
 
-def _tensors(path: Path, *, with_constants: bool = False) -> dict[str, Tensor]:
-    """All tensors a backbone has, by torchscale's name inside its decoder."""
-    found: dict[str, Tensor] = {}
-    for file in _files(path):
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                for key in tensors.keys():  # noqa: SIM118 (a safe_open handle is no dict)
-                    name = PREFIX.sub("", key)
-                    constant = with_constants and name.startswith("retnet_rel_pos.")
-                    if constant or not name.startswith(NOT_OURS):
-                        found[name] = tensors.get_tensor(key)
-        except (SafetensorError, OSError) as error:
-            raise _refuse(path, f"{file.name} cannot be read ({error})") from None
-    return found
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if (path / WEIGHTS).is_file():
-        return [path / WEIGHTS]
-    try:
-        shards = set(read_json(path / INDEX)["weight_map"].values())
-    except FileNotFoundError:
-        raise _refuse(path, f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise _refuse(path, f"{INDEX} cannot be read ({error})") from None
-    for name in shards:
-        if Path(name).name != name:
-            raise _refuse(path, f"{INDEX} points outside the folder: {name!r}")
-    return [path / name for name in sorted(shards)]
-
-
 def _refuse(path: Path, reason: str) -> UserError:
-    return UserError(f"arch 'retnet' cannot start from {str(path)!r}: {reason}")
+    return FolderReader(path, LAYOUT).refuse(reason)

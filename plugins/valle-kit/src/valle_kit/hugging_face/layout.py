@@ -16,9 +16,10 @@ class FolderLayout:
     """How a backbone's sizes and tensors are called in a folder.
 
     Attributes:
-        arch: registry name of the backbone, which is the folder's `model_type` as well.
+        arch: registry name of the backbone.
         model: the class of transformers that writes such folders.
         keys: name of an option → key of config.json.
+        model_type: what config.json calls the model; as `arch` when empty.
         known: key of config.json → the values the backbone can do; the first is meant where the key is absent or null.
         prefixes: what is taken off the front of a tensor's name, one after the other, where it is there.
         around: beginnings of the names of tensors that belong to the model around a backbone.
@@ -29,7 +30,8 @@ class FolderLayout:
 
     arch: str
     model: str
-    keys: Mapping[str, str]
+    keys: Mapping[str, str] = field(default_factory=dict)
+    model_type: str = ""
     known: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ("model.",)
     around: tuple[str, ...] = ("embed_tokens.", "lm_head.")

@@ -39,8 +39,8 @@ class FolderReader:
         except (OSError, ValueError) as error:
             raise self.refuse(f"{CONFIG} cannot be read ({error})") from None
         kind = config.get("model_type") if isinstance(config, dict) else None
-        if kind != self.layout.arch:
-            raise self.refuse(f"its model_type is {kind!r}, not {self.layout.arch!r}")
+        if kind != (wanted := self.layout.model_type or self.layout.arch):
+            raise self.refuse(f"its model_type is {kind!r}, not {wanted!r}")
         self.check_known(config)
         return config
 
@@ -92,7 +92,9 @@ class FolderReader:
                 raise self.refuse(f"it has {field.name} = {read[field.name]} and the options ask for {asked}")
 
     def weight_files(self) -> list[Path]:
-        """The safetensors of the folder: one file, or those that its index lists."""
+        """The safetensors of the folder: one file, or those that its index lists; a path of one file is that file."""
+        if self.path.is_file():
+            return [self.path]
         names = [WEIGHTS]
         if not (self.path / WEIGHTS).exists():
             try:
@@ -116,7 +118,7 @@ class FolderReader:
         """All tensors a backbone may have a use for, by the backbone's names."""
         found: dict[str, Tensor] = {}
         for file in self.weight_files():
-            for stored, tensor in self.tensors_of(file.name).items():
+            for stored, tensor in self._read(file).items():
                 if (name := self.layout.name(stored)) is not None:
                     found[name] = tensor
         return found
@@ -124,11 +126,17 @@ class FolderReader:
     def tensors_of(self, file: str) -> dict[str, Tensor]:
         """All tensors of one file, by their stored names."""
         try:
-            return read_tensors(self._file(file))
+            return self._read(self._file(file))
         except (OSError, ValueError) as error:
             raise self.refuse(f"{file} cannot be read ({error})") from None
 
-    def fill(self, backbone: nn.Module, found: Mapping[str, Tensor]) -> None:
+    def _read(self, file: Path) -> dict[str, Tensor]:
+        try:
+            return read_tensors(file)
+        except (OSError, ValueError) as error:
+            raise self.refuse(f"{file.name} cannot be read ({error})") from None
+
+    def fill(self, backbone: nn.Module, found: Mapping[str, Tensor], *, source: str = f"{CONFIG} says") -> None:
         """Copy tensors into a backbone's, in its type; refuse any that is missing, foreign, of another shape or
         quantised."""
         wanted = backbone.state_dict()
@@ -137,7 +145,7 @@ class FolderReader:
             raise self.refuse(f"tensor {odd!r} is {'missing' if odd in wanted else f'not one of {self.layout.arch}'}")
         for name, tensor in found.items():
             if tensor.shape != wanted[name].shape:
-                raise self.refuse(f"{name} is {list(tensor.shape)}, {CONFIG} says {list(wanted[name].shape)}")
+                raise self.refuse(f"{name} is {list(tensor.shape)}, {source} {list(wanted[name].shape)}")
             if wanted[name].is_floating_point() and not tensor.is_floating_point():
                 kind = str(tensor.dtype).removeprefix("torch.")
                 raise self.refuse(f"{name} holds {kind}, not floating-point numbers; give unquantised weights")
