@@ -7,8 +7,9 @@ import os
 
 import pytest
 
-from valle_core.files import create, process_start, replacing, sweep, writer
+from valle_core.files import process_start, replacing, writer
 from valle_core.plugin import UserError
+from valle_data.preparation.shared import create, sweep
 
 
 def test_a_file_is_created_once(tmp_path):

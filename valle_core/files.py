@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 from valle_core.plugin import UserError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _LONGEST = 200  # bytes of a file's name in its temporary one; most file systems allow 255 in all
 
 
@@ -44,20 +43,14 @@ def writer() -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, place: Callable[[Path, Path], object] = os.replace) -> Iterator[Path]:
     """Give a temporary name beside `path` to write to; on success it becomes `path`, on any failure it is removed.
 
-    The content is on disk before the rename, so that a crash of the machine leaves the old file or the new one.
+    `place` is what renames. The content is on disk before, so that a crash of the machine leaves the old file or the new one.
 
     Raises:
         UserError: the disk is full or the place cannot be written to.
     """
-    with _placing(path, os.replace) as temporary:
-        yield temporary
-
-
-@contextmanager
-def _placing(path: Path, place: Callable[[Path, Path], None]) -> Iterator[Path]:
     name = path.name
     if len(name.encode()) > _LONGEST:
         name = hashlib.sha256(name.encode()).hexdigest()[:32]
@@ -79,50 +72,6 @@ def _placing(path: Path, place: Callable[[Path, Path], None]) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what cannot be removed (its folder is a file) must not hide the reason
             temporary.unlink(missing_ok=True)
-
-
-def create(path: Path, content: str) -> bool:
-    """Write a file that does not exist yet, whole or not at all; False where it does, or another was quicker.
-
-    It is linked to its name, which network file systems do in one step; where there are no links, it is renamed.
-
-    Raises:
-        UserError: as `replacing`.
-    """
-    if path.exists():
-        return False
-    try:
-        with _placing(path, _link) as temporary:
-            temporary.write_text(content, encoding="utf-8")
-    except _Taken:
-        return False
-    return True
-
-
-class _Taken(Exception):
-    """Another was quicker."""
-
-
-def _link(temporary: Path, path: Path) -> None:
-    try:
-        os.link(temporary, path)
-    except FileExistsError as error:
-        if temporary.stat().st_nlink != 2:  # 2: it was linked, and the answer was lost on the network
-            raise _Taken from error
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        os.replace(temporary, path)
-
-
-def sweep(folder: Path, alive: Callable[[], Collection[str]] = tuple) -> None:
-    """Remove the temporary files that killed writers left below `folder`; not those of the writers that are alive
-    after the look (a writer must be known as alive before it writes)."""
-    found = list(folder.rglob(".*.tmp"))
-    living = set(alive())
-    for stale in found:
-        if stale.name.split(".")[-2] not in living:
-            stale.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

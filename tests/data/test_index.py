@@ -74,7 +74,7 @@ def test_a_dataset_without_columns_opens_to_the_same_rows(large, tmp_path):
     assert list(with_columns.rows()) == list(without.rows())
     assert list(with_columns.stored_rows()) == list(without.stored_rows()) == rows_of(MANY)
     assert with_columns.ids == without.ids == sorted(row.id for row in rows_of(MANY))
-    assert with_columns.by_speaker == without.by_speaker
+    assert with_columns.speakers() == without.speakers()
     assert Batches(with_columns, BatchOptions()).state_dict() == Batches(without, BatchOptions()).state_dict()
 
 
@@ -107,7 +107,7 @@ def test_an_open_dataset_travels_by_name_and_notices_that_it_was_replaced(large,
 
     folder = shutil.copytree(large, tmp_path / "data")
     dataset = open_dataset(folder, part="train")
-    _ = dataset.by_speaker
+    _ = dataset.speakers()
     carried = pickle.dumps(dataset)
     assert len(carried) < 12 * MANY  # a place and a bit for each, no strings
     assert pickle.loads(carried).ids == dataset.ids

@@ -34,7 +34,6 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.mix_cache import MixCache, mix_key
 from valle_core.data.noise import open_noise
 from valle_core.data.similar import SimilarFacts, mark_of, open_similar
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
@@ -49,6 +48,7 @@ from valle_data.made_dataset import MADE, made_records, write_dataset
 from valle_data.preparation.finished import read_finished
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.layouts import lhotse, table
+from valle_data.preparation.locks import Locks
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.phoneme_cache import PhonemeCache
 from valle_data.preparation.plan import Plan, read_plan

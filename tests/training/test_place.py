@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import SoftFileLock
 
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA, RunOptions, continued
 from valle_core.training.interrupt import StopRequest
+from valle_core.training.place import LOCK
 from valle_core.training.run import run_training
 
 SETTINGS = {
@@ -54,7 +55,7 @@ def test_a_second_training_in_the_same_folder_is_refused_while_the_first_is_at_w
 
     def second(line):
         if line["step"] == 1:
-            with pytest.raises(UserError, match=rf"r' is being trained by process {os.getpid()} on .*Wait for it") as e:
+            with pytest.raises(UserError, match=rf"r' is being trained by process {os.getpid()}\. Wait for it") as e:
                 run(tone_dataset, tmp_path / "r")
             refused.append(e)
 
@@ -65,7 +66,7 @@ def test_a_second_training_in_the_same_folder_is_refused_while_the_first_is_at_w
 
 def test_a_resumed_training_is_refused_too_and_the_folder_stays_as_it_is(tone_dataset, tmp_path, whole):
     shutil.copytree(whole, tmp_path / "r")
-    with Locks(tmp_path / "r").held("train"), pytest.raises(UserError, match="is being trained by"):
+    with SoftFileLock(tmp_path / "r" / LOCK), pytest.raises(UserError, match="is being trained by"):
         run(tone_dataset, tmp_path / "r", resume="true", steps="6")
     assert RunFolder(tmp_path / "r").steps() == [2, 4]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -142,11 +141,6 @@ class Dataset:
         places = index.places(self._place(id), n)
         return Ids(self._index, places[self._inside[places]][:n])
 
-    @property
-    def by_speaker(self) -> Mapping[str, Sequence[str]]:
-        """Sorted ids of each speaker, the speakers sorted."""
-        return {speaker: Ids(self._index, places) for speaker, places in self._of_speaker.items()}
-
     def speakers(self) -> tuple[str, ...]:
         """Sorted speaker ids."""
         return tuple(self._of_speaker)
@@ -192,13 +186,6 @@ class Dataset:
         if place is None or not self._inside[place]:
             raise UserError(f"utterance '{id}' is not in dataset '{self.path}'. Use one of its ids")
         return place
-
-    def unknown_symbols(self) -> Counter[str]:
-        """How often each phoneme of the data is missing from `symbols` (reads every record)."""
-        counts: Counter[str] = Counter()
-        for record in self.records():
-            counts.update(self.symbols.unknown(record.phonemes))
-        return counts
 
     def _utterance(self, record: Record) -> Utterance:
         row = self.row(record.id)

@@ -9,12 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import SoftFileLock, Timeout
+
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.files import write_text
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.registry.identity import warn
 from valle_core.training.meter import append_line
+
+LOCK = ".train.lock"
 
 
 class Place:
@@ -39,7 +42,7 @@ class Place:
         """
         made = [folder for folder in (self.run.path, *self.run.path.parents) if not folder.exists()]
         try:
-            with Locks(self.run.path).alone("train", f"'{self.run.path}' is being trained"):
+            with self._alone():
                 try:
                     yield
                 except BaseException:
@@ -50,6 +53,26 @@ class Place:
             for folder in made:
                 with suppress(OSError):  # something is in it
                     folder.rmdir()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """By a file that names this process; one whose process is gone from this machine is taken over."""
+        lock = SoftFileLock(self.run.path / LOCK)
+        try:
+            self.run.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            whose = f"process {lock.pid}" if lock.pid else "another process"
+            raise UserError(
+                f"'{self.run.path}' is being trained by {whose}. Wait for it, or end it; if it is gone, remove "
+                f"'{lock.lock_file}'"
+            ) from error
+        except OSError as error:
+            raise UserError(f"cannot write to {self.run.path}: {error.strerror}; choose another --out") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def begin(self) -> None:
         """Write the configuration; what an older attempt left is cleared, checkpoints past the one chosen set aside."""

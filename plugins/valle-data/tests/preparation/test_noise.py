@@ -14,9 +14,9 @@ from valle_core.audio.wav import write
 from valle_core.codes.identity import require_same
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
-from valle_core.locks import LOCKS, Locks
 from valle_core.plugin import UserError
 from valle_data.preparation import noise_recordings
+from valle_data.preparation.locks import LOCKS, Locks
 from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions

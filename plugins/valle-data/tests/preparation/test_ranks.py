@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from valle_core import locks as locks_module
 from valle_core.data.dataset import open_dataset
-from valle_core.locks import LOCKS, Holder, Locks
 from valle_core.plugin import UserError
+from valle_data.preparation import locks as locks_module
 from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.locks import LOCKS, Holder, Locks
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import GROUP, PARTS, Plan, read_plan
 from valle_data.preparation.prepare import prepare, prepare_share

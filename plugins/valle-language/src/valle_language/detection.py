@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from valle_core.plugin import UserError
-from valle_core.text.language_tags import normal_tag, root
+from valle_language.tags import normal_tag, root
 
 AUTO = "auto"
 DETECTED = ("en", "fr", "de", "es", "it", "pt", "ja", "zh", "ko")

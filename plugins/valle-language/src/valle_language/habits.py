@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from valle_core.text.language_tags import normal_tag
+from valle_language.tags import normal_tag
 from valle_language.writing.rules import Writing
 
 _ALPHABETIC = {

@@ -16,10 +16,10 @@ from valle_core.data.manifest import Manifest
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.data.record import Location, Record
 from valle_core.files import write_json
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.reading.place import inside
+from valle_data.preparation.locks import Locks
 from valle_data.preparation.settings import SETTINGS
 from valle_data.storage.facts import write_index, write_manifest
 from valle_data.storage.hdf5 import file_name, pack

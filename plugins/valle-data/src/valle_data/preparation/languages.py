@@ -14,7 +14,6 @@ from pathlib import Path
 from valle_core.audio.wav import SUFFIXES
 from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
-from valle_core.text.language_tags import normal_tag, root
 from valle_data.preparation.layouts.dialect import SEPARATORS, lines_of, separated
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.rows import read_text
@@ -22,6 +21,7 @@ from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, plain, transcript
 from valle_data.preparation.visible import visible
 from valle_language.detection import DETECTED, candidates_of, detect_speakers, is_auto
+from valle_language.tags import normal_tag, root
 
 FOLDER_FILE = "language.txt"
 """Holds the tag of all recordings in its folder and below."""

@@ -16,15 +16,15 @@ from valle_core.data.index import INDEX, Index, hash_index, open_index
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest
 from valle_core.data.noise import NO_LANGUAGE, NO_TEXT
 from valle_core.data.record import Row
-from valle_core.files import sweep, write_json
+from valle_core.files import write_json
 from valle_core.interfaces import Codec
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.registry.identity import PluginIdentity
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import Phonemes
 from valle_data.preparation.encoding import make_record
+from valle_data.preparation.locks import Locks
 from valle_data.preparation.noise_journal import NoiseJournal, NoiseOutcome
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.noise_recordings import NoiseRecording, encode_noise, find_noise
@@ -33,6 +33,7 @@ from valle_data.preparation.packing import forget_packed, pack_rows
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.report import REPORT, reasons_text
 from valle_data.preparation.settings import SETTINGS, is_empty, read_settings
+from valle_data.preparation.shared import sweep
 from valle_data.storage.facts import write_index, write_manifest
 from valle_data.storage.records import write_part
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.assemble.portable import options_hash
-from valle_core.files import create
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
 from valle_core.types import Phonemes
+from valle_data.preparation.shared import create
 
 VERSION = 1
 _KIND = "phonemes of valle"

@@ -8,9 +8,7 @@ from typing import Any
 
 import torch
 
-from valle_core.files import sweep
 from valle_core.interfaces import Codec, Frontend
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
 from valle_data.preparation.equipment import Equipment
@@ -20,6 +18,7 @@ from valle_data.preparation.finishing import Listing, NothingUsable, finish, rep
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.languages import with_languages
 from valle_data.preparation.layouts.layout import Found
+from valle_data.preparation.locks import Locks
 from valle_data.preparation.options import NOT_GIVEN, PrepareOptions
 from valle_data.preparation.packing import forget_packed, left_over
 from valle_data.preparation.phonemes import Phonemizer, open_cache
@@ -28,6 +27,7 @@ from valle_data.preparation.ranks import Ranks, ShareReport
 from valle_data.preparation.repair import forget_unnamed, what_is_whole
 from valle_data.preparation.report import PrepareReport
 from valle_data.preparation.settings import check_claim, claim, in_vain
+from valle_data.preparation.shared import sweep
 from valle_data.preparation.sources import Shares, name_of, refuse_losses, share_out
 from valle_data.preparation.work import Progress, Worker
 

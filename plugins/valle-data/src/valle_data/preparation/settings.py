@@ -9,16 +9,17 @@ from typing import Any
 from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
-from valle_core.files import create, write_text
-from valle_core.locks import LOCKS, Locks
+from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.types import CodecIdentity
 from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.finished import SOURCES
 from valle_data.preparation.journal import Journal
+from valle_data.preparation.locks import LOCKS, Locks
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import forget_plan, read_plan
+from valle_data.preparation.shared import create
 
 SETTINGS = "prepare.json"
 

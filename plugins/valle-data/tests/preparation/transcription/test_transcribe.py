@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
 from valle_data.audio.reading import read
+from valle_data.preparation.locks import Locks
 from valle_data.preparation.transcription.options import TranscribeOptions
 from valle_testing.fakes.recognizer import sing
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from valle_core.text.language_tags import root
 from valle_language.number_words import MOST_DIGITS, cardinal, digit_words
+from valle_language.tags import root
 
 SIGNS = tuple("%+=&@€$£°<>×÷/#‰№~")
 

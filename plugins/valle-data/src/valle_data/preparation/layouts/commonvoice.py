@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from valle_core.plugin import UserError
-from valle_core.text.language_tags import normal_tag
 from valle_data.preparation.layouts.dialect import lines_of
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.rows import column_name, read_text
@@ -14,6 +13,7 @@ from valle_data.preparation.layouts.walking import Folder, walk
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, plain
 from valle_data.preparation.visible import trimmed, visible
+from valle_language.tags import normal_tag
 
 LOOKS_FOR = "clips/ beside validated.tsv or train.tsv with columns client_id, path, sentence"
 

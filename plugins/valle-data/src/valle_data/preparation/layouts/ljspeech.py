@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valle_core.plugin import UserError
-from valle_core.text.language_tags import normal_tag
 from valle_data.preparation.layouts.dialect import SEPARATORS, Fields, fields_of, lines_of, separated
 from valle_data.preparation.layouts.doubts import alike_speakers
 from valle_data.preparation.layouts.layout import Found
@@ -23,6 +22,7 @@ from valle_data.preparation.layouts.walking import walk
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, plain
 from valle_data.preparation.visible import visible
+from valle_language.tags import normal_tag
 
 LOOKS_FOR = "metadata.csv beside wavs/"
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from valle_core.text.language_tags import normal_tag
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.layouts.naming import missing_folder
 from valle_data.preparation.recordings import Recording, plain
+from valle_language.tags import normal_tag
 
 Manifest = Mapping[str, Any]
 """One recording, supervision or cut as lhotse's `to_dict` makes it."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_core.text.language_tags import normal_tag
 from valle_data.preparation.alignments import aligned
 from valle_data.preparation.layouts.doubts import doubts
 from valle_data.preparation.layouts.layout import Found
@@ -25,6 +24,7 @@ from valle_data.preparation.layouts.walking import TEXT_ENDINGS
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording, Rejection, plain
 from valle_data.preparation.visible import trimmed, visible
+from valle_language.tags import normal_tag
 
 LOOKS_FOR = f"a file {', '.join(ENDINGS)} with a column audio"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from valle_core.plugin import UserError
-from valle_core.text.language_tags import normal_tag, root
 from valle_data.preparation.recordings import Recording, Rejection
 from valle_data.preparation.transcription.hearing import Ear
 from valle_data.preparation.transcription.journal import Entry
 from valle_data.preparation.transcription.source import language_of
+from valle_language.tags import normal_tag, root
 
 AUTO = "auto"
 

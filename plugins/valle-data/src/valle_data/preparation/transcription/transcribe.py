@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from valle_core.locks import Locks
 from valle_core.plugin import UserError
+from valle_data.preparation.locks import Locks
 from valle_data.preparation.options import NOT_GIVEN
 from valle_data.preparation.transcription.hearing import Ear
 from valle_data.preparation.transcription.journal import Entry, Journal

@@ -1,6 +1,6 @@
 """Who is at work on a folder that many processes and machines may see, told by files alone.
 
-A lock is a file that is linked to its name (see `valle_core.files.create`), so it needs no `flock`, which network file
+A lock is a file that is linked to its name (see `create`), so it needs no `flock`, which network file
 systems may not have. It says machine and process; that process touches it while it lives. One whose process is gone
 (looked up on this machine, told by its age on another) is taken away.
 """
@@ -17,10 +17,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from valle_core.files import create, machine, process_start, writer
+from valle_core.files import machine, process_start, writer
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.kinds import check_kinds
+from valle_data.preparation.shared import create
 
 LOCKS = ".locks"
 _TOUCH_SECONDS = 10.0
