@@ -46,7 +46,8 @@ def writer() -> str:
 def replacing(path: Path, place: Callable[[Path, Path], object] = os.replace) -> Iterator[Path]:
     """Give a temporary name beside `path` to write to; on success it becomes `path`, on any failure it is removed.
 
-    `place` is what renames. The content is on disk before, so that a crash of the machine leaves the old file or the new one.
+    `place` is what renames. The content is on disk before, so that a crash of the machine leaves the old file or the
+    new one.
 
     Raises:
         UserError: the disk is full or the place cannot be written to.

@@ -24,8 +24,6 @@ from valle_core.types import (
     SequenceMask,
     TaskInputs,
     TaskSequence,
-    TimedWord,
-    Transcript,
     Utterance,
 )
 
@@ -373,46 +371,4 @@ class Frontend(Protocol):
 
     def languages(self) -> Sequence[str]:
         """Language tags it accepts."""
-        ...
-
-
-@runtime_checkable
-class Recognizer(Protocol):
-    """Speech → text. Factory: `(options, *, device: torch.device) → Recognizer`.
-
-    Equal waveforms give equal transcripts, whoever shares the batch and whatever was heard before. The inputs are
-    never written, no random number is drawn and no gradient kept. Times lie inside the audio and never go back.
-    Silence gives no segments. One that declares "words" times each word of a segment, and those words, spaces aside,
-    are its text; "detect", that it finds the language itself; "align", that it has `align`.
-
-    Attributes:
-        sample_rate: Hz of the waveforms it takes.
-        max_seconds: longest audio of a row, or None; the core cuts longer audio at pauses.
-    """
-
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def max_seconds(self) -> float | None: ...
-
-    def languages(self) -> Sequence[str]:
-        """Language tags it accepts."""
-        ...
-
-    def transcribe(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
-    ) -> Sequence[Transcript]:
-        """What was said in each row, padding left out. None lets it detect the row's language.
-
-        Raises `UserError` for a language it does not accept, and for None where it does not declare "detect".
-        """
-        ...
-
-    def align(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], texts: Sequence[str], *, languages: Sequence[str]
-    ) -> Sequence[Sequence[TimedWord]]:
-        """Where each word of a known text was said: the words of `texts` split at spaces, in order.
-
-        Raises `UserError` where it does not declare "align", for text without words, and for a word it cannot place.
-        """
         ...

@@ -131,58 +131,6 @@ class Phonemes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TimedWord:
-    """A word and where it was said.
-
-    Attributes:
-        text: as written, without spaces.
-        start: seconds from the start of the audio.
-        end: seconds, ≥ start.
-        probability: how sure the recognizer is, in [0, 1], or None.
-    """
-
-    text: str
-    start: float
-    end: float
-    probability: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeardSegment:
-    """A stretch of audio and what was said in it.
-
-    Attributes:
-        text: on one line.
-        start: seconds from the start of the audio.
-        end: seconds, ≥ start.
-        words: in order, or empty where the recognizer does not time words.
-    """
-
-    text: str
-    start: float
-    end: float
-    words: tuple[TimedWord, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Transcript:
-    """What a recognizer heard.
-
-    Attributes:
-        segments: in order, without overlap; empty where nothing was said.
-        language: tag that was given or detected, e.g. `"en"`.
-    """
-
-    segments: tuple[HeardSegment, ...]
-    language: str
-
-    @property
-    def text(self) -> str:
-        """All of it on one line."""
-        return " ".join(segment.text for segment in self.segments)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
     """One recording as training sees it.
 

@@ -13,12 +13,13 @@ import pytest
 import torch
 from filelock import SoftFileLock
 
+from valle_cli.continued import continued
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA, RunOptions, continued
+from valle_core.training.config import TRAIN_SCHEMA, RunOptions
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.place import LOCK
 from valle_core.training.run import run_training

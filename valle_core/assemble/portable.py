@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
@@ -71,8 +70,3 @@ def with_portable_arch(resolved: Resolved, backbone: Any) -> Resolved:
     part = resolved.part("arch")
     options = replace(part.options, **backbone.portable_options())
     return replace(resolved, parts={**resolved.parts, "arch": (Part(part.name, options),)})
-
-
-def options_hash(options: Mapping[str, Any]) -> str:
-    """Short and equal for equal options, to compare what may be as long as a tokenizer."""
-    return hashlib.sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()[:16]

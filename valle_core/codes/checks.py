@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
@@ -30,8 +29,3 @@ def storage_dtype(codebook_size: int) -> torch.dtype:
     if codebook_size <= 1 << 8:
         return torch.uint8
     return torch.int16 if codebook_size <= 1 << 15 else torch.int32
-
-
-def to_storage(codes: Int[Tensor, "F Q"], codebook_size: int) -> Int[Tensor, "F Q"]:
-    """Codes in their storage type, on the CPU."""
-    return codes.detach().cpu().to(storage_dtype(codebook_size)).contiguous()

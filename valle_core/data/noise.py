@@ -19,9 +19,6 @@ from valle_core.types import CodecIdentity
 NO_TEXT = "none"
 """In the place of the frontend's name, in `dataset.json` of a noise set."""
 
-NO_LANGUAGE = "und"
-"""Language tag of recordings that say nothing (ISO 639: undetermined)."""
-
 
 class NoiseSet:
     """See `Pool.noise`. Labels are what a dataset calls speakers."""

@@ -77,24 +77,9 @@ class Row:
         said = [self.id, self.speaker, self.language, self.text, float(self.seconds), self.frames, self.hash, self.tone]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
 
-    def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
-        return {
-            "id": self.id,
-            "speaker": self.speaker,
-            "language": self.language,
-            "text": self.text,
-            "seconds": self.seconds,
-            "frames": self.frames,
-            "location": self.location,
-            "hash": self.hash,
-            **({"tone": self.tone} if self.tone is not None else {}),
-            "digest": self.digest(),
-        }
-
     @classmethod
     def from_json(cls, stored: Any) -> Row:
-        """The inverse of `to_json`; raises `ValueError` for anything else. Rows of an older valle have no digest."""
+        """A row as `index.jsonl` has it, with no digest in an older one; raises `ValueError` for anything else."""
         check_kinds(stored, _KINDS)
         location, tone = stored["location"], stored.get("tone")
         if not (is_of(location, str) or (is_of(location, (object,)) and _is_place(location))):

@@ -127,9 +127,3 @@ def kind_named(name: str, rows: tuple[Kind, ...] = ROWS) -> Kind:
         if row.name == name:
             return row
     raise UserError(f"there is no kind '{name}'. Kinds: {', '.join(row.name for row in rows)}")
-
-
-def announced_as(group: str, name: str) -> str:
-    """An entry point as messages write it: `arch 'retnet'`."""
-    word = next((row.name for row in ROWS if row.group == group), group.removeprefix("valle."))
-    return f"{word} '{name}'"

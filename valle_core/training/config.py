@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 from valle_core.assemble.schema import MODEL_SCHEMA
-from valle_core.config.schema import Resolved, Schema, Section, Slot
+from valle_core.config.schema import Schema, Section, Slot
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
 from valle_core.training.options import TrainOptions
@@ -62,35 +59,6 @@ class DataOptions:
             raise UserError(f"mixes_gb must be at least 0, found {self.mixes_gb}")
         if not 0 <= self.workers <= _MAX_WORKERS:
             raise UserError(f"data workers must lie in 0 … {_MAX_WORKERS}, found {self.workers}")
-
-
-def continued(resolved: Resolved, config: Path | None, given: Collection[str]) -> tuple[Resolved, str]:
-    """With `--resume`, the run whose folder holds `config` is meant, wherever it was copied or moved to.
-
-    Args:
-        resolved: the configuration.
-        config: the YAML file it was read from, or None.
-        given: top-level keys that were set on the command line; `out` among them counts.
-
-    Returns:
-        The configuration with that `out`, and a note where the file names another one, or "".
-    """
-    run: RunOptions = resolved.sections["run"]
-    if not run.resume or config is None or "out" in given:
-        return resolved, ""
-    holder = next((file.parent for file in (config, config.resolve()) if _is_run(file.parent)), None)
-    if holder is None or (run.out and Path(run.out).resolve() == holder.resolve()):
-        return resolved, ""
-    named = run.out and _is_run(Path(run.out))
-    note = (
-        f"the run in '{holder}' goes on, which holds the config; --out {run.out} would mean that one" if named else ""
-    )
-    changed = dataclasses.replace(run, out=str(holder))
-    return dataclasses.replace(resolved, sections={**resolved.sections, "run": changed}), note
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / "checkpoints").is_dir() or (folder / "metrics.jsonl").is_file()
 
 
 TRAIN_SCHEMA = Schema(

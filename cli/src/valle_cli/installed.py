@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from valle_core.registry.kinds import ROWS
 from valle_core.registry.scan import SUFFIXES, Found, normalise, parse
 
 
@@ -94,3 +95,9 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def announced_as(group: str, name: str) -> str:
+    """An entry point as messages write it: `arch 'retnet'`."""
+    word = next((row.name for row in ROWS if row.group == group), group.removeprefix("valle."))
+    return f"{word} '{name}'"

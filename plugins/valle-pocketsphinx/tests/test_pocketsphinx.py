@@ -13,7 +13,7 @@ from valle_pocketsphinx.sound import levelled, stretches
 from valle_pocketsphinx.words import placed, tokens
 
 from valle_core.plugin import UserError
-from valle_core.types import TimedWord
+from valle_language.recognition import TimedWord
 from valle_testing.suites.recognizer.speech import built_in
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec, UserError
-from valle_core.types import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import HeardSegment, TimedWord, Transcript
 from valle_testing import planted, suite
 from valle_testing.fakes.recognizer import RATE, FakeRecognizer, sing
 from valle_testing.suites.recognizer.speech import Clip, built_in

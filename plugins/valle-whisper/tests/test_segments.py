@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from valle_whisper.segments import Stretch, sound_bounds, split_window, within
 
-from valle_core.types import TimedWord
+from valle_language.recognition import TimedWord
 
 FIRST = 1000
 

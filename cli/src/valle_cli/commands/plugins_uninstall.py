@@ -6,11 +6,10 @@ import argparse
 import shlex
 from typing import NoReturn
 
-from valle_cli.installed import Installed, installed
+from valle_cli.installed import Installed, announced_as, installed
 from valle_cli.installer import carry_out, find_installer
 from valle_cli.targets import to_uninstall
 from valle_core.plugin import UserError
-from valle_core.registry.kinds import announced_as
 
 EPILOG = """examples:
   valle plugins uninstall mamba

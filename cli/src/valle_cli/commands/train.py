@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from valle_cli.continued import continued
 from valle_core.command import CommandContext, CommandResult
 from valle_core.plugin import UserError
-from valle_core.training.config import continued
 
 if TYPE_CHECKING:
     from valle_core.checkpoint.folder import RunFolder

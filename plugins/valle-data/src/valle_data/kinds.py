@@ -7,7 +7,7 @@ from valle_core.plugin import Kind
 RECOGNIZER = Kind(
     name="recognizer",
     group="valle.recognizer",
-    interface="valle_core.interfaces:Recognizer",
+    interface="valle_language.recognition:Recognizer",
     api=1,
     suite="valle_testing.suites.recognizer.checks",
     floor=13,

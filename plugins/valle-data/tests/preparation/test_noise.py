@@ -21,6 +21,7 @@ from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.storage.facts import row_json
 from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
 
@@ -125,7 +126,7 @@ def test_interrupted_it_goes_on_and_ends_as_if_nothing_had_happened(source, tmp_
     prepare_noise(options, codec=FakeCodec())
     prepare_noise(NoiseOptions(**{**_fields(options), "out": tmp_path / "whole"}), codec=FakeCodec())
     one, other = open_dataset(tmp_path / "noise"), open_dataset(tmp_path / "whole")
-    assert [row.to_json() for row in one.rows()] == [row.to_json() for row in other.rows()]
+    assert [row_json(row) for row in one.rows()] == [row_json(row) for row in other.rows()]
     assert all(torch.equal(one.codes(id), other.codes(id)) for id in one.ids)
     assert not [*(tmp_path / "noise").rglob("*.tmp")]
     assert (tmp_path / "noise" / "report.json").read_text() == (tmp_path / "whole" / "report.json").read_text()

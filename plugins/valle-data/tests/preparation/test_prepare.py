@@ -14,10 +14,10 @@ import soundfile
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Schema
 from valle_core.data.dataset import open_dataset
-from valle_core.data.options import SplitOptions
 from valle_core.plugin import UserError
 from valle_data.preparation.config import PREPARE_SCHEMA
 from valle_data.preparation.options import NOT_GIVEN, PrepareOptions
+from valle_data.preparation.split import SplitOptions
 from valle_data.testing import run
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
 

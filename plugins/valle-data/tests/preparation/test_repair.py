@@ -17,6 +17,7 @@ from valle_data.preparation.finished import SOURCES
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import PARTS
 from valle_data.preparation.prepare import prepare
+from valle_data.storage.facts import row_json
 from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
@@ -48,7 +49,7 @@ def wrong_with(out: Path) -> list[str]:
 
 def said(out: Path) -> list[dict]:
     """The rows without their places, which a repair may change."""
-    return [{**row.to_json(), "location": None} for row in open_dataset(out).rows()]
+    return [{**row_json(row), "location": None} for row in open_dataset(out).rows()]
 
 
 @pytest.fixture(scope="module")

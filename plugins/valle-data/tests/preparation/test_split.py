@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.data.options import SplitOptions
-from valle_data.preparation.split import held_out_ids
+from valle_data.preparation.split import SplitOptions, held_out_ids
 
 UTTERANCES = [(f"train/{speaker}/{number:03d}", f"train/{speaker}") for speaker in "abc" for number in range(40)]
 

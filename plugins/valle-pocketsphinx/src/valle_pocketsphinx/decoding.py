@@ -11,7 +11,7 @@ from typing import Any
 import pocketsphinx
 
 from valle_core.plugin import UserError
-from valle_core.types import TimedWord
+from valle_language.recognition import TimedWord
 
 _FRAMES = 100  # per second
 _SCALE = 1024.0  # pocketsphinx keeps acoustic log-likelihoods divided by 2¹⁰

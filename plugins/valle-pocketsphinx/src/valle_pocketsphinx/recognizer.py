@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_core.types import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import HeardSegment, TimedWord, Transcript
 from valle_pocketsphinx import decoding
 from valle_pocketsphinx.closed import read_closed
 from valle_pocketsphinx.options import PocketSphinxOptions
@@ -27,7 +27,7 @@ def build(options: PocketSphinxOptions, *, device: torch.device) -> PocketSphinx
 
 
 class PocketSphinx:
-    """See `valle_core.interfaces.Recognizer`. Each stretch of speech gets a fresh decoder, so nothing carries over."""
+    """A `valle_language.recognition.Recognizer`; each stretch of speech gets a fresh decoder."""
 
     sample_rate = RATE
     max_seconds = 120.0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from valle_core.plugin import UserError
-from valle_core.types import TimedWord
+from valle_language.recognition import TimedWord
 
 
 @dataclass(frozen=True, slots=True)

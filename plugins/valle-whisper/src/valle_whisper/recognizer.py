@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_core.types import HeardSegment, TimedWord, Transcript
 from valle_kit.codes.rows import check_wav
+from valle_language.recognition import HeardSegment, TimedWord, Transcript
 from valle_whisper.alignment import attend, token_frames
 from valle_whisper.decoding import FALLBACK, Decoder, Outcome, compression_ratio, pad_frames
 from valle_whisper.features import LOUDNESS_HOP_SECONDS, log_mel, loudness, mel_filters
@@ -46,7 +46,7 @@ class _Row:
 
 
 class WhisperRecognizer:
-    """A `valle_core.interfaces.Recognizer`."""
+    """A `valle_language.recognition.Recognizer`."""
 
     def __init__(self, parts: Parts, options: WhisperOptions, device: torch.device) -> None:
         self.options, self.device, self.sound = options, device, parts.sound

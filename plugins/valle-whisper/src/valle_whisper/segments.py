@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.types import TimedWord
+from valle_language.recognition import TimedWord
 from valle_whisper.features import LOUDNESS_HOP_SECONDS
 
 SECONDS_PER_STEP = 0.02

@@ -9,6 +9,7 @@ from pathlib import Path
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
+from valle_data.storage.facts import row_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +71,7 @@ def list_utterances(context: CommandContext) -> CommandResult:
             row.text,
         ]
         lines.append("\t".join(_one_line(field) for field in fields))
-    return CommandResult(text="\n".join(lines), facts=[row.to_json() for row in chosen])
+    return CommandResult(text="\n".join(lines), facts=[row_json(row) for row in chosen])
 
 
 def _one_line(field: str) -> str:

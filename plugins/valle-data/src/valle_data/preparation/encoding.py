@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from valle_core.codes.checks import check_codes, to_storage
+from valle_core.codes.checks import check_codes, storage_dtype
 from valle_core.data.record import Record
 from valle_core.interfaces import Codec
 from valle_core.types import Phonemes
@@ -52,7 +52,7 @@ def make_record(
     check_codes(codes, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what=f"utterance '{id}'")
     return Record(
         id=id,
-        codes=to_storage(codes, codec.codebook_size),
+        codes=codes.detach().cpu().to(storage_dtype(codec.codebook_size)).contiguous(),
         phonemes=phonemes.symbols,
         words=phonemes.words,
         times=times,

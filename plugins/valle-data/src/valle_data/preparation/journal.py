@@ -17,6 +17,7 @@ from valle_core.reading.kinds import check_kinds
 from valle_data.preparation.plan import PARTS, Plan
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.treatment import Treatment
+from valle_data.storage.facts import row_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +80,7 @@ class Journal:
     def commit(self, number: int, outcomes: Iterable[Outcome], symbols: Iterable[str]) -> None:
         """Remember a part whose data is on disk."""
         lines = [
-            {**outcome.source(), "row": outcome.row.to_json() if outcome.row else None}
+            {**outcome.source(), "row": row_json(outcome.row) if outcome.row else None}
             for outcome in sorted(outcomes, key=lambda outcome: outcome.id)
         ]
         body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

@@ -14,7 +14,7 @@ from valle_core.codes import identity
 from valle_core.data.columns import COLUMNS, ColumnWriter
 from valle_core.data.index import INDEX, Index, hash_index, open_index
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest
-from valle_core.data.noise import NO_LANGUAGE, NO_TEXT
+from valle_core.data.noise import NO_TEXT
 from valle_core.data.record import Row
 from valle_core.files import write_json
 from valle_core.interfaces import Codec
@@ -39,6 +39,9 @@ from valle_data.storage.records import write_part
 
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio encoded by this run."""
+
+NO_LANGUAGE = "und"
+"""Language tag of recordings that say nothing (ISO 639: undetermined)."""
 
 _NOTHING_SAID = Phonemes(symbols=(), words=(), language=NO_LANGUAGE)
 

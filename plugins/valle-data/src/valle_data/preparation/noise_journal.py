@@ -16,6 +16,7 @@ from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import check_kinds
 from valle_data.preparation.recordings import Rejection
+from valle_data.storage.facts import row_json
 
 SOURCES, PARTS = "sources.jsonl", "parts"
 
@@ -41,7 +42,7 @@ class NoiseOutcome:
         return {
             "id": self.id,
             "stamp": self.stamp,
-            "rows": [row.to_json() if whole else row.id for row in self.rows],
+            "rows": [row_json(row) if whole else row.id for row in self.rows],
             "rejections": [{"id": one.id, "reason": one.reason, "detail": one.detail} for one in self.rejections],
         }
 

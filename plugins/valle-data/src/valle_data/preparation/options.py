@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from valle_core.data.options import STORAGES, SplitOptions, StorageName
+from valle_core.data.options import STORAGES, StorageName
 from valle_core.plugin import UserError
+from valle_data.preparation.split import SplitOptions
 
 NOT_GIVEN = Path()
 """Default of a folder that has to be named; told by identity, for the current folder (`.`) is equal to it."""

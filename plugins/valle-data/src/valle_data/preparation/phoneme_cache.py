@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from valle_core.assemble.portable import options_hash
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
 from valle_core.types import Phonemes
@@ -166,3 +165,8 @@ def _phonemes(line: bytes, digest: bytes) -> Phonemes | None:
     if not whole or any(not 0 <= first <= last <= len(symbols) for first, last in words):
         return None
     return Phonemes(symbols=tuple(symbols), words=words, language=language)
+
+
+def options_hash(options: Mapping[str, Any]) -> str:
+    """Short and equal for equal options, to compare what may be as long as a tokenizer."""
+    return hashlib.sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()[:16]

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from valle_core.assemble.portable import options_hash
 from valle_core.codes import identity
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
 from valle_core.files import write_text
@@ -18,6 +17,7 @@ from valle_data.preparation.finished import SOURCES
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.locks import LOCKS, Locks
 from valle_data.preparation.options import PrepareOptions
+from valle_data.preparation.phoneme_cache import options_hash
 from valle_data.preparation.plan import forget_plan, read_plan
 from valle_data.preparation.shared import create
 

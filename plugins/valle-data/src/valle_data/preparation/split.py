@@ -5,8 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from valle_core.data.options import SplitOptions
+from valle_core.plugin import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitOptions:
+    """What training never sees.
+
+    Attributes:
+        fraction: of each speaker's utterances that is held out: at least one of every speaker who has three or
+            more, so that two remain (an utterance and a prompt); 0 holds out none.
+        groups: first folders of ids that are held out as a whole, e.g. `held-out/anna/0001`.
+    """
+
+    fraction: float = 0.02
+    groups: tuple[str, ...] = ("held-out",)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction < 1:
+            raise UserError(f"held-out fraction must be in [0, 1), found {self.fraction}")
 
 
 def held_out_ids(utterances: Iterable[tuple[str, str]], options: SplitOptions) -> tuple[str, ...]:

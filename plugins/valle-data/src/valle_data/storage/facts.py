@@ -21,12 +21,28 @@ from valle_core.data.record import Row
 from valle_core.files import replacing, write_json
 
 
+def row_json(row: Row) -> dict[str, Any]:
+    """A row as its line of `index.jsonl` says it."""
+    return {
+        "id": row.id,
+        "speaker": row.speaker,
+        "language": row.language,
+        "text": row.text,
+        "seconds": row.seconds,
+        "frames": row.frames,
+        "location": row.location,
+        "hash": row.hash,
+        **({"tone": row.tone} if row.tone is not None else {}),
+        "digest": row.digest(),
+    }
+
+
 def write_index(folder: Path, rows: Iterable[Row]) -> str:
     """Replace `index.jsonl` and its columns by these rows, which may be made on the way; the hash of `index.jsonl`."""
     columns, digest = ColumnWriter(), hashlib.sha256()
     with replacing(folder / INDEX) as temporary, temporary.open("wb") as file:
         for row in rows:
-            line = (json.dumps(row.to_json(), ensure_ascii=False) + "\n").encode()
+            line = (json.dumps(row_json(row), ensure_ascii=False) + "\n").encode()
             digest.update(line)
             file.write(line)
             columns.add(row)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from valle_core.types import HeardSegment, TimedWord, Transcript
 from valle_data.preparation.transcription.hearing import Ear
+from valle_language.recognition import HeardSegment, TimedWord, Transcript
 from valle_testing.fakes.recognizer import RATE, FakeRecognizer, sing
 
 ALL = frozenset({"words", "detect", "align"})

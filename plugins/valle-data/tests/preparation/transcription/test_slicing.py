@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from valle_core.types import HeardSegment, TimedWord
 from valle_data.preparation.transcription.pieces import part
 from valle_data.preparation.transcription.slicing import slice_up
+from valle_language.recognition import HeardSegment, TimedWord
 
 
 def segment(*words: tuple[str, float, float], text: str = "") -> HeardSegment:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_core.types import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import HeardSegment, TimedWord, Transcript
 
 RATE = 16_000
 LETTER = 0.06

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from valle_core.interfaces import Recognizer
 from valle_core.plugin import UserError
-from valle_core.types import HeardSegment, TimedWord, Transcript
 from valle_data.preparation.encoding import batches_by_length
 from valle_data.preparation.transcription.pauses import Window, windows
 from valle_data.preparation.transcription.pieces import moved, part, within
+from valle_language.recognition import HeardSegment, Recognizer, TimedWord, Transcript
 
 Wav = Float[np.ndarray, "N"]
 

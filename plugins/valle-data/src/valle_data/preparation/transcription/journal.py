@@ -13,7 +13,7 @@ from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.kinds import check_kinds
-from valle_core.types import HeardSegment, TimedWord
+from valle_language.recognition import HeardSegment, TimedWord
 
 FORMAT_VERSION = 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from valle_core.types import HeardSegment, TimedWord
+from valle_language.recognition import HeardSegment, TimedWord
 
 
 def part(segment: HeardSegment, first: int, last: int) -> HeardSegment:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from valle_core.types import HeardSegment, TimedWord
 from valle_data.preparation.transcription.pieces import part
+from valle_language.recognition import HeardSegment, TimedWord
 
 _LONGEST_SILENCE = 1.0  # seconds inside an utterance that is made of two
 

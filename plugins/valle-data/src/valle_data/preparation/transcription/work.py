@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from valle_core.plugin import UserError
-from valle_core.types import HeardSegment
 from valle_data.preparation.recordings import Recording
 from valle_data.preparation.transcription.hearing import Ear
 from valle_data.preparation.transcription.journal import Entry, Journal
 from valle_data.preparation.transcription.source import sound_of
+from valle_language.recognition import HeardSegment
 
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio heard by this run."""

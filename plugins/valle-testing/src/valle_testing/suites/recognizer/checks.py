@@ -17,7 +17,7 @@ from unittest import SkipTest
 import numpy as np
 import torch
 
-from valle_core.types import HeardSegment, Transcript
+from valle_language.recognition import HeardSegment, Transcript
 from valle_testing.contract import contract
 from valle_testing.suites.recognizer.declared import (
     aligns_rows_as_if_alone,

@@ -11,9 +11,8 @@ from unittest import SkipTest
 import numpy as np
 import torch
 
-from valle_core.interfaces import Recognizer
 from valle_core.plugin import PluginSpec
-from valle_core.types import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import HeardSegment, Recognizer, TimedWord, Transcript
 from valle_testing.contract import contract
 from valle_testing.suites.recognizer.speech import (
     Build,

@@ -14,9 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.audio.wav import resample
-from valle_core.interfaces import Recognizer
 from valle_core.plugin import UserError
-from valle_core.types import TimedWord, Transcript
+from valle_language.recognition import Recognizer, TimedWord, Transcript
 
 Build = Callable[[], Recognizer]
 """Makes a recognizer on the device to test."""

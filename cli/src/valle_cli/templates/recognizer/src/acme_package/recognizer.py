@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from valle_core.plugin import UserError
-from valle_core.types import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import HeardSegment, TimedWord, Transcript
 
 from acme_package.options import AcmeNameOptions
 from acme_package.tones import Tones
@@ -22,7 +22,7 @@ def build(options: AcmeNameOptions, *, device: torch.device) -> AcmeNameRecogniz
 
 
 class AcmeNameRecognizer:
-    """See `valle_core.interfaces.Recognizer`."""
+    """See `valle_language.recognition.Recognizer`."""
 
     sample_rate = 8000
     max_seconds = None

@@ -1,0 +1,108 @@
+"""What a recognizer must be able to do, and what it answers: the contract of the kind that `valle_data` announces.
+
+Letters are explained in `valle_core.types`. The factory's signature is given with the Protocol; options arrive built
+and validated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedWord:
+    """A word and where it was said.
+
+    Attributes:
+        text: as written, without spaces.
+        start: seconds from the start of the audio.
+        end: seconds, ≥ start.
+        probability: how sure the recognizer is, in [0, 1], or None.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeardSegment:
+    """A stretch of audio and what was said in it.
+
+    Attributes:
+        text: on one line.
+        start: seconds from the start of the audio.
+        end: seconds, ≥ start.
+        words: in order, or empty where the recognizer does not time words.
+    """
+
+    text: str
+    start: float
+    end: float
+    words: tuple[TimedWord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transcript:
+    """What a recognizer heard.
+
+    Attributes:
+        segments: in order, without overlap; empty where nothing was said.
+        language: tag that was given or detected, e.g. `"en"`.
+    """
+
+    segments: tuple[HeardSegment, ...]
+    language: str
+
+    @property
+    def text(self) -> str:
+        """All of it on one line."""
+        return " ".join(segment.text for segment in self.segments)
+
+
+@runtime_checkable
+class Recognizer(Protocol):
+    """Speech → text. Factory: `(options, *, device: torch.device) → Recognizer`.
+
+    Equal waveforms give equal transcripts, whoever shares the batch and whatever was heard before. The inputs are
+    never written, no random number is drawn and no gradient kept. Times lie inside the audio and never go back.
+    Silence gives no segments. One that declares "words" times each word of a segment, and those words, spaces aside,
+    are its text; "detect", that it finds the language itself; "align", that it has `align`.
+
+    Attributes:
+        sample_rate: Hz of the waveforms it takes.
+        max_seconds: longest audio of a row, or None; the core cuts longer audio at pauses.
+    """
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def max_seconds(self) -> float | None: ...
+
+    def languages(self) -> Sequence[str]:
+        """Language tags it accepts."""
+        ...
+
+    def transcribe(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
+    ) -> Sequence[Transcript]:
+        """What was said in each row, padding left out. None lets it detect the row's language.
+
+        Raises `UserError` for a language it does not accept, and for None where it does not declare "detect".
+        """
+        ...
+
+    def align(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], texts: Sequence[str], *, languages: Sequence[str]
+    ) -> Sequence[Sequence[TimedWord]]:
+        """Where each word of a known text was said: the words of `texts` split at spaces, in order.
+
+        Raises `UserError` where it does not declare "align", for text without words, and for a word it cannot place.
+        """
+        ...
