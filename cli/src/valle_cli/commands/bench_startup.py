@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from valle_bench.machine import describe, provenance
 from valle_cli.broken_plugins import write_broken
-from valle_cli.help_page import epilog
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
 
 LIMIT_MS = 150.0
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(epilog=epilog(["valle bench startup", "valle bench startup --runs 30 --json"]))
-def startup(
-    *,
-    runs: Annotated[int, typer.Option(min=1, help="how often each command runs; the best time counts")] = 15,
-    force: Annotated[bool, typer.Option("--force", help="measure although others use the machine")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How it measures.
+
+    Attributes:
+        runs: how often each command runs; the best time counts
+        force: measure although others use the machine
+    """
+
+    runs: int = 15
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.runs < 1:
+            raise UserError(f"runs must be at least 1, got {self.runs}")
+
+
+SCHEMA = Schema(sections=(Section("startup", Options, flat=True, help="Options"),))
+
+
+def startup(context: CommandContext) -> CommandResult:
     """Measure the wall time of `valle --help` and `valle list-plugins` beside `python -c pass`, in one run."""
-    machine = {**describe(force=force), **provenance(())}
+    own: Options = context.options("startup")
+    machine = {**describe(force=own.force), **provenance(())}
     with tempfile.TemporaryDirectory() as folder:
-        times = measure({**commands(), **commands_beside_broken(Path(folder))}, runs)
+        times = measure({**commands(), **commands_beside_broken(Path(folder))}, own.runs)
     bare = min(times["python -c pass"])
     rows = [
         {
@@ -45,15 +57,14 @@ def startup(
         }
         for name, values in times.items()
     ]
-    if as_json:
-        typer.echo(json.dumps({"machine": machine, "runs": runs, "limit_ms": LIMIT_MS, "rows": rows}, indent=1))
-        return
-    typer.echo(f"{'command':<40}{'best':>9}{'median':>9}{'x bare':>8}  under {LIMIT_MS:.0f} ms")
+    lines = [f"{'command':<40}{'best':>9}{'median':>9}{'x bare':>8}  under {LIMIT_MS:.0f} ms"]
     for row in rows:
         verdict = "yes" if row["within_limit"] else "NO"
         best, median = f"{row['best_ms']:.1f} ms", f"{row['median_ms']:.1f} ms"
-        typer.echo(f"{row['command']:<40}{best:>9}{median:>9}{row['ratio_to_bare']:>8.2f}  {verdict}")
-    typer.echo(f"best of {runs}; {machine['cores']} cores, {machine['cores_in_use_by_others']} in use by others")
+        lines.append(f"{row['command']:<40}{best:>9}{median:>9}{row['ratio_to_bare']:>8.2f}  {verdict}")
+    lines.append(f"best of {own.runs}; {machine['cores']} cores, {machine['cores_in_use_by_others']} in use by others")
+    facts = {"machine": machine, "runs": own.runs, "limit_ms": LIMIT_MS, "rows": rows}
+    return CommandResult(text="\n".join(lines), facts=facts)
 
 
 def commands() -> dict[str, list[str]]:

@@ -32,3 +32,11 @@ SYNTH = CommandSpec(
         "--spectrogram speech.png",
     ),
 )
+STARTUP = CommandSpec(
+    name="bench startup",
+    api=2,
+    summary="Measure how fast `--help` and `list-plugins` answer",
+    run="valle_cli.commands.bench_startup:startup",
+    schema="valle_cli.commands.bench_startup:SCHEMA",
+    examples=("valle bench startup", "valle bench startup --runs 30 --json"),
+)

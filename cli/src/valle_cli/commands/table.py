@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from valle_cli.commands.specs import SYNTH, TRAIN
+from valle_bench.commands import specs as bench
+from valle_cli.commands.specs import STARTUP, SYNTH, TRAIN
 from valle_core.plugin import CommandSpec
 from valle_data.commands import specs
 
@@ -38,8 +39,8 @@ COMMANDS: tuple[Command | CommandSpec, ...] = (
     Command("new-plugin", "new_plugin", "Make a complete plugin package to grow from, of any kind"),
     Command("bench arch", "bench_arch", "Measure every backbone beside the library it replaces, and at equal size"),
     Command("bench codec", "bench_codec", "Measure every codec beside the package it replaces, equal codes first"),
-    Command("bench decode", "bench_decode", "Measure decoding beside generate of transformers, equal tokens first"),
-    Command("bench startup", "bench_startup", "Measure how fast `--help` and `list-plugins` answer"),
+    *bench.COMMANDS,
+    STARTUP,
 )
 
 GROUPS: dict[str, str] = {
