@@ -75,7 +75,7 @@ KINDS: tuple[Kind, ...] = (
         interface="valle_core.interfaces:Frontend",
         api=1,
         suite="valle_testing.suites.frontend.checks",
-        floor=16,
+        floor=17,
         template="valle_cli:templates/frontend",
         usual="espeak",
     ),

@@ -112,9 +112,31 @@ def a_tag_is_mute():
     return Faulty
 
 
+LONG = "says_very_long_words"
 FIGURES, CAPITALS, LINES = "says_figures", "says_capitals", "says_every_line"
 FOREIGN, TAGS = "says_or_refuses_foreign_letters", "speaks_every_tag"
+
+
+def very_long_words_are_dropped(text, language):
+    return " ".join(word for word in text.split() if len(word) <= 400)
+
+
+def a_very_long_word_ends_the_text(text, language):
+    words = text.split()
+    at = next((place for place, word in enumerate(words) if len(word) > 100), len(words))
+    return " ".join(words[:at]) or text
+
+
+def a_very_long_word_is_no_error_of_the_user(text, language):
+    if max(map(len, text.split()), default=0) > 255:
+        raise IndexError("string index out of range")
+    return text
+
+
 FAULTS = {
+    very_long_words_are_dropped: (hearing, LONG),
+    a_very_long_word_ends_the_text: (hearing, LONG),
+    a_very_long_word_is_no_error_of_the_user: (hearing, LONG),
     figures_are_dropped: (hearing, FIGURES),
     figures_are_dropped_in_german: (hearing, FIGURES),
     the_last_digit_is_dropped: (hearing, FIGURES),

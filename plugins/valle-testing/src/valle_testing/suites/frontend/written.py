@@ -68,6 +68,22 @@ def says_capitals(build: Callable[[], Frontend], *, texts: Mapping[str, str] | N
 
 
 @contract("Frontend", "All words of the text are said.")
+def says_very_long_words(build: Callable[[], Frontend], *, texts: Mapping[str, str] | None = None) -> None:
+    """A word of hundreds of letters in front of a text, inside or behind is said or refused, never dropped."""
+    frontend = build()
+    for tag, text in texts_for(frontend, texts).items():
+        first, *rest = text.split()
+        bare = _sounds(frontend, text, tag)
+        for times in (20, 200):
+            word = first * times
+            for shown in (f"{word} {text}", " ".join([first, word, *rest]), f"{text} {word}"):
+                said = said_or_refused(frontend, shown, tag)
+                assert said is None or _count(said.symbols) > bare, (
+                    f"{text!r} in '{tag}' with a word of {len(word)} letters says as much as without"
+                )
+
+
+@contract("Frontend", "All words of the text are said.")
 def says_every_line(build: Callable[[], Frontend], *, texts: Mapping[str, str] | None = None) -> None:
     """Three lines, with every kind of line end and empty lines between, have three times the words of one."""
     frontend = build()
@@ -116,6 +132,7 @@ def _count(symbols: tuple[str, ...]) -> int:
 WRITTEN_CHECKS: tuple[Callable[..., None], ...] = (
     says_figures,
     says_capitals,
+    says_very_long_words,
     says_every_line,
     says_or_refuses_foreign_letters,
     speaks_every_tag,
