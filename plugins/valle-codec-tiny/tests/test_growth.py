@@ -20,10 +20,11 @@ DEEPER = replace(LITTLE, encoder_blocks=3, codes=16, coarse_blocks=3, fine_block
 
 
 def _network(size: NetworkSize, seed: int = 0) -> TinyNetwork:
-    torch.manual_seed(seed)
-    network = TinyNetwork(size)
-    finer = 0.3 ** torch.arange(size.levels)[:, None, None]
-    network.quantizer.books.copy_(torch.randn(network.quantizer.books.shape) * finer)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = TinyNetwork(size)
+        finer = 0.3 ** torch.arange(size.levels)[:, None, None]
+        network.quantizer.books.copy_(torch.randn(network.quantizer.books.shape) * finer)
     return network.eval().requires_grad_(False)
 
 

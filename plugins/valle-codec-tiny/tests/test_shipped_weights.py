@@ -48,6 +48,35 @@ def test_it_beats_the_baseline_on_held_out_speech(tiny, clips):
     assert ours[1]["stoi"] > theirs[1]["stoi"] + 0.05
 
 
+@pytest.fixture(scope="module")
+def small() -> codec.TinyCodec:
+    return codec.build_small(codec.SmallOptions(), device=torch.device("cpu"))
+
+
+def test_the_weights_of_small_are_small_and_say_how_they_were_made(small):
+    assert codec.SHIPPED_SMALL.stat().st_size <= 12e6
+    tensors, facts = read(codec.SHIPPED_SMALL)
+    assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+    assert facts["codec"] == small.identity.name == "small"
+    assert {"seed", "adversarial", "average"} <= set(facts["options"])
+
+
+def test_small_keeps_speech_intelligible_with_every_level_and_its_loudness(small, clips):
+    """espeak's voices are the least of what it learnt from: natural speech is measured in the results."""
+    table = score(clips, _reconstruct(small), levels=(1, 4, 8))
+    assert table[8]["stoi"] > table[4]["stoi"] > table[1]["stoi"] > 0.74
+    assert table[8]["stoi"] > 0.93
+    through = [_reconstruct(small)(clip, 8)[: len(clip)] for clip in clips]
+    powers = [(answer.square().mean() / clip.square().mean()) for answer, clip in zip(through, clips, strict=True)]
+    assert abs(10 * float(torch.stack(powers).log10().mean())) < 2.5
+
+
+def test_small_uses_many_of_its_codes(small, clips):
+    codes = torch.cat([small.encode(clip[None], torch.tensor([len(clip)]))[0][0] for clip in clips])
+    used = [len(codes[:, level].unique()) for level in range(small.num_levels)]
+    assert min(used) > 150, used
+
+
 def test_untrained_weights_fail_the_same_measure(clips):
     untrained = codec.build(codec.TinyOptions(weights="random"), device=torch.device("cpu"))
     assert score(clips[:2], _reconstruct(untrained), levels=(8,))[8]["stoi"] < 0.6

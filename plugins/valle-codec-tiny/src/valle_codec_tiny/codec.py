@@ -1,4 +1,4 @@
-"""The codec `tiny`: 16 kHz speech ↔ 50 frames/s of 8 × 8 bits, with the weights in the package."""
+"""The codecs `tiny` and `small`: 16 kHz speech ↔ 50 frames/s of 8 × 8 or 8 × 10 bits, weights in the package."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from valle_codec_tiny.checkpoint import load_network, tensors_hash
 from valle_codec_tiny.checks import check_codes, check_wav
 from valle_codec_tiny.features import HOP, SAMPLE_RATE, features, frames_of
-from valle_codec_tiny.network import NetworkSize, TinyNetwork
-from valle_codec_tiny.options import TinyOptions
+from valle_codec_tiny.network import SIZES, TinyNetwork
+from valle_codec_tiny.options import SmallOptions, TinyOptions
 from valle_codec_tiny.streaming import TinyStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
@@ -26,10 +26,11 @@ FEATURE_CONTEXT = 6
 """Frames beside a frame that decide its features and their pitch."""
 
 SHIPPED = Path(__file__).parent / "weights" / "tiny.safetensors"
+SHIPPED_SMALL = SHIPPED.with_name("small.safetensors")
 
 
 class TinyCodec:
-    """A `valle_core.interfaces.Codec`. Trained on synthetic speech; human speech is unmeasured."""
+    """A `valle_core.interfaces.Codec` of either size. Trained on synthetic speech."""
 
     sample_rate = SAMPLE_RATE
     hop = HOP
@@ -110,14 +111,23 @@ class TinyCodec:
 
 def build(options: TinyOptions, *, device: torch.device) -> TinyCodec:
     """Factory of the registry entry `tiny`."""
+    return _open(options, "tiny", SHIPPED, device)
+
+
+def build_small(options: SmallOptions, *, device: torch.device) -> TinyCodec:
+    """Factory of the registry entry `small`."""
+    return _open(options, "small", SHIPPED_SMALL, device)
+
+
+def _open(options: TinyOptions | SmallOptions, name: str, shipped: Path, device: torch.device) -> TinyCodec:
     if options.weights == "random":
         generator = torch.Generator().manual_seed(0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = TinyNetwork(NetworkSize())
+            network = TinyNetwork(SIZES[name])
         network.quantizer.books.copy_(torch.randn(network.quantizer.books.shape, generator=generator))
-        return TinyCodec(network, tensors_hash(network.state_dict()), device)
-    path = Path(options.weights).expanduser() if options.weights else SHIPPED
+        return TinyCodec(network, tensors_hash(network.state_dict()), device, name)
+    path = Path(options.weights).expanduser() if options.weights else shipped
     if path.is_dir():
         raise UserError(f"codec weights '{path}' is a folder. Give the .safetensors file in it")
     network, weights_hash, facts = load_network(path)

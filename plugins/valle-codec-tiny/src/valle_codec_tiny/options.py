@@ -18,6 +18,18 @@ class TinyOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SmallOptions:
+    """Options of the codec `small`.
+
+    Attributes:
+        weights: a file made by `valle train-codec --codec small`; empty for the weights in the package; `random` for
+            untrained ones (tests only).
+    """
+
+    weights: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MelGriffinLimOptions:
     """Options of the codec `mel-gl`.
 
