@@ -142,5 +142,7 @@ def _read(line: Mapping[str, Any]) -> Entry:
     for segment in segments:
         check_kinds(asdict(segment), {"text": str, "start": float, "end": float})
         for word in segment.words:
-            check_kinds(asdict(word), {"text": str, "start": float, "end": float, "probability": float})
+            known = {name: value for name, value in asdict(word).items() if value is not None}
+            kinds = {"text": str, "start": float, "end": float, "probability": float}
+            check_kinds(known, kinds, optional=("probability",))  # not every recognizer knows it
     return Entry(**{**line, "segments": segments})
