@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 from valle_corpus import plan as plans
 from valle_corpus import writing
-from valle_corpus.commands import app
+from valle_corpus.commands import SCHEMA, corpus
 from valle_corpus.engines.engine import Speaker, Spoken, spans_of
 from valle_corpus.plan import CorpusPlan, items
 from valle_corpus.sentences.wordnet import examples
 from valle_corpus.writing import write_corpus
 
 from valle_core.plugin import UserError
+from valle_testing.command import context_of
 
 TEXTS = tuple(f"Number {chr(97 + i)}{chr(97 + j)} is said." for i in range(10) for j in range(6))
 PLAN = CorpusPlan(
@@ -137,16 +139,16 @@ def test_a_language_the_engine_does_not_read_is_named():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--engine", "nobody"], "there is no engine 'nobody'. Choose from: espeak"),
-        (["--styles", "x"], "engine 'espeak' takes no --styles"),
-        (["--sample-rate", "4000"], r"--sample-rate must be 0 or in [8000, 48000], got 4000"),
-        (["--texts", "a", "--wordnet", "b"], "give --texts or --wordnet, not both"),
-        (["--wordnet", "nowhere"], "'nowhere' holds no examples of WordNet"),
+        ({"engine": "nobody"}, "there is no engine 'nobody'. Choose from: espeak"),
+        ({"styles": Path("x")}, "engine 'espeak' takes no --styles"),
+        ({"sample_rate": 4000}, "sample_rate must be 0 or in [8000, 48000], got 4000"),
+        ({"texts": Path("a"), "wordnet": Path("b")}, "give --texts or --wordnet, not both"),
+        ({"wordnet": Path("nowhere")}, "'nowhere' holds no examples of WordNet"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(options, said, tmp_path):
-    result = CliRunner().invoke(app, ["--out", str(tmp_path / "c"), *options])
-    assert said in str(result.exception)
+    with pytest.raises(UserError, match=re.escape(said)):
+        corpus(context_of(SCHEMA, out=tmp_path / "c", **options))
     assert not (tmp_path / "c").exists()
 
 
