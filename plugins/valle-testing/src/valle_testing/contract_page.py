@@ -52,7 +52,7 @@ def page() -> str:
         parts += ["## Other Protocols", "", *(line for node in waiting for line in _class_section(node))]
     for kind in every_kind():
         module = kind.interface.partition(":")[0]
-        if kind.suite and module != interfaces.__name__:
+        if kind.suite and kind.spec is PluginSpec and module != interfaces.__name__:
             parts += _kind_section(kind, _classes(importlib.import_module(module)))
     parts += ["## Data", "", *(line for node in _classes(types) for line in _class_section(node))]
     parts += ["## Specs", "", *(line for node in _specs() for line in _class_section(node))]
