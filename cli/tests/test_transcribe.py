@@ -29,7 +29,8 @@ def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordi
     rows = [json.loads(line) for line in table.read_text().splitlines()]
     assert [row["text"] for row in rows] == list(SPOKEN.values())
     assert [row["language"] for row in rows] == ["en-us", "en-us"]
-    code, out, _ = valle(*argv, "--json")
+    code, out, err = valle(*argv, "--json")
+    assert code == 0, err
     assert (code, json.loads(out)["utterances"]) == (0, 2)
     assert "(0 recordings heard, 2 kept, " in valle(*argv, "--quiet")[1]
     (recordings / "lines.txt").write_text("please close the window")
