@@ -118,8 +118,12 @@ def test_what_cannot_be_run_is_said_in_one_line(valle, hello, argv, line):
     assert err.removeprefix(OF_API_1.format(argv[0])).count("\n") == 1
 
 
-def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, monkeypatch):
-    monkeypatch.setattr("sys.path", [])
+def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, tmp_path, monkeypatch):
+    info = tmp_path / "valle-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: valle\nVersion: 0.1.0\n\n")
+    (info / "entry_points.txt").write_text("[valle.directory]\nvalle = valle_cli.known:KNOWN\n")
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
     assert valle("corpus") == (
         2, "", "error: command 'corpus' is not installed. Install it with: pip install valle-corpus\n",
     )  # fmt: skip

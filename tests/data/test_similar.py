@@ -17,13 +17,13 @@ from valle_core.data.dataset import open_dataset
 from valle_core.data.manifest import read_manifest
 from valle_core.data.pool import TrainingPool
 from valle_core.data.record import Record
-from valle_core.data.similar import FILES, open_similar
 from valle_core.plugin import UserError
 from valle_data import neighbours
 from valle_data.embeddings import codebook_statistics, embed
 from valle_data.made_dataset import MADE, write_dataset
 from valle_data.neighbours import mean_cosine, nearest, normalised
 from valle_data.similar import make_similar
+from valle_data.similar_index import FILES, open_similar
 from valle_data.storage.facts import write_manifest
 
 CLUSTERS = 4
@@ -129,7 +129,7 @@ def test_prompts_of_similar_utterances_are_more_alike_than_random_ones(data):
     pool = TrainingPool(open_dataset(data, part="train"))
     alike = {}
     for prompt in ("random", "similar"):
-        options = TextToSpeechOptions(prompt=prompt, min_seconds=0.2, max_seconds=0.4)
+        options = TextToSpeechOptions(prompt=prompt, min_seconds=0.2, max_seconds=0.4, no_prompt=0.0)
         cosines = []
         for id in pool.dataset.ids:
             inputs = TextToSpeech(options).draw(pool.utterance(id), pool, Random(id), frame_rate=50.0)

@@ -33,7 +33,6 @@ from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.data.mix_cache import MixCache, mix_key
 from valle_core.data.noise import open_noise
-from valle_core.data.similar import SimilarFacts, mark_of, open_similar
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
@@ -56,6 +55,7 @@ from valle_data.preparation.prepare import prepare
 from valle_data.preparation.recordings import Recording, facts
 from valle_data.preparation.settings import read_settings
 from valle_data.similar import write_similar
+from valle_data.similar_index import SimilarFacts, mark_of, open_similar
 from valle_data.validation import problems
 from valle_testing.damaged_files import Mutate, mutate_bytes, mutate_json, mutate_safetensors
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech

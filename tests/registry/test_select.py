@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from valle_cli.known import KNOWN
 from valle_core.plugin import Kind, UserError
 from valle_core.registry.announced import every_kind
 from valle_core.registry.kinds import KINDS, ROWS
-from valle_core.registry.known import KNOWN
 from valle_core.registry.registry import Registry
-from valle_core.registry.scan import STORAGE, Scan, scan
+from valle_core.registry.scan import STORAGE, Found, Scan, scan
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = """
@@ -24,21 +24,31 @@ class Options:
 """
 
 
+COMMAND_LINE = Found("valle.directory", "valle", "valle_cli.known:KNOWN", "valle", "0.1.0")
+
+
 def test_a_known_plugin_that_is_missing_says_what_to_install():
-    registry = Registry(Scan((), frozenset()))
+    registry = Registry(Scan((COMMAND_LINE,), frozenset({"valle"})))
     with pytest.raises(UserError) as caught:
         registry.select("arch", "mamba")
     assert str(caught.value) == "arch 'mamba' is not installed. Install it with: pip install valle-mamba"
 
 
+def test_without_the_command_line_nothing_is_known_and_nothing_promised():
+    registry = Registry(Scan((), frozenset()))
+    assert registry.entries("arch") == []
+    with pytest.raises(UserError, match="there is no arch 'mamba'"):
+        registry.select("arch", "mamba")
+
+
 def test_missing_known_plugins_are_listed_with_their_mend():
-    entries = {entry.name: entry for entry in Registry(Scan((), frozenset())).entries("arch")}
+    entries = {entry.name: entry for entry in Registry(Scan((COMMAND_LINE,), frozenset({"valle"}))).entries("arch")}
     assert entries["retnet-hf"].status == "not-installed"
     assert entries["retnet-hf"].mend == "pip install valle-retnet"
 
 
 def test_stale_metadata_of_a_known_distribution_is_told_apart():
-    registry = Registry(Scan((), frozenset({"valle-retnet"})))
+    registry = Registry(Scan((COMMAND_LINE,), frozenset({"valle", "valle-retnet"})))
     entry = registry.find("arch", "retnet")
     assert entry.status == "not-installed"
     assert "does not announce it" in entry.why
@@ -157,4 +167,4 @@ def test_every_first_party_plugin_of_the_tree_is_in_the_table_of_known_ones():
                 continue
             listed = KNOWN.get(project["name"], {}).get(kind_of[group], ())
             missing = set(names) - set(listed)
-            assert not missing, f"add {sorted(missing)} of {project['name']} to valle_core/registry/known.py"
+            assert not missing, f"add {sorted(missing)} of {project['name']} to cli/src/valle_cli/known.py"

@@ -16,8 +16,7 @@ from valle_core.data.damage import damaged
 from valle_core.data.index import INDEX, Ids, Index, open_index
 from valle_core.data.manifest import Manifest, read_manifest
 from valle_core.data.record import Record, Row
-from valle_core.data.similar import SimilarIndex
-from valle_core.data.storage import Store, open_store
+from valle_core.data.storage import Neighbours, Store, open_store
 from valle_core.plugin import UserError
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import CodecIdentity, Utterance
@@ -136,7 +135,7 @@ class Dataset:
         place = self._index.place(exclude)
         return Ids(self._index, places if place is None else places[places != place])
 
-    def nearest(self, index: SimilarIndex, id: str, n: int) -> Sequence[str]:
+    def nearest(self, index: Neighbours, id: str, n: int) -> Sequence[str]:
         """The n utterances most similar to one, of those that are in this dataset; see `Pool.similar`."""
         places = index.places(self._place(id), n)
         return Ids(self._index, places[self._inside[places]][:n])

@@ -11,7 +11,7 @@ from torch import Tensor
 from valle_core.data.dataset import Dataset
 from valle_core.data.mixing import Mixer, Pair
 from valle_core.data.noise import NoiseSet
-from valle_core.data.similar import SimilarIndex, open_similar
+from valle_core.data.storage import Neighbours, reader_of
 from valle_core.plugin import UserError
 from valle_core.types import Utterance
 
@@ -27,7 +27,7 @@ class TrainingPool:
 
     def __init__(self, dataset: Dataset, *, noise: NoiseSet | None = None, mixer: Mixer | None = None) -> None:
         self.dataset, self.noise_set, self.mixer = dataset, noise, mixer
-        self._similar: dict[bool, SimilarIndex] = {}
+        self._similar: dict[bool, Neighbours] = {}
 
     @property
     def noise_hash(self) -> str:
@@ -49,7 +49,9 @@ class TrainingPool:
     def similar(self, id: str, n: int, *, across: bool = False) -> Sequence[str]:
         """See `Pool.similar`; the index is opened when it is first asked for."""
         if across not in self._similar:
-            self._similar[across] = open_similar(self.dataset.path, self.dataset.manifest, across=across)
+            folder, manifest = self.dataset.path, self.dataset.manifest
+            open_index = reader_of("similar", f"a task asks for similar utterances of '{folder}'; their index")
+            self._similar[across] = open_index(folder, manifest, across=across)
         return self.dataset.nearest(self._similar[across], id, n)
 
     def codes(self, id: str) -> Int[Tensor, "F Q"]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
+
+import numpy as np
+from jaxtyping import Int
 
 from valle_core.data.file_storage import FileStore
 from valle_core.data.options import StorageName
@@ -27,6 +30,14 @@ class Store(Protocol):
         ...
 
 
+class Neighbours(Protocol):
+    """An index of similar utterances, as `valle data similar` makes it."""
+
+    def places(self, place: int, n: int) -> Int[np.ndarray, "k"]:
+        """Places of the utterances most similar to the one at `place`, at least n of them where there are as many."""
+        ...
+
+
 def open_store(storage: StorageName, folder: Path) -> Store:
     """A reader. Safe to carry into worker processes.
 
@@ -38,10 +49,15 @@ def open_store(storage: StorageName, folder: Path) -> Store:
     own = {"files": FileStore, "shards": ShardStore}
     if storage in own:
         return own[storage](folder)
+    return cast(Callable[[Path], Store], reader_of(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
+
+
+def reader_of(name: str, what: str) -> Any:
+    """What another distribution announces in `valle.storage` under this name; `what` begins the error if none does."""
     for found in scan().found:
-        if (found.group, found.name) == (STORAGE, storage):
-            return cast(Callable[[Path], Store], load(found.value))(folder)
+        if (found.group, found.name) == (STORAGE, name):
+            return load(found.value)
     raise UserError(
-        f"dataset '{folder}' is stored as {storage}, which valle-data reads, and that is not installed. "
+        f"{what}, which valle-data reads, and that is not installed. "
         "Install it with: pip install ./plugins/valle-data (in a checkout of valle)"
     )

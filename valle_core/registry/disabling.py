@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from valle_core.registry.known import KNOWN
 from valle_core.registry.scan import Found, normalise
 
 
@@ -19,20 +18,23 @@ class Disabling:
         only: if given, everything else is off (VALLE_PLUGINS).
         off: what is off (VALLE_DISABLE_PLUGINS); wins over `only`.
         safe: only first-party distributions stay on.
+        first_party: their names.
     """
 
     only: tuple[str, ...] | None = None
     off: tuple[str, ...] = ()
     safe: bool = False
+    first_party: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, environ: Mapping[str, str], *, safe: bool = False) -> Disabling:
+    def read(cls, environ: Mapping[str, str], *, safe: bool = False, first_party: Iterable[str] = ()) -> Disabling:
         """From environment variables; words are separated by commas or spaces."""
         only = environ.get("VALLE_PLUGINS")
         return cls(
             only=None if only is None else _words(only),
             off=_words(environ.get("VALLE_DISABLE_PLUGINS", "")),
             safe=safe,
+            first_party=frozenset(first_party),
         )
 
     def reason(self, found: Found) -> tuple[str, str] | None:
@@ -41,7 +43,7 @@ class Disabling:
             return "listed in VALLE_DISABLE_PLUGINS", "remove it from VALLE_DISABLE_PLUGINS"
         if self.only is not None and not any(_matches(word, found) for word in self.only):
             return "not listed in VALLE_PLUGINS", f"add {found.name} to VALLE_PLUGINS"
-        if self.safe and normalise(found.distribution) not in KNOWN:
+        if self.safe and normalise(found.distribution) not in self.first_party:
             return "--safe allows first-party plugins only", "run without --safe"
         return None
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from valle_core.plugin import Kind
 from valle_core.registry.announced import GROUP, with_announced
 from valle_core.registry.catalog import Entry, examine
+from valle_core.registry.directory import DIRECTORY, distribution_of, known_plugins
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.kinds import ROWS, kind_named
-from valle_core.registry.known import KNOWN, distribution_of
 from valle_core.registry.scan import STORAGE, Found, Scan, normalise, scan
 from valle_core.registry.select import Selected, check_usable, refuse_conflict, refuse_unknown
 
@@ -31,13 +31,14 @@ class Registry:
         kinds = [entry for entry in found.found if entry.group == GROUP and self._disabling.reason(entry) is None]
         self.rows, complaints = with_announced(rows, kinds)
         self._distributions = found.distributions
+        self._known = known_plugins(found)
         self._found: dict[str, list[Found]] = {row.name: [] for row in self.rows}
         groups = {row.group: row.name for row in self.rows}
         known = [entry for entry in found.found if entry.group in groups]
         for entry in dict.fromkeys(known):
             self._found[groups[entry.group]].append(entry)
         self.announced = tuple(dict.fromkeys(known))
-        served = [GROUP, STORAGE, *groups]
+        served = [GROUP, STORAGE, DIRECTORY, *groups]
         misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in served)
         self.warnings = (
             *self._disabling.unknown([*known, *kinds]),
@@ -56,7 +57,9 @@ class Registry:
         rows: tuple[Kind, ...] = ROWS,
     ) -> Registry:
         """The registry of this machine: `sys.path`, the environment's wishes, the table of kinds."""
-        return cls(scan(path), Disabling.read(os.environ if environ is None else environ, safe=safe), rows)
+        found = scan(path)
+        wish = Disabling.read(os.environ if environ is None else environ, safe=safe, first_party=known_plugins(found))
+        return cls(found, wish, rows)
 
     @property
     def safe(self) -> bool:
@@ -88,7 +91,7 @@ class Registry:
             raise refuse_conflict(row, bare, [self._status(row, found) for found in enabled])
         if enabled or candidates:
             return self._status(row, (enabled or candidates)[0])
-        home = distribution_of(kind, bare)
+        home = distribution_of(self._known, kind, bare)
         if home and (not colon or normalise(owner) == home):
             return self._missing(row, bare, home)
         raise refuse_unknown(kind, name, self.names(kind))
@@ -130,7 +133,7 @@ class Registry:
                     mend=f"choose one: {row.pick(entry.distribution, entry.name)}",
                 )
         there = {found.name for found in self._found[row.name]}
-        for home, kinds in KNOWN.items():
+        for home, kinds in self._known.items():
             entries += [self._missing(row, name, home) for name in kinds.get(row.name, ()) if name not in there]
         return entries
 

@@ -9,8 +9,9 @@ import sys
 from dataclasses import dataclass
 
 from valle_cli.commands.table import COMMANDS, GROUPS
+from valle_cli.known import KNOWN
 from valle_core.plugin import Kind, UserError
-from valle_core.registry.known import KNOWN, distribution_of
+from valle_core.registry.directory import distribution_of
 from valle_core.registry.scan import Scan, normalise, scan
 
 PLUGIN = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -94,7 +95,7 @@ def _refuse_taken_name(row: Kind, names: Names, there: Scan) -> None:
         raise UserError(f"'valle {names.name}' is a built-in command. {other}")
     if not row.usage:
         return
-    if home := distribution_of(row.name, names.name):
+    if home := distribution_of(KNOWN, row.name, names.name):
         raise UserError(f"{row.name} '{names.name}' is the name of a first-party plugin ({home}). {other}")
     owners = {found.distribution for found in there.found if (found.group, found.name) == (row.group, names.name)}
     if owners:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valle_cli.installed import Installed
+from valle_cli.known import KNOWN
 from valle_core.plugin import UserError
-from valle_core.registry.known import KNOWN
 from valle_core.registry.scan import normalise
 
 OURS = ("valle-core", "valle")

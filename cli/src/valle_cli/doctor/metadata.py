@@ -8,7 +8,7 @@ from pathlib import Path
 
 from valle_cli.doctor.finding import Finding
 from valle_cli.installed import Installed, announced_as
-from valle_core.registry.known import KNOWN
+from valle_cli.known import KNOWN
 from valle_core.registry.loading import is_importable
 from valle_core.registry.scan import Found, parse
 

@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 from safetensors.torch import save
 
 from valle_core.data.dataset import Dataset
-from valle_core.data.similar import FILES, SimilarFacts, mark_of
 from valle_core.files import replacing
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_data.embeddings import BYS, By, embed
 from valle_data.neighbours import mean_cosine, nearest, normalised
+from valle_data.similar_index import FILES, SimilarFacts, mark_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

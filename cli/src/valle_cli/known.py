@@ -45,11 +45,3 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
 }
 """distribution → kind → names."""
-
-
-def distribution_of(kind: str, name: str) -> str | None:
-    """The first-party distribution that provides `name`, or None."""
-    for distribution, kinds in KNOWN.items():
-        if name in kinds.get(kind, ()):
-            return distribution
-    return None

@@ -1,0 +1,29 @@
+"""The distributions that valle's makers know, as the distribution `valle` announces them in `valle.directory`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from valle_core.registry.loading import LoadError, load_spec
+from valle_core.registry.scan import Scan, normalise
+
+DIRECTORY = "valle.directory"
+Known = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""distribution → kind → names."""
+
+
+def known_plugins(found: Scan) -> Known:
+    """What is known; nothing where the command line is not installed, as no hint then names what could be."""
+    for entry in found.found:
+        if entry.group == DIRECTORY and normalise(entry.distribution) == "valle":
+            try:
+                return cast(Known, load_spec(entry.value))
+            except LoadError:
+                return {}
+    return {}
+
+
+def distribution_of(known: Known, kind: str, name: str) -> str | None:
+    """The distribution of ours that provides `name`, or None."""
+    return next((home for home, kinds in known.items() if name in kinds.get(kind, ())), None)
