@@ -24,9 +24,10 @@ check: .venv/.ready
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-# The page of contracts is written from the code; a test compares the two.
+# The page of contracts is written from the code, and a test compares the two; the picture is drawn from the imports.
 docs: .venv/.ready
 	$(BIN)/python -m valle_testing.contract_page docs/contracts.md
+	$(BIN)/python docs/house.py
 
 setup: .venv/.ready
 
