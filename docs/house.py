@@ -41,7 +41,7 @@ def main() -> None:
     axes.set_xlim(-0.2, 14.2)
     axes.set_ylim(-0.2, 10.0)
     axes.axis("off")
-    for wing, (x, y, label) in WINGS.items():
+    for x, y, label in WINGS.values():
         box(axes, x, y, *SIZE, label, FILL)
     core(axes, settings["contracts"][0]["layers"])
     x, y, width, height = PLUGINS
