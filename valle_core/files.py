@@ -43,11 +43,11 @@ def writer() -> str:
 
 
 @contextmanager
-def replacing(path: Path, place: Callable[[Path, Path], object] = os.replace) -> Iterator[Path]:
+def replacing(path: Path, place: Callable[[Path, Path], object] | None = None) -> Iterator[Path]:
     """Give a temporary name beside `path` to write to; on success it becomes `path`, on any failure it is removed.
 
-    `place` is what renames. The content is on disk before, so that a crash of the machine leaves the old file or the
-    new one.
+    `place` is what renames (default: `os.replace`). The content is on disk before, so that a crash of the machine
+    leaves the old file or the new one.
 
     Raises:
         UserError: the disk is full or the place cannot be written to.
@@ -61,7 +61,7 @@ def replacing(path: Path, place: Callable[[Path, Path], object] = os.replace) ->
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        place(temporary, path)
+        (place or os.replace)(temporary, path)
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise UserError(

@@ -58,7 +58,7 @@ def without_pip(monkeypatch, tmp_path, *, uv: bool) -> None:
         (["mamba==0.1.0"], ["valle-mamba==0.1.0"]),
         (["mamba[kernels]>=0.1,<2"], ["valle-mamba[kernels]>=0.1,<2"]),
         (["valle-retnet"], ["valle-retnet"]),
-        (["corpus"], ["valle-espeak"]),
+        (["corpus"], ["valle-corpus"]),
         (["somebodys-plugin"], ["somebodys-plugin"]),
         (["lamma>=0"], ["lamma>=0"]),
         (["acme:softcap"], ["acme"]),

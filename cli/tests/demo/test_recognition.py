@@ -131,7 +131,7 @@ def test_an_expected_sentence_outside_the_grammar_is_refused(grammar: ClosedGram
 
 def test_a_missing_recognizer_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    with pytest.raises(UserError, match=r"pip install 'valle'"):
+    with pytest.raises(UserError, match=r"pip install pocketsphinx"):
         ClosedGrammar(demo_sentences())
 
 

@@ -132,7 +132,10 @@ class ClosedGrammar:
 
 def _decoder() -> Any:
     """A fresh recognizer (0.1 s): a used one starts the next sound from where the last one left its scoring."""
-    import pocketsphinx
+    try:
+        import pocketsphinx
+    except ModuleNotFoundError as error:
+        raise UserError("the recognizer needs pocketsphinx. Install it with: pip install pocketsphinx") from error
 
     models = Path(pocketsphinx.get_model_path("en-us"))
     return pocketsphinx.Decoder(

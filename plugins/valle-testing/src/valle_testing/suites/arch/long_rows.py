@@ -61,7 +61,7 @@ def takes_long_rows(build: Build) -> None:
 def decodes_long_rows(build: Build) -> None:
     """Prompts of different lengths, chunks across the borders of 64 and 128 positions, and steps: as the whole."""
     backbone, T = long_backbone(build)
-    rows = batch(backbone, [T, T - 10])
+    rows = batch(backbone, [T, T - T // 15])
     wanted = [alone(backbone, rows, b) for b in (0, 1)]
     cache = backbone.new_cache(2, T, rows.x.dtype, device_of(backbone))
     for new in ([T // 3, T // 4], [T // 4, T // 3], [T // 5, T // 5], [1, 1], [0, 1], [1, 0], [2, 3]):

@@ -36,14 +36,14 @@ def main(context: CommandContext) -> CommandResult:
 
     own: AcmeNameOptions = context.options("options")
     with context.progress("recording") as bar:
-        found = {}
+        found = []
         for done, path in enumerate(own.files, 1):
-            found[path] = measure(read_audio(path, own.sample_rate), own.sample_rate)
+            found.append((path, measure(read_audio(path, own.sample_rate), own.sample_rate)))
             bar.move(done, len(own.files))
     lines = [
         f"{path}: {levels.seconds:.2f} s, peak {levels.peak:.1f} dB, rms {levels.rms:.1f} dB, "
         f"clipped {100 * levels.clipped:.2f} %"
-        for path, levels in found.items()
+        for path, levels in found
     ]
-    facts = [{"file": str(path)} | asdict(levels) for path, levels in found.items()]
+    facts = [{"file": str(path)} | asdict(levels) for path, levels in found]
     return CommandResult(text="\n".join(lines), facts=facts)
