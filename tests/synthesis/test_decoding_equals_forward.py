@@ -183,7 +183,7 @@ def test_an_answer_ends_where_the_backbone_does_and_says_so(name):
 def test_the_check_sees_a_step_that_forgets_the_markers(monkeypatch):
     torch.manual_seed(5)
     model = make_model(FakeBackbone(d_model=32), 1, markers="sum")
-    monkeypatch.setattr("valle_core.synthesis.synthesizer.marker_indices", lambda row, rules: [0])
+    monkeypatch.setattr("valle_core.model.codec_lm.marker_indices", lambda row, rules: [0])
     with pytest.raises(AssertionError):
         check(make(model, model), requests())
 

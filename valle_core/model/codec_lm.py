@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from jaxtyping import Float
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
@@ -13,8 +16,9 @@ from valle_core.model.embedding import TokenEmbedding
 from valle_core.model.heads import Heads
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.sequence.pack import PackRules, RowBatch
+from valle_core.sequence.pack import PackRules, RowBatch, marker_indices
 from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.types import TaskSequence
 
 
 class Answers(NamedTuple):
@@ -95,6 +99,25 @@ class CodecLM(nn.Module):
         B, T = batch.positions.shape
         return self.embedding(batch.indices, batch.offsets).view(B, T, -1)
 
+    def embed_token(
+        self, rows: Sequence[TaskSequence]
+    ) -> Callable[[Int[Tensor, "B"], Int[Tensor, "B"]], Float[Tensor, "B 1 D"]]:
+        """How codes of level 0 are read back: (codes, which of `rows` each continues) → the backbone's next input.
+
+        The table is put together once, so the function lasts as long as the weights stay what they are.
+        """
+        table = self.embedding.level0_rows()
+        if not self.rules.sum_markers:
+            return lambda codes, _: table[codes][:, None]
+        indices = torch.tensor([marker_indices(row, self.rules) for row in rows], device=table.device)
+        markers = self.embedding.table[indices].sum(1)  # [B, D]
+        return lambda codes, places: (table[codes] + markers[places])[:, None]
+
+    def head(self, level: int) -> Callable[[Float[Tensor, "K D"]], Float[Tensor, "K V"]]:
+        """Finished states → logits of a level; like `embed_token` it lasts as long as the weights."""
+        weight, bias = self.heads.matrix(level, self.embedding)
+        return partial(F.linear, weight=weight, bias=bias)
+
     def condition(self, batch: RowBatch) -> Float[Tensor, "B D"]:
         """The level's embedding, for backbones with adaptive norms."""
         start = self.vocabulary.ranges()["level"].start
@@ -105,7 +128,7 @@ class CodecLM(nn.Module):
         out = self.backbone(self.embed(batch), batch.mask, batch.positions, condition=self.condition(batch))
         flat = out.h.flatten(0, 1)  # [B · T, D]
         logits = {
-            level: self.heads(self.backbone.finish(flat[answer.positions]), level, self.embedding)
+            level: self.head(level)(self.backbone.finish(flat[answer.positions]))
             for level, answer in batch.answers.items()
         }
         return Answers(logits, out.losses, out.figures)

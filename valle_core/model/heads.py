@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from valle_core.model.embedding import TokenEmbedding
@@ -33,6 +31,3 @@ class Heads(nn.Module):
         if level == 0:
             return torch.cat([weight, self.stop]), bias
         return weight, bias[: self.codebook_size]
-
-    def forward(self, h: Float[Tensor, "K D"], level: int, embedding: TokenEmbedding) -> Float[Tensor, "K V"]:
-        return F.linear(h, *self.matrix(level, embedding))

@@ -19,7 +19,7 @@ from valle_core.interfaces import Codec, Frontend, Task
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
-from valle_core.sequence.pack import marker_indices, pack
+from valle_core.sequence.pack import pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
@@ -216,23 +216,6 @@ class Synthesizer:
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
             bounds = [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
         batch = batch.to(self.device)
-        table = model.embedding.level0_rows()
-        if model.rules.sum_markers:
-            marker_rows = torch.tensor([marker_indices(row, model.rules) for row in rows], device=self.device)
-            markers = model.embedding.table[marker_rows].sum(1)  # [B, D]
-
-            def embed(tokens: Tensor, rows: Tensor) -> Tensor:
-                return (table[tokens] + markers[rows])[:, None]
-        else:
-
-            def embed(tokens: Tensor, rows: Tensor) -> Tensor:
-                return table[tokens][:, None]
-
-        weight, bias = model.heads.matrix(0, model.embedding)
-
-        def head(h: Tensor) -> Tensor:
-            return torch.nn.functional.linear(h, weight, bias)
-
         return decode(
             model.backbone,
             Prompted(
@@ -241,8 +224,8 @@ class Synthesizer:
                 positions=batch.positions,
                 condition=model.condition(batch),
             ),
-            embed,
-            head,
+            model.embed_token(rows),
+            model.head(0),
             self.voice.chain,
             View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop),
             bounds=bounds,
