@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,9 +17,13 @@ from valle_core.data.record import Record
 from valle_core.data.storage import open_store
 from valle_core.interfaces import Pool
 from valle_core.plugin import UserError
+from valle_core.registry.registry import Registry
 from valle_core.registry.scan import Scan
 from valle_core.text.symbols import SymbolMap
+from valle_core.training.config import DataOptions
+from valle_core.training.recipe import RowRecipe
 from valle_core.types import Utterance
+from valle_data.made_dataset import made_records, write_dataset
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
 from valle_data.storage.records import write_part
@@ -192,5 +198,20 @@ def test_records_without_frames_or_words_survive(storage, tmp_path):
 
 def test_a_storage_that_nobody_here_reads_is_named_with_what_installs_it(tmp_path, monkeypatch):
     monkeypatch.setattr("valle_core.data.storage.scan", lambda: Scan((), frozenset()))
-    with pytest.raises(UserError, match=r"stored as hdf5, .*pip install \./plugins/valle-data"):
+    with pytest.raises(UserError, match=r"stored as hdf5.*pip install \./plugins/valle-data"):
         open_store("hdf5", tmp_path)
+
+
+def test_mixing_and_noise_without_valle_data_name_what_installs_it(tmp_path, monkeypatch):
+    write_dataset(tmp_path / "data", list(made_records(2, seconds=(0.1, 0.2))))
+    monkeypatch.setattr("valle_core.data.storage.scan", lambda: Scan((), frozenset()))
+    dataset = open_dataset(tmp_path / "data")
+    rules = SimpleNamespace(frame_rate=10.0)
+    recipe = RowRecipe(data=DataOptions(path=str(tmp_path / "data")), tasks=(), codec=None, rules=rules)
+    pool, _, _ = recipe.open(Registry.open(), dataset).material()
+    codes = dataset.codes(dataset.ids[0])
+    with pytest.raises(UserError, match=r"^a task mixes sounds\. .*pip install \./plugins/valle-data"):
+        pool.mix(codes, codes, 0.0)
+    with_noise = replace(recipe, data=replace(recipe.data, noise="hum"))
+    with pytest.raises(UserError, match=r"^--data\.noise 'hum' .*pip install \./plugins/valle-data"):
+        with_noise.open(Registry.open(), dataset)

@@ -15,12 +15,12 @@ import torch
 from valle_core.data.damage import REPAIR, Damaged
 from valle_core.data.dataset import open_dataset
 from valle_core.data.index import INDEX
-from valle_core.data.mix_cache import MixCache
-from valle_core.data.noise import open_noise
 from valle_core.data.record import Row
 from valle_core.plugin import UserError
 from valle_core.reading.place import inside
 from valle_data.made_dataset import MADE, made_records, write_dataset
+from valle_data.mixing.mix_cache import MixCache
+from valle_data.mixing.noise_set import open_noise
 from valle_data.similar_index import FILES, open_similar
 from valle_data.storage.facts import write_index
 

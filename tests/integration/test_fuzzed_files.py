@@ -31,8 +31,6 @@ from valle_core.checkpoint.folder import find_checkpoint, read_tensors
 from valle_core.checkpoint.load import load_model
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
-from valle_core.data.mix_cache import MixCache, mix_key
-from valle_core.data.noise import open_noise
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
@@ -44,6 +42,8 @@ from valle_core.training.restore import restore_random
 from valle_core.types import Phonemes
 from valle_data.audio import reading as wav
 from valle_data.made_dataset import MADE, made_records, write_dataset
+from valle_data.mixing.mix_cache import MixCache, mix_key
+from valle_data.mixing.noise_set import open_noise
 from valle_data.preparation.finished import read_finished
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.layouts import lhotse, table

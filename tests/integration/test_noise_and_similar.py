@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from valle_core.audio.levels import active_samples
 from valle_core.audio.wav import load, write
 from valle_core.data.dataset import open_dataset
-from valle_core.data.mix_cache import MixCache
-from valle_core.data.mixing import Mixer
+from valle_data.audio.levels import active_samples
+from valle_data.mixing.mix_cache import MixCache
+from valle_data.mixing.mixer import Mixer
 
 
 @pytest.fixture(scope="module")

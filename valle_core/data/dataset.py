@@ -14,7 +14,7 @@ from torch import Tensor
 
 from valle_core.data.damage import damaged
 from valle_core.data.index import INDEX, Ids, Index, open_index
-from valle_core.data.manifest import Manifest, read_manifest
+from valle_core.data.manifest import NO_TEXT, Manifest, read_manifest
 from valle_core.data.record import Record, Row
 from valle_core.data.storage import Neighbours, Store, open_store
 from valle_core.plugin import UserError
@@ -230,3 +230,11 @@ def open_dataset(
         languages=languages if languages is not None else manifest.languages,
     )
     return dataset.part(part)
+
+
+def refuse_noise(dataset: Dataset) -> None:
+    """Raises `UserError` where a set of noise is to be trained on."""
+    if dataset.manifest.frontend == NO_TEXT:
+        raise UserError(
+            f"'{dataset.path}' holds noise without text. Train on a dataset of speech, with --data.noise {dataset.path}"
+        )

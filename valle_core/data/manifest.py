@@ -20,6 +20,8 @@ from valle_core.types import CodecIdentity
 
 FORMAT_VERSION = 1
 MANIFEST = "dataset.json"
+NO_TEXT = "none"
+"""In the place of the frontend's name, in `dataset.json` of a noise set."""
 
 
 class Newer(UserError):

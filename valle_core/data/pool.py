@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.data.dataset import Dataset
-from valle_core.data.mixing import Mixer, Pair
-from valle_core.data.noise import NoiseSet
-from valle_core.data.storage import Neighbours, reader_of
+from valle_core.data.storage import Mixes, Neighbours, Noise, Pair, reader_of
 from valle_core.plugin import UserError
 from valle_core.types import Utterance
 
 
 class TrainingPool:
-    """See `valle_core.interfaces.Pool`.
+    """See `valle_core.types.Pool`.
 
-    Attributes:
+    Args:
         dataset: whose utterances it gives.
-        noise_set: or None.
-        mixer: or None.
+        noise: or None.
+        open_mixer: called when a task first mixes; None where there is no codec.
     """
 
-    def __init__(self, dataset: Dataset, *, noise: NoiseSet | None = None, mixer: Mixer | None = None) -> None:
-        self.dataset, self.noise_set, self.mixer = dataset, noise, mixer
+    def __init__(
+        self, dataset: Dataset, *, noise: Noise | None = None, open_mixer: Callable[[], Mixes] | None = None
+    ) -> None:
+        self.dataset = dataset
+        self._noise, self._open_mixer = noise, open_mixer
+        self._mixer: Mixes | None = None
         self._similar: dict[bool, Neighbours] = {}
 
     @property
     def noise_hash(self) -> str:
         """Equal for equal noise sets; "" without one."""
-        return self.noise_set.dataset.manifest.index_hash[:16] if self.noise_set else ""
+        return self._noise.hash if self._noise else ""
 
     def utterance(self, id: str) -> Utterance:
         """One utterance as training sees it."""
@@ -50,7 +52,7 @@ class TrainingPool:
         """See `Pool.similar`; the index is opened when it is first asked for."""
         if across not in self._similar:
             folder, manifest = self.dataset.path, self.dataset.manifest
-            open_index = reader_of("similar", f"a task asks for similar utterances of '{folder}'; their index")
+            open_index = reader_of("similar", f"a task asks for similar utterances of '{folder}'")
             self._similar[across] = open_index(folder, manifest, across=across)
         return self.dataset.nearest(self._similar[across], id, n)
 
@@ -60,12 +62,12 @@ class TrainingPool:
 
     def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
         """See `Pool.noise`."""
-        if self.noise_set is None:
+        if self._noise is None:
             raise UserError(
                 "a task asks for noise and there is none. Make it with `valle prepare-noise RECORDINGS --out noise` "
                 "and give it with --data.noise noise"
             )
-        return self.noise_set.noise(frames, rng, label=label)
+        return self._noise.noise(frames, rng, label=label)
 
     def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
         """See `Pool.mix`."""
@@ -73,6 +75,8 @@ class TrainingPool:
 
     def mix_all(self, pairs: Sequence[Pair]) -> Sequence[Int[Tensor, "F Q"]]:
         """See `Pool.mix_all`."""
-        if self.mixer is None:
-            raise UserError("a task mixes sounds, and this pool was opened without a codec. Open it with a mixer")
-        return self.mixer.mix_all(pairs)
+        if self._mixer is None:
+            if self._open_mixer is None:
+                raise UserError("a task mixes sounds, and this pool was opened without a codec. Open it with a mixer")
+            self._mixer = self._open_mixer()
+        return self._mixer.mix_all(pairs)

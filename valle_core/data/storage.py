@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol, cast
 
 import numpy as np
 from jaxtyping import Int
+from torch import Tensor
 
 from valle_core.data.file_storage import FileStore
 from valle_core.data.options import StorageName
@@ -38,6 +40,31 @@ class Neighbours(Protocol):
         ...
 
 
+class Noise(Protocol):
+    """A set of noise, as `valle prepare-noise` makes it."""
+
+    @property
+    def hash(self) -> str:
+        """Equal for equal noise sets."""
+        ...
+
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+        """See `Pool.noise`."""
+        ...
+
+
+Pair = tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]
+"""a, b and decibels, as `Pool.mix` takes them."""
+
+
+class Mixes(Protocol):
+    """What mixes sounds that are given as codes."""
+
+    def mix_all(self, pairs: Sequence[Pair]) -> Sequence[Int[Tensor, "F Q"]]:
+        """See `Pool.mix_all`."""
+        ...
+
+
 def open_store(storage: StorageName, folder: Path) -> Store:
     """A reader. Safe to carry into worker processes.
 
@@ -53,11 +80,11 @@ def open_store(storage: StorageName, folder: Path) -> Store:
 
 
 def reader_of(name: str, what: str) -> Any:
-    """What another distribution announces in `valle.storage` under this name; `what` begins the error if none does."""
+    """What another distribution announces in `valle.storage` under this name; `what` begins the error."""
     for found in scan().found:
         if (found.group, found.name) == (STORAGE, name):
             return load(found.value)
     raise UserError(
-        f"{what}, which valle-data reads, and that is not installed. "
+        f"{what}. That needs valle-data, which is not installed. "
         "Install it with: pip install ./plugins/valle-data (in a checkout of valle)"
     )

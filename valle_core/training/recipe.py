@@ -12,10 +12,8 @@ from valle_core.assemble.schema import CODEC_SCHEMA
 from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.config.schema import Part, Resolved
 from valle_core.data.dataset import Dataset, open_dataset
-from valle_core.data.mix_cache import MixCache
-from valle_core.data.mixing import Mixer
-from valle_core.data.noise import open_noise
 from valle_core.data.pool import TrainingPool
+from valle_core.data.storage import Mixes, Noise, reader_of
 from valle_core.interfaces import Codec
 from valle_core.registry.registry import Registry
 from valle_core.training.config import DataOptions
@@ -56,9 +54,10 @@ class RowRecipe:
         return RowMaker(self._pool(registry, dataset), tasks, self.rules)
 
     def _pool(self, registry: Registry, dataset: Dataset) -> TrainingPool:
-        noise = open_noise(Path(self.data.noise), dataset.codec, dataset.path) if self.data.noise else None
-        folder = Path(self.data.mixes) if self.data.mixes else dataset.path / "mixes"
-        cache = MixCache(folder, int(self.data.mixes_gb * 1e9), dataset.codec)
+        noise: Noise | None = None
+        if self.data.noise:
+            open_noise = reader_of("noise", f"--data.noise '{self.data.noise}' names a set of noise")
+            noise = open_noise(Path(self.data.noise), dataset.codec, dataset.path)
 
         def open_codec() -> Codec:
             named = Resolved(parts={"codec": (self.codec,) if self.codec else ()}, sections={}, schema=CODEC_SCHEMA)
@@ -71,4 +70,9 @@ class RowRecipe:
                 what=f"dataset '{dataset.path}' holds codes of",
             )
 
-        return TrainingPool(dataset, noise=noise, mixer=Mixer(dataset.codec, open_codec, cache))
+        def open_mixer() -> Mixes:
+            folder = Path(self.data.mixes) if self.data.mixes else dataset.path / "mixes"
+            mixer = reader_of("mixer", "a task mixes sounds")
+            return mixer(dataset.codec, open_codec, folder, int(self.data.mixes_gb * 1e9))
+
+        return TrainingPool(dataset, noise=noise, open_mixer=open_mixer)

@@ -22,8 +22,7 @@ from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.save import plain, to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.batching import Batches
-from valle_core.data.dataset import Dataset, open_dataset
-from valle_core.data.noise import refuse_noise
+from valle_core.data.dataset import Dataset, open_dataset, refuse_noise
 from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError

@@ -13,8 +13,7 @@ import torch
 from valle_core.codes import identity
 from valle_core.data.columns import COLUMNS, ColumnWriter
 from valle_core.data.index import INDEX, Index, hash_index, open_index
-from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest, read_manifest
-from valle_core.data.noise import NO_TEXT
+from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, NO_TEXT, Manifest, read_manifest
 from valle_core.data.record import Row
 from valle_core.files import write_json
 from valle_core.interfaces import Codec

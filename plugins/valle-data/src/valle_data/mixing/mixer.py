@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from valle_core.audio.levels import mix_waves
 from valle_core.codes.checks import check_codes
 from valle_core.codes.identity import require_same
-from valle_core.data.mix_cache import MixCache, mix_key
+from valle_core.data.storage import Pair
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-
-Pair = tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]
-"""a, b and decibels, as `Pool.mix` takes them."""
+from valle_data.audio.levels import mix_waves
+from valle_data.mixing.mix_cache import MixCache, mix_key
 
 _TOGETHER = 16  # rows the codec gets at once
 
@@ -77,6 +76,11 @@ class Mixer:
                 mix_waves(wavs[2 * at], wavs[2 * at + 1], db, codec.sample_rate) for at, (_, _, db) in enumerate(pairs)
             ]
             return _encode(codec, mixed)
+
+
+def open_mixer(codec: CodecIdentity, open_codec: Callable[[], Codec], folder: Path, limit: int) -> Mixer:
+    """A mixer of codes of this codec that keeps at most `limit` bytes of its mixes in a folder."""
+    return Mixer(codec, open_codec, MixCache(folder, limit, codec))
 
 
 @contextmanager

@@ -13,11 +13,9 @@ from torch import Tensor
 from valle_core.codes.identity import require_same
 from valle_core.data.damage import REPAIR, Damaged
 from valle_core.data.dataset import Dataset, open_dataset
+from valle_core.data.manifest import NO_TEXT
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-
-NO_TEXT = "none"
-"""In the place of the frontend's name, in `dataset.json` of a noise set."""
 
 
 class NoiseSet:
@@ -29,6 +27,11 @@ class NoiseSet:
         self._labels = dataset.speakers()
         self._numbers = dataset.speaker_numbers
         self._drawn_from: dict[str | None, tuple[np.ndarray, np.ndarray]] = {}
+
+    @property
+    def hash(self) -> str:
+        """Equal for equal noise sets."""
+        return self.dataset.manifest.index_hash[:16]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -90,11 +93,3 @@ def _of_noise(error: UserError, folder: Path) -> UserError:
     return UserError(
         text.replace(REPAIR, anew) if REPAIR in text else text.replace("valle prepare", "valle prepare-noise")
     )
-
-
-def refuse_noise(dataset: Dataset) -> None:
-    """Raises `UserError` where a set of noise is to be trained on."""
-    if dataset.manifest.frontend == NO_TEXT:
-        raise UserError(
-            f"'{dataset.path}' holds noise without text. Train on a dataset of speech, with --data.noise {dataset.path}"
-        )

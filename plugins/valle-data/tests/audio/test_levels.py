@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from valle_core.audio.levels import PEAK, active_level, active_samples, mix_waves
+from valle_data.audio.levels import PEAK, active_level, active_samples, mix_waves
 
 RATE = 16_000
 

@@ -9,11 +9,11 @@ import os
 import pytest
 import torch
 
-from valle_core.audio.levels import active_level, mix_waves
-from valle_core.data.mix_cache import MixCache, mix_key
-from valle_core.data.mixing import Mixer
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+from valle_data.audio.levels import active_level, mix_waves
+from valle_data.mixing.mix_cache import MixCache, mix_key
+from valle_data.mixing.mixer import Mixer
 
 RATE, HOP = 8000, 4
 

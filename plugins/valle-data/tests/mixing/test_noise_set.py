@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from valle_core.audio.wav import write
-from valle_core.data.dataset import open_dataset
-from valle_core.data.noise import NoiseSet, open_noise, refuse_noise
+from valle_core.data.dataset import open_dataset, refuse_noise
 from valle_core.data.pool import TrainingPool
 from valle_core.plugin import UserError
 from valle_data.made_dataset import MADE, made_records, write_dataset
+from valle_data.mixing.noise_set import NoiseSet, open_noise
 from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_testing.fakes.audio import FakeCodec
