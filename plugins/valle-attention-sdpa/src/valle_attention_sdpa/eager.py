@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from valle_attention_sdpa.inputs import check_fit, finite
+from valle_attention_sdpa.inputs import finite
 from valle_attention_sdpa.options import KernelOptions
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.attention_inputs import check_inputs
 
 
 def build(options: KernelOptions) -> EagerKernel:
@@ -29,7 +30,7 @@ class EagerKernel:
         scale: float | None = None,
     ) -> Float[Tensor, "B H Tq Dh"]:
         """Scores and softmax in float32 whatever the inputs are; the weights return to their dtype."""
-        check_fit(q, k, v, mask)
+        check_inputs("eager", q, k, v, mask)
         B, H, Tq, Dh = q.shape
         Hk, Tk = k.shape[1], k.shape[2]
         visible = _packed(mask, Tq) if isinstance(mask, PackedMask) else _rows(mask, Tq, Tk)  # [B, Tq, Tk]

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from valle_attention_sdpa.inputs import check_fit, used_keys, used_queries, without_padding
+from valle_attention_sdpa.inputs import used_keys, used_queries, without_padding
 from valle_attention_sdpa.options import KernelOptions
 from valle_attention_sdpa.plan import Plan, Planner, gather_groups
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.attention_inputs import check_inputs
 
 HALVES = (torch.bfloat16, torch.float16)
 ANY = (torch.float32, *HALVES)
@@ -84,7 +85,7 @@ class SdpaKernel:
         """See `AttentionKernel`. Raises `UserError` for masks it does not declare and devices it does not run on."""
         if isinstance(mask, PackedMask) or mask.form == "mixed" or mask.window is not None or mask.tree is not None:
             raise UserError(f"attention '{self.name}' takes causal and full rows only. Try: --attention eager")
-        check_fit(q, k, v, mask)
+        check_inputs(self.name, q, k, v, mask)
         if self.dtypes and q.dtype not in self.dtypes.get(q.device.type, ()):
             raise UserError(self._refusal(q))
         if q.device.type in self.maskless:
