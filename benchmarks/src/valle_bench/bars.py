@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from valle_core.files import replacing
-from valle_core.plugin import UserError
+from valle_bench.runner.picture import new_figure, save_figure
 
 
 def draw_ratios(png: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -18,14 +17,8 @@ def draw_ratios(png: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> Non
     Raises:
         UserError: matplotlib is missing, or the place cannot be written to.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UserError("plots need matplotlib. Install it with: pip install matplotlib") from error
     sizes = list(dict.fromkeys(row["size"] for row in rows))
-    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows) + 0.4 * len(sizes)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 1.2 + 0.32 * len(rows) + 0.4 * len(sizes))
     axes = figure.subplots(len(sizes), 1, sharex=True, squeeze=False)[:, 0]
     for axis, size in zip(axes, sizes, strict=True):
         group = [row for row in rows if row["size"] == size]
@@ -43,8 +36,7 @@ def draw_ratios(png: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> Non
         axis.margins(x=0.12)
     axes[-1].set_xlabel("ratio to the peer's best setting that is not compiled (more is faster)")
     figure.suptitle(title, fontsize=10)
-    with replacing(Path(png)) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    save_figure(figure, png)
 
 
 def label(row: Mapping[str, Any]) -> str:

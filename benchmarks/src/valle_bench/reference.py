@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.plugin import ReferenceSpec, UserError
+from valle_core.registry.loading import one_line
 from valle_core.registry.registry import Registry
 
 
@@ -83,3 +84,28 @@ def references_of(registry: Registry, bench: str, beside: str = "") -> list[Refe
         if entry.spec.bench == bench and entry.spec.beside == beside:
             found.append(entry.spec)
     return found
+
+
+def load_references(
+    found: Iterable[ReferenceSpec], *given: Any, only: str = ""
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What they load by title, and for each title "" or why it is not among them.
+
+    Args:
+        found: those of the benchmark.
+        given: what each gets, e.g. our part.
+        only: title of the one that is wanted; "" for all.
+    """
+    loaded: dict[str, Any] = {}
+    notes: dict[str, str] = {}
+    for one in found:
+        if only not in ("", one.title):
+            continue
+        try:
+            loaded[one.title] = one.load(*given)
+            notes[one.title] = ""
+        except UserError as error:
+            notes[one.title] = str(error)
+        except Exception as error:  # another's code must not end the run
+            notes[one.title] = f"cannot be loaded: {one_line(error)}"
+    return loaded, notes

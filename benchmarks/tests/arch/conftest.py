@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from valle_bench.arch.cells import Bench
-from valle_bench.arch.limits import Forecast
 from valle_bench.arch.settings import OWN, Settings
 from valle_bench.arch.sides import OwnModel
+from valle_bench.runner.limits import Forecast
 from valle_testing.fakes.backbone import FakeBackbone
 
 

@@ -7,15 +7,15 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from valle_bench.arch.limits import Forecast, PeakMemory
 from valle_bench.arch.settings import OWN, Cell, Figure, Settings
 from valle_bench.reference import ReferenceDecoder, ReferenceModel
+from valle_bench.runner.limits import Forecast, PeakMemory
+from valle_bench.runner.turns import in_turns, timed
 from valle_core.plugin import UserError
 from valle_core.registry.loading import one_line
 
@@ -74,7 +74,11 @@ def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
             said[side] = out
     figures = _compared(figures, said)
     left = {side: run for side, run in runs.items() if side in said}
-    for side, times in _in_turns(left, figures, bench).items():
+    once = {side: figures[side].seconds or 0.0 for side in left}
+    turns = {side: lambda run=run: timed(run, bench.device)[0] for side, run in left.items()}
+    limit = bench.settings.cell_seconds
+    done = in_turns(turns, once, repeats=bench.settings.repeats, least=LEAST_SECONDS, most=MOST_RUNS, limit=limit)
+    for side, times in done.items():
         figures[side] = replace(figures[side], seconds=statistics.median(times), runs=len(times))
         bench.forecast.saw(side, cell.what, cell.length, min(times), 0)
     return figures
@@ -112,9 +116,9 @@ def _first(bench: Bench, side: str, cell: Cell, run: Run) -> tuple[Figure, list[
         return Figure(note=note), None
     peak = PeakMemory(bench.device)
     try:
-        seconds, out = _timed(run, bench.device)
+        seconds, out = timed(run, bench.device)
         if not bench.forecast.known(side, cell.what):  # the very first compiles, loads and tunes
-            seconds, out = _timed(run, bench.device)
+            seconds, out = timed(run, bench.device)
     except (UserError, RuntimeError, MemoryError, ValueError) as error:
         return Figure(note=f"failed: {one_line(error)}"), None
     bench.forecast.saw(side, cell.what, cell.length, seconds, peak.taken())
@@ -141,20 +145,6 @@ def difference(ours: list[Tensor], theirs: list[Tensor], *, of: Callable[[Tensor
         apart = float(of((own - other).abs()) / other.abs().max().clamp(min=1.0))
         worst = max(worst, float("inf") if math.isnan(apart) else apart)
     return worst
-
-
-def _in_turns(runs: Mapping[str, Run], figures: Mapping[str, Figure], bench: Bench) -> dict[str, list[float]]:
-    """Seconds of the runs of each side; a side whose runs are long has fewer of them."""
-    wanted = {}
-    for side in runs:
-        once = max(figures[side].seconds or 0.0, 1e-9)
-        often = max(bench.settings.repeats, min(MOST_RUNS, int(LEAST_SECONDS / once)))
-        wanted[side] = max(1, min(often, int(bench.settings.cell_seconds / once)))
-    times: dict[str, list[float]] = {side: [] for side in runs}
-    while open_sides := [side for side in runs if len(times[side]) < wanted[side]]:
-        for side in open_sides:
-            times[side].append(_timed(runs[side], bench.device)[0])
-    return times
 
 
 def _weights(model: ReferenceModel) -> int:
@@ -208,7 +198,7 @@ def _steps(
     for start in range(0, total, WARM_STEPS):
         for side, decoder in decoders.items():
             for x in inputs[start : start + WARM_STEPS]:
-                seconds, h = _timed(lambda decoder=decoder, x=x: decoder.feed(x), bench.device)
+                seconds, h = timed(lambda decoder=decoder, x=x: decoder.feed(x), bench.device)
                 said[side].append(h.clone())
                 times[side].append(seconds)
     return {side: seconds[WARM_STEPS:] for side, seconds in times.items()}, said
@@ -225,16 +215,3 @@ def _read(bench: Bench, decoder: ReferenceDecoder, position: int) -> str:
                 f"skipped: about {spent / share:.0f} s to read {position} positions foreseen, the limit is {limit:g} s"
             )
     return ""
-
-
-Out = TypeVar("Out")
-
-
-def _timed(run: Callable[[], Out], device: torch.device) -> tuple[float, Out]:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    out = run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start, out

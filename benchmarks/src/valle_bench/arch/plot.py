@@ -8,8 +8,7 @@ from typing import Any
 
 from valle_bench.arch.run import Row
 from valle_bench.arch.settings import OWN
-from valle_core.files import replacing
-from valle_core.plugin import UserError
+from valle_bench.runner.picture import new_figure, save_figure
 
 
 def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
@@ -20,13 +19,7 @@ def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
     Raises:
         UserError: matplotlib is missing, or the place cannot be written to.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UserError("plots need matplotlib. Install it with: pip install matplotlib") from error
-    figure = Figure(figsize=(12, 9), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 9)
     forward, decode, state, train = figure.subplots(2, 2).flatten()
     colours = {arch: f"C{index}" for index, arch in enumerate(dict.fromkeys(row.arch for row in rows))}
     _lines(forward, [row for row in rows if row.size == "given" and row.what == "forward"], colours)
@@ -42,8 +35,7 @@ def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
     for axis in (state, train):
         axis.tick_params(axis="x", labelrotation=30)
     figure.suptitle(title)
-    with replacing(Path(png)) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    save_figure(figure, png)
 
 
 def _lines(axis: Any, rows: Sequence[Row], colours: dict[str, str]) -> None:

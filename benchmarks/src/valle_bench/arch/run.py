@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from valle_bench.arch.measurement import MEASUREMENT
 from valle_bench.arch.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, timed_cells
 from valle_bench.arch.sizes import equal_size, given_size
-from valle_bench.arch.worker import Job
-from valle_bench.conversation import converse
+from valle_bench.runner.ask import Count, Tell, ask, ask_alone
+from valle_bench.runner.measurement import Job
 from valle_core.registry.registry import Registry
 
 REFERENCE = "llama"
@@ -21,9 +22,6 @@ TOLERANCE = 1e-3
 STEP = 5e-2
 """The same where states are rounded inside: the median must be within `TOLERANCE`, and no value further off than what
 a rounding that went the other way explains."""
-
-SILENCE = 20.0
-"""A worker that says nothing for this many times `cell_seconds` (and a minute) is stopped."""
 
 Size = Literal["given", "equal"]
 
@@ -70,10 +68,6 @@ class Task:
     job: Job
 
 
-Tell = Callable[[int, int, str], None]
-"""Takes cells done, cells in all, and what is being measured."""
-
-
 def plan(
     registry: Registry, archs: Sequence[str], settings: Settings, extra: Mapping[str, Mapping[str, Any]]
 ) -> list[Task]:
@@ -89,73 +83,33 @@ def plan(
         equal = equal_size(registry, subject, target, settings, extra.get(subject.arch, {}))
         same = equal.options == subject.options
         sizes: tuple[Size, ...] = ("given", "equal") if same else ("given",)
-        tasks.append(Task(sizes=sizes, job=_timing(subject, settings, peers=True)))
+        tasks.append(Task(sizes=sizes, job=_timing(subject, settings, references=True)))
         if not same:
-            tasks.append(Task(sizes=("equal",), job=_timing(equal, settings, peers=False)))
+            tasks.append(Task(sizes=("equal",), job=_timing(equal, settings, references=False)))
     return tasks
 
 
-def _timing(subject: Subject, settings: Settings, *, peers: bool) -> Job:
-    return Job(subject=subject, settings=settings, cells=tuple(timed_cells(settings)), peers=peers)
+def _timing(subject: Subject, settings: Settings, *, references: bool) -> Job:
+    cells = tuple(timed_cells(settings))
+    return Job(measurement=MEASUREMENT, subject=subject, settings=settings, cells=cells, references=references)
 
 
 def run(tasks: Sequence[Task], tell: Tell) -> list[Row]:
-    """Measure everything; `tell` is called before each cell."""
+    """Measure everything; `tell` is called before each cell. Peak memory is that of a fresh process for each figure."""
     rows: list[Row] = []
-    total = sum(len(task.job.cells) + len(memory_cells(task.job.settings)) for task in tasks)
-    done = 0
+    count = Count(sum(len(task.job.cells) + len(memory_cells(task.job.settings)) for task in tasks), tell)
     for task in tasks:
 
         def begin(cell: Cell, task: Task = task) -> None:
-            nonlocal done
-            tell(done, total, f"{task.job.subject.arch}: {cell.what}, T = {cell.length}")
-            done += 1
+            count.begin(f"{task.job.subject.arch}: {cell.what}, T = {cell.length}")
 
-        sides, figures = ask(task.job, begin)
+        answer = ask(task.job, begin)
         for cell in memory_cells(task.job.settings):
-            begin(cell)
-            figures[cell] = _peaks(task.job, cell, [side for side, note in sides.items() if not note])
+            answer.figures |= ask_alone(replace(task.job, cells=(cell,)), answer.loaded, begin)
         for size in task.sizes:
-            rows += _rows(size, task.job.subject, sides, figures)
-    tell(total, total, "")
+            rows += _rows(size, task.job.subject, answer.sides, answer.figures)
+    count.end()
     return rows
-
-
-def _peaks(job: Job, cell: Cell, sides: Sequence[str]) -> dict[str, Figure]:
-    """Peak memory of each side, each in a fresh process."""
-    found: dict[str, Figure] = {}
-    for side in sides:
-        _, figures = ask(replace(job, cells=(cell,), only=side), lambda _: None)
-        found[side] = figures.get(cell, {}).get(side, Figure(note="failed: the process gave no answer"))
-    return found
-
-
-def ask(job: Job, begin: Callable[[Cell], None]) -> tuple[dict[str, str], dict[Cell, dict[str, Figure]]]:
-    """Let a process do the job; where it dies, the cell says so and another process goes on behind it."""
-    sides: dict[str, str] = {}
-    figures: dict[Cell, dict[str, Figure]] = {}
-    cells = job.cells
-    while cells:
-        answers, ended = converse(
-            "valle_bench.arch.worker",
-            replace(job, cells=cells).text(),
-            patience=SILENCE * job.settings.cell_seconds + 60,
-            begin=lambda index, cells=cells: begin(cells[index]),
-        )
-        for line in answers:
-            sides |= line.get("sides", {})
-            if "cell" in line:
-                figures[cells[line["cell"]]] = {side: Figure(**figure) for side, figure in line["figures"].items()}
-        if not ended:
-            break
-        begun = [line["begin"] for line in answers if "begin" in line]
-        if not begun:  # it died before the first cell: it would again
-            sides = {OWN: ended} | sides
-            break
-        failed = cells[begun[-1]]
-        figures.setdefault(failed, {side: Figure(note=ended) for side, note in sides.items() if not note})
-        cells = cells[begun[-1] + 1 :]
-    return sides, figures
 
 
 def _rows(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-OWN = "valle"
-"""Name of our side."""
+from valle_bench.runner.measurement import OWN as OWN
 
 What = Literal["weights memory", "forward", "train", "decode", "forward memory", "train memory"]
 

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from valle_bench.arch.run import Row
 from valle_bench.arch.settings import OWN, Settings
-from valle_bench.report import Column, Report, listed
-from valle_core.files import write_json, write_text
+from valle_bench.report import Column, Report
+from valle_bench.runner.page import Page, finite
 
 TITLE = "Backbones: batch 1, float32, causal rows"
 MEGA = 1e6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArchReport:
+@dataclass(frozen=True, kw_only=True)
+class ArchReport(Page):
     """What one run of `bench arch` measured.
 
     Attributes:
         rows: all figures.
         settings: of the run.
-        facts: machine, versions, load, commit, date, command, and what was left out.
     """
 
     rows: Sequence[Row]
     settings: Settings
-    facts: Mapping[str, Any]
+    stem = "arch"
+    title = TITLE
 
     def sections(self) -> list[Report]:
         """Beside the peers; at an equal parameter count: passes, then decoding."""
@@ -47,33 +45,9 @@ class ArchReport:
                 lines.append(f"{row.arch}, {row.side}, {what}{row.note}")
         return list(dict.fromkeys(lines))
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = [f"{section.title}\n\n{section.text()}" for section in self.sections()]
-        return "\n\n".join([*parts, *(["\n".join(["Missing:", *self.notes()])] if self.notes() else [])])
-
-    def markdown(self) -> str:
-        """One page."""
-        parts = [f"## {section.title}\n\n{section.table()}" for section in self.sections()]
-        if self.notes():
-            parts.append("## What is missing, and why\n\n" + "\n".join(f"* {note}" for note in self.notes()))
-        return "\n\n".join([f"# {TITLE}", *parts, listed(self.facts)]) + "\n"
-
-    def to_json(self) -> dict[str, Any]:
-        """All that was measured."""
-        rows = [{name: _finite(value) for name, value in asdict(row).items()} for row in self.rows]
-        return {"title": TITLE, "facts": dict(self.facts), "settings": asdict(self.settings), "rows": rows}
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write arch.json and arch.md. Returns their paths."""
-        paths = [folder / "arch.json", folder / "arch.md"]
-        write_json(paths[0], self.to_json())
-        write_text(paths[1], self.markdown())
-        return paths
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    def document(self) -> dict[str, Any]:
+        """Settings and rows."""
+        return {"settings": asdict(self.settings), "rows": [finite(asdict(row)) for row in self.rows]}
 
 
 def _beside(rows: Sequence[Row], settings: Settings) -> Report:

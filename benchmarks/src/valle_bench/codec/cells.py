@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from valle_bench.codec.settings import OWN, Cell, Figure, Settings
 from valle_bench.codec.signals import batch, recording, recordings
 from valle_bench.codec.streams import stream
 from valle_bench.reference import ReferenceCodec
+from valle_bench.runner.turns import in_turns, timed
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.registry.loading import one_line
@@ -84,7 +84,11 @@ def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
     for side, theirs in said.items():
         if side != OWN and OWN in said:
             figures[side] = compared(figures[side], cell, said[OWN], theirs)
-    for side, times in _in_turns({side: runs[side] for side in said}, figures, bench).items():
+    once = {side: figures[side].seconds or 0.0 for side in said}
+    turns = {side: lambda run=runs[side]: timed(run, bench.device)[0] for side in said}
+    limit = bench.settings.cell_seconds
+    done = in_turns(turns, once, repeats=bench.settings.repeats, least=LEAST_SECONDS, most=MOST_RUNS, limit=limit)
+    for side, times in done.items():
         figures[side] = replace(figures[side], seconds=statistics.median(times), runs=len(times))
     return figures
 
@@ -145,33 +149,6 @@ def difference(ours: Tensor, theirs: Tensor, *, of: Callable[[Tensor], Tensor] =
         return math.inf
     apart = float(of((ours - theirs).abs()) / theirs.abs().max())
     return math.inf if math.isnan(apart) else apart
-
-
-def _in_turns(
-    runs: Mapping[str, Callable[[], Tensor]], figures: Mapping[str, Figure], bench: Bench
-) -> dict[str, list[float]]:
-    """Seconds of the runs of each side, one run each in turn."""
-    wanted = {}
-    for side in runs:
-        once = max(figures[side].seconds or 0.0, 1e-9)
-        often = max(bench.settings.repeats, min(MOST_RUNS, int(LEAST_SECONDS / once)))
-        wanted[side] = max(1, min(often, int(bench.settings.cell_seconds / once)))
-    times: dict[str, list[float]] = {side: [] for side in runs}
-    while left := [side for side in runs if len(times[side]) < wanted[side]]:
-        for side in left:
-            times[side].append(timed(runs[side], bench.device)[0])
-    return times
-
-
-def timed(run: Callable[[], Tensor], device: torch.device) -> tuple[float, Tensor]:
-    """Seconds of a call, and what it gave."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    out = run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start, out
 
 
 def quality(bench: Bench) -> Figure:

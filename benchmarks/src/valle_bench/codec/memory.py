@@ -9,9 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from valle_bench.arch.limits import SPARE, PeakMemory, free_memory, held
-from valle_bench.codec.cells import Bench, timed
+from valle_bench.codec.cells import Bench
 from valle_bench.codec.settings import OWN, Cell, Figure
+from valle_bench.runner.limits import SPARE, PeakMemory, free_memory, held
+from valle_bench.runner.turns import timed
 from valle_core.plugin import UserError
 from valle_core.registry.loading import one_line
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from valle_bench.codec.run import Measured, Row
 from valle_bench.codec.settings import OWN
-from valle_core.files import replacing
-from valle_core.plugin import UserError
+from valle_bench.runner.picture import new_figure, save_figure
 
 
 def draw(png: Path, title: str, measured: Sequence[Measured]) -> None:
@@ -18,11 +17,6 @@ def draw(png: Path, title: str, measured: Sequence[Measured]) -> None:
     Raises:
         UserError: matplotlib is missing, or the place cannot be written to.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UserError("plots need matplotlib. Install it with: pip install matplotlib") from error
     rows = [row for one in measured for row in one.rows]
     colours = {one.codec: f"C{index}" for index, one in enumerate(measured)}
     speeds = [row for row in rows if row.what in ("encode", "decode") and row.realtime]
@@ -37,14 +31,12 @@ def draw(png: Path, title: str, measured: Sequence[Measured]) -> None:
     ]
     panels = [panel for panel in panels if panel[1]]
     heights = [len(shown) + 2 for _, shown, _ in panels] or [1]
-    figure = Figure(figsize=(10, 1 + 0.22 * sum(heights)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 1 + 0.22 * sum(heights))
     axes = figure.subplots(max(1, len(panels)), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     for axis, (name, shown, values) in zip(axes, panels, strict=False):
         _bars(axis, name, shown, values, colours)
     figure.suptitle(title, fontsize=10)
-    with replacing(Path(png)) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    save_figure(figure, png)
 
 
 def _bars(axis: Any, name: str, rows: Sequence[Row], values: Sequence[float | None], colours: dict[str, str]) -> None:

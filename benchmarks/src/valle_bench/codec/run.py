@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from valle_bench.codec.measurement import MEASUREMENT
 from valle_bench.codec.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, shared_cells
-from valle_bench.codec.worker import Job
-from valle_bench.conversation import converse
+from valle_bench.runner.ask import Count, Tell, ask, ask_alone
+from valle_bench.runner.measurement import Job
 
 EQUAL_CODES = 0.999
 """Least share of equal codes that is called a match: two entries may be equally near but for the last place, and a code
@@ -17,9 +18,6 @@ that differs changes those of the levels above it."""
 
 EQUAL_SOUND = 1e-3
 """Largest difference of samples, relative to the largest sample, that is called a match."""
-
-SILENCE = 20.0
-"""A worker that says nothing for this many times `cell_seconds` (and a minute) is stopped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,67 +70,25 @@ class Measured:
         return frame_rate * self.facts["levels"] * math.log2(self.facts["codebook_size"])
 
 
-Tell = Callable[[int, int, str], None]
-"""Takes cells done, cells in all, and what is being measured."""
-
-
 def run(subjects: Sequence[Subject], settings: Settings, tell: Tell) -> list[Measured]:
     """Measure everything; `tell` is called before each cell."""
-    shared, alone = shared_cells(settings), memory_cells(settings)
-    total, done = len(subjects) * (len(shared) + len(alone)), 0
+    shared, alone = tuple(shared_cells(settings)), tuple(memory_cells(settings))
+    count = Count(len(subjects) * (len(shared) + len(alone)), tell)
     found = []
     for subject in subjects:
 
         def begin(cell: Cell, subject: Subject = subject) -> None:
-            nonlocal done
-            tell(done, total, f"{subject.codec}: {cell}")
-            done += 1
+            count.begin(f"{subject.codec}: {cell}")
 
-        facts, sides, figures = ask(Job(subject=subject, settings=settings, cells=tuple(shared)), begin)
-        if facts and alone:
-            built = replace(subject, options=facts["options"])
-            there = [side for side, note in sides.items() if not note]
-            job = Job(subject=built, settings=settings, cells=tuple(alone))
-            for turn, side in enumerate(there):
-                skip: Callable[[Cell], None] = begin if turn == 0 else lambda _: None
-                _, _, more = ask(replace(job, only=side), skip)
-                for cell, by_side in more.items():
-                    figures.setdefault(cell, {}).update(by_side)
-        found.append(Measured(codec=subject.codec, facts=facts, notes=sides, rows=_rows(subject.codec, figures)))
-    tell(total, total, "")
+        job = Job(measurement=MEASUREMENT, subject=subject, settings=settings, cells=shared)
+        answer = ask(job, begin)
+        if answer.facts and alone:
+            built = replace(subject, options=answer.facts["options"])
+            answer.figures |= ask_alone(replace(job, subject=built, cells=alone), answer.loaded, begin)
+        rows = _rows(subject.codec, answer.figures)
+        found.append(Measured(codec=subject.codec, facts=answer.facts, notes=answer.sides, rows=rows))
+    count.end()
     return found
-
-
-def ask(
-    job: Job, begin: Callable[[Cell], None]
-) -> tuple[dict[str, Any], dict[str, str], dict[Cell, dict[str, Figure]]]:
-    """Let a process do the job; where it dies, the cell says so and another process goes on behind it."""
-    facts: dict[str, Any] = {}
-    sides: dict[str, str] = {}
-    figures: dict[Cell, dict[str, Figure]] = {}
-    cells = job.cells
-    while cells:
-        answers, ended = converse(
-            "valle_bench.codec.worker",
-            replace(job, cells=cells).text(),
-            patience=SILENCE * job.settings.cell_seconds + 60,
-            begin=lambda index, cells=cells: begin(cells[index]),
-        )
-        for line in answers:
-            sides |= line.get("sides", {})
-            facts |= line.get("facts", {})
-            if "cell" in line:
-                figures[cells[line["cell"]]] = {side: Figure(**figure) for side, figure in line["figures"].items()}
-        if not ended:
-            break
-        begun = [line["begin"] for line in answers if "begin" in line]
-        if not begun:  # it died before the first cell: it would again
-            sides = {job.only or OWN: ended} | sides
-            break
-        failed = cells[begun[-1]]
-        figures.setdefault(failed, {side: Figure(note=ended) for side, note in sides.items() if not note})
-        cells = cells[begun[-1] + 1 :]
-    return facts, sides, figures
 
 
 def _rows(codec: str, figures: Mapping[Cell, Mapping[str, Figure]]) -> list[Row]:

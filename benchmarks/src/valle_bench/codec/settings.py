@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-OWN = "valle"
-"""Name of our side."""
+from valle_bench.runner.measurement import OWN as OWN
 
 What = Literal["encode", "decode", "stream", "quality", "encode memory", "decode memory", "long encode"]
 

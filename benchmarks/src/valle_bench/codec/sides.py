@@ -11,13 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_bench.codec.settings import OWN, Subject
-from valle_bench.reference import ReferenceCodec, references_of
+from valle_bench.reference import ReferenceCodec, load_references, references_of
 from valle_core.assemble.part import build
 from valle_core.assemble.schema import CODEC_SCHEMA
 from valle_core.config.resolve import resolve
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
-from valle_core.registry.loading import one_line
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 
@@ -84,17 +83,9 @@ def load_sides(registry: Registry, subject: Subject, device: torch.device, *, on
     notes: dict[str, str] = {}
     if only in ("", OWN):
         peers[OWN], notes[OWN] = OwnCodec(codec), ""
-    for one in references_of(registry, "codec", subject.codec):
-        if only not in ("", one.title):
-            continue
-        try:
-            peers[one.title] = one.load(codec)
-            notes[one.title] = ""
-        except UserError as error:
-            notes[one.title] = str(error)
-        except Exception as error:  # another's code must not end the run
-            notes[one.title] = f"cannot be loaded: {one_line(error)}"
-    return Sides(codec, subject, peers, notes, why)
+    found = references_of(registry, "codec", subject.codec)
+    loaded, whys = load_references(found, codec, only=only)
+    return Sides(codec, subject, peers | loaded, notes | whys, why)
 
 
 def build_codec(registry: Registry, subject: Subject, device: torch.device) -> tuple[Codec, Subject, str]:

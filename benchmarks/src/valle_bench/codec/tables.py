@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from valle_bench.codec.run import Measured, Row
 from valle_bench.codec.settings import OWN, Settings
-from valle_bench.report import Column, Report, listed
-from valle_core.files import write_json, write_text
+from valle_bench.report import Column, Report
+from valle_bench.runner.page import Page, finite
 
 TITLE = "Codecs: float32, nothing compiled"
 MEGA = 1e6
 RANDOM = "random weights: quality not meaningful"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodecReport:
+@dataclass(frozen=True, kw_only=True)
+class CodecReport(Page):
     """What one run of `bench codec` measured.
 
     Attributes:
         measured: each codec.
         settings: of the run.
-        facts: machine, versions, load, commit, date, command, and what was left out.
     """
 
     measured: Sequence[Measured]
     settings: Settings
-    facts: Mapping[str, Any]
+    stem = "codec"
+    title = TITLE
+    missing = "Notes:"
+    why = "What is missing or special, and why"
 
     def sections(self) -> list[Report]:
         """The codecs; beside their peers; streams; memory."""
@@ -49,20 +49,8 @@ class CodecReport:
                     lines.append(f"{one.codec}, {row.side}, {_cell(row)}: {row.figure.note}")
         return list(dict.fromkeys(lines))
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = [f"{section.title}\n\n{section.text()}" for section in self.sections()]
-        return "\n\n".join([*parts, *(["\n".join(["Notes:", *self.notes()])] if self.notes() else [])])
-
-    def markdown(self) -> str:
-        """One page."""
-        parts = [f"## {section.title}\n\n{section.table()}" for section in self.sections()]
-        if self.notes():
-            parts.append("## What is missing or special, and why\n\n" + "\n".join(f"* {note}" for note in self.notes()))
-        return "\n\n".join([f"# {TITLE}", *parts, listed(self.facts)]) + "\n"
-
-    def to_json(self) -> dict[str, Any]:
-        """All that was measured."""
+    def document(self) -> dict[str, Any]:
+        """Settings, and each codec with its rows."""
         codecs = [
             {
                 "codec": one.codec,
@@ -73,22 +61,13 @@ class CodecReport:
             }
             for one in self.measured
         ]
-        return {"title": TITLE, "facts": dict(self.facts), "settings": asdict(self.settings), "codecs": codecs}
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write codec.json and codec.md. Returns their paths."""
-        paths = [folder / "codec.json", folder / "codec.md"]
-        write_json(paths[0], self.to_json())
-        write_text(paths[1], self.markdown())
-        return paths
+        return {"settings": asdict(self.settings), "codecs": codecs}
 
 
 def _plain(row: Row) -> dict[str, Any]:
     flat = {**asdict(row), **asdict(row.figure), "seconds": row.seconds, "run_seconds": row.figure.seconds}
     del flat["figure"]
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in flat.items()
-    }
+    return finite(flat)
 
 
 def _cell(row: Row) -> str:

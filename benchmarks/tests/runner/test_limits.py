@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from valle_bench.arch import limits
-from valle_bench.arch.limits import Forecast, PeakMemory
+from valle_bench.runner import limits
+from valle_bench.runner.limits import Forecast, PeakMemory
 
 
 def test_the_first_run_of_a_kind_is_always_made():

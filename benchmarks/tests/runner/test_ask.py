@@ -1,0 +1,149 @@
+"""The runner goes on behind what dies, and lays a death to the side that had begun by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from valle_bench.runner import ask as asking
+from valle_bench.runner.ask import Count, ask, ask_alone
+from valle_bench.runner.measurement import OWN, Job, Measurement, Opened
+from valle_bench.runner.turns import in_turns
+from valle_bench.runner.worker import work
+
+KILLED = "failed: the process was killed by signal 9"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    name: str
+    sizes: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    cell_seconds: float = 1.0
+    safe: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    seconds: float | None = None
+    note: str = ""
+
+
+class DiedError(Exception):
+    """Stands for the end of the worker's process."""
+
+
+def opens(registry, job):
+    if job.subject.name == "broken":
+        raise DiedError
+    sides = [side for side in (OWN, "other", "third") if job.only in ("", side)]
+
+    def measured(cell, without, alone):
+        found = {}
+        for side in sides:
+            if side in without:
+                continue
+            alone(side if cell.what != "all die" else "")
+            if cell.what in ("all die", f"{side} dies"):
+                raise DiedError
+            found[side] = Figure(seconds=1.0)
+        return found
+
+    notes = dict.fromkeys(sides, "") | {"gone": "not here"}
+    return Opened(notes=notes, facts={"sizes": job.subject.sizes}, measure=measured)
+
+
+FAKE = Measurement(
+    home=f"{__name__}:FAKE", subject=Subject, settings=Settings, cell=Cell, figure=Figure, opens=opens
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """The worker's side without a process: what it said until it died."""
+
+    def converse(module, text, *, patience, begin):
+        assert (module, patience) == (asking.WORKER, 80)
+        said = []
+
+        def say(line):
+            said.append(line)
+            if "begin" in line:
+                begin(line["begin"])
+
+        try:
+            work(Job.read(text), None, say)
+        except DiedError:
+            return said, KILLED
+        return said, ""
+
+    monkeypatch.setattr(asking, "converse", converse)
+
+
+def job(*whats, name="whole"):
+    cells = tuple(Cell(what=what) for what in whats)
+    return Job(measurement=FAKE, subject=Subject(name=name), settings=Settings(), cells=cells)
+
+
+def test_a_job_travels_as_one_line():
+    sent = job("a", "b")
+    assert Job.read(sent.text()) == sent
+    assert "\n" not in sent.text()
+
+
+def test_a_death_without_a_culprit_costs_the_cell_and_nothing_else():
+    begun = []
+    found = ask(job("a", "all die", "c"), begun.append)
+    assert [cell.what for cell in begun] == ["a", "all die", "c"]
+    assert found.loaded == [OWN, "other", "third"]
+    assert found.facts == {"sizes": (1, 2)}
+    dead = found.figures[Cell(what="all die")]
+    assert dead == dict.fromkeys((OWN, "other", "third"), Figure(note=KILLED))
+    assert all(figure.seconds for cell in ("a", "c") for figure in found.figures[Cell(what=cell)].values())
+
+
+def test_a_side_that_dies_by_itself_costs_only_itself():
+    begun = []
+    found = ask(job("other dies", "c"), begun.append)
+    assert [cell.what for cell in begun] == ["other dies", "c"]
+    at = found.figures[Cell(what="other dies")]
+    assert at["other"].note == KILLED
+    assert at[OWN].seconds == at["third"].seconds == 1.0
+    assert found.figures[Cell(what="c")]["other"].seconds == 1.0
+
+
+def test_what_dies_while_it_loads_is_asked_once():
+    found = ask(job("a", name="broken"), lambda _: None)
+    assert (found.sides, found.figures) == ({OWN: KILLED}, {})
+
+
+def test_one_side_at_a_time_has_a_reason_where_it_has_no_figure():
+    figures = ask_alone(job("other dies"), [OWN, "other"], lambda _: None)[Cell(what="other dies")]
+    assert figures[OWN].seconds == 1.0
+    assert figures["other"].note == KILLED
+
+
+def test_a_bar_never_passes_its_end():
+    told = []
+    count = Count(1, lambda done, total, name: told.append((done, total, name)))
+    count.begin("a")
+    count.begin("a again")
+    count.end()
+    assert told == [(0, 1, "a"), (1, 1, "a again"), (1, 1, "")]
+
+
+def test_sides_take_turns_and_long_runs_are_fewer():
+    order = []
+    runs = {side: lambda side=side: order.append(side) or 1.0 for side in ("fast", "slow")}
+    times = in_turns(runs, {"fast": 0.1, "slow": 3.0}, repeats=2, least=0.5, most=4, limit=5.0)
+    assert {side: len(found) for side, found in times.items()} == {"fast": 4, "slow": 1}
+    assert order == ["fast", "slow", "fast", "fast", "fast"]
