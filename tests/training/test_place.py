@@ -14,11 +14,12 @@ import torch
 from filelock import SoftFileLock
 
 from valle_cli.continued import continued
-from valle_core.checkpoint.folder import RunFolder, read_tensors
+from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
+from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.config import TRAIN_SCHEMA, RunOptions
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.place import LOCK
@@ -215,14 +216,33 @@ def test_weights_of_another_model_are_refused(tone_dataset, tmp_path, whole, cha
     assert not (tmp_path / "r").exists()
 
 
-def test_weights_for_other_symbols_are_refused_with_those_that_differ(tone_dataset, tmp_path, whole):
+def test_symbols_and_languages_that_came_later_start_untrained_and_the_others_keep_their_rows(
+    tone_dataset, tmp_path, whole, capsys
+):
+    """The old run knew neither the last symbol of the dataset nor its language; another of its symbols is gone."""
     shutil.copytree(whole, tmp_path / "old")
-    path = RunFolder(tmp_path / "old").latest() / "manifest.json"
-    stored = json.loads(path.read_text())
-    stored["symbols"][-1] = "ʘ"
-    path.write_text(json.dumps(stored))
-    with pytest.raises(UserError, match=r"trained with other symbols than the dataset has \(-ʘ \+.\); start without"):
-        run(tone_dataset, tmp_path / "r", init_from=str(tmp_path / "old"))
+    checkpoint = RunFolder(tmp_path / "old").latest()
+    stored = json.loads((checkpoint / "manifest.json").read_text())
+    new_symbol, new_language = stored["symbols"][-1], stored["languages"][0]
+    stored["symbols"][-1], stored["languages"][0] = "ʘ", "yy"
+    stored["symbols"][2:4] = stored["symbols"][3:1:-1]
+    (checkpoint / "manifest.json").write_text(json.dumps(stored))
+    run(tone_dataset, tmp_path / "r", init_from=str(tmp_path / "old"), steps="1", lr="0")
+    assert f"does not know the symbols {new_symbol}; they start untrained" in capsys.readouterr().err
+    mine, theirs = (read_tensors(RunFolder(out).latest(), "model") for out in (tmp_path / "r", whole))
+    rows = range(mine["embedding.table"].shape[0])
+    same = [bool((mine["embedding.table"][row] == theirs["embedding.table"][row]).all()) for row in rows]
+    manifest = read_manifest(RunFolder(tmp_path / "r").latest())
+    tables = Vocabulary(
+        symbols=len(manifest.symbols), languages=len(manifest.languages), num_levels=manifest.codec.num_levels,
+        codebook_size=manifest.codec.codebook_size,
+    ).ranges()  # fmt: skip
+    text, language = tables["text"], tables["language"]
+    assert [row for row in rows if not same[row]] == [language.start, text.start + 2, text.start + 3, text.stop - 1]
+    moved, were = mine["embedding.table"], theirs["embedding.table"]
+    assert torch.equal(moved[text.start + 2], were[text.start + 3])
+    assert torch.equal(moved[text.start + 3], were[text.start + 2])
+    assert new_language in manifest.languages
 
 
 def test_other_batch_options_name_the_way_on_and_it_is_one(tone_dataset, tmp_path, whole):

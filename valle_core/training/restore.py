@@ -20,6 +20,7 @@ from valle_core.plugin import UserError
 from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import changes, warn
 from valle_core.training.examples import ExampleStream
+from valle_core.training.grown import fitted_table
 from valle_core.training.meter import cut_after
 from valle_core.training.optimizer import load_optimizer_tensors
 
@@ -90,15 +91,24 @@ def restore(
 def start_from(model: CodecLM, checkpoint: Path, wanted: Manifest, model_config: str) -> None:
     """Fill a new run's model with the weights of another run; options that differ are told.
 
+    Symbols and languages keep the rows they had, new ones start untrained, which is told.
+
     Raises:
-        UserError: a damaged checkpoint, or one of another shape, other symbols, languages, codes, arch or rewrites.
+        UserError: a damaged checkpoint, or one of another shape, other codes, arch or rewrites.
     """
     manifest = read_manifest(checkpoint)
-    refuse_other_data(manifest, wanted, checkpoint, mend="start without --init-from")
+    require_same(manifest.codec, wanted.codec, f"{checkpoint} was trained on codes of")
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
     refuse_other_parts(manifest, wanted, checkpoint, mend="give the same, or its config.yaml with --config")
     weights = read_tensors(checkpoint, "model")
+    if (manifest.symbols, manifest.languages) != (wanted.symbols, wanted.languages):
+        if (rows := weights.get("embedding.table")) is not None:
+            fresh = model.embedding.table
+            weights["embedding.table"] = fitted_table(rows, fresh, model.vocabulary, manifest, wanted)
+        for name in ("symbols", "languages"):
+            if new := [one for one in getattr(wanted, name) if one not in getattr(manifest, name)]:
+                warn(f"{checkpoint} does not know the {name} {' '.join(new[:8])}; they start untrained")
     _check_shapes(weights, model, checkpoint, "give the options of its run, or its config.yaml with --config")
     before = _leaves(yaml.safe_load(saved_file(checkpoint, "model.yaml").read_text(encoding="utf-8")))
     now = _leaves(yaml.safe_load(model_config))
