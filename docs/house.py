@@ -22,8 +22,8 @@ WINGS = {
     "valle_data": (0.1, 7.3, "valle-data\nrecordings → datasets"),
     "valle_bench": (2.85, 7.3, "valle-bench\nbeside other libraries"),
     "valle_testing": (5.6, 7.3, "valle-testing\nsuites, fakes"),
-    "valle_kit": (8.35, 7.3, "valle-kit\nblocks to build from"),
-    "valle_language": (1.45, 5.7, "valle-language\nwritten forms, sentences"),
+    "valle_kit": (7.2, 6.0, "valle-kit\nblocks to build from"),
+    "valle_language": (1.45, 5.3, "valle-language\nwritten forms, sentences"),
 }
 SIZE = (2.45, 0.85)
 CORE = (0.1, 0.1, 8.9, 4.9)
@@ -123,7 +123,7 @@ def arrow(axes: Axes, user: str, used: str, count: int) -> None:
 def from_plugins(axes: Axes) -> None:
     """What a plugin may see: contracts of the core, kit and language."""
     x = PLUGINS[0]
-    for name, height in (("valle_kit", 7.7), ("valle_language", 6.1), ("valle_core", 1.2)):
+    for name, height in (("valle_kit", 6.4), ("valle_language", 5.65), ("valle_core", 1.2)):
         to = CORE[0] + CORE[2] if name == "valle_core" else WINGS[name][0] + SIZE[0]
         style = {"arrowstyle": "-|>", "color": LINE, "lw": 1.4, "linestyle": "--"}
         axes.annotate("", (to, height), (x, height), arrowprops=style)

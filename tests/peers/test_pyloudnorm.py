@@ -7,7 +7,7 @@ import pyloudnorm
 import pytest
 import torch
 
-from valle_data.audio.loudness import integrated_loudness
+from valle_kit.loudness import integrated_loudness
 from valle_testing.fakes.audio import tone_speech
 
 PEER = "pyloudnorm"

@@ -14,11 +14,11 @@ from valle_core.codes.identity import hash_tensors
 from valle_core.types import CodecIdentity
 from valle_dac import weights
 from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps
-from valle_dac.loudness import brought_to
 from valle_dac.options import DacOptions
 from valle_kit.codes.pieces import PieceStack, PieceStream, spans
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
 from valle_kit.codes.windows import decoder_context
+from valle_kit.loudness import at_loudness
 
 PIECE_SECONDS = 1
 """What is longer goes through the networks in pieces, whose layers remember what they need of those before: memory is
@@ -83,7 +83,7 @@ class DacCodec:
 
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
         if self.loudness:
-            wav = brought_to(wav, self.loudness, self.sample_rate)
+            wav = torch.from_numpy(at_loudness(wav.cpu().numpy(), self.sample_rate, target=self.loudness)).to(wav)
         wav = whole_frames(wav, self.hop)
         stack, found = PieceStack(self.engine.encoder), []
         for start, stop in spans(len(wav) // self.hop, self.piece):

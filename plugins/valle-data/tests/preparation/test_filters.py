@@ -11,10 +11,10 @@ import pytest
 from valle_core.audio.wav import write
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
-from valle_data.audio.loudness import integrated_loudness
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.treatment import Silent, treat
 from valle_data.testing import run
+from valle_kit.loudness import integrated_loudness
 from valle_testing.fakes.audio import tone_corpus, tone_speech
 
 RATE = 16_000

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from valle_core.plugin import UserError
 from valle_core.reading.kinds import check_kinds
 from valle_data.audio.activity import speech_frames, speech_span
-from valle_data.audio.loudness import loudness_gain
 from valle_data.preparation.options import PrepareOptions
+from valle_kit.loudness import loudness_gain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,6 +25,9 @@ _SHELF = (
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 """Table 2, the revised low-frequency B curve."""
 
+SEGMENT_SECONDS = 30
+"""What is filtered at once: memory does not grow with the length of a recording."""
+
 _DECAY = 0.5  # seconds after which the filters' answer to an impulse is below 1e-15
 
 
@@ -59,14 +62,27 @@ def loudness_gain(wav: Float[np.ndarray, "N"], rate: int, *, target: float) -> t
     return min(wanted, room), wanted > room
 
 
+def at_loudness(wav: Float[np.ndarray, "N"], rate: int, *, target: float) -> Float[np.ndarray, "N"]:
+    """The sound at `target` LUFS, or as near as a peak of 1 allows; silence stays as it is."""
+    found = loudness_gain(wav, rate, target=target)
+    return wav if found is None else wav * wav.dtype.type(10 ** (found[0] / 20))
+
+
 def k_weighted(wav: Float[np.ndarray, "N"], rate: int) -> Float[np.ndarray, "N"]:
     """The samples as the recommendation's two filters leave them, in float64.
 
     The filters are given at 48 kHz; at another rate each frequency is changed as it is there, by way of the spectrum.
+    Long audio is filtered in segments that reach over each other by more than the filters remember.
     """
-    size = 1 << (len(wav) + round(_DECAY * rate) - 1).bit_length()
-    spectrum = np.fft.rfft(wav.astype(np.float64), size)
-    return np.fft.irfft(spectrum * _response(size, rate), size)[: len(wav)]
+    segment, lead = round(SEGMENT_SECONDS * rate), round(_DECAY * rate)
+    done = np.empty(len(wav))
+    for start in range(0, len(wav), segment):
+        first = max(start - lead, 0)
+        part = wav[first : start + segment + lead].astype(np.float64)
+        size = 1 << (len(part) + lead - 1).bit_length()
+        filtered = np.fft.irfft(np.fft.rfft(part, size) * _response(size, rate), size)
+        done[start : start + segment] = filtered[start - first : start - first + segment][: len(wav) - start]
+    return done
 
 
 @lru_cache(maxsize=8)  # sizes are powers of two, so recordings of a corpus share a few; computing one takes 15 ms
