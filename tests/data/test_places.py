@@ -128,7 +128,7 @@ def test_similar_indexes_mixes_and_noise_sets_are_no_pipes(tmp_path):
     assert cache.get("abcd") is None
     (tmp_path / "dataset.json").unlink()
     os.mkfifo(tmp_path / "dataset.json")
-    with pytest.raises(UserError, match=r"pipe.*Remove .* and run the same `valle prepare-noise` again"):
+    with pytest.raises(UserError, match=r"pipe.*Run the same `valle prepare-noise` with --repair"):
         open_noise(tmp_path, MADE, tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_noise_recording_names_what_repairs_noise(tmp_path):
     record_file(tmp_path).write_bytes(b"")
     from random import Random
 
-    with pytest.raises(UserError, match=r"Remove '.*' and run the same `valle prepare-noise` again"):
+    with pytest.raises(UserError, match="Run the same `valle prepare-noise` with --repair"):
         noise.noise(3, Random(0))
 
 

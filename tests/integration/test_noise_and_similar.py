@@ -31,9 +31,9 @@ def test_noise_is_prepared_validated_listed_and_trained_with(valle, spine, noise
     words = ["prepare-noise", noises, "--out", noise, "--codec", "mel-gl", "--device", "cpu"]
     code, out, err = valle(*words, "--json")
     assert code == 0, err
-    assert (json.loads(out)["pieces"], json.loads(out)["rejected"]) == (1, {"bad-audio": 1})
+    assert (json.loads(out)["utterances"], json.loads(out)["rejected"]) == (1, {"bad-audio": 1})
     code, out, _ = valle(*words, "--quiet")
-    assert (code, out.splitlines()[0]) == (0, "1 pieces of noise with 1 labels, 0.1 minutes (0 new)")
+    assert (code, out.splitlines()[0]) == (0, "1 pieces of noise with 1 labels, 0.1 minutes (0 new, 1 kept, 0 removed)")
     assert valle("data", "validate", noise, "--quiet")[:2] == (0, "1 utterances, all well\n")
     assert valle("data", "list", noise, "--speaker", "fan")[1].startswith("fan/a\tfan\tund\t3.00\t")
     code, _, err = valle(*spine.training(tmp_path / "run", "--steps", "1", "--data.noise", str(noise)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -15,12 +17,14 @@ from valle_core.codes.identity import require_same
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
 from valle_core.plugin import UserError
-from valle_data.preparation import noise_recordings
+from valle_data.mixing.noise_set import open_noise
 from valle_data.preparation.locks import LOCKS, Locks
-from valle_data.preparation.noise import prepare_noise
+from valle_data.preparation.noise import noise_equipment, prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions
-from valle_data.preparation.prepare import prepare
+from valle_data.preparation.plan import Plan
+from valle_data.preparation.prepare import prepare, prepare_share
+from valle_data.preparation.ranks import Ranks, ShareReport
 from valle_data.storage.facts import row_json
 from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
@@ -58,7 +62,7 @@ def test_pieces_labels_and_what_was_left_out(source, tmp_path, storage):
     assert dataset.durations.tolist() == pytest.approx([3.0, 3.0, 1.3, 1.0, 2.0], abs=0.021)
     assert dataset.speakers() == ("noise", "street", "street/deep")
     assert report.reasons == {"bad-audio": 1, "silent": 1, "too-short": 1}
-    assert "5 pieces of noise with 3 labels" in report.summary()
+    assert "5 pieces of noise with 3 labels, 0.2 minutes (5 new, 0 kept, 0 removed)" in report.summary()
     assert "left out 3 recordings (1 bad-audio, 1 silent, 1 too-short)" in report.summary()
     assert json.loads((tmp_path / "noise" / "report.json").read_text())["rejected"] == report.reasons
     assert dataset.manifest.storage == storage
@@ -96,13 +100,13 @@ def test_a_second_run_does_nothing_and_a_third_what_is_new(source, tmp_path):
     make(source, tmp_path / "noise")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "noise").rglob("*") if path.is_file()}
     codec = Counting()
-    assert make(source, tmp_path / "noise", codec).new == 0
+    assert make(source, tmp_path / "noise", codec).prepared == 0
     assert codec.rows == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     hiss(source / "fan.wav", 1.0)
     (source / "street" / "tram.wav").unlink()
     report = make(source, tmp_path / "noise", codec)
-    assert (report.new, codec.rows) == (1, 1)
+    assert (report.prepared, codec.rows) == (1, 1)
     assert "fan" in open_dataset(tmp_path / "noise").ids
     assert "street/tram" not in open_dataset(tmp_path / "noise").ids
 
@@ -142,7 +146,7 @@ def test_a_changed_recording_is_read_again(source, tmp_path):
     make(source, tmp_path / "noise")
     before = open_dataset(tmp_path / "noise").codes("street/tram")
     hiss(source / "street" / "tram.wav", 1.5, seed=9)
-    assert make(source, tmp_path / "noise").new == 1
+    assert make(source, tmp_path / "noise").prepared == 1
     assert len(open_dataset(tmp_path / "noise").codes("street/tram")) == 75 != len(before)
 
 
@@ -161,7 +165,7 @@ def test_folders_of_others_are_refused(source, tmp_path):
     tone_corpus(tmp_path / "speech")
     options = PrepareOptions(source=tmp_path / "speech", out=tmp_path / "data")
     prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
-    with pytest.raises(UserError, match="holds speech, not noise"):
+    with pytest.raises(UserError, match="prepared with frontend 'fake', asked for 'none'"):
         make(source, tmp_path / "data")
     with pytest.raises(UserError, match=r"was prepared with|differ"):
         prepare(
@@ -177,7 +181,7 @@ def test_folders_of_others_are_refused(source, tmp_path):
 
 
 def test_a_folder_without_usable_noise_says_why(tmp_path):
-    with pytest.raises(UserError, match="is not a folder"):
+    with pytest.raises(UserError, match="do not exist"):
         make(tmp_path / "none", tmp_path / "noise")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no recordings in"):
@@ -191,7 +195,7 @@ def test_of_two_files_of_one_name_the_first_counts(tmp_path):
     for ending in (".wav", ".flac"):
         write(tmp_path / "noises" / f"a{ending}", tone_speech("abcdefgh"), RATE)
     report = make(tmp_path / "noises", tmp_path / "noise")
-    assert (report.pieces, report.reasons) == (1, {"same-name": 1})
+    assert (report.utterances, report.reasons) == (1, {"same-name": 1})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_options_that_make_no_sense_are_refused(wrong):
 
 
 def test_two_runs_on_one_folder_at_once_are_refused(source, tmp_path):
-    with Locks(tmp_path / "noise").held("noise"):
+    with Locks(tmp_path / "noise").held(Ranks().lock):
         (tmp_path / "noise" / ".being-written.00000000.tmp").touch()
         with pytest.raises(UserError, match=r"noise' is being prepared by process \d+ on .*Wait for it"):
             make(source, tmp_path / "noise")
@@ -224,18 +228,51 @@ def test_names_links_and_endings_are_treated_as_those_of_speech(tmp_path):
     assert report.found == 4
 
 
-def test_short_pieces_of_long_recordings_do_not_pile_up(tmp_path):
-    hiss(tmp_path / "noises" / "long.wav", 24.0)
-    held: list[int] = []
-    original = noise_recordings.encode_all
+def test_pieces_that_last_long_are_not_held_in_memory_by_the_dozen(tmp_path):
+    speech, noise = PrepareOptions(), NoiseOptions().preparation()
+    ids = [str(number) for number in range(40)]
+    assert Plan.of(ids, speech, first=0).group == 32
+    group = Plan.of(ids, noise, first=0).group
+    assert 1 <= group * noise.max_seconds <= 960
 
-    def watched(codec, wavs, **options):
-        held.append(sum(map(len, wavs)))
-        return original(codec, wavs, **options)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(noise_recordings, "encode_all", watched)
-        options = NoiseOptions(source=tmp_path / "noises", out=tmp_path / "noise", piece_seconds=1.0, batch_seconds=2.0)
-        prepare_noise(options, codec=FakeCodec())
-    assert max(held) <= 5 * 2.0 * RATE
-    assert len(open_dataset(tmp_path / "noise")) == 24
+def test_no_piece_is_shorter_than_asked_for_and_they_make_up_the_whole(tmp_path):
+    hiss(tmp_path / "noises" / "long.wav", 6.03)
+    make(tmp_path / "noises", tmp_path / "noise")
+    assert sorted(open_dataset(tmp_path / "noise").durations) == pytest.approx([0.1, 2.93, 3.0], abs=0.021)
+
+
+def test_ranks_share_the_recordings_and_make_the_same_set(source, tmp_path):
+    make(source, tmp_path / "alone", storage="shards", shard_size=2)
+    options = NoiseOptions(source=source, out=tmp_path / "shared", piece_seconds=3.0, storage="shards", shard_size=2)
+    equipment = noise_equipment(FakeCodec())
+    first = prepare_share(options.preparation(), equipment, Ranks(rank=1, world_size=2))
+    assert isinstance(first, ShareReport)
+    prepare_share(options.preparation(), equipment, Ranks(rank=0, world_size=2))
+    for name in ("index.jsonl", "dataset.json"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def test_a_damaged_set_is_repaired(source, tmp_path):
+    make(source, tmp_path / "noise")
+    before = open_dataset(tmp_path / "noise").codes("street/tram")
+    place = open_dataset(tmp_path / "noise").row("street/tram").location
+    (tmp_path / "noise" / place).write_bytes(b"")
+    make(source, tmp_path / "noise", repair=True)
+    assert torch.equal(open_dataset(tmp_path / "noise").codes("street/tram"), before)
+
+
+def test_a_set_of_an_older_valle_loads_and_is_not_added_to(source, tmp_path):
+    golden = Path(__file__).parents[4] / "tests" / "golden" / "noise"
+    shutil.copytree(golden, tmp_path / "noise")
+    noise = open_noise(tmp_path / "noise", FakeCodec().identity, tmp_path)
+    assert noise.labels == ("fan",)
+    assert noise.noise(12, Random(0)).shape == (12, FakeCodec().num_levels)
+    with pytest.raises(UserError, match="prepared by an older valle: it can be trained with"):
+        make(source, tmp_path / "noise")
+
+
+def test_the_layout_goes_with_the_command(source, tmp_path):
+    options = PrepareOptions(source=source, out=tmp_path / "data", layout="noise")
+    with pytest.raises(UserError, match=r"has no text: use valle prepare-noise .*noises --out .*data"):
+        prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.codes.identity import require_same
-from valle_core.data.damage import REPAIR, Damaged
+from valle_core.data.damage import Damaged
 from valle_core.data.dataset import Dataset, open_dataset
 from valle_core.data.manifest import NO_TEXT
 from valle_core.plugin import UserError
@@ -47,7 +47,7 @@ class NoiseSet:
         try:
             codes = self.dataset.codes(self.dataset.ids[place])
         except Damaged as error:
-            raise _of_noise(error, self.dataset.path) from error
+            raise _of_noise(error) from error
         F = len(codes)
         if frames <= F:
             start = rng.randint(0, F - frames)
@@ -79,17 +79,13 @@ def open_noise(path: Path, codec: CodecIdentity, data: Path) -> NoiseSet:
     try:
         dataset = open_dataset(path)
     except UserError as error:
-        raise _of_noise(error, path) from error
+        raise _of_noise(error) from error
     if dataset.manifest.frontend != NO_TEXT:
         raise UserError(f"'{path}' is a dataset of speech, not of noise. Make one with: valle prepare-noise RECORDINGS")
     require_same(codec, dataset.codec, f"dataset '{data}' and noise '{path}' do not fit: the first holds codes of")
     return NoiseSet(dataset)
 
 
-def _of_noise(error: UserError, folder: Path) -> UserError:
+def _of_noise(error: UserError) -> UserError:
     """The refusal of a dataset as that of a noise set, with what repairs one."""
-    anew = f"Remove '{folder}' and run the same `valle prepare-noise` again"
-    text = str(error)
-    return UserError(
-        text.replace(REPAIR, anew) if REPAIR in text else text.replace("valle prepare", "valle prepare-noise")
-    )
+    return UserError(str(error).replace("valle prepare", "valle prepare-noise"))

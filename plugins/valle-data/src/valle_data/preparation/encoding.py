@@ -13,14 +13,22 @@ from valle_core.codes.checks import check_codes, storage_dtype
 from valle_core.data.record import Record
 from valle_core.interfaces import Codec
 from valle_core.types import Phonemes
+from valle_data.audio.long_audio import encode_long
 
 
 def encode_all(
     codec: Codec, wavs: Sequence[np.ndarray], *, batch_seconds: float, device: torch.device
 ) -> list[Int[Tensor, "F Q"]]:
-    """Codes of each recording. The batches are a pure function of the lengths, so repeating gives equal codes."""
+    """Codes of each recording. The batches are a pure function of the lengths, so repeating gives equal codes.
+
+    What is longer than a batch is encoded in windows, see `encode_long`.
+    """
     codes: list[Tensor] = [torch.empty(0)] * len(wavs)
-    for rows in batches_by_length([len(wav) for wav in wavs], int(batch_seconds * codec.sample_rate)):
+    bound = int(batch_seconds * codec.sample_rate)
+    for rows in batches_by_length([len(wav) for wav in wavs], bound):
+        if len(wavs[rows[0]]) > bound:
+            codes[rows[0]] = encode_long(codec, torch.from_numpy(wavs[rows[0]]).to(device)).cpu()
+            continue
         lengths = torch.tensor([len(wavs[row]) for row in rows])
         batch = torch.zeros(len(rows), int(lengths.max()), pin_memory=device.type == "cuda")
         for place, row in enumerate(rows):

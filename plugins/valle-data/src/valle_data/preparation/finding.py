@@ -9,6 +9,7 @@ from valle_core.plugin import UserError
 from valle_data.preparation.layouts import recipe
 from valle_data.preparation.layouts.known import LAYOUTS
 from valle_data.preparation.layouts.layout import Found, Layout
+from valle_data.preparation.noise_options import LAYOUT as NOISE
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording
 
@@ -61,7 +62,7 @@ def choose_layout(source: Path, name: str) -> Layout:
 
 
 def _all_looks() -> str:
-    return "; ".join(f"{layout.looks_for} ({layout.name})" for layout in LAYOUTS)
+    return "; ".join(f"{layout.looks_for} ({layout.name})" for layout in LAYOUTS if layout.name != NOISE)
 
 
 def _storable(found: Found) -> Found:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valle_core.config.schema import Schema, Section, Slot
-from valle_core.data.options import STORAGES, StorageName
+from valle_core.data.options import StorageName
 from valle_core.plugin import UserError
-from valle_data.preparation.options import NOT_GIVEN
+from valle_data.preparation.options import NOT_GIVEN, PrepareOptions
+
+LAYOUT = "noise"
+_SOUND = 0.01  # seconds that are not silent; what has none has no level for a ratio
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +26,9 @@ class NoiseOptions:
         min_seconds: shorter recordings are left out, and reported.
         piece_seconds: longer recordings are stored in pieces of this length.
         batch_seconds: of short recordings encoded at once, padding included.
+        jobs: threads that read and resample.
+        replace: the noise set shall hold this source alone; else what other sources brought stays, and this one adds.
+        repair: read all of a finished noise set first, and make anew what is missing or damaged.
     """
 
     source: Path = NOT_GIVEN
@@ -32,18 +38,39 @@ class NoiseOptions:
     min_seconds: float = 0.1
     piece_seconds: float = 300.0
     batch_seconds: float = 60.0
+    jobs: int = 2
+    replace: bool = False
+    repair: bool = False
 
     def __post_init__(self) -> None:
-        if self.storage not in STORAGES:
-            raise UserError(f"storage '{self.storage}' is unknown. Choose one of {', '.join(STORAGES)}")
-        if self.shard_size < 1:
-            raise UserError(f"shard_size must be at least 1, found {self.shard_size}")
-        if not 0 < self.min_seconds < self.piece_seconds:
+        if self.min_seconds <= 0:
+            raise UserError(f"min_seconds must be above 0, got {self.min_seconds}")
+        if self.piece_seconds < 2 * self.min_seconds:
             raise UserError(
-                f"min_seconds must lie between 0 and piece_seconds, found {self.min_seconds} and {self.piece_seconds}"
+                f"piece_seconds must be at least 2 * min_seconds ({2 * self.min_seconds:g}), got {self.piece_seconds:g}"
             )
-        if self.batch_seconds <= 0:
-            raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
+        _ = self.preparation()
+
+    def preparation(self) -> PrepareOptions:
+        """The same for `prepare`, whose checks are meant for speech: of these only those of broken files stay."""
+        return PrepareOptions(
+            source=self.source,
+            out=self.out,
+            layout=LAYOUT,
+            storage=self.storage,
+            shard_size=self.shard_size,
+            min_seconds=self.min_seconds,
+            max_seconds=self.piece_seconds,
+            batch_seconds=self.batch_seconds,
+            jobs=self.jobs,
+            replace=self.replace,
+            repair=self.repair,
+            min_speech=min(_SOUND, self.piece_seconds),
+            max_clipped=1.0,
+            min_letters=0.0,
+            held_out_fraction=0.0,
+            held_out_groups=(),
+        )
 
 
 NOISE_SCHEMA = Schema(

@@ -24,6 +24,7 @@ from valle_data.preparation.shared import create
 PARTS, PLAN = "parts", "plan.jsonl"
 DONE = ".parts.done"
 GROUP = 32  # recordings that are encoded together, in batches by length; three groups are in memory at once
+GROUP_SECONDS = 960.0  # that such a group may last
 VERSION = 1
 
 
@@ -49,7 +50,8 @@ class Plan:
     def of(cls, ids: Iterable[str], options: PrepareOptions, *, first: int, source: str = "") -> Plan:
         """The plan for these ids in this storage."""
         part_size = options.shard_size if options.storage != "files" else GROUP
-        return cls(ids=sorted(ids), part_size=part_size, group=min(GROUP, part_size), first=first, source=source)
+        group = max(1, min(GROUP, part_size, int(GROUP_SECONDS / options.max_seconds)))
+        return cls(ids=sorted(ids), part_size=part_size, group=group, first=first, source=source)
 
     def __len__(self) -> int:
         return -(-len(self.ids) // self.part_size)

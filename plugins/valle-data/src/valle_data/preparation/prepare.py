@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from valle_core.data.manifest import NO_TEXT
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
@@ -19,6 +20,7 @@ from valle_data.preparation.journal import Journal
 from valle_data.preparation.languages import with_languages
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.locks import Locks
+from valle_data.preparation.noise_options import LAYOUT
 from valle_data.preparation.options import NOT_GIVEN, PrepareOptions
 from valle_data.preparation.packing import forget_packed, left_over
 from valle_data.preparation.phonemes import Phonemizer, open_cache
@@ -84,6 +86,8 @@ def prepare_share(
     for name in ("source", "out"):
         if getattr(options, name) is NOT_GIVEN:
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
+    if (options.layout == LAYOUT) != (equipment.frontend_name == NO_TEXT):
+        raise UserError(f"layout {LAYOUT} has no text: use valle prepare-noise {options.source} --out {options.out}")
     found = find_recordings(options)
     found.recordings = with_languages(found, options, equipment.frontend)
     check_claim(options, equipment)

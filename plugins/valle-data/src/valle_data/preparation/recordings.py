@@ -42,6 +42,7 @@ class Recording:
         start, end: seconds of the part to read; None for the file's own.
         channels: those that are averaged, from 0; empty for all.
         aligned: its phonemes and their durations, where a table gives them.
+        wordless: it says nothing, so an empty transcript is as it should be.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Recording:
     end: float | None = None
     channels: tuple[int, ...] = ()
     aligned: Aligned | None = None
+    wordless: bool = False
 
     def stamp(self) -> str:
         """Changes when the audio, the transcript, the facts beside it or the part that is meant change."""
@@ -98,6 +100,8 @@ class Rejection:
 def transcript(recording: Recording) -> str | Rejection:
     """The text of a recording on one line, or why there is none."""
     text, path = recording.text, recording.text_file
+    if recording.wordless:
+        return ""
     if text is None:
         if path is None:
             detail = (

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from valle_core.files import write_json
+from valle_data.preparation.noise_options import LAYOUT
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.treatment import Treatments
@@ -64,11 +65,14 @@ class PrepareReport:
 
     def summary(self) -> str:
         """A few lines for a person."""
+        noise = self.layout == LAYOUT
+        what = f"pieces of noise with {self.speakers} labels" if noise else f"utterances of {self.speakers} speakers"
+        split = "" if noise else f", {self.held_out} held out"
         lines = [
-            f"{self.utterances} utterances of {self.speakers} speakers, {self.seconds / 60:.1f} minutes, "
-            f"{self.held_out} held out ({self.prepared} new, {self.kept} kept, {self.removed} removed)"
+            f"{self.utterances} {what}, {self.seconds / 60:.1f} minutes{split} "
+            f"({self.prepared} new, {self.kept} kept, {self.removed} removed)"
         ]
-        if self.layout not in ("", "folders"):
+        if self.layout not in ("", "folders", LAYOUT):
             lines[0] += f"; layout {self.layout}"
         if self.rejected:
             lines.append(f"left out {reasons_text(self.reasons)}; see '{self.out / REPORT}'")

@@ -73,6 +73,11 @@ def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
 def _compare(options: PrepareOptions, equipment: Equipment) -> None:
     wanted = _settings(options, equipment)
     found, stored = read_settings(options.out)
+    if "piece_seconds" in found:
+        raise UserError(
+            f"noise '{options.out}' was prepared by an older valle: it can be trained with, but not added to. "
+            "Choose another --out"
+        )
     found = {**PrepareOptions().filters(), **found}
     identity.require_same(stored, equipment.codec.identity, f"dataset '{options.out}' holds codes of")
     for name, value in wanted.items():

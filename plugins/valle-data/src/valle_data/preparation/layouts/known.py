@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_data.preparation.layouts import commonvoice, folders, lhotse, libritts, ljspeech, table, vctk
+from valle_data.preparation.layouts import commonvoice, folders, lhotse, libritts, ljspeech, noise, table, vctk
 from valle_data.preparation.layouts.layout import Layout
 
 LAYOUTS = tuple(
@@ -15,6 +15,7 @@ LAYOUTS = tuple(
         ("lhotse", lhotse),
         ("libritts", libritts),
         ("folders", folders),
+        ("noise", noise),
     )
 )
-"""`folders` fits any folder, so it is the last."""
+"""`folders` fits any folder, so nothing behind it is found by `auto`."""
