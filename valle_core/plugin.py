@@ -137,11 +137,11 @@ class ReferenceSpec:
         name: of the entry point, e.g. `"transformers-llama"`.
         api: API number of the kind `reference`.
         summary: one line for `valle list-plugins`.
-        bench: word after `valle bench` whose table it appears in: `"arch"`, `"codec"`, `"decode"`.
+        bench: word after `valle bench` whose table it appears in: `"arch"`, `"codec"`, `"attention"` …
         beside: name of the part it stands beside, e.g. `"llama"`; "" where it brings both sides itself.
         title: how it is called in the table.
         loads: `"module:attribute"` of a callable. With `beside`: takes the part and gives a reference on its weights
-            (see `valle_bench.reference`). Without: takes the settings of the benchmark and gives rows.
+            (see `valle_bench.reference`). Without: takes settings and gives rows; for `"attention"` gives a kernel.
         requires: modules it needs.
     """
 

@@ -1,0 +1,1 @@
+"""`valle bench attention`: every attention kernel that is installed, beside `eager` and each other."""

@@ -1,0 +1,201 @@
+"""`valle bench attention`: every attention kernel beside `eager` and each other, held to float64 first."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from valle_bench.attention.presets import Preset, Shapes, shapes_of
+from valle_bench.attention.settings import Cell, Direction, Form, Settings, Subject
+from valle_bench.machine import describe, provenance
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
+from valle_core.plugin import UserError
+
+PACKAGES = ("torch", "triton", "numba", "xformers", "flash-attn")
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What is measured.
+
+    Attributes:
+        preset: shapes as in training (valle), of FlashAttention's benchmark (fa), of long rows, decode or packed rows
+        kernel: kernel to measure beside eager; may be repeated; all that are installed when left out
+        quick: two lengths, one mask, few repeats: a look only
+        lengths: T of the longest row, e.g. 256,1024
+        form: mask forms, e.g. causal,full,prefix,mixed,window,packed
+        direction: what is timed, e.g. forward,backward
+        dtype: e.g. float32,bfloat16; by the device when left out
+        head_width: Dh, e.g. 64,128
+        heads: H
+        kv_heads: Hk, e.g. 8,2
+        batch: rows, e.g. 1,8
+        window: width of the form window
+        against: kernel whose time the others are also compared with
+        compare: attention.json of an older run to compare with
+        repeats: timed runs of each kernel at least
+        cell_seconds: leave out runs that are foreseen to take longer
+        seed: of the inputs
+        device: torch device
+        force: measure although others use the machine
+        out: folder for attention.json, .md, .csv, .png and -dark.png
+    """
+
+    preset: Preset = "valle"
+    kernel: tuple[str, ...] = ()
+    quick: bool = False
+    lengths: str = ""
+    form: str = ""
+    direction: str = ""
+    dtype: str = ""
+    head_width: str = ""
+    heads: int | None = None
+    kv_heads: str = ""
+    batch: str = ""
+    window: int | None = None
+    against: str = ""
+    compare: Path | None = None
+    repeats: int | None = None
+    cell_seconds: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    force: bool = False
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("heads", 1), ("window", 1), ("repeats", 1), ("cell_seconds", 0.1)):
+            if (value := getattr(self, name)) is not None and value < least:
+                raise UserError(f"{name} must be at least {least}, got {value}")
+        for name in ("lengths", "head_width", "kv_heads", "batch"):
+            numbers(name, getattr(self, name))
+        words("form", self.form, get_args(Form))
+        words("direction", self.direction, get_args(Direction))
+        words("dtype", self.dtype, tuple(DTYPES) + tuple(DTYPES.values()))
+
+
+SCHEMA = Schema(sections=(Section("attention", Options, flat=True, help="Options"),))
+
+
+def attention(context: CommandContext) -> CommandResult:
+    """Measure every installed attention kernel: time, TFLOP/s, GB/s, peak memory, forward, backward and decoding.
+
+    A ratio is shown only where Match says yes: the results, gradients included, are those of float64 within the
+    dtype's tolerance. The mask is a new one at each call, so what a kernel prepares for it is timed. A kernel that
+    cannot run is named with its reason.
+    """
+    from valle_bench.attention.kernels import names_of
+    from valle_bench.attention.older import read_older
+    from valle_bench.attention.run import run
+    from valle_bench.attention.tables import AttentionReport
+    from valle_core.assemble.device import choose_device
+
+    own: Options = context.options("attention")
+    if own.out is not None and own.out.exists() and not own.out.is_dir():
+        raise UserError(f"--out {own.out} is a file. Name a folder")
+    before = {} if own.compare is None else read_older(own.compare)
+    place = choose_device(own.device)
+    cells = cells_of(own, large=place.type != "cpu")
+    wanted = (*own.kernel, *([own.against] if own.against and own.kernel else []))
+    kernels, left = names_of(context.registry, wanted, place.type)
+    if own.against and own.against not in kernels:
+        raise UserError(f"--against {own.against}: {left.get(own.against, 'there is no such kernel')}. "
+                        f"Choose one of {', '.join(kernels)}")  # fmt: skip
+    facts = {**describe(force=own.force), **provenance(PACKAGES), **hardware(place), "preset": own.preset}
+    settings = Settings(device=str(place), safe=context.registry.safe, seed=own.seed, **limits(own))
+    subject = Subject(kernels=tuple(kernels), dtypes=tuple(dict.fromkeys(cell.dtype for cell in cells)))
+    with context.progress("measured") as bar:
+        found = run(subject, left, cells, settings, bar.move, against=own.against, before=before)
+    page = AttentionReport(
+        rows=found.rows, settings=settings, peaks=found.peaks, against=own.against, facts=facts | told(found.peaks)
+    )
+    if own.out is not None:
+        save(page, own.out)
+    used = f"{facts['cores']} cores, {facts['cores_in_use_by_others']} in use by others"
+    return CommandResult(text=f"{page.text()}\n\n{used}; {in_words(found.peaks)}", facts=page.to_json())
+
+
+def save(page: Any, out: Path) -> None:
+    """Write tables and pictures, and name them."""
+    from valle_bench.attention.plot import draw
+
+    written = page.save(out)
+    for dark, name in ((False, "attention.png"), (True, "attention-dark.png")):
+        draw(out / name, f"{page.title}: {page.facts['preset']}", page.rows, dark=dark)
+        written.append(out / name)
+    for path in written:
+        sys.stderr.write(f"wrote {path}\n")
+
+
+def cells_of(own: Options, *, large: bool) -> list[Cell]:
+    """The preset's cells with what the user changed. Raises `UserError` where heads do not fit."""
+    shapes = shapes_of(own.preset, large=large, quick=own.quick)
+    given: dict[str, Any] = {
+        "lengths": numbers("lengths", own.lengths),
+        "head_widths": numbers("head_width", own.head_width),
+        "kv_heads": numbers("kv_heads", own.kv_heads),
+        "batches": numbers("batch", own.batch),
+        "forms": words("form", own.form, get_args(Form)),
+        "directions": words("direction", own.direction, get_args(Direction)),
+        "dtypes": tuple(DTYPES.get(word, word) for word in own.dtype.split(",") if word),
+        "heads": own.heads,
+        "window": own.window,
+    }
+    shapes: Shapes = replace(shapes, **{name: value for name, value in given.items() if value})
+    cells = list(shapes.cells())
+    for cell in cells:
+        if cell.heads % cell.kv_heads:
+            raise UserError(f"kv_heads must divide heads, got {cell.kv_heads} and {cell.heads}")
+        if cell.direction == "decode" and cell.form != "causal":
+            raise UserError(f"direction decode takes the form causal only, got {cell.form}")
+    return cells
+
+
+def limits(own: Options) -> dict[str, Any]:
+    """Settings of how long it measures."""
+    given = {"repeats": own.repeats or (2 if own.quick else None), "cell_seconds": own.cell_seconds}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def numbers(name: str, text: str) -> tuple[int, ...]:
+    """`"256,1024"` ascending. Raises `UserError` for anything but whole numbers from 1 on."""
+    try:
+        found = sorted({int(word) for word in text.split(",")}) if text else []
+    except ValueError:
+        found = [0]
+    if found and found[0] < 1:
+        raise UserError(f"{name} must be whole numbers from 1 on with commas between, e.g. 256,1024, got {text}")
+    return tuple(found)
+
+
+def words(name: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """`"causal,full"` in the order written. Raises `UserError` for another word than the known ones."""
+    found = tuple(dict.fromkeys(word.strip() for word in text.split(","))) if text else ()
+    for word in found:
+        if word not in known:
+            raise UserError(f"{name} must be some of {', '.join(known)}, got {word or 'nothing'}")
+    return found
+
+
+def hardware(place: Any) -> dict[str, object]:
+    """Threads, and the name of an accelerator."""
+    import torch
+
+    facts: dict[str, object] = {"device": str(place), "threads": torch.get_num_threads()}
+    return facts | ({"accelerator": torch.cuda.get_device_name(place)} if place.type == "cuda" else {})
+
+
+def told(peaks: Any) -> dict[str, object]:
+    """The machine's peaks as facts of the page."""
+    return {"peaks, measured beside the kernels": in_words(peaks)} if peaks else {}
+
+
+def in_words(peaks: Any) -> str:
+    """One line."""
+    if not peaks:
+        return "no peaks were measured"
+    products = ", ".join(f"{rate / 1e12:.3g} TFLOP/s in {dtype}" for dtype, rate in peaks["flops"].items())
+    return f"peak of a matrix product {products}; of a copy {peaks['bandwidth'] / 1e9:.3g} GB/s"
