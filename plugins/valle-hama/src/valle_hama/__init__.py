@@ -1,0 +1,1 @@
+"""Recognizer `hama`: phonemes with times."""

@@ -1,0 +1,20 @@
+"""What this distribution offers: the recognizer `hama`."""
+
+from __future__ import annotations
+
+from valle_core.plugin import PluginSpec, Requirement
+
+SPEC = PluginSpec(
+    kind="recognizer",
+    name="hama",
+    api=1,
+    summary="English phonemes (IPA) with times by CTC, without a language model or a download; forced alignment of words",
+    factory="valle_hama.recognizer:build",
+    options="valle_hama.options:HamaOptions",
+    devices=("cpu",),
+    dtypes=(),
+    capabilities=frozenset({"words", "align"}),
+    requires=(Requirement(module="hama", hint="pip install 'valle-hama[hama]'"),),
+    licence="Apache-2.0 (hama with its weights too)",
+    advisories=("It writes phonemes, each as a word of its own; for words choose another recognizer.",),
+)
