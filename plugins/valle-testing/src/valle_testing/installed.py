@@ -114,6 +114,7 @@ GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
     "sampler": _on_device,
     "rewrite": _on_device,
     "recognizer": _fetching_nothing,
+    "metric": _fetching_nothing,
 }
 """How a plugin of a kind is handed to its suite; a kind without a row is built from its options alone."""
 

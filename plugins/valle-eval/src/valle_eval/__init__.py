@@ -1,0 +1,1 @@
+"""`valle eval`: how well a model speaks, and the kind `metric`."""
