@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from valle_eval.journal import Journal
 from valle_eval.judges import OF_PHONES, OF_WORDS, Judge, Judges
 from valle_eval.judging import Bench
-from valle_eval.journal import Journal
 from valle_eval.result import Result, Row
 from valle_eval.sentences import Sentence, texts_hash
 from valle_eval.systems import System
@@ -70,7 +70,7 @@ def make_result(
     expected = {"recording" if one.reference else "text" for one in sentences}
     return Result(
         name=name,
-        about={"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "machine": _machine(), **about},
+        about={"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": _machine(), **about},
         sentences={"count": len(sentences), "hash": texts_hash(sentences), "source": source},
         systems={system.name: system.about for system in systems},
         figures=tuple(figure for judge in judges.metrics for figure in judge.metric.figures),

@@ -16,6 +16,9 @@ from valle_language.recognition import KnowsItself, Recognizer
 WORDS, PHONES = ("whisper-tiny", "whisper", "pocketsphinx"), ("hama",)
 """Recognizers that are taken where none is named, the best first: those that run here without a download."""
 
+FIRST = ({"wer", "cer"}, {"per", "alignment", "ending"}, {"similarity"})
+"""Metrics whose figures come first where none is named: what was said, then how, then by whom."""
+
 OF_WORDS, OF_PHONES = frozenset({"transcript"}), frozenset({"phones", "expected"})
 """What each of them answers for."""
 
@@ -121,7 +124,9 @@ def open_judges(
 
 
 def _all_metrics(registry: Registry, note: Callable[[str], None]) -> Iterable[Part]:
-    for entry in registry.entries("metric"):
+    for entry in sorted(
+        registry.entries("metric"), key=lambda one: (*(one.name not in some for some in FIRST), one.name)
+    ):
         if entry.status == "ok":
             yield _default("metric", entry.name, registry)
         elif entry.status != "disabled":

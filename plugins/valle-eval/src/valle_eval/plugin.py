@@ -5,10 +5,26 @@ from __future__ import annotations
 from valle_core.plugin import CommandSpec, PluginSpec, Requirement
 
 
-def _metric(name: str, summary: str, where: str, needs: str = "", *, options: str = "NoOptions", extra: str = "",
-            modules: str = "", licence: str = "Apache-2.0", advisories: tuple[str, ...] = ()) -> PluginSpec:  # fmt: skip
-    """A spec whose `needs` and `modules` are words; `extra` is the extra of this distribution that installs them."""
-    hint = f"pip install 'valle-eval[{extra}]'"
+def _metric(
+    name: str,
+    summary: str,
+    where: str,
+    needs: str = "",
+    *,
+    options: str = "NoOptions",
+    extra: str = "",
+    package: str = "",
+    modules: str = "",
+    licence: str = "Apache-2.0",
+    advisories: tuple[str, ...] = (),
+) -> PluginSpec:
+    """A spec whose `needs` and `modules` are words.
+
+    `extra` is the extra of this distribution that installs the modules; `package` what must be installed by itself, for
+    its own requirements cannot be.
+    """
+    steps = [f"pip install 'valle-eval[{extra}]'"] if extra else []
+    hint = " && ".join([*steps, *([f"pip install --no-deps {package}"] if package else [])])
     return PluginSpec(
         kind="metric",
         name=name,
@@ -59,6 +75,7 @@ SIMILARITY = _metric(
     "similarity:build",
     "voice",
     extra="similarity",
+    package="resemblyzer==0.1.4",
     modules="resemblyzer librosa webrtcvad",
     licence="Apache-2.0 (resemblyzer with its weights too)",
 )
@@ -66,7 +83,7 @@ DISTILLMOS = _metric(
     "distillmos",
     "Predicted opinion of quality, 1 to 5 (DistillMOS)",
     "distillmos:build",
-    extra="distillmos",
+    package="distillmos==0.9.1 xls-r-sqa==0.1.0",
     modules="distillmos xls_r_sqa",
     licence="Apache-2.0; DistillMOS and XLS-R-SQA: MIT",
     advisories=("A network's guess of what listeners would say; it was made for telephony, not for synthesis.",),

@@ -34,6 +34,8 @@ def read_table(path: Path, language: str) -> list[Sentence]:
         return sentences
     rows = _rows(path)
     sentences = [_sentence(row, number, path, language) for number, row in rows]
+    if silent := [one.id for one in sentences if one.audio is None]:
+        raise UserError(f"'{path}': sentence '{silent[0]}' has no audio. Give the columns audio and text")
     check_sentences(sentences, f"'{path}'")
     return sentences
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +17,7 @@ def forced_path(log_probs: Float[np.ndarray, "T V"], tokens: Sequence[int], blan
     states = np.full(2 * len(tokens) + 1, blank)
     states[1::2] = tokens
     frames, count = len(log_probs), len(states)
-    if not tokens or frames < len(tokens) + sum(a == b for a, b in zip(tokens, tokens[1:], strict=False)):
+    if not tokens or frames < len(tokens) + sum(a == b for a, b in pairwise(tokens)):
         return None
     skips = np.zeros(count, dtype=bool)
     skips[3::2] = states[3::2] != states[1:-2:2]
