@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -12,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_kit.attention_stack.rotary import rotary_frequencies
+from valle_kit.openmp import Team
 from valle_llama import fused_kernel as kernel
 from valle_llama.cache import LlamaCache
 from valle_llama.options import LlamaSizes
@@ -45,7 +44,7 @@ class FusedStep:
         self._sizes = sizes
         self._weights = [*(layer.get_parameter(name) for layer in layers for name in ORDER), *norm.parameters()]
         self._addresses = [weight.data_ptr() for weight in self._weights]
-        self._team = _Team(sum(weight.nbytes for weight in self._weights))
+        self._paced = _Paced(sum(weight.nbytes for weight in self._weights))
         self._rotations = _rotations(sizes, torch.arange(cache.capacity + 1))
         self._epsilon = np.array([sizes.norm_eps], dtype=np.float32)
         self._job = self._header(len(layers), cache)
@@ -77,11 +76,11 @@ class FusedStep:
         job[kernel.LENGTHS] = cache.lengths.data_ptr()
         job[kernel.ROTATIONS], job[kernel.TURNS] = by.data_ptr(), turns.data_ptr()
         job[kernel.KEYS], job[kernel.VALUES] = cache.keys.data_ptr(), cache.values.data_ptr()
-        self._team.run(job)
+        self._paced.run(job)
         return h
 
     def _header(self, n_layers: int, cache: LlamaCache) -> np.ndarray:
-        sizes, team = self._sizes, self._team
+        sizes, team = self._sizes, self._paced.team
         job = np.zeros(kernel.HEADER + n_layers * kernel.PER_LAYER, dtype=np.int64)
         job[kernel.HEADER :] = self._addresses[:-1]
         job[kernel.NORM] = self._addresses[-1]
@@ -99,59 +98,29 @@ class FusedStep:
         row = (heads + sizes.n_heads) * sizes.head_dim
         shared = batch * (row + sizes.d_model + 2 * sizes.ffn_dim)
         private = batch * max(sizes.d_model, sizes.ffn_dim) + sizes.head_dim + int(job[kernel.CAPACITY])
-        self._scratch = np.zeros(shared + self._team.size * private, dtype=np.float32)
+        self._scratch = np.zeros(shared + self._paced.team.size * private, dtype=np.float32)
         job[kernel.BATCH], job[kernel.SCRATCH] = batch, self._scratch.ctypes.data
 
 
-class _Team:
-    """The threads of the OpenMP runtime that torch has loaded, or just this one."""
+class _Paced:
+    """The compiled step on torch's threads, or on this one alone where that is the faster way."""
 
     def __init__(self, nbytes: int):
         self._step = int(kernel.compiled().address or 0)
-        self._alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._step)
-        most = min(torch.get_num_threads(), nbytes // BYTES_PER_THREAD)
-        library = _torch_openmp() if most > 1 else None
-        self.size = 1 if library is None else most
-        self.barrier, self.rank, self.count = (
-            0 if library is None else _address(library[name])
-            for name in ("GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
-        )
-        self._start: Callable | None = None
+        self.team = Team(nbytes // BYTES_PER_THREAD)
         self._pace = Pace()
-        if library is not None:
-            self._start = library["GOMP_parallel"]
-            self._start.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-            self._start.restype = None
 
     def run(self, job: np.ndarray) -> None:
         """Both ways give the same bits: each row of a matrix is summed by one thread."""
-        if self._start is None:
-            self._alone(job.ctypes.data)
+        if self.team.size == 1:
+            self.team.run(self._step, job.ctypes.data)
             return
         together = self._pace.together()
-        job[kernel.THREADS] = self.size if together else 1
+        threads = self.team.size if together else 1
+        job[kernel.THREADS] = threads
         start = time.perf_counter()
-        if together:
-            self._start(self._step, job.ctypes.data, self.size, 0)
-        else:
-            self._alone(job.ctypes.data)
+        self.team.run(self._step, job.ctypes.data, threads)
         self._pace.took(together, time.perf_counter() - start)
-
-
-def _torch_openmp() -> ctypes.CDLL | None:
-    """GNU OpenMP as torch has loaded it, or None where torch runs on something else."""
-    if "OpenMP" not in torch.__config__.parallel_info():
-        return None
-    try:
-        library = ctypes.CDLL("libgomp.so.1")  # torch's copy: it is loaded already under this name
-        library["GOMP_parallel"]
-    except (OSError, AttributeError):
-        return None
-    return library
-
-
-def _address(function: object) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
 
 
 def _rotations(sizes: LlamaSizes, positions: Int[Tensor, "R"]) -> Float[Tensor, "R Dh"]:
