@@ -16,6 +16,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-retnet": {"arch": ("retnet", "retnet-hf")},
     "valle-mamba": {"arch": ("mamba", "mamba2")},
     "valle-attention-sdpa": {"attention": ("eager", "default", "math", "mem_efficient", "flash", "cudnn", "sdpa")},
+    "valle-attention-cpu": {"attention": ("cpu",)},
     "valle-attention-flex": {"attention": ("flex",)},
     "valle-attention-xformers": {"attention": ("xformers",)},
     "valle-attention-flash": {"attention": ("flash_attn",)},
