@@ -19,7 +19,7 @@ from typing import Any
 from valle_bench.machine import provenance
 from valle_bench.report import Column, Report
 from valle_cli.commands.demo import LEVELS, RECIPE, SAMPLERS, VOICES
-from valle_cli.demo.recognition import ClosedGrammar
+from valle_cli.demo.recognition import SentenceRecognizer
 from valle_cli.demo.report import open_model
 from valle_cli.demo.sentences import demo_sentences
 from valle_cli.demo.spoken_check import Trial, judge, say_all, shuffle_words, through_codec
@@ -78,15 +78,15 @@ def train(run: RunFolder, arch: str, given: argparse.Namespace, registry: Regist
 def listen(run: RunFolder, given: argparse.Namespace) -> dict[str, Any]:
     """What the recognizer makes of the sentences and of the same words shuffled, with what training said last."""
     sentences = demo_sentences()
-    grammar = ClosedGrammar(sentences, seed=given.seed)
+    recognizer = SentenceRecognizer(given.demo / "sentences.txt")
     prompt = given.demo / "corpus" / "held-out" / VOICES[0] / "0000.wav"
     model = open_model(run.path, SAMPLERS)
     spoken, shuffled = (
         say_all(model, texts, prompt, seed=given.seed) for texts in (sentences, shuffle_words(sentences, given.seed))
     )
     rate = model.sample_rate
-    right = judge("the model", [speech.wav.numpy() for speech in spoken], rate, grammar, must=True)
-    wrong = judge("shuffled text", [speech.wav.numpy() for speech in shuffled], rate, grammar, must=False)
+    right = judge("the model", [speech.wav.numpy() for speech in spoken], rate, recognizer, must=True)
+    wrong = judge("shuffled text", [speech.wav.numpy() for speech in shuffled], rate, recognizer, must=False)
     lines = [json.loads(text) for text in run.metrics.read_text().splitlines()]
     gains = [line for line in lines if "text_gain" in line]
     return {
@@ -103,7 +103,7 @@ def listen(run: RunFolder, given: argparse.Namespace) -> dict[str, Any]:
 def controls(given: argparse.Namespace) -> dict[str, str]:
     """What the recognizer makes of the recordings through the codec, and of the demo's untrained model."""
     sentences = demo_sentences()
-    grammar = ClosedGrammar(sentences, seed=given.seed)
+    recognizer = SentenceRecognizer(given.demo / "sentences.txt")
     prompt = given.demo / "corpus" / "held-out" / VOICES[0] / "0000.wav"
     untrained = open_model(given.demo / "untrained", SAMPLERS)
     references = [given.demo / "corpus" / "train" / VOICES[0] / f"{number:04d}.wav" for number in range(len(sentences))]
@@ -111,8 +111,8 @@ def controls(given: argparse.Namespace) -> dict[str, str]:
     wavs = through_codec(references, codec, LEVELS, device=untrained.device)
     noise = [speech.wav.numpy() for speech in say_all(untrained, sentences, prompt, seed=given.seed)]
     trials = [
-        judge("recordings through the codec", wavs, codec.sample_rate, grammar, must=True),
-        judge("untrained model", noise, untrained.sample_rate, grammar, must=False),
+        judge("recordings through the codec", wavs, codec.sample_rate, recognizer, must=True),
+        judge("untrained model", noise, untrained.sample_rate, recognizer, must=False),
     ]
     return {trial.name: shown(trial) for trial in trials}
 

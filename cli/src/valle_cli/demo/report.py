@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from valle_cli.demo.recognition import ClosedGrammar
+from valle_cli.demo.recognition import SentenceRecognizer
 from valle_cli.demo.sentences import demo_sentences
 from valle_cli.demo.spoken_check import (
     Trial,
@@ -34,7 +34,7 @@ def check(
 ) -> dict[str, Any]:
     """Judge the spoken sentence, all sentences and the controls; writes report.json and spectrogram.png."""
     sentences = demo_sentences()
-    grammar = ClosedGrammar(sentences, seed=seed)
+    recognizer = SentenceRecognizer(out / "sentences.txt")
     trained = open_model(out / "run", samplers)
     references = [out / "corpus" / "train" / voice / f"{number:04d}.wav" for number in range(len(sentences))]
     reference = references[sentences.index(sentence)]
@@ -48,19 +48,19 @@ def check(
     shuffled = say_all(trained, shuffle_words(sentences, seed), prompt, seed=seed)
     untrained = say_all(open_model(out / "untrained", samplers), sentences, prompt, seed=seed)
     trials = [
-        judge("the model", [s.wav.numpy() for s in spoken], rate, grammar, must=True),
+        judge("the model", [s.wav.numpy() for s in spoken], rate, recognizer, must=True),
         judge(
             "recordings through the codec",
             through_codec(references, trained.voice.codec, levels, device=trained.device),
             rate,
-            grammar,
+            recognizer,
             must=True,
         ),
-        judge("untrained model", [s.wav.numpy() for s in untrained], rate, grammar, must=False),
-        judge("shuffled text", [s.wav.numpy() for s in shuffled], rate, grammar, must=False),
+        judge("untrained model", [s.wav.numpy() for s in untrained], rate, recognizer, must=False),
+        judge("shuffled text", [s.wav.numpy() for s in shuffled], rate, recognizer, must=False),
     ]
     said = load(out / "speech.wav", rate)
-    verdict = grammar.judge(said, rate, sentence)
+    verdict = recognizer.judge(said, rate, sentence)
     draw(out / "spectrogram.png", {f"recording: {sentence}": load(reference, rate), "the model": said}, rate)
     other = next(path for path in sorted((out / "corpus" / "held-out").iterdir()) if path.name != voice) / "0000.wav"
     report = {

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 import torch
 
-from valle_cli.demo.recognition import ClosedGrammar, Verdict
+from valle_cli.demo.recognition import SentenceRecognizer, Verdict
 from valle_core.interfaces import Codec
 from valle_core.synthesis.request import Request, Speech
 from valle_core.synthesis.synthesizer import Synthesizer
@@ -49,9 +49,11 @@ class Trial:
         return share >= 0.75 if self.must else share <= 0.125
 
 
-def judge(name: str, wavs: Sequence[np.ndarray], rate: int, grammar: ClosedGrammar, *, must: bool) -> Trial:
-    """Verdicts on one recording per sentence of the grammar, in its order."""
-    verdicts = tuple(grammar.judge(wav, rate, sentence) for wav, sentence in zip(wavs, grammar.sentences, strict=True))
+def judge(name: str, wavs: Sequence[np.ndarray], rate: int, recognizer: SentenceRecognizer, *, must: bool) -> Trial:
+    """Verdicts on one recording per sentence the recognizer knows, in their order."""
+    verdicts = tuple(
+        recognizer.judge(wav, rate, sentence) for wav, sentence in zip(wavs, recognizer.sentences, strict=True)
+    )
     return Trial(name=name, must=must, verdicts=verdicts)
 
 
