@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from valle_cli.known import KNOWN
+
 SPECS = """
 from valle_core.plugin import PluginSpec, Requirement
 SPEC = PluginSpec(kind="arch", name="mine", api=1, summary="my own", factory="a:b", options="acme_options:Options",
@@ -115,8 +117,9 @@ def test_a_disabled_plugin_is_described_without_importing_it(valle, install, tmp
     assert not trace.exists()
 
 
-def test_a_plugin_that_is_not_installed_a_command_and_a_reference_have_their_facts_too(valle):
-    assert facts(valle, "fused")["mend"] == "pip install valle-attention-triton"
+def test_a_plugin_that_is_not_installed_a_command_and_a_reference_have_their_facts_too(valle, monkeypatch):
+    monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
+    assert facts(valle, "harp")["mend"] == "pip install valle-harp"
     assert facts(valle, "corpus")["kind"] == "command"
     assert facts(valle, "llama-decode")["kind"] == "reference"
 

@@ -17,6 +17,7 @@ import pytest
 
 from valle_cli import installer
 from valle_cli.commands import plugins_install
+from valle_cli.known import KNOWN
 
 SPEC = """
 from valle_core.plugin import PluginSpec
@@ -162,12 +163,13 @@ class Once:
         ("valle", "valle is valle itself"),
         ("Valle_Core", "valle-core is valle itself"),
         ("numpy", "numpy 2"),
-        ("fused", "valle-attention-triton is not installed, so there is nothing to remove"),
+        ("harp", "valle-harp is not installed, so there is nothing to remove"),
         ("gredy", "no installed plugin or distribution is called 'gredy'. Did you mean 'greedy'?"),
         ("softcap", "'softcap' is provided by acme-one and acme-two. Choose one: valle plugins uninstall acme-one"),
     ],
 )
-def test_what_may_not_or_cannot_go_is_one_line(valle, ran, install, name, said):
+def test_what_may_not_or_cannot_go_is_one_line(valle, ran, install, monkeypatch, name, said):
+    monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
     for owner in ("acme-one", "acme-two"):
         install(owner, {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
     code, out, err = valle("plugins", "uninstall", name, "--yes")

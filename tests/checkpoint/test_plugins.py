@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from valle_cli.known import KNOWN
 from valle_core.checkpoint.folder import find_checkpoint
 from valle_core.checkpoint.load import load_model
 from valle_core.plugin import UserError
@@ -66,11 +67,10 @@ def test_a_missing_plugin_is_refused_with_distribution_version_and_install_line(
     )
 
 
-def test_a_known_plugin_that_is_missing_asks_for_the_version_it_was_made_with(run):
-    change(run, "attention", name="fused", distribution="valle-attention-triton", version="0.1.0")
-    with pytest.raises(
-        UserError, match=r"not installed\. Install it with: pip install valle-attention-triton==0\.1\.0"
-    ):
+def test_a_known_plugin_that_is_missing_asks_for_the_version_it_was_made_with(run, monkeypatch):
+    monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
+    change(run, "attention", name="harp", distribution="valle-harp", version="0.1.0")
+    with pytest.raises(UserError, match=r"not installed\. Install it with: pip install valle-harp==0\.1\.0"):
         load(run)
 
 

@@ -12,7 +12,9 @@ from valle_core.registry.scan import scan
 
 @pytest.fixture
 def registry(site):
-    site.plugin("acme-fused", "fused", kind="attention", version="0.1.0", more="devices=('cuda',)")
+    site.plugin(
+        "acme-fused", "fused", kind="attention", version="0.1.0", more="devices=('cuda',), advisories=('Two words.',)"
+    )
     site.plugin("acme-half", "half", kind="attention", more="dtypes=('float16',)")
     site.plugin("acme-plain", "plain", kind="attention", more="capabilities=frozenset({'window'})")
     site.plugin("acme-net", "net", more="needs={'attention': frozenset({'causal', 'window'})}")
@@ -29,7 +31,8 @@ def problems(registry, choices, **where):
 def test_a_plugin_for_another_device_names_it_and_one_that_would_do(registry):
     lines = problems(registry, {"attention": ("attention", ["fused"])}, device="cpu")
     assert lines == [
-        "attention 'fused' (acme-fused 0.1.0) cannot run here: needs a CUDA device, found cpu. Try: --attention half"
+        "attention 'fused' (acme-fused 0.1.0) cannot run here: needs a CUDA device, found cpu. Two words. "
+        "Try: --attention half"
     ]
 
 

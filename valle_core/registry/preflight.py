@@ -63,7 +63,7 @@ def _place(registry: Registry, slot: str, plugin: Selected, device: str, dtype: 
     if kind.on_device and spec.devices and device not in spec.devices:
         wanted = " or ".join(_device_name(name) for name in spec.devices)
         yield (
-            f"{_who(plugin)} cannot run here: needs a {wanted} device, found {device}."
+            " ".join((f"{_who(plugin)} cannot run here: needs a {wanted} device, found {device}.", *spec.advisories))
             + _try(registry, slot, plugin, lambda other: not other.spec.devices or device in other.spec.devices)
         )
     elif kind.in_dtype and spec.dtypes and dtype not in spec.dtypes:

@@ -20,7 +20,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-attention-flex": {"attention": ("flex",)},
     "valle-attention-xformers": {"attention": ("xformers",)},
     "valle-attention-flash": {"attention": ("flash_attn",)},
-    "valle-attention-triton": {"attention": ("fused",)},
+    "valle-attention-fused": {"attention": ("fused",)},
     "valle-codec-tiny": {"codec": ("tiny", "small", "mel-gl"), "command": ("train-codec",)},
     "valle-encodec": {"codec": ("encodec",)},
     "valle-vocos": {"codec": ("vocos",)},

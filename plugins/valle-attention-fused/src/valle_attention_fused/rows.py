@@ -1,0 +1,64 @@
+"""What the kernels read of a mask: a few integers for each row, and for packed rows which segment a block is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from valle_core.types import PackedMask, SequenceMask
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """Arguments of the operators that come from the mask.
+
+    Attributes:
+        lengths: [B] lengths, or the [S + 1] offsets of packed segments.
+        prefix: [B] or [S].
+        start: [B] position of the first query; not read for packed segments.
+        blocks: [2, n] segment of each block and its place in it, or None where rows are not packed.
+        window: width of a sliding window, 0 for none.
+    """
+
+    lengths: Int[Tensor, "B"]
+    prefix: Int[Tensor, "B"]
+    start: Int[Tensor, "B"]
+    blocks: Int[Tensor, "2 n"] | None = None
+    window: int = 0
+
+
+class Reader:
+    """Remembers the blocks of the last packed mask: every layer of a backbone brings the same one."""
+
+    def __init__(self) -> None:
+        self._last: tuple[PackedMask, tuple[int, ...], Rows] | None = None
+
+    def rows(self, mask: SequenceMask | PackedMask, places: int, size: int) -> Rows:
+        """What the kernels read, for blocks of `size` among so many places. Reads nothing from the device."""
+        if isinstance(mask, SequenceMask):
+            window = mask.window or 0
+            return Rows(lengths=mask.lengths, prefix=mask.prefix, start=mask.query_start, window=window)
+        # Inference tensors carry no version, so nothing would show that they were written to since.
+        if torch.compiler.is_compiling() or mask.offsets.is_inference():
+            return _packed(mask, places, size)
+        stamp = (places, size, mask.offsets._version, int(torch.is_inference_mode_enabled()))
+        last = self._last
+        if last is None or last[0] is not mask or last[1] != stamp:
+            last = self._last = (mask, stamp, _packed(mask, places, size))
+        return last[2]
+
+
+def _packed(mask: PackedMask, places: int, size: int) -> Rows:
+    """At most ⌈N / size⌉ + S blocks: how many there are is not read; those left over lie past their segment's end."""
+    segments = mask.prefix.shape[0]
+    n = -(-places // size) + segments if segments else 0
+    counts = (mask.offsets.diff() + size - 1) // size
+    ends = counts.cumsum(0)
+    index = torch.arange(n, device=mask.offsets.device)
+    segment = torch.searchsorted(ends, index, right=True).clamp(max=max(segments - 1, 0))
+    inside = index - (ends - counts)[segment] if segments else index
+    blocks = torch.stack([segment, inside]).to(torch.int32)
+    return Rows(lengths=mask.offsets, prefix=mask.prefix, start=mask.prefix, blocks=blocks)
