@@ -105,7 +105,7 @@ def test_options_that_cannot_be_shown_say_why(valle, mine):
 def test_a_broken_plugin_has_its_reason_and_its_mend(valle, mine):
     found = facts(valle, "bad")
     assert (found["status"], found["why"]) == ("broken", "ModuleNotFoundError: No module named 'acme_none'")
-    assert found["mend"].endswith("valle plugins uninstall acme")
+    assert found["hint"].endswith("valle plugins uninstall acme")
 
 
 def test_a_disabled_plugin_is_described_without_importing_it(valle, install, tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_disabled_plugin_is_described_without_importing_it(valle, install, tmp
 
 def test_a_plugin_that_is_not_installed_a_command_and_a_reference_have_their_facts_too(valle, monkeypatch):
     monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
-    assert facts(valle, "harp")["mend"] == "pip install valle-harp"
+    assert facts(valle, "harp")["hint"] == "pip install valle-harp"
     assert facts(valle, "corpus")["kind"] == "command"
     assert facts(valle, "llama-decode")["kind"] == "reference"
 
