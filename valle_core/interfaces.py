@@ -61,7 +61,7 @@ class Backbone(Protocol):
     Factory: `(options, *, attention: AttentionKernel | None) → Backbone`; `attention` is given when the spec's
     `needs` names it.
 
-    A backbone owes causal, full, mixed and packed masks, a cache and its `select`. A batch of no rows gives no rows.
+    A backbone owes causal, full and mixed masks, a cache and its `select`. A batch of no rows gives no rows.
     Each row gives what it gives alone: NaN in one reaches no other, and one of no length gives no NaN, forward or
     backward. Nothing it is given is written, nothing is kept between calls, and two backbones share nothing. In eval
     mode nothing is drawn; in training the random state of torch alone decides what is drawn, and every parameter gets
@@ -69,11 +69,11 @@ class Backbone(Protocol):
     What it computes from is in its parameters and buffers, so `state_dict` restores it and `.to()` moves all of it;
     states are in the dtype of x.
 
-    It may declare "prefix", "window" and "tree" (mask forms), "rewind" (its caches can), "positions" (the order comes
-    from `positions`, not from the places), "recall" (a state reaches every earlier position alike, however far back,
-    as attention does and a fading memory does not; decides where a row has its text), "checkpointing" (its option
-    `gradient_checkpointing` keeps less for the backward pass and changes neither states nor gradients) and "compile"
-    (`torch.compile` changes no state). Masks it does not declare raise `UserError`.
+    It may declare "prefix", "window", "tree" and "packed" (mask forms; the last is `PackedMask`), "rewind" (its caches
+    can), "positions" (the order comes from `positions`, not from the places), "recall" (a state reaches every earlier
+    position alike, however far back, as attention does and a fading memory does not; decides where a row has its text),
+    "checkpointing" (its option `gradient_checkpointing` keeps less for the backward pass and changes neither states nor
+    gradients) and "compile" (`torch.compile` changes no state). Masks it does not declare raise `UserError`.
 
     Attributes:
         d_model: D.

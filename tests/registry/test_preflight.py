@@ -63,7 +63,7 @@ def test_all_problems_are_told_at_once_one_line_each(registry):
 
 def test_what_the_command_demands_is_checked_against_declared_and_owed_capabilities(registry):
     choices = {"arch": ("arch", ["net"]), "attention": ("attention", ["plain"])}
-    assert preflight(registry, choices, demands={"arch": frozenset({"packed"})})["arch"][0].name == "net"
+    assert preflight(registry, choices, demands={"arch": frozenset({"mixed"})})["arch"][0].name == "net"
     (line,) = problems(registry, choices, demands={"arch": frozenset({"tree"})})
     assert "arch 'net' (acme-net 1.0) cannot do tree" in line
 

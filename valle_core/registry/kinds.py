@@ -15,10 +15,9 @@ KINDS: tuple[Kind, ...] = (
         template="valle_cli:templates/arch",
         on_device=True,
         in_dtype=True,
-        owed=frozenset({"causal", "full", "mixed", "packed", "cache", "select"}),
-        words=frozenset(
-            {"prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile", "rounds"}
-        ),
+        owed=frozenset({"causal", "full", "mixed", "cache", "select"}),
+        words=frozenset({"packed", "prefix", "window", "tree"})
+        | {"rewind", "positions", "recall", "checkpointing", "compile", "rounds"},
         usual="llama",
     ),
     Kind(

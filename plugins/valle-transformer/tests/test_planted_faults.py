@@ -197,8 +197,13 @@ def positions_wrap_past_the_maximum(run, self, x, mask, positions, how):
     return run(x, mask, positions % self.max_length, **how)
 
 
+def mixed_is_not_among_the_forms(patch):
+    patch.setattr(module, "ALWAYS", frozenset({"causal", "full", "packed"}))
+    return made()
+
+
 def packed_is_not_among_the_forms(patch):
-    patch.setattr(module, "OWED", frozenset({"causal", "full", "mixed"}))
+    patch.setattr(module, "ALWAYS", frozenset({"causal", "full", "mixed"}))
     return made()
 
 
@@ -231,7 +236,7 @@ def long_rows_are_taken(patch):
 
 
 FAULTS = {
-    "packed is not among the forms": (packed_is_not_among_the_forms, "states_its_facts"),
+    "mixed is not among the forms": (mixed_is_not_among_the_forms, "states_its_facts"),
     "states come back in 64 bits": (states_come_back_in_64_bits, "states_its_facts"),
     "every row is full": (every_row_is_full, "causal_rows_never_see_the_future"),
     "the next position is seen": (the_next_position_is_seen, "causal_rows_never_see_the_future"),
@@ -243,6 +248,7 @@ FAULTS = {
     "rows meet in a mean": (rows_meet_in_a_mean, "keeps_rows_apart"),
     "empty rows give NaN": (empty_rows_give_nan, "takes_empty_rows"),
     "segments are one row": (segments_are_one_row, "packed_equals_separate"),
+    "packed segments are undeclared and taken": (packed_is_not_among_the_forms, "packed_equals_separate"),
     "dropout stays on": (dropout_stays_on, "has_no_dropout_in_eval"),
     "a matrix is never used": (a_matrix_is_never_used, "trains_every_parameter"),
     "the gradient of values is lost": (the_gradient_of_values_is_lost, "trains_every_parameter"),

@@ -12,6 +12,8 @@ SPEC = PluginSpec(
     factory="valle_transformer.factory:build",
     options="valle_transformer.options:TransformerOptions",
     devices=("cpu", "cuda", "mps"),
-    capabilities=frozenset({"prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile"}),
+    capabilities=frozenset(
+        {"packed", "prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile"}
+    ),
     needs={"attention": frozenset({"causal", "full"})},
 )

@@ -17,7 +17,7 @@ from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_kit.key_value_cache import KeyValueCache, Places
 
-OWED = frozenset({"causal", "full", "mixed", "packed"})
+ALWAYS = frozenset({"causal", "full", "mixed", "packed"})
 
 Append = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes a layer's new keys and values [B, Hk, T, Dh], rotated if they are; gives all that are cached of it."""
@@ -69,7 +69,7 @@ class AttentionStack(nn.Module):
         self._arch, self.sizes = arch, sizes
         self.d_model, self.n_layers, self.max_length = sizes.d_model, sizes.n_layers, sizes.max_length
         declared = getattr(kernel, "capabilities", frozenset())
-        self.mask_forms = OWED | (declared & {"prefix", "window", "tree"})
+        self.mask_forms = ALWAYS | (declared & {"prefix", "window", "tree"})
         self.gradient_checkpointing = gradient_checkpointing
         self.portable: Any = None
 

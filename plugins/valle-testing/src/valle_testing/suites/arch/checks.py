@@ -25,10 +25,10 @@ from valle_testing.suites.arch.long_rows import LONG_CHECKS
 from valle_testing.suites.arch.masks import MASK_CHECKS
 from valle_testing.suites.arch.module import MODULE_CHECKS
 
-OWED = frozenset({"causal", "full", "mixed", "packed"})
+OWED = frozenset({"causal", "full", "mixed"})
 
 
-@contract("Backbone", "A backbone owes causal, full, mixed and packed masks, a cache and its `select`.")
+@contract("Backbone", "A backbone owes causal, full and mixed masks, a cache and its `select`.")
 def states_its_facts(build: Build) -> None:
     """Width, layers, forms; shapes and dtype of what it returns."""
     backbone = ready(build)
@@ -134,7 +134,7 @@ def takes_empty_rows(build: Build) -> None:
 @contract("PackedMask", "positions and recurrent state restart per segment")
 @torch.no_grad()
 def packed_equals_separate(build: Build) -> None:
-    """Segments end to end, one of them full and one empty, are the rows they would be alone."""
+    """Segments end to end, one of them full and one empty, are the rows they would be alone; or they are refused."""
     backbone = ready(build)
     lengths, prefix = [5, 0, 7, 1, 4], [0, 0, 7, 0, 0]
     rows = batch(backbone, lengths, prefix)
@@ -143,6 +143,10 @@ def packed_equals_separate(build: Build) -> None:
     positions = torch.cat([rows.positions[b, :n] for b, n in enumerate(lengths)])[None]
     offsets = torch.cat([rows.lengths.new_zeros(1), rows.lengths.cumsum(0)])
     mask = PackedMask(offsets=offsets, prefix=rows.prefix)
+    if "packed" not in backbone.mask_forms:
+        said = refused(lambda: backbone(x, mask, positions, condition=rows.condition[:1]))
+        assert said, "packed segments are neither in mask_forms nor refused"
+        return
     found = backbone.finish(backbone(x, mask, positions, condition=rows.condition[:1]).h)[0]
     for b, part in enumerate(found.split(lengths)):
         if len(part):

@@ -19,7 +19,7 @@ from valle_testing.suites.arch.batch import Build, batch, close, device_of, fini
 from valle_testing.suites.arch.cache import Decoding
 from valle_testing.watch import seeded
 
-FORMS = frozenset({"prefix", "window", "tree"})
+FORMS = frozenset({"packed", "prefix", "window", "tree"})
 LONG = 256
 """Positions over which "recall" is looked at."""
 
@@ -29,7 +29,7 @@ NEAR = {torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 2e-1}
 
 @contract("Backbone", "With an attention kernel that takes every form, they are those that the spec declares.")
 def declares_the_masks_it_takes(build: Build, spec: PluginSpec) -> None:
-    """prefix, window and tree stand in the spec exactly where they stand in `mask_forms`."""
+    """packed, prefix, window and tree stand in the spec exactly where they stand in `mask_forms`."""
     taken, declared = ready(build).mask_forms & FORMS, spec.capabilities & FORMS
     assert taken == declared, (
         f"mask_forms has {', '.join(sorted(taken)) or 'none'} of {', '.join(sorted(FORMS))}, "
