@@ -7,7 +7,7 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wild
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all check docs setup peers test-peers clean
+.PHONY: demo test test-all check docs setup references test-references clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -45,15 +45,15 @@ setup: .venv/.ready
 	touch $@
 
 # Reference implementations, on top of .venv; one that cannot be installed is named and left out.
-peers: .venv-peers/.ready
+references: .venv-references/.ready
 
-test-peers: .venv-peers/.ready
-	OMP_NUM_THREADS=1 .venv-peers/bin/python -m pytest tests/peers --continue-on-collection-errors \
+test-references: .venv-references/.ready
+	OMP_NUM_THREADS=1 .venv-references/bin/python -m pytest tests/references --continue-on-collection-errors \
 		-o addopts="--import-mode=importlib -q" $(if $(TABLE),--table $(TABLE))
 
-.venv-peers/.ready: .venv/.ready peers.txt tests/peers/set_up.py
-	$(BIN)/python tests/peers/set_up.py .venv-peers
+.venv-references/.ready: .venv/.ready references.txt tests/references/set_up.py
+	$(BIN)/python tests/references/set_up.py .venv-references
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers demo
+	rm -rf .venv .venv-references demo

@@ -20,7 +20,7 @@ An option that changes what a model computes, and whose default is not what was 
 
 
 class UserError(ValueError):
-    """Something the user can mend: one line that names the offender, the reason and the mend.
+    """Something the user can fix: one line that names the offender, the reason and the hint.
 
     The command line prints it as `error: …` and exits with code 2; a traceback appears only under `--debug`.
     """

@@ -205,7 +205,7 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSequence:
-    """One row of a batch: what the model reads, and at which level it answers.
+    """One row of a batch: what the model reads, and which level it predicts.
 
     The last segment is the response. At level 0 it is read causally and its target is itself shifted by one
     with a stop token; at levels ≥ 1 the row is bidirectional and the target is `target`, in place.

@@ -29,11 +29,11 @@ from typing import Any
 from held_out import decoding_rate, score
 
 from valle_bench.arch.run import REFERENCE
-from valle_bench.arch.settings import Settings, Subject
+from valle_bench.arch.settings import Candidate, Settings
 from valle_bench.arch.sizes import equal_size, given_size
+from valle_bench.candidates import candidates_of
 from valle_bench.machine import describe, provenance
 from valle_bench.report import Column, Report
-from valle_bench.subjects import subjects_of
 from valle_core.api import Registry, RunFolder, UserError, open_dataset
 from valle_core.files import replacing, write_json
 
@@ -58,16 +58,16 @@ class Variant:
     """
 
     name: str
-    subject: Subject
+    candidate: Candidate
 
 
 def main() -> None:
     given = arguments()
     registry = Registry.open()
-    archs, left_out = subjects_of(registry, "arch", given.arch or [], "cpu")
+    archs, left_out = candidates_of(registry, "arch", given.arch or [], "cpu")
     found = variants(registry, archs, given)
     for variant in found:
-        say(f"{variant.name}: {variant.subject.parameters:,} parameters, {variant.subject.options}")
+        say(f"{variant.name}: {variant.candidate.parameters:,} parameters, {variant.candidate.options}")
     given.out.mkdir(parents=True, exist_ok=True)
     same_study(given)
     data = dataset(given)
@@ -177,7 +177,7 @@ def study(variant: Variant, data: Path, given: argparse.Namespace, registry: Reg
         say(f"{variant.name}: step {step}: loss {curve[-1]['loss']:.3f}, accuracies {curve[-1]['accuracies']}")
     result = {
         "name": variant.name,
-        **asdict(variant.subject),
+        **asdict(variant.candidate),
         "curve": curve,
         **{name: curve[-1][name] for name in ("step", "loss", "level_0", "nar", "accuracies", "losses")},
         **json.loads(trained.read_text()),
@@ -219,8 +219,8 @@ def train(variant: Variant, run: RunFolder, data: Path, given: argparse.Namespac
 
 def begin(variant: Variant, run: RunFolder, data: Path, given: argparse.Namespace, *more: object) -> None:
     """`valle train` of a variant."""
-    options = [word for name, value in variant.subject.options.items() for word in ("--set", f"arch.{name}={value}")]
-    valle("train", "--data", data, "--out", run.path, "--arch", variant.subject.arch, *options, "--seed", given.seed,
+    options = [word for name, value in variant.candidate.options.items() for word in ("--set", f"arch.{name}={value}")]
+    valle("train", "--data", data, "--out", run.path, "--arch", variant.candidate.arch, *options, "--seed", given.seed,
           "--model.parts", given.parts, "--model.levels", given.levels, "--lr", given.lr,
           "--batching.seconds", given.seconds, *more, "--quiet")  # fmt: skip
 

@@ -27,20 +27,20 @@ from valle_core.data.batching import Batches
 from valle_core.data.columns import COLUMNS
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES, BatchOptions
-from valle_core.data.record import Row
+from valle_core.data.record import Measurement
 from valle_data.made_dataset import made_records, write_dataset, write_facts
 
 WORDS = ("the", "boat", "sails", "tonight", "over", "quiet", "sea", "and", "nobody", "on", "shore", "hears", "it", "go")
 ORDERS = ("random", "interleaved", "by-speaker")
 
 
-def rows(count: int) -> Iterator[Row]:
+def rows(count: int) -> Iterator[Measurement]:
     """Lines of an index as a corpus of 2000 speakers would have them: 1–16 s and 5–25 words each."""
     rng = Random(0)
     for number in range(count):
         frames = round(rng.triangular(50, 800, 250))
         speaker = f"train/speaker-{number * 2000 // count:04d}"
-        yield Row(
+        yield Measurement(
             id=f"{speaker}/{number:07d}",
             speaker=speaker,
             language="en-us",

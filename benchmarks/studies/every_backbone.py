@@ -90,7 +90,7 @@ def listen(run: RunFolder, given: argparse.Namespace) -> dict[str, Any]:
     lines = [json.loads(text) for text in run.metrics.read_text().splitlines()]
     gains = [line for line in lines if "text_gain" in line]
     return {
-        "layout": model.voice.ar.rules.layout,
+        "layout": model.components.ar.rules.layout,
         "step": lines[-1]["step"],
         "said": right.recognised,
         "wer": right.wer,
@@ -107,7 +107,7 @@ def controls(given: argparse.Namespace) -> dict[str, str]:
     prompt = given.demo / "corpus" / "held-out" / VOICES[0] / "0000.wav"
     untrained = open_model(given.demo / "untrained", SAMPLERS)
     references = [given.demo / "corpus" / "train" / VOICES[0] / f"{number:04d}.wav" for number in range(len(sentences))]
-    codec = untrained.voice.codec
+    codec = untrained.components.codec
     wavs = through_codec(references, codec, LEVELS, device=untrained.device)
     noise = [speech.wav.numpy() for speech in say_all(untrained, sentences, prompt, seed=given.seed)]
     trials = [

@@ -51,7 +51,7 @@ def score(checkpoint: Path, dataset: Dataset, registry: Registry) -> dict[str, A
         loss = correct = count = 0.0
         for rows in _batches(dataset, level, registry):
             batch = pack(rows, model.rules)
-            figures = token_loss(model(batch).logits, batch.answers)[1][level]
+            figures = token_loss(model(batch).logits, batch.predicted)[1][level]
             loss, correct, count = loss + float(figures.loss), correct + float(figures.correct), count + figures.count
         losses.append(loss / count)
         accuracies.append(correct / count)

@@ -126,7 +126,7 @@ def score(run: RunFolder, given: argparse.Namespace, registry: Registry) -> dict
         total = count = 0.0
         for rows in batches(given, registry, swapped=swapped):
             batch = pack(rows, model.rules)
-            figures = token_loss(model(batch).logits, batch.answers)[1][0]
+            figures = token_loss(model(batch).logits, batch.predicted)[1][0]
             total, count = total + float(figures.loss), count + figures.count
         losses[name] = total / count
     return {"loss": losses["loss"], "text_gain": losses["swapped"] - losses["loss"]}

@@ -338,9 +338,9 @@ def main() -> None:
     torch.manual_seed(given.seed)
     sound = Sound(seconds=SECONDS)
     corpus = given.work / f"corpus-{given.seed}"
-    sides = {"train": (False, given.utterances, given.accents), "held-out": (True, given.held_out, 2)}
-    for side, (held_out, each, accents) in sides.items():
-        speak(corpus / side, held_out=held_out, each=each, seed=given.seed, accents=accents)
+    implementations = {"train": (False, given.utterances, given.accents), "held-out": (True, given.held_out, 2)}
+    for implementation, (held_out, each, accents) in implementations.items():
+        speak(corpus / implementation, held_out=held_out, each=each, seed=given.seed, accents=accents)
     if given.minutes:
         examples = load(corpus / "train", sound)
         print(f"{len(examples)} training utterances", flush=True)

@@ -13,7 +13,7 @@ from valle_core.plugin import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Result:
     size: str
     setting: str
     compiled: str
@@ -23,8 +23,8 @@ class Row:
 
 ROWS = as_mappings(
     [
-        Row(size="small", setting="theirs", compiled="", match=True, ratio=1.0),
-        Row(size="small", setting="ours", compiled="numba", match=False, ratio=12.345),
+        Result(size="small", setting="theirs", compiled="", match=True, ratio=1.0),
+        Result(size="small", setting="ours", compiled="numba", match=False, ratio=12.345),
     ]
 )
 COLUMNS = [Column(key="setting", title="setting"), Column(key="match", title="Match"),

@@ -1,4 +1,4 @@
-"""`valle bench arch` measures any backbone it finds beside its peers, in processes that may die."""
+"""`valle bench arch` measures any backbone it finds beside its references, in processes that may die."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAKE = """
         return Mortal(options.d_model, options.n_layers)
 
     def beside(backbone, factor):
-        from valle_bench.arch.sides import OwnModel
+        from valle_bench.arch.own_model import OwnModel
 
         class Reference(OwnModel):
             def forward(self, x):
@@ -69,7 +69,7 @@ def acme(install, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def test_a_backbone_of_others_is_measured_beside_its_peers_though_its_process_dies(valle, acme, tmp_path):
+def test_a_backbone_of_others_is_measured_beside_its_references_though_its_process_dies(valle, acme, tmp_path):
     out = tmp_path / "results"
     code, text, err = valle("bench", "arch", "--arch", "acme", "--quick", "--T", "16,48,64", "--d-model", "16",
                             "--layers", "2", "--out", str(out))  # fmt: skip
@@ -82,16 +82,16 @@ def test_a_backbone_of_others_is_measured_beside_its_peers_though_its_process_di
     assert "acme, gone, cannot be loaded: ImportError: libpeer.so" in text
     told = json.loads((out / "arch.json").read_text())
     assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "peak_memory"} <= set(told["facts"])
-    decoding = [row for row in told["rows"] if row["what"] == "decode" and row["side"] == "valle"]
+    decoding = [row for row in told["rows"] if row["what"] == "decode" and row["implementation"] == "valle"]
     assert all(row["tokens_per_s"] and row["nbytes"] for row in decoding)
-    weights = {row["side"]: row["nbytes"] for row in told["rows"] if row["what"] == "weights memory"}
+    weights = {row["implementation"]: row["nbytes"] for row in told["rows"] if row["what"] == "weights memory"}
     assert weights["valle"] == weights["same"] > 0
     assert sorted(path.name for path in out.iterdir()) == ["arch.json", "arch.md", "arch.png"]
 
 
 def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tmp_path):
-    peers = FAKE.replace('beside="acme"', 'beside="transformer"')
-    install("acme-arch", {"valle.reference": REFERENCES}, acme_mod=peers)
+    references = FAKE.replace('beside="acme"', 'beside="transformer"')
+    install("acme-arch", {"valle.reference": REFERENCES}, acme_mod=references)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     words = [
@@ -108,13 +108,13 @@ def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tm
         "1",
         "--json",
     ]
-    sides = {}
+    implementations = {}
     for safe in (False, True):
         code, text, err = valle(*(["--safe"] if safe else []), *words)
         assert code == 0, err
-        sides[safe] = {row["side"] for row in json.loads(text)["rows"]}
-    assert "same" in sides[False]
-    assert sides[True] == {"valle"}
+        implementations[safe] = {row["implementation"] for row in json.loads(text)["rows"]}
+    assert "same" in implementations[False]
+    assert implementations[True] == {"valle"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`valle bench codec` measures any codec it finds beside its peers, in processes that may die."""
+"""`valle bench codec` measures any codec it finds beside its references, in processes that may die."""
 
 from __future__ import annotations
 
@@ -83,14 +83,16 @@ def acme(install, idle):
 
 
 @pytest.mark.slow
-def test_a_codec_of_others_is_measured_beside_its_peers_though_its_process_dies(valle, acme, tmp_path, monkeypatch):
+def test_a_codec_of_others_is_measured_beside_its_references_though_its_process_dies(
+    valle, acme, tmp_path, monkeypatch
+):
     out = tmp_path / "results"
     monkeypatch.setattr(bench_codec, "QUICK", {**bench_codec.QUICK, "memory_seconds": 0.5, "long_seconds": 3.0})
     code, text, err = valle("bench", "codec", "--codec", "acme", "--quick", "--seconds", "1,2", "--batch", "1",
                             "--clips", "0", "--out", str(out))  # fmt: skip
     assert code == 0, err
     told = json.loads((out / "codec.json").read_text())
-    rows = {(row["side"], row["what"], row["seconds"]): row for row in told["codecs"][0]["rows"]}
+    rows = {(row["implementation"], row["what"], row["seconds"]): row for row in told["codecs"][0]["rows"]}
     assert rows["same", "encode", 1]["match"] is True
     assert rows["same", "decode", 1]["ratio"] > 0
     assert rows["other", "encode", 1]["match"] is rows["other", "decode", 1]["match"] is False
@@ -98,8 +100,10 @@ def test_a_codec_of_others_is_measured_beside_its_peers_though_its_process_dies(
     assert "acme, gone: cannot be loaded: ImportError: libpeer.so" in text
     assert "killed by signal 9, probably out of memory" in rows["valle", "encode", 2]["note"]
     assert rows["valle", "stream", 0.2]["first_frames"] == 10
-    assert {(side, what) for side, what, _ in rows if what.endswith("memory")} == {
-        (side, f"{what} memory") for side in ("valle", "same", "other") for what in ("encode", "decode")
+    assert {(implementation, what) for implementation, what, _ in rows if what.endswith("memory")} == {
+        (implementation, f"{what} memory")
+        for implementation in ("valle", "same", "other")
+        for what in ("encode", "decode")
     }
     assert rows["valle", "long encode", 3.0]["audio"] == 3.0
     assert rows["valle", "stream", 0.2]["difference"] < 1e-6
@@ -130,9 +134,9 @@ def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_pa
     own = {row["what"]: row for row in told["tiny"]["rows"]}
     assert own["quality"]["pesq"] > 1.5
     assert own["quality"]["stoi"] > 0.8
-    assert {row["side"] for row in told["tiny"]["rows"]} == {"valle"}
+    assert {row["implementation"] for row in told["tiny"]["rows"]} == {"valle"}
     assert told["tiny"]["bits_per_second"] == 3200
-    beside = [row for row in told["encodec"]["rows"] if row["side"] == "transformers EncodecModel"]
+    beside = [row for row in told["encodec"]["rows"] if row["implementation"] == "transformers EncodecModel"]
     assert [row["what"] for row in beside if row["match"] and row["ratio"] > 0] == ["encode", "decode"] * 2
     assert told["encodec"]["facts"]["levels"] == 3
 

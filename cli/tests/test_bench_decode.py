@@ -10,8 +10,8 @@ from valle_llama import bench_decode
 from valle_bench import machine
 
 ROWS = [
-    bench_decode.Row(size="d 64, 2 layers", setting=setting, compiled="", match=match, tokens_per_s=rate, call_s=1.0,
-                     ratio=rate / 100, roofline=400.0, share=rate / 400)
+    bench_decode.Measurement(size="d 64, 2 layers", setting=setting, compiled="", match=match, tokens_per_s=rate,
+                             call_s=1.0, ratio=rate / 100, roofline=400.0, share=rate / 400)
     for setting, match, rate in (("generate, dynamic cache", True, 100.0), ("valle, layers", False, 250.0))
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from valle_cli.interpreter import Command, interpret
 from valle_cli.known import KNOWN
 from valle_cli.main import run
-from valle_cli.rows import attribute_texts
+from valle_cli.option_table import attribute_texts
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section, Slot
 from valle_core.plugin import CommandSpec

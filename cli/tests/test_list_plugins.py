@@ -27,7 +27,7 @@ def rows(valle, *argv):
 
 def test_json_holds_what_a_script_needs_and_nothing_else_reaches_stdout(valle, mine):
     row = rows(valle)[("arch", "mine")]
-    assert row | {"status": "ok", "version": "1.0", "distribution": "acme", "why": "", "mend": ""} == row
+    assert row | {"status": "ok", "version": "1.0", "distribution": "acme", "why": "", "hint": ""} == row
     assert row["devices"] == ["cuda"]
     assert row["capabilities"] == ["window"]
 
@@ -36,7 +36,7 @@ def test_every_row_that_is_not_ok_says_why_and_how_to_mend_it(valle, mine):
     listed = rows(valle)
     assert listed[("arch", "bad")]["status"] == "broken"
     for row in listed.values():
-        assert row["status"] == "ok" or (row["why"] and row["mend"]), row
+        assert row["status"] == "ok" or (row["why"] and row["hint"]), row
 
 
 def test_a_kind_narrows_the_list(valle):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from valle_cli.streams import Answer, Closed
+from valle_cli.streams import Closed, OutputStream
 from valle_core.plugin import UserError
 
 VALLE = [sys.executable, "-m", "valle_cli"]
@@ -31,7 +31,7 @@ class Full(io.RawIOBase):
 @pytest.mark.parametrize("text", ["x\n", "x" * 100_000])
 def test_a_full_disk_is_told_whether_the_text_is_short_or_long(text, monkeypatch):
     full = Full(errno.ENOSPC)
-    answer = Answer(io.BufferedWriter(full), encoding="utf-8")
+    answer = OutputStream(io.BufferedWriter(full), encoding="utf-8")
     monkeypatch.setattr("valle_cli.streams.abandon", lambda: None)
     with pytest.raises(UserError, match=r"cannot be written to standard output: no space left on device"):
         print(text, file=answer, flush=True)
@@ -40,7 +40,7 @@ def test_a_full_disk_is_told_whether_the_text_is_short_or_long(text, monkeypatch
 
 def test_a_reader_that_went_away_is_no_error_of_ours():
     gone = Full(errno.EPIPE)
-    answer = Answer(io.BufferedWriter(gone), encoding="utf-8")
+    answer = OutputStream(io.BufferedWriter(gone), encoding="utf-8")
     with pytest.raises(BrokenPipeError):
         print("x", file=answer, flush=True)
     gone.number = 0

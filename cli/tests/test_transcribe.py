@@ -24,7 +24,7 @@ def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordi
     argv += ["--recognizer", "pocketsphinx", "--recognizer.sentences", str(recordings / "lines.txt")]
     code, out, err = valle(*argv, "--quiet")
     assert code == 0, err
-    assert out.startswith("2 utterances of 2 speakers, 0.1 minutes (2 recordings heard, 0 kept, 0 with")
+    assert out.startswith("2 utterances of 2 speakers, 0.1 minutes (2 recordings transcribed, 0 kept, 0 with")
     assert "note: recognizer 'pocketsphinx': Dictation is poor" in err
     rows = [json.loads(line) for line in table.read_text().splitlines()]
     assert [row["text"] for row in rows] == list(SPOKEN.values())
@@ -32,11 +32,11 @@ def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordi
     code, out, err = valle(*argv, "--json")
     assert code == 0, err
     assert (code, json.loads(out)["utterances"]) == (0, 2)
-    assert "(0 recordings heard, 2 kept, " in valle(*argv, "--quiet")[1]
+    assert "(0 recordings transcribed, 2 kept, " in valle(*argv, "--quiet")[1]
     (recordings / "lines.txt").write_text("please close the window")
     code, _, err = valle(*argv)
     assert code == 2
-    assert "t.heard.jsonl' was made with options" in err
+    assert "t.journal.jsonl' was made with options" in err
 
 
 def test_the_current_folder_may_be_named(valle, recordings, monkeypatch):

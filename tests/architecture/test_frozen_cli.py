@@ -15,7 +15,7 @@ import typer
 
 from valle_cli.commands.table import COMMANDS
 from valle_cli.interpreter import opened
-from valle_cli.rows import Row
+from valle_cli.option_table import OptionRow
 from valle_core.plugin import CommandSpec
 
 FROZEN = Path(__file__).with_name("frozen_cli.txt")
@@ -34,7 +34,7 @@ def lines() -> Iterator[str]:
             yield from _typer_lines(f"valle {command.name}", typer.main.get_command(module.app))
 
 
-def _row(row: Row) -> str:
+def _row(row: OptionRow) -> str:
     return row.key if row.positional else "/".join(filter(None, (row.flag, row.off)))
 
 

@@ -52,7 +52,7 @@ def raising(options):
     raise RuntimeError("out of\nluck")
 
 
-def leaving(options):
+def exiting(options):
     sys.exit(1)
 
 
@@ -93,7 +93,7 @@ def test_parts_reach_the_factory_by_name(selected):
     [
         ("the_plugin:wrong", r"is broken: it built a Half, which lacks what makes a Frontend \(symbols, languages\)"),
         ("the_plugin:raising", "could not be built: RuntimeError: out of luck$"),
-        ("the_plugin:leaving", "could not be built: SystemExit: 1"),
+        ("the_plugin:exiting", "could not be built: SystemExit: 1"),
         ("the_plugin:nothing", "is broken: its factory the_plugin:nothing cannot be loaded: AttributeError"),
         ("no_such_module:build", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
         ("nonsense", "is not of the form 'module:attribute'"),

@@ -66,7 +66,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SelectedPlugin:
     name: str
     options: type
     spec: PluginSpec
@@ -85,12 +85,12 @@ class Plugins:
             "kernel": {"quick": Greedy, "exact": Greedy},
         }
 
-    def select(self, kind: str, name: str) -> Choice:
+    def select(self, kind: str, name: str) -> SelectedPlugin:
         if name not in self.known[kind]:
             raise UserError(f"there is no {kind} '{name}'")
         needs = {"kernel": frozenset()} if name == "net" else {}
         spec = PluginSpec(kind=kind, name=name, api=1, summary="", factory="", options="", needs=needs)
-        return Choice(name, self.known[kind][name], spec)
+        return SelectedPlugin(name, self.known[kind][name], spec)
 
 
 SCHEMA = Schema(

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from valle_core.data.batch_plan import Plan, bucket_bounds, deal, permutation, plan_epoch
 from valle_core.data.batching import Batches
+from valle_core.data.epoch_batches import EpochBatches, batches_of_epoch, bucket_bounds, deal, permutation
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
 
@@ -209,9 +209,9 @@ def test_interleaved_batches_mix_speakers_and_by_speaker_batches_do_not():
 def test_a_handful_of_equal_utterances_is_batched(count):
     for order in ORDERS:
         options = BatchOptions(seconds=4.0, order=order)
-        plan = plan_epoch(np.full(count, 2.0), np.zeros(count, np.int64), options, seed=0, epoch=0)
-        assert sorted(plan.utterances) == list(range(count))
-        assert max(plan.sizes()) <= 2
+        batches = batches_of_epoch(np.full(count, 2.0), np.zeros(count, np.int64), options, seed=0, epoch=0)
+        assert sorted(batches.utterances) == list(range(count))
+        assert max(batches.sizes()) <= 2
 
 
 def test_bucket_bounds_rise_and_end_at_the_longest():
@@ -230,7 +230,7 @@ def test_each_bucket_holds_about_equally_much_audio():
 
 
 def test_dealing_halves_batches_rather_than_repeat_utterances():
-    dealt = deal(Plan(np.arange(7), np.array([0, 4, 5, 7])), 4)
+    dealt = deal(EpochBatches(np.arange(7), np.array([0, 4, 5, 7])), 4)
     assert dealt.sizes().tolist() == [2, 2, 1, 2]
     assert dealt.utterances.tolist() == list(range(7))
 

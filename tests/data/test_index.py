@@ -15,7 +15,7 @@ from valle_core.data.columns import COLUMNS, ColumnWriter, Strings
 from valle_core.data.dataset import open_dataset
 from valle_core.data.index import INDEX, Index, read_rows
 from valle_core.data.options import BatchOptions
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
 from valle_data.made_dataset import made_records, made_row, write_dataset, write_facts
 
@@ -47,7 +47,7 @@ def made(monkeypatch):
 
     def counting(**facts):
         counted.append(facts["id"])
-        return Row(**facts)
+        return IndexEntry(**facts)
 
     monkeypatch.setattr(module, "Row", counting)
     return counted

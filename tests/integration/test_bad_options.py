@@ -1,4 +1,4 @@
-"""Options that make no sense: one line that names the option and the mend, before anything is written."""
+"""Options that make no sense: one line that names the option and the hint, before anything is written."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_list_has_all_of_them_with_their_status_and_every_status_appears(rea
         row = rows[f"acme-{one.name}"]
         assert row["status"] == ("disabled" if one.name == "loud" else one.status), row
         assert row["status"] in ("ok", "conflict") or one.why in row["why"]
-        assert row["status"] == "ok" or (row["why"] and row["mend"]), row
+        assert row["status"] == "ok" or (row["why"] and row["hint"]), row
     assert {row["status"] for row in rows.values()} == {
         "ok", "unavailable", "incompatible", "broken", "disabled", "conflict", "not-installed",
     }  # fmt: skip

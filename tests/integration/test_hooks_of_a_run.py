@@ -35,7 +35,7 @@ class Witness:
 
 
 @pytest.fixture
-def heard(tmp_path, monkeypatch):
+def calls(tmp_path, monkeypatch):
     """Lines the installed witness has written, since it was last asked."""
     site, log = tmp_path / "site", tmp_path / "log"
     info = site / "acme_witness-1.0.dist-info"
@@ -45,24 +45,24 @@ def heard(tmp_path, monkeypatch):
     (site / "acme_witness.py").write_text(HOOKS.format(log=str(log)))
     monkeypatch.syspath_prepend(str(site))
 
-    def heard() -> list[str]:
+    def calls() -> list[str]:
         lines = log.read_text().splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
         return lines
 
-    yield heard
+    yield calls
     sys.modules.pop("acme_witness", None)
 
 
-def test_training_tells_start_every_step_checkpoints_and_end(valle, spine, heard, tmp_path):
+def test_training_tells_start_every_step_checkpoints_and_end(valle, spine, calls, tmp_path):
     code, _, err = valle(*spine.training(tmp_path / "run", "--steps", "3", "--checkpoint-every", "2"))
     assert code == 0, err
-    assert heard() == [
+    assert calls() == [
         "start 0 3", "step 1", "step 2", "saved 2 True", "step 3", "saved 3 True", "end 3",
     ]  # fmt: skip
 
 
-def test_all_speech_that_is_written_has_passed_the_hook_once(valle, spine, heard, tmp_path):
+def test_all_speech_that_is_written_has_passed_the_hook_once(valle, spine, calls, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("rain falls\nwe sing\n")
     prompt = ["--prompt", str(spine.prompt)]
@@ -78,12 +78,12 @@ def test_all_speech_that_is_written_has_passed_the_hook_once(valle, spine, heard
     for (path, argv), said in zip(routes.items(), texts, strict=True):
         code, _, err = valle(*argv)
         assert code == 0, err
-        assert heard() == [f"audio 16000 {text}" for text in said]
+        assert calls() == [f"audio 16000 {text}" for text in said]
         assert not load(path, 16000).any(), "what is written is not what the hook gave"
 
 
-def test_a_hook_that_is_switched_off_hears_nothing(valle, spine, heard, tmp_path, monkeypatch):
+def test_a_hook_that_is_switched_off_is_not_called(valle, spine, calls, tmp_path, monkeypatch):
     assert valle("--safe", *spine.speaking(tmp_path / "a.wav"))[0] == 0
     monkeypatch.setenv("VALLE_DISABLE_PLUGINS", "acme-witness")
     assert valle(*spine.speaking(tmp_path / "b.wav"))[0] == 0
-    assert heard() == []
+    assert calls() == []

@@ -148,7 +148,7 @@ def test_only_the_synthesizer_and_the_files_of_the_command_touch_audio():
         f"{data}/listening.py",  # `data sample`: recordings through the codec, then through the hook
         f"{data}/embeddings.py",  # recordings through the codec, to be compared, never written
         f"{bench}/codec/cells.py",  # these three: recordings through the codec, to be timed, never written
-        f"{bench}/codec/sides.py",
+        f"{bench}/codec/implementations.py",
         f"{bench}/codec/streams.py",
         "valle_core/data/mixing.py",  # recordings through the codec, to be mixed and encoded again
     }

@@ -94,9 +94,9 @@ def test_a_mix_of_the_built_in_codec_has_its_ratio(spine):
     found = {}
     for db in (5.0, 10.0, 15.0):
         mixed = mixer.mix(*codes, db)
-        heard = codec.decode(mixed[None], torch.tensor([len(mixed)]))[0][0].double()
-        noise = float(heard[pause].square().mean())
-        found[db] = 10 * math.log10((float(heard[speech].square().mean()) - noise) / noise)
+        decoded = codec.decode(mixed[None], torch.tensor([len(mixed)]))[0][0].double()
+        noise = float(decoded[pause].square().mean())
+        found[db] = 10 * math.log10((float(decoded[speech].square().mean()) - noise) / noise)
     assert found == {db: pytest.approx(db, abs=3.0) for db in found}
     assert found[5.0] + 3 < found[10.0] < found[15.0] - 3
 

@@ -133,7 +133,7 @@ def test_every_parameter_learns_and_the_loss_falls(options):
     losses = []
     for _ in range(60):
         logits = model(batch).logits
-        loss, figures = token_loss(logits, batch.answers)
+        loss, figures = token_loss(logits, batch.predicted)
         optimizer.zero_grad()
         loss.backward()
         if not losses:
@@ -149,7 +149,7 @@ def test_every_parameter_learns_and_the_loss_falls(options):
 
 def test_the_loss_of_untrained_uniform_logits_is_the_log_of_the_choices():
     batch = pack([make_row(1, codes())], make_model().rules)
-    loss, figures = token_loss({1: torch.zeros(5, V)}, batch.answers)
+    loss, figures = token_loss({1: torch.zeros(5, V)}, batch.predicted)
     assert float(loss) == pytest.approx(torch.tensor(float(V)).log().item())
     assert figures[1].count == 5
 

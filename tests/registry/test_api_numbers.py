@@ -24,10 +24,10 @@ def test_an_older_plugin_that_still_works_carries_a_warning_and_its_mend(site):
     site.plugin("acme", "old", api=2)
     entry = Registry.open(environ={}, rows=AT_THREE).find("arch", "old")
     assert "written for arch API 2, this valle-core has 3" in entry.why
-    assert entry.mend == "pip install -U acme"
+    assert entry.hint == "pip install -U acme"
 
 
 def test_a_newer_plugin_asks_for_a_newer_core(site):
     site.plugin("acme", "new", api=4)
-    with pytest.raises(UserError, match=r"API 4, this valle-core has 3. Mend it with: pip install -U valle-core"):
+    with pytest.raises(UserError, match=r"API 4, this valle-core has 3. Fix it with: pip install -U valle-core"):
         Registry.open(environ={}, rows=AT_THREE).select("arch", "new")

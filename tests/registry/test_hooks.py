@@ -13,12 +13,12 @@ from valle_core.registry.scan import scan
 
 class Listener:
     def __init__(self, *, fails: bool = False):
-        self.heard = []
+        self.steps = []
         self.fails = fails
 
     @hookimpl
     def train_step_end(self, step):
-        self.heard.append(step)
+        self.steps.append(step)
         if self.fails:
             raise RuntimeError("boom")
 
@@ -62,7 +62,7 @@ def test_every_plugin_is_told_with_the_arguments_it_names(reports):
     observers.add("a", first)
     observers.add("b", second)
     observers.call("train_step_end", step=3, metrics={})
-    assert first.heard == second.heard == [3]
+    assert first.steps == second.steps == [3]
 
 
 def test_a_failing_plugin_is_reported_once_and_dropped_while_others_go_on(reports):
@@ -71,7 +71,7 @@ def test_a_failing_plugin_is_reported_once_and_dropped_while_others_go_on(report
     observers.add("good", good)
     for step in (1, 2):
         observers.call("train_step_end", step=step, metrics={})
-    assert (bad.heard, good.heard) == ([1], [1, 2])
+    assert (bad.steps, good.steps) == ([1], [1, 2])
     assert reports == ["hook 'bad' failed in train_step_end: RuntimeError: boom. It is left out from here on"]
     assert observers.names == ["good"]
 

@@ -31,7 +31,7 @@ def test_a_spec_that_fails_at_import_is_listed_as_broken_and_refused_with_the_re
     entry = status(registry, name)
     assert entry.status == expected
     assert why in entry.why
-    assert entry.mend
+    assert entry.hint
     with pytest.raises(UserError, match=rf"arch '{name}' \(acme 1.0\) is broken") as caught:
         registry.select("arch", name)
     assert why in str(caught.value)
@@ -59,7 +59,7 @@ def test_a_missing_requirement_makes_a_plugin_unavailable_with_the_hint(site):
     site.plugin("acme", "fast", more=more)
     registry = Registry.open(environ={})
     entry = status(registry, "fast")
-    assert (entry.status, entry.mend) == ("unavailable", "pip install no-such")
+    assert (entry.status, entry.hint) == ("unavailable", "pip install no-such")
     with pytest.raises(UserError, match=r"needs no_such\.kernels.*pip install no-such"):
         registry.select("arch", "fast")
 

@@ -44,7 +44,7 @@ def test_without_the_command_line_nothing_is_known_and_nothing_promised():
 def test_missing_known_plugins_are_listed_with_their_mend():
     entries = {entry.name: entry for entry in Registry(Scan((COMMAND_LINE,), frozenset({"valle"}))).entries("arch")}
     assert entries["retnet-hf"].status == "not-installed"
-    assert entries["retnet-hf"].mend == "pip install valle-retnet"
+    assert entries["retnet-hf"].hint == "pip install valle-retnet"
 
 
 def test_stale_metadata_of_a_known_distribution_is_told_apart():
@@ -69,7 +69,7 @@ def test_two_plugins_of_one_name_are_a_conflict_that_distribution_and_name_resol
     assert registry.select("arch", "valle_retnet:retnet").entry.version == "0.1.0"
     listed = [entry for entry in registry.entries("arch") if entry.name == "retnet"]
     assert [entry.status for entry in listed] == ["conflict", "conflict"]
-    assert listed[0].mend == "choose one: --arch acme-retnet:retnet"
+    assert listed[0].hint == "choose one: --arch acme-retnet:retnet"
 
 
 def test_a_selection_made_by_distribution_and_name_keeps_that_name(site):

@@ -78,8 +78,8 @@ def test_a_packed_row_has_the_order_and_length_of_its_layout(layout, markers, le
         said = [first[place] - text.start for place in places]
         assert said == asked * (2 if layout == "text-both" and not one.continues else 1)
         wanted = len(CODES) + (1 if level == 0 else 0)
-        assert batch.answers[level].positions.numel() == wanted
-        assert int(batch.answers[level].positions[-1]) == row_length(one, rules) - 1
+        assert batch.predicted[level].positions.numel() == wanted
+        assert int(batch.predicted[level].positions[-1]) == row_length(one, rules) - 1
 
 
 def test_the_text_is_next_to_the_answer_in_text_last():

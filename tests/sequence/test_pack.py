@@ -103,17 +103,17 @@ def test_per_language_text_uses_the_rows_own_table():
 def test_autoregressive_targets_are_the_codes_and_then_stop_from_the_position_before_the_response():
     batch = pack([make_row(1, frames=6), make_row(0)], RULES)
     T = batch.positions.shape[1]
-    answer = batch.answers[0]
-    assert answer.targets.tolist() == [*make_inputs().response[:, 0].tolist(), VOCABULARY.stop]
+    predicted = batch.predicted[0]
+    assert predicted.targets.tolist() == [*make_inputs().response[:, 0].tolist(), VOCABULARY.stop]
     length = int(batch.mask.lengths[1])
-    assert answer.positions.tolist() == list(range(T + length - 5, T + length))
+    assert predicted.positions.tolist() == list(range(T + length - 5, T + length))
 
 
 def test_nonautoregressive_targets_stand_at_their_own_frames():
     batch = pack([make_row(2)], RULES)
     length = int(batch.mask.lengths[0])
-    assert batch.answers[2].positions.tolist() == list(range(length - 4, length))
-    assert batch.answers[2].targets.tolist() == make_inputs().response[:, 2].tolist()
+    assert batch.predicted[2].positions.tolist() == list(range(length - 4, length))
+    assert batch.predicted[2].targets.tolist() == make_inputs().response[:, 2].tolist()
 
 
 def test_a_mixed_batch_is_causal_where_autoregressive_and_full_elsewhere():
@@ -126,8 +126,8 @@ def test_a_mixed_batch_is_causal_where_autoregressive_and_full_elsewhere():
 
 def test_at_synthesis_a_level_0_row_is_answered_at_its_last_position():
     batch = pack([make_row(0, training=False)], RULES)
-    assert batch.answers[0].positions.tolist() == [int(batch.mask.lengths[0]) - 1]
-    assert batch.answers[0].targets is None
+    assert batch.predicted[0].positions.tolist() == [int(batch.mask.lengths[0]) - 1]
+    assert batch.predicted[0].targets is None
 
 
 def test_the_ranges_of_the_vocabulary_do_not_overlap_and_cover_the_table():

@@ -18,7 +18,7 @@ from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Synthesizer, Voice
+from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
@@ -72,7 +72,7 @@ def make_model(backbone, levels: int, **options) -> CodecLM:
 def make(ar: CodecLM, nar: CodecLM, task: str = "tts") -> Synthesizer:
     selected = Registry.open().select("task", task)
     return Synthesizer(
-        Voice(
+        SynthesisComponents(
             ar=ar,
             nar=nar,
             symbols=SymbolMap(SYMBOLS),
@@ -100,13 +100,13 @@ def requests(task: str = "tts") -> list[Request]:
 
 @torch.inference_mode()
 def check(synthesizer: Synthesizer, asked: list[Request]) -> None:
-    voice = synthesizer.voice
+    parts = synthesizer.components
     for request, speech in zip(asked, synthesizer(asked), strict=True):
         inputs = synthesizer._prepare(request).inputs
         inputs = replace(inputs, response=speech.codes)
         for level in range(speech.codes.shape[1]):
-            model = voice.nar if level else voice.ar
-            row = voice.task.compose(inputs, level, training=True)
+            model = parts.nar if level else parts.ar
+            row = parts.task.compose(inputs, level, training=True)
             logits = model(pack([row], model.rules))[0][level]
             expected = row.target
             if level == 0:

@@ -18,7 +18,7 @@ from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Synthesizer, Voice
+from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_language.phonemic import symbols_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
@@ -33,7 +33,7 @@ def make(model, *samplers: tuple[str, dict], observers: Observers | None = None)
         return SamplerChain([build(s, s.options_type()(**o)) for s, (_, o) in zip(selected, parts, strict=True)])
 
     return Synthesizer(
-        Voice(
+        SynthesisComponents(
             ar=model.model,
             nar=model.model,
             symbols=SymbolMap(model.manifest.symbols),
@@ -58,7 +58,7 @@ def prompts_for(tones, id: str):
     return torch.cat([tones.dataset.codes(other) for other in others])
 
 
-def heard(wav: torch.Tensor, text: str, reference: np.ndarray) -> float:
+def match_of(wav: torch.Tensor, text: str, reference: np.ndarray) -> float:
     """Share of the reference's tone frames whose strongest frequency is in the answer at the same place."""
     n = 480
     frames = min(len(wav), len(reference)) // n
@@ -75,11 +75,11 @@ def test_it_sings_the_letters_it_learnt_in_the_voice_of_the_prompt(tones, tone_m
         reference, _ = read(tones.wav / f"{id}.wav")
         assert speech.stopped
         assert abs(speech.seconds - len(reference) / 16000) < 0.2
-        scores.append(heard(speech.wav, text_of(tones, id), reference))
+        scores.append(match_of(speech.wav, text_of(tones, id), reference))
     assert np.mean(scores) > 0.7, scores
     swapped = synthesizer([Request(text=text_of(tones, ids[1]), prompt=prompts_for(tones, ids[0]), max_seconds=3)])[0]
     reference, _ = read(tones.wav / f"{ids[0]}.wav")
-    assert heard(swapped.wav, "", reference) < 0.5, "another text must not sound like the reference"
+    assert match_of(swapped.wav, "", reference) < 0.5, "another text must not sound like the reference"
 
 
 def test_a_request_gives_the_same_codes_alone_and_in_a_batch(tones, tone_model):
@@ -188,6 +188,6 @@ def test_phonemes_are_read_by_who_can(tone_model):
     plain = make(tone_model)
     with pytest.raises(UserError, match=r"read_text=valle_language\.phonemic\.symbols_of"):
         plain([Request(text="a [[b]] c", max_seconds=0.2)])
-    reading = Synthesizer(replace(plain.voice, read_text=symbols_of))
+    reading = Synthesizer(replace(plain.components, read_text=symbols_of))
     (speech,) = reading([Request(text="a [[b]] c", max_seconds=0.2)])
     assert "b" in speech.symbols

@@ -204,10 +204,10 @@ def test_the_present_place_is_that_of_the_batch_trained_on(whole):
         def load_state_dict(self, state):
             self.at = state["at"]
 
-    def five_ahead(lots):
-        waiting = [next(lots) for _ in range(5)]
-        for lot in lots:
-            waiting.append(lot)
+    def five_ahead(batch_ids):
+        waiting = [next(batch_ids) for _ in range(5)]
+        for ids in batch_ids:
+            waiting.append(ids)
             yield waiting.pop(0)
 
     stream = ExampleStream(Numbered(), five_ahead)
@@ -224,7 +224,7 @@ def test_what_a_worker_refuses_keeps_its_one_line(root):
     from valle_core.training.config import DataOptions
     from valle_core.training.recipe import RowRecipe
 
-    recipe = RowRecipe(data=DataOptions(path=str(root / "nothing")), tasks=(), codec=None, rules=None)  # type: ignore[arg-type]
+    recipe = RowRecipe(data=DataOptions(path=str(root / "nothing")), tasks=(), codec=None, settings=None)  # type: ignore[arg-type]
     refusal = _Rows(recipe)[(0, ("a",))]
     assert isinstance(refusal, _Refusal)
     assert "is not a folder" in refusal.message
@@ -240,7 +240,7 @@ def test_what_safe_switches_off_stays_off_in_workers(root):
         "data": DataOptions(path=str(root / "data")),
         "tasks": (Part("noisy", None),),
         "codec": None,
-        "rules": None,
+        "settings": None,
     }
     safe, other = (_Rows(RowRecipe(safe=safe, **facts))[(0, ())] for safe in (True, False))  # type: ignore[arg-type]
     assert isinstance(safe, _Refusal)

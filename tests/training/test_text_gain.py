@@ -17,7 +17,7 @@ from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.probing import text_probe
-from valle_core.training.rows import RowRules
+from valle_core.training.rows import RowSettings
 from valle_core.training.run import run_training
 from valle_core.training.text_gain import Measure, TextGain, TextProbe, measures_in
 from valle_testing.fakes.parts import FakeTask
@@ -40,7 +40,7 @@ def maker(data, **rules):
     dataset = open_dataset(data)
     vocabulary = Vocabulary(symbols=len(dataset.symbols), languages=1, num_levels=dataset.codec.num_levels,
                             codebook_size=dataset.codec.codebook_size)  # fmt: skip
-    found = RowRules(rules=PackRules(vocabulary=vocabulary), frame_rate=dataset.frame_rate, seed=0,
+    found = RowSettings(packing=PackRules(vocabulary=vocabulary), frame_rate=dataset.frame_rate, seed=0,
                      **{"level_weights": (0.5, 0.5)} | rules)  # fmt: skip
     return (dataset, [FakeTask()], found), dataset, vocabulary
 
@@ -55,8 +55,8 @@ def test_the_probe_differs_in_its_texts_and_in_nothing_else(tone_dataset):
     assert isinstance(probe, TextProbe)
     text = vocabulary.ranges()["text"]
     for batch in (probe.right, probe.swapped):
-        assert set(batch.answers) == {0}  # the lowest level that is trained
-    assert torch.equal(probe.right.answers[0].targets, probe.swapped.answers[0].targets)
+        assert set(batch.predicted) == {0}  # the lowest level that is trained
+    assert torch.equal(probe.right.predicted[0].targets, probe.swapped.predicted[0].targets)
 
     def split(batch):
         texts = [int(index) for index in batch.indices if int(index) in text]
@@ -73,7 +73,7 @@ def test_there_is_no_probe_without_two_texts_and_none_longer_than_the_backbone_t
     made, dataset, _ = maker(tone_dataset)
     assert text_probe(*made, dataset.ids[:1]) is None
     assert text_probe(*maker(tone_dataset, longest=4)[0], dataset.ids) is None
-    assert set(text_probe(*maker(tone_dataset, level_weights=(0.0, 1.0))[0], dataset.ids).right.answers) == {1}
+    assert set(text_probe(*maker(tone_dataset, level_weights=(0.0, 1.0))[0], dataset.ids).right.predicted) == {1}
 
 
 def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes_on(tone_dataset, tmp_path):

@@ -46,7 +46,7 @@ def step(model: CodecLM, examples: list[Example], **options) -> tuple[dict[str, 
 
 def gradients(model: CodecLM, one: Example) -> dict[str, torch.Tensor]:
     model.zero_grad()
-    loss, _ = token_loss(model(one.batch)[0], one.batch.answers)
+    loss, _ = token_loss(model(one.batch)[0], one.batch.predicted)
     loss.backward()
     return {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in model.named_parameters()}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.config.layer import layers, nearest
-from valle_core.config.schema import Chooser, Layers, Part, Resolved, Schema, Section, Setting, Slot
+from valle_core.config.schema import Layers, Part, PluginSelector, Resolved, Schema, Section, Setting, Slot
 from valle_core.config.values import hints_of, is_many, validated
 from valle_core.plugin import BEFORE, UserError
 
@@ -25,7 +25,7 @@ class _Element:
 
 def resolve(
     schema: Schema,
-    registry: Chooser,
+    registry: PluginSelector,
     *,
     yaml_file: str | Path | None = None,
     sets: Sequence[str] = (),
@@ -71,7 +71,7 @@ def chosen(schema: Schema, stack: Layers) -> dict[str, tuple[str, ...]]:
     return names
 
 
-def without_idle(schema: Schema, registry: Chooser, stack: Layers) -> Layers:
+def without_idle(schema: Schema, registry: PluginSelector, stack: Layers) -> Layers:
     """The layers without the defaults of slots that serve a plugin which takes nothing of their kind.
 
     Raises:
@@ -94,7 +94,7 @@ def without_idle(schema: Schema, registry: Chooser, stack: Layers) -> Layers:
     return stack
 
 
-def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers, *, stored: bool) -> tuple[Part, ...]:
+def _resolve_slot(slot: Slot, registry: PluginSelector, stack: Layers, *, stored: bool) -> tuple[Part, ...]:
     chain: list[_Element] = []
     written = [[setting for setting in layer if setting.path[0] == slot.name] for layer in stack]
     if slot.many and any(len(setting.path) == 1 for setting in next(filter(None, written[1:]), ())):
@@ -107,7 +107,7 @@ def _resolve_slot(slot: Slot, registry: Chooser, stack: Layers, *, stored: bool)
     return tuple(_build(slot, registry, element, stored=stored) for element in chain)
 
 
-def _replace(slot: Slot, registry: Chooser, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
+def _replace(slot: Slot, registry: PluginSelector, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
     """One layer of a slot that holds one plugin: the last selection counts, options go to it."""
     picked = [setting for setting in settings if len(setting.path) == 1]
     if picked and picked[-1].value is None:
@@ -122,7 +122,7 @@ def _replace(slot: Slot, registry: Chooser, chain: list[_Element], settings: lis
     return chain
 
 
-def _extend(slot: Slot, registry: Chooser, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
+def _extend(slot: Slot, registry: PluginSelector, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
     """One layer of a chain: naming a plugin starts a new chain, options belong to the plugin named last."""
     renamed = any(len(setting.path) == 1 for setting in settings)
     if not renamed:
@@ -143,7 +143,7 @@ def _extend(slot: Slot, registry: Chooser, chain: list[_Element], settings: list
     return chain
 
 
-def _owner(slot: Slot, registry: Chooser, chain: list[_Element], setting: Setting) -> _Element:
+def _owner(slot: Slot, registry: PluginSelector, chain: list[_Element], setting: Setting) -> _Element:
     """The one plugin of an earlier layer's chain that has this option."""
     owners = [element for element in chain if setting.path[1] in _hints(slot, registry, element)]
     if len(owners) == 1:
@@ -158,11 +158,11 @@ def _owner(slot: Slot, registry: Chooser, chain: list[_Element], setting: Settin
     )
 
 
-def _hints(slot: Slot, registry: Chooser, element: _Element) -> dict[str, Any]:
+def _hints(slot: Slot, registry: PluginSelector, element: _Element) -> dict[str, Any]:
     return hints_of(_select(slot, registry, element).options_type())
 
 
-def _select(slot: Slot, registry: Chooser, element: _Element) -> Any:
+def _select(slot: Slot, registry: PluginSelector, element: _Element) -> Any:
     try:
         return registry.select(slot.kind, element.name)
     except UserError as error:
@@ -171,7 +171,7 @@ def _select(slot: Slot, registry: Chooser, element: _Element) -> Any:
         raise UserError(f"{element.origin}: {error}") from error
 
 
-def _put(slot: Slot, registry: Chooser, element: _Element, setting: Setting) -> None:
+def _put(slot: Slot, registry: PluginSelector, element: _Element, setting: Setting) -> None:
     hints = _hints(slot, registry, element)
     name = setting.path[1]
     if name not in hints:
@@ -190,7 +190,7 @@ def _joined(before: Setting | None, setting: Setting, hint: Any) -> Setting:
     return dataclasses.replace(setting, value=[*(before.value if before and repeated else []), setting.value])
 
 
-def _build(slot: Slot, registry: Chooser, element: _Element, *, stored: bool) -> Part:
+def _build(slot: Slot, registry: PluginSelector, element: _Element, *, stored: bool) -> Part:
     selected = _select(slot, registry, element)
     options_type = selected.options_type()
     who = f"{slot.kind} '{element.name}'"

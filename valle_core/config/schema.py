@@ -128,7 +128,7 @@ class Resolved:
         return part
 
 
-class Choice(Protocol):
+class SelectedPlugin(Protocol):
     """What the registry gives for a name."""
 
     @property
@@ -140,10 +140,10 @@ class Choice(Protocol):
     def options_type(self) -> type: ...
 
 
-class Chooser(Protocol):
+class PluginSelector(Protocol):
     """The registry, as far as configuration is concerned."""
 
-    def select(self, kind: str, name: str) -> Choice: ...
+    def select(self, kind: str, name: str) -> SelectedPlugin: ...
 
 
 @dataclass(frozen=True)

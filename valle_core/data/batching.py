@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Int
 
-from valle_core.data.batch_plan import PLANNER, Plan, deal, plan_epoch
 from valle_core.data.curriculum import allowed, described, refuse_start
+from valle_core.data.epoch_batches import BATCHES_VERSION, EpochBatches, batches_of_epoch, deal
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
 from valle_core.reading.kinds import check_kinds, is_of
@@ -77,7 +77,7 @@ class Batches:
         self.batch = 0
         self.left_over = self.waiting = 0
         self._before = 0  # batches of earlier epochs
-        self._planned: tuple[tuple[int, int], Plan] | None = None
+        self._made: tuple[tuple[int, int], EpochBatches] | None = None
         self._identity = self._fingerprint()
 
     def report(self) -> str:
@@ -88,13 +88,13 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches of this rank in the present epoch."""
-        return len(self._plan()) // self._world
+        return len(self._epoch_batches()) // self._world
 
     def __iter__(self) -> Iterator[Batch]:
-        plan = self._plan()
-        while self.batch < len(plan) // self._world:
+        batches = self._epoch_batches()
+        while self.batch < len(batches) // self._world:
             self.batch += 1
-            places: list[int] = self._kept[plan[(self.batch - 1) * self._world + self._rank]].tolist()
+            places: list[int] = self._kept[batches[(self.batch - 1) * self._world + self._rank]].tolist()
             yield tuple(self._ids[place] for place in places)
         self.start_epoch(self.epoch + 1)
 
@@ -105,7 +105,7 @@ class Batches:
             "batch": self.batch,
             "before": self._before,
             "world": self._world,
-            "planner": PLANNER,
+            "planner": BATCHES_VERSION,
             "fingerprint": self._identity,
             "options": described(self._options),
             "utterances": len(self._kept),
@@ -125,7 +125,7 @@ class Batches:
             raise UserError(
                 f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many"
             )
-        if state.get("planner") != PLANNER:
+        if state.get("planner") != BATCHES_VERSION:
             raise UserError(
                 "the interrupted run planned its batches as another version of valle does. Resume it with that version"
             )
@@ -169,15 +169,17 @@ class Batches:
         self._before += self.batch
         self.epoch, self.batch = epoch, 0
 
-    def _plan(self) -> Plan:
+    def _epoch_batches(self) -> EpochBatches:
         """Of the present epoch, dealt to the ranks; its utterances are places in `_kept`."""
         key = self.epoch, self._before
-        if self._planned is None or self._planned[0] != key:
+        if self._made is None or self._made[0] != key:
             seconds, speakers = self._seconds[self._kept], self._speakers[self._kept]
             inside, most = allowed(seconds, self._options, self._before)
-            plan = plan_epoch(seconds[inside], speakers[inside], self._options, seed=self._options.seed, epoch=key[0])
-            plan = deal(plan, self._world)
-            self.left_over = len(inside) - len(plan.utterances)
+            batches = batches_of_epoch(
+                seconds[inside], speakers[inside], self._options, seed=self._options.seed, epoch=key[0]
+            )
+            batches = deal(batches, self._world)
+            self.left_over = len(inside) - len(batches.utterances)
             if self.left_over:
                 logging.getLogger(__name__).warning(
                     "%d utterances wait for another epoch than %d: they do not divide by %d processes",
@@ -185,22 +187,22 @@ class Batches:
                     self.epoch,
                     self._world,
                 )
-            plan = Plan(inside[plan.utterances], plan.starts)
+            batches = EpochBatches(inside[batches.utterances], batches.starts)
             if most is not None:
-                plan = plan.picked(np.arange(min(len(plan), most * self._world)))
-            self.waiting = len(seconds) - self.left_over - len(plan.utterances)
+                batches = batches.picked(np.arange(min(len(batches), most * self._world)))
+            self.waiting = len(seconds) - self.left_over - len(batches.utterances)
             if self.waiting:
                 logging.getLogger(__name__).log(
                     logging.INFO if self._before else logging.WARNING,
                     "curriculum: %d of %d utterances are in epoch %d, up to %.2f s long; %d wait",
-                    len(plan.utterances),
+                    len(batches.utterances),
                     len(seconds),
                     self.epoch,
                     float(seconds[inside].max()),
                     self.waiting,
                 )
-            self._planned = key, plan
-        return self._planned[1]
+            self._made = key, batches
+        return self._made[1]
 
     def _fingerprint(self) -> str:
         """Equal for equal utterances and options."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
 from valle_core.reading.tensors import map_tensors
@@ -79,7 +79,7 @@ class ColumnWriter:
         self._tones: tuple[dict[str, int], array[int]] = ({}, array("i"))
         self._last, self._sorted = "", True
 
-    def add(self, row: Row) -> None:
+    def add(self, row: IndexEntry) -> None:
         """Append one."""
         self._sorted = self._sorted and self._last <= row.id
         self._last = row.id

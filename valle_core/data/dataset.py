@@ -15,7 +15,7 @@ from torch import Tensor
 from valle_core.data.damage import damaged
 from valle_core.data.index import INDEX, Ids, Index, open_index
 from valle_core.data.manifest import NO_TEXT, Manifest, read_manifest
-from valle_core.data.record import Record, Row
+from valle_core.data.record import IndexEntry, Record
 from valle_core.data.storage import Neighbours, Store, open_store
 from valle_core.plugin import UserError
 from valle_core.text.symbols import SymbolMap, language_index
@@ -89,15 +89,15 @@ class Dataset:
         """The tones of the index, and the place in them of each utterance's, −1 for none, in the order of `ids`."""
         return self._index.tone_names, self._index.tones[self._places]
 
-    def row(self, id: str) -> Row:
+    def row(self, id: str) -> IndexEntry:
         """The index line of an utterance. Raises `UserError` for an unknown id."""
         return self._index.row(self._place(id))
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[IndexEntry]:
         """All index lines in the order of `ids`, made as they are asked for."""
         return (self._index.row(place) for place in self._places.tolist())
 
-    def stored_rows(self) -> Iterator[Row]:
+    def stored_rows(self) -> Iterator[IndexEntry]:
         """All index lines in the order in which they are stored, made as they are asked for."""
         return (self._index.row(place) for place in np.sort(self._places).tolist())
 

@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from valle_core.data.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns
 from valle_core.data.damage import REPAIR, damaged
-from valle_core.data.record import Location, Row
+from valle_core.data.record import IndexEntry, Location
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
@@ -81,9 +81,9 @@ class Index:
         place = int(self.order[low]) if low < len(self) else -1
         return place if place >= 0 and self.ids[place] == id else None
 
-    def row(self, place: int) -> Row:
+    def row(self, place: int) -> IndexEntry:
         """One row as `index.jsonl` has it."""
-        return Row(
+        return IndexEntry(
             id=self.ids[place],
             speaker=self.speaker_names[self.speakers[place]],
             language=self.language_names[self.languages[place]],
@@ -171,14 +171,14 @@ def hash_index(folder: Path) -> str:
         raise damaged(folder / INDEX, error) from error
 
 
-def read_rows(folder: Path) -> Iterator[Row]:
+def read_rows(folder: Path) -> Iterator[IndexEntry]:
     """The rows of `index.jsonl` in stored order, one at a time. Raises `UserError` for a line that is no row."""
     number = 0
     try:
         with inside(folder, INDEX).open("rb") as file:
             for line in file:
                 number += 1
-                yield Row.from_json(loads(line))
+                yield IndexEntry.from_json(loads(line))
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise

@@ -47,7 +47,7 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class IndexEntry:
     """The light part of an utterance: its line of `index.jsonl`.
 
     Attributes:
@@ -78,7 +78,7 @@ class Row:
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
 
     @classmethod
-    def from_json(cls, stored: Any) -> Row:
+    def from_json(cls, stored: Any) -> IndexEntry:
         """A row as `index.jsonl` has it, with no digest in an older one; raises `ValueError` for anything else."""
         check_kinds(stored, _KINDS)
         location, tone = stored["location"], stored.get("tone")

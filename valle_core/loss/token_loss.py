@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.sequence.pack import Answer
+from valle_core.sequence.pack import PredictedPositions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LevelFigures:
-    """Sums over one level's answers, to be divided by `count` when shown.
+    """Sums over one level's predictions, to be divided by `count` when shown.
 
     Attributes:
         loss: summed cross-entropy in nats.
@@ -29,7 +29,7 @@ class LevelFigures:
 
 
 def token_loss(
-    logits: Mapping[int, Float[Tensor, "K V"]], answers: Mapping[int, Answer]
+    logits: Mapping[int, Float[Tensor, "K V"]], predicted: Mapping[int, PredictedPositions]
 ) -> tuple[Float[Tensor, ""], dict[int, LevelFigures]]:
     """Mean cross-entropy over all answered positions of the batch, each counting the same, and its parts.
 
@@ -39,7 +39,7 @@ def token_loss(
     total = torch.zeros((), device=next(iter(logits.values())).device)
     count = 0
     for level, found in logits.items():
-        targets = answers[level].targets
+        targets = predicted[level].targets
         assert targets is not None, "training rows carry targets"
         loss = F.cross_entropy(found.float(), targets, reduction="sum")
         total = total + loss

@@ -21,11 +21,11 @@ from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import TaskSequence
 
 
-class Answers(NamedTuple):
+class ModelOutput(NamedTuple):
     """What the model makes of a batch.
 
     Attributes:
-        logits: of every answered position, by level.
+        logits: of every predicted position, by level.
         losses: the backbone's own, to add to the training loss.
         figures: the backbone's own, for the metrics only.
     """
@@ -36,7 +36,7 @@ class Answers(NamedTuple):
 
 
 class CodecLM(nn.Module):
-    """VALL-E (2301.02111) with both halves in one backbone: level 0 is answered causally, the others in place.
+    """VALL-E (2301.02111) with both halves in one backbone: level 0 is predicted causally, the others in place.
 
     Attributes:
         backbone: any `valle_core.interfaces.Backbone`.
@@ -123,12 +123,12 @@ class CodecLM(nn.Module):
         start = self.vocabulary.ranges()["level"].start
         return self.embedding.table[batch.levels + start]
 
-    def forward(self, batch: RowBatch) -> Answers:
-        """Logits of every answered position, and what the backbone adds."""
+    def forward(self, batch: RowBatch) -> ModelOutput:
+        """Logits of every predicted position, and what the backbone adds."""
         out = self.backbone(self.embed(batch), batch.mask, batch.positions, condition=self.condition(batch))
         flat = out.h.flatten(0, 1)  # [B · T, D]
         logits = {
-            level: self.head(level)(self.backbone.finish(flat[answer.positions]))
-            for level, answer in batch.answers.items()
+            level: self.head(level)(self.backbone.finish(flat[predicted.positions]))
+            for level, predicted in batch.predicted.items()
         }
-        return Answers(logits, out.losses, out.figures)
+        return ModelOutput(logits, out.losses, out.figures)

@@ -46,13 +46,13 @@ class TokenEmbedding(nn.Module):
         zero = self.table.new_zeros(1, self.table.shape[1])
         prompt = self.codebooks @ self.prompt_projection  # [Q, V, D]
         response = self.codebooks @ self.response_projection
-        pieces = [self.table.new_zeros(vocabulary.ranges()["prompt:0"].start, self.table.shape[1])]
-        pieces += list(prompt)
-        # A range that answers level l reads codes of level l − 1 (level 0 reads itself); its last row is the mask.
+        parts = [self.table.new_zeros(vocabulary.ranges()["prompt:0"].start, self.table.shape[1])]
+        parts += list(prompt)
+        # A range that predicts level l reads codes of level l − 1 (level 0 reads itself); its last row is the mask.
         for level in range(vocabulary.num_levels):
-            pieces += [response[max(level - 1, 0)], zero]
-        pieces += [response[0], zero]
-        return self.table + torch.cat(pieces)
+            parts += [response[max(level - 1, 0)], zero]
+        parts += [response[0], zero]
+        return self.table + torch.cat(parts)
 
     def forward(self, indices: Int[Tensor, "M"], offsets: Int[Tensor, "P"]) -> Float[Tensor, "P D"]:
         return F.embedding_bag(indices, self.rows(), offsets, mode="sum")

@@ -1,4 +1,4 @@
-"""Which codebook level a training row answers."""
+"""Which codebook level a training row predicts."""
 
 from __future__ import annotations
 

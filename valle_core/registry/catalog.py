@@ -1,4 +1,4 @@
-"""What is known about each plugin: its spec, its status, why, and how to mend it."""
+"""What is known about each plugin: its spec, its status, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Entry:
         version: of the distribution, "" when it is not installed.
         status: `ok` can be selected; all others cannot, for the reason in `why`.
         why: reason of the status; for `ok`, a warning or "".
-        mend: what to do about it, or "".
+        hint: what to do about it, or "".
         spec: what the plugin says about itself, where it could be read.
     """
 
@@ -34,7 +34,7 @@ class Entry:
     version: str
     status: Status
     why: str = ""
-    mend: str = ""
+    hint: str = ""
     spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec | None = None
 
     @property
@@ -64,10 +64,10 @@ def examine(kind: Kind, found: Found) -> Entry:
         return _entry(kind, found, "broken", complaint, f"tell the authors of {found.distribution}")
     if spec.api != kind.api:
         return _other_api(kind, found, spec)
-    return _with_requirements(kind, found, spec, why="", mend="")
+    return _with_requirements(kind, found, spec, why="", hint="")
 
 
-def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: Any = None) -> Entry:
+def _entry(kind: Kind, found: Found, status: Status, why: str, hint: str, spec: Any = None) -> Entry:
     return Entry(
         kind=kind,
         name=found.name,
@@ -75,7 +75,7 @@ def _entry(kind: Kind, found: Found, status: Status, why: str, mend: str, spec: 
         version=found.version,
         status=status,
         why=why,
-        mend=mend,
+        hint=hint,
         spec=spec,
     )
 
@@ -86,14 +86,14 @@ def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSp
         return _entry(kind, found, "incompatible", written, "pip install -U valle-core", spec)
     upgrade = f"pip install -U {found.distribution}"
     if spec.api == kind.api - 1 and spec.api >= 1:
-        return _with_requirements(kind, found, spec, why=f"{written}; works until the next", mend=upgrade)
+        return _with_requirements(kind, found, spec, why=f"{written}; works until the next", hint=upgrade)
     return _entry(kind, found, "incompatible", written, upgrade, spec)
 
 
-def _with_requirements(kind: Kind, found: Found, spec: Any, *, why: str, mend: str) -> Entry:
+def _with_requirements(kind: Kind, found: Found, spec: Any, *, why: str, hint: str) -> Entry:
     missing = [need for need in getattr(spec, "requires", ()) if not is_importable(need.module)]
     if missing:
         modules = ", ".join(need.module for need in missing)
         hints = "; ".join(dict.fromkeys(need.hint for need in missing))
         return _entry(kind, found, "unavailable", f"needs {modules}, which is not installed", hints, spec)
-    return _entry(kind, found, "ok", why, mend, spec)
+    return _entry(kind, found, "ok", why, hint, spec)

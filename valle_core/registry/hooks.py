@@ -44,7 +44,7 @@ class Specifications:
 
     @hookspec
     def doctor_checks(self) -> Sequence[tuple[str, Callable[[], str]]]:  # type: ignore[empty-body]
-        """(name, check) pairs; a check returns "" or one line that names a problem and its mend."""
+        """(name, check) pairs; a check returns "" or one line that names a problem and its hint."""
 
     @hookspec
     def after_audio(self, wav: Any, sample_rate: int, facts: Mapping[str, Any]) -> Any:

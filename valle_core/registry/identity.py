@@ -82,7 +82,7 @@ def check_plugin(wanted: PluginIdentity, registry: Registry, where: str) -> str:
     if entry.status == "not-installed":
         raise UserError(f"{made}, which is not installed. Install it with: {wanted.install}")
     if entry.status != "ok":
-        raise UserError(f"{made}, which is {entry.status}: {entry.why}. Mend it with: {entry.mend}")
+        raise UserError(f"{made}, which is {entry.status}: {entry.why}. Fix it with: {entry.hint}")
     return _other(wanted, entry.distribution, entry.version, made)
 
 

@@ -76,7 +76,7 @@ class Registry:
         return [entry for row in rows for entry in sorted(self._listed(row), key=lambda e: (e.name, e.distribution))]
 
     def select(self, kind: str, name: str) -> Selected:
-        """The plugin meant by `name` or `distribution:name`. Raises `UserError` with reason and mend."""
+        """The plugin meant by `name` or `distribution:name`. Raises `UserError` with reason and hint."""
         return check_usable(self.find(kind, name), name)
 
     def find(self, kind: str, name: str) -> Entry:
@@ -115,7 +115,7 @@ class Registry:
                 version=found.version,
                 status="disabled",
                 why=off[0],
-                mend=off[1],
+                hint=off[1],
             )
         return examine(row, found)
 
@@ -130,7 +130,7 @@ class Registry:
                     entry,
                     status="conflict",
                     why=f"{others} provides it too",
-                    mend=f"choose one: {row.pick(entry.distribution, entry.name)}",
+                    hint=f"choose one: {row.pick(entry.distribution, entry.name)}",
                 )
         there = {found.name for found in self._found[row.name]}
         for home, kinds in self._known.items():
@@ -139,10 +139,10 @@ class Registry:
 
     def _missing(self, row: Kind, name: str, home: str) -> Entry:
         if home in self._distributions:
-            why, mend = f"{home} is installed but does not announce it", f"pip install --force-reinstall {home}"
+            why, hint = f"{home} is installed but does not announce it", f"pip install --force-reinstall {home}"
         else:
-            why, mend = f"{home} is not installed", f"pip install {home}"
-        return Entry(kind=row, name=name, distribution=home, version="", status="not-installed", why=why, mend=mend)
+            why, hint = f"{home} is not installed", f"pip install {home}"
+        return Entry(kind=row, name=name, distribution=home, version="", status="not-installed", why=why, hint=hint)
 
 
 def _misplaced(found: Found, groups: list[str]) -> str:

@@ -47,14 +47,14 @@ class Selected:
 
 
 def check_usable(entry: Entry, name: str) -> Selected:
-    """The selection, if the entry's status allows it. Raises `UserError` with reason and mend."""
+    """The selection, if the entry's status allows it. Raises `UserError` with reason and hint."""
     kind = entry.kind.name
     if entry.status == "not-installed":
         raise UserError(f"{kind} '{name}' is not installed. Install it with: pip install {entry.distribution}")
     if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
         return Selected(name=name, entry=entry, spec=entry.spec)
-    mend = f" Mend it with: {entry.mend}" if entry.mend else ""
-    raise UserError(f"{kind} '{name}' ({entry.owner}) is {entry.status}: {entry.why}.{mend}")
+    hint = f" Fix it with: {entry.hint}" if entry.hint else ""
+    raise UserError(f"{kind} '{name}' ({entry.owner}) is {entry.status}: {entry.why}.{hint}")
 
 
 def refuse_conflict(kind: Kind, name: str, owners: list[Entry]) -> UserError:

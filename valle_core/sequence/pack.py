@@ -37,8 +37,8 @@ class PackRules:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """The positions of a batch that answer one level.
+class PredictedPositions:
+    """The positions of a batch at which one level is predicted.
 
     Attributes:
         positions: [K] indices into the flattened [B · T] states.
@@ -58,8 +58,8 @@ class RowBatch:
         offsets: [B · T] where each position's indices start; a padded position has none.
         mask: lengths and who sees whom.
         positions: [B, T] position ids.
-        levels: [B] level each row answers.
-        answers: level → where it is answered.
+        levels: [B] level that each row predicts.
+        predicted: level → where it is predicted.
     """
 
     indices: Int[Tensor, "M"]
@@ -67,7 +67,7 @@ class RowBatch:
     mask: SequenceMask
     positions: Int[Tensor, "B T"]
     levels: Int[Tensor, "B"]
-    answers: dict[int, Answer] = field(default_factory=dict)
+    predicted: dict[int, PredictedPositions] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> RowBatch:
         """The same batch on `device`."""
@@ -77,9 +77,11 @@ class RowBatch:
             prefix=self.mask.prefix.to(device),
             query_start=self.mask.query_start.to(device),
         )
-        answers = {
-            level: Answer(positions=a.positions.to(device), targets=None if a.targets is None else a.targets.to(device))
-            for level, a in self.answers.items()
+        predicted = {
+            level: PredictedPositions(
+                positions=a.positions.to(device), targets=None if a.targets is None else a.targets.to(device)
+            )
+            for level, a in self.predicted.items()
         }
         return RowBatch(
             indices=self.indices.to(device),
@@ -87,7 +89,7 @@ class RowBatch:
             mask=mask,
             positions=self.positions.to(device),
             levels=self.levels.to(device),
-            answers=answers,
+            predicted=predicted,
         )
 
 
@@ -96,7 +98,7 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
 
     At level 0 the position before the response and each response position predict the next code, the last one
     the stop token; at levels ≥ 1 each response position predicts its own code. A separator follows every segment
-    but the response, which is last. Without a target, level-0 rows are answered at their last position only.
+    but the response, which is last. Without a target, level-0 rows are predicted at their last position only.
     """
     vocabulary = rules.vocabulary
     ranges = vocabulary.ranges()
@@ -113,7 +115,7 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
         mask=_mask(rows, lengths, T),
         positions=torch.arange(T).expand(B, T),
         levels=torch.tensor([row.level for row in rows]),
-        answers=_answers(rows, lengths, T, vocabulary.stop),
+        predicted=_predicted(rows, lengths, T, vocabulary.stop),
     )
 
 
@@ -144,7 +146,7 @@ def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask
     )
 
 
-def _answers(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int) -> dict[int, Answer]:
+def _predicted(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int) -> dict[int, PredictedPositions]:
     positions: dict[int, list[Tensor]] = {}
     targets: dict[int, list[Tensor]] = {}
     for b, row in enumerate(rows):
@@ -163,7 +165,9 @@ def _answers(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int) -
                 target = torch.cat([target, target.new_full((1,), stop)])
             targets.setdefault(row.level, []).append(target)
     return {
-        level: Answer(positions=torch.cat(found), targets=torch.cat(targets[level]) if level in targets else None)
+        level: PredictedPositions(
+            positions=torch.cat(found), targets=torch.cat(targets[level]) if level in targets else None
+        )
         for level, found in sorted(positions.items())
     }
 
@@ -172,22 +176,22 @@ def _index_row(row: TaskSequence, rules: PackRules, ranges: dict[str, range]) ->
     """Indices of all positions, concatenated, and how many each position has."""
     separator = torch.full((1, 1), ranges["separator"].start)
     markers = marker_indices(row, rules)
-    pieces: list[Tensor] = []  # each [positions, K]
+    parts: list[Tensor] = []  # each [positions, K]
     for segment in arranged(row, rules.layout):
         if segment.role in MARKERS:
             if rules.sum_markers:
                 continue
-            piece = torch.tensor([[ranges[segment.role].start + int(segment.tokens[0])]])
+            part = torch.tensor([[ranges[segment.role].start + int(segment.tokens[0])]])
         else:
-            piece = _index_segment(segment, row, rules, ranges)
-        pieces.append(piece)
+            part = _index_segment(segment, row, rules, ranges)
+        parts.append(part)
         if segment.role != "response":
-            pieces.append(separator)
+            parts.append(separator)
     if markers:
         extra = torch.tensor(markers)
-        pieces = [torch.cat([p, extra.expand(p.shape[0], -1)], dim=1) for p in pieces]
-    counts = torch.cat([torch.full((p.shape[0],), p.shape[1]) for p in pieces])
-    return torch.cat([p.reshape(-1) for p in pieces]), counts
+        parts = [torch.cat([p, extra.expand(p.shape[0], -1)], dim=1) for p in parts]
+    counts = torch.cat([torch.full((p.shape[0],), p.shape[1]) for p in parts])
+    return torch.cat([p.reshape(-1) for p in parts]), counts
 
 
 def _index_segment(segment: Segment, row: TaskSequence, rules: PackRules, ranges: dict[str, range]) -> Tensor:

@@ -27,7 +27,7 @@ def fill_levels(
     """Codes of all levels the model knows, from level 0.
 
     Args:
-        model: in eval mode; answers levels 1 … Q − 1.
+        model: in eval mode; predicts levels 1 … Q − 1.
         task: composes the rows, the same way as in training.
         inputs: one per row; their responses are replaced.
         level0: [F] codes of each row, F ≥ 1.

@@ -28,7 +28,7 @@ from valle_core.synthesis.autoregressive import MakesReady
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import LoadsAudio, Prompts
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Synthesizer, TextReader, Voice, read_words
+from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer, TextReader, read_words
 from valle_core.synthesis.task_choice import task_of
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import PromptRange
@@ -65,7 +65,7 @@ def open_synthesizer(
     task, task_part = task_of(resolved, registry, ar, nar)
     speaking = build(task, task_part.options)
     return Synthesizer(
-        Voice(
+        SynthesisComponents(
             ar=ar.model,
             nar=nar.model,
             symbols=SymbolMap(ar.manifest.symbols),

@@ -46,12 +46,12 @@ def read_words(text: str, language: str, frontend: Frontend, known: SymbolMap) -
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Voice:
-    """Everything that speaks; built by `valle_core.synthesis.open.open_synthesizer`.
+class SynthesisComponents:
+    """What a synthesizer is made of; built by `valle_core.synthesis.open.open_synthesizer`.
 
     Attributes:
-        ar: model that answers level 0.
-        nar: model that answers the other levels; may be the same object.
+        ar: model that predicts level 0.
+        nar: model that predicts the other levels; may be the same object.
         symbols: both models' symbol map.
         languages: both models' language tags.
         codec: both models' codec.
@@ -90,14 +90,14 @@ class Prepared(NamedTuple):
 class Synthesizer:
     """Speaks batches of requests. Reusable; holds no state between calls but the time of the last one."""
 
-    def __init__(self, voice: Voice) -> None:
-        self.voice = voice
+    def __init__(self, components: SynthesisComponents) -> None:
+        self.components = components
         self.timing: Timing | None = None
 
     @property
     def sample_rate(self) -> int:
         """Hz of the speech."""
-        return self.voice.codec.sample_rate
+        return self.components.codec.sample_rate
 
     def __call__(self, requests: Sequence[Request]) -> list[Speech]:
         """Speech for each request, in order.
@@ -119,12 +119,12 @@ class Synthesizer:
             clock.append(time.perf_counter())
             codes = self._other_levels(inputs, level0, seeds)
             clock.append(time.perf_counter())
-            wavs = self._decode([self.voice.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)])
+            wavs = self._decode([self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)])
             clock.append(time.perf_counter())
         # Cloned outside of inference mode, so that hooks and callers may write to them.
         speeches = [
             Speech(
-                wav=self._leave(wav.clone(), request),
+                wav=self._after_audio(wav.clone(), request),
                 sample_rate=self.sample_rate,
                 codes=found.clone(),
                 symbols=ready.symbols,
@@ -148,22 +148,22 @@ class Synthesizer:
     @property
     def device(self) -> torch.device:
         """Where the models and the codec are."""
-        return self.voice.ar.heads.bias.device
+        return self.components.ar.heads.bias.device
 
     def _prepare(self, request: Request) -> Prepared:
-        voice = self.voice
-        language = request.language or voice.languages[0]
-        index = language_index(voice.languages, language)
+        components = self.components
+        language = request.language or components.languages[0]
+        index = language_index(components.languages, language)
         if not request.text.strip():
             raise UserError("the text is empty; give words to say")
-        symbols = voice.read_text(self._text(request, language), language, voice.frontend, voice.symbols)
-        unknown = dict(voice.symbols.unknown(symbols))
+        symbols = components.read_text(self._text(request, language), language, components.frontend, components.symbols)
+        unknown = dict(components.symbols.unknown(symbols))
         if sum(unknown.values()) == len(symbols):
             raise UserError(f"the model knows none of the phonemes of '{request.text}' ({', '.join(unknown)})")
-        nothing = torch.zeros(0, voice.codec.num_levels, dtype=torch.long)
+        nothing = torch.zeros(0, components.codec.num_levels, dtype=torch.long)
         prompt, remark = self._prompt(request.prompt, nothing)
         inputs = TaskInputs(
-            text=torch.tensor(voice.symbols.indices(symbols), dtype=torch.long),
+            text=torch.tensor(components.symbols.indices(symbols), dtype=torch.long),
             language=index,
             prompt=prompt,
             response=nothing,
@@ -174,7 +174,7 @@ class Synthesizer:
         """What the model reads: the text, after what the prompt says where the answer continues the prompt."""
         said = request.prompt_text.strip()
         text = f"[[{request.text}]]" if request.phonemes else request.text
-        if not self.voice.task.continues:
+        if not self.components.task.continues:
             if said:
                 raise UserError("this task does not continue its prompt, so it takes no prompt text; use --task tts-c")
             return text
@@ -182,32 +182,32 @@ class Synthesizer:
             raise UserError("this task continues its prompt: give both a prompt and its words (--prompt-text), or none")
         if said:
             # The text alone must hold something to say.
-            self.voice.read_text(text, language, self.voice.frontend, self.voice.symbols)
+            self.components.read_text(text, language, self.components.frontend, self.components.symbols)
         return f"{said} {text}".strip()
 
     def _prompt(self, prompt: Path | Tensor | None, nothing: Tensor) -> tuple[Int[Tensor, "F Q"], str]:
         """Its codes, of a length the model was trained on, and what should be known of it."""
-        voice, codec = self.voice, self.voice.codec
+        components, codec = self.components, self.components.codec
         if prompt is None:
-            return nothing, voice.prompts.remark(None)
+            return nothing, components.prompts.remark(None)
         if not isinstance(prompt, Tensor):
-            return encode_prompt(prompt, codec, voice.prompts, device=self.device)
+            return encode_prompt(prompt, codec, components.prompts, device=self.device)
         if prompt.ndim != 2:
             raise UserError(f"codes of the prompt should be [frames, {codec.num_levels}], found {list(prompt.shape)}")
-        read = max(voice.ar.vocabulary.num_levels, voice.nar.vocabulary.num_levels)
+        read = max(components.ar.vocabulary.num_levels, components.nar.vocabulary.num_levels)
         given = prompt.shape[1]  # the codes of a speech are as many levels as the models read
         levels = given if read <= given <= codec.num_levels else codec.num_levels
         check_codes(prompt, num_levels=levels, codebook_size=codec.codebook_size, what="the prompt")
-        return fitting_codes(prompt.cpu().long(), codec.frame_rate, voice.prompts)
+        return fitting_codes(prompt.cpu().long(), codec.frame_rate, components.prompts)
 
     def _bound(self, request: Request) -> int:
         if not 0 < request.max_seconds <= 3600:
             raise UserError(f"max_duration must be above 0 and at most 3600 s, got {request.max_seconds:g}")
-        return max(1, round(request.max_seconds * self.voice.codec.frame_rate))
+        return max(1, round(request.max_seconds * self.components.codec.frame_rate))
 
     def _level0(self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], bounds: list[int]) -> Decoded:
-        model = self.voice.ar
-        rows = [self.voice.task.compose(found, 0, training=False) for found in inputs]
+        model = self.components.ar
+        rows = [self.components.task.compose(found, 0, training=False) for found in inputs]
         batch = pack(rows, model.rules)
         longest = model.backbone.max_length
         if longest is not None:
@@ -226,7 +226,7 @@ class Synthesizer:
             ),
             model.embed_token(rows),
             model.head(0),
-            self.voice.chain,
+            self.components.chain,
             View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop),
             bounds=bounds,
             stop=model.vocabulary.stop,
@@ -237,17 +237,17 @@ class Synthesizer:
     ) -> list[Int[Tensor, "F Q"]]:
         def choose(level: int, logits: Float[Tensor, "N V"], frames: list[int]) -> Tensor:
             view = View.for_frames(seeds=seeds, frames=frames, level=level)
-            return self.voice.nar_chain(logits.float(), view)
+            return self.components.nar_chain(logits.float(), view)
 
-        return fill_levels(self.voice.nar, self.voice.task, inputs, level0.tokens, choose)
+        return fill_levels(self.components.nar, self.components.task, inputs, level0.tokens, choose)
 
     def _decode(self, codes: list[Int[Tensor, "F Q"]]) -> list[Float[Tensor, "N"]]:
         frames = torch.tensor([row.shape[0] for row in codes], device=self.device)
         padded = pad_sequence(codes, batch_first=True).to(self.device)
-        wav, lengths = self.voice.codec.decode(padded, frames)
+        wav, lengths = self.components.codec.decode(padded, frames)
         return [row[:n].float().cpu() for row, n in zip(wav, lengths.tolist(), strict=True)]
 
-    def _leave(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:
+    def _after_audio(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:
         """The only way out for audio."""
-        facts = {"text": request.text, "language": request.language or self.voice.languages[0]}
-        return self.voice.observers.after_audio(wav, self.sample_rate, facts)
+        facts = {"text": request.text, "language": request.language or self.components.languages[0]}
+        return self.components.observers.after_audio(wav, self.sample_rate, facts)

@@ -11,11 +11,11 @@ from valle_core.plugin import UserError
 from valle_core.training.rows import Example, Nothing
 from valle_core.training.survey import refusal
 
-Lot = tuple[int, tuple[str, ...]]
+BatchIds = tuple[int, tuple[str, ...]]
 """Epoch, and the ids of a batch."""
 
-Fetch = Callable[[Iterator[Lot]], Iterator[Example | Nothing]]
-"""Lots → their examples in order. It may ask for lots ahead."""
+Fetch = Callable[[Iterator[BatchIds]], Iterator[Example | Nothing]]
+"""Ids of batches → their examples in order. It may ask for some ahead."""
 
 _PATIENCE = 100
 
@@ -47,7 +47,7 @@ class ExampleStream:
     def __iter__(self) -> Iterator[Example]:
         states: deque[dict[str, Any]] = deque()
         empty, skipped = 0, Counter[str]()
-        for example in self._fetch(self._lots(states)):
+        for example in self._fetch(self._batch_ids(states)):
             self._at = states.popleft()
             if isinstance(example, Nothing):
                 empty += 1
@@ -58,7 +58,7 @@ class ExampleStream:
             yield replace(example, skipped=skipped + Counter(example.skipped)) if empty else example
             empty, skipped = 0, Counter[str]()
 
-    def _lots(self, states: deque[dict[str, Any]]) -> Iterator[Lot]:
+    def _batch_ids(self, states: deque[dict[str, Any]]) -> Iterator[BatchIds]:
         while True:
             for ids in self._batches:
                 states.append(self._batches.state_dict())

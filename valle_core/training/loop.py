@@ -148,12 +148,12 @@ def train_step(
         example = next(examples)
         batch = example.batch.to(accelerator.device)
         with accelerator.autocast():
-            answers = model(batch)
-        loss, figures = token_loss(answers.logits, batch.answers)
-        for value in answers.losses.values():
+            output = model(batch)
+        loss, figures = token_loss(output.logits, batch.predicted)
+        for value in output.losses.values():
             loss = loss + value
         accelerator.backward(loss / options.accumulate)
-        meter.add(loss, figures, {**answers.losses, **answers.figures})
+        meter.add(loss, figures, {**output.losses, **output.figures})
         meter.seconds += example.seconds
         meter.tokens += example.tokens
         meter.skipped.update(example.skipped)

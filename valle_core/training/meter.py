@@ -85,7 +85,7 @@ def append_line(path: Path, line: Mapping[str, Any]) -> None:
         with path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(line) + "\n")
     except OSError as error:
-        raise UserError(f"cannot write '{path}': {error.strerror}; mend that and continue with --resume") from error
+        raise UserError(f"cannot write '{path}': {error.strerror}; fix that and continue with --resume") from error
 
 
 def cut_after(path: Path, step: int) -> None:

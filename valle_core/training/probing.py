@@ -10,7 +10,7 @@ import torch
 
 from valle_core.interfaces import Task
 from valle_core.sequence.pack import pack, row_length
-from valle_core.training.rows import RowRules, UtteranceSource
+from valle_core.training.rows import RowSettings, UtteranceSource
 from valle_core.training.text_gain import TextProbe
 from valle_core.types import TaskInputs, TaskSequence
 
@@ -18,13 +18,15 @@ ROWS = 8
 _TRIED = 64
 
 
-def text_probe(source: UtteranceSource, tasks: Sequence[Task], rules: RowRules, ids: Sequence[str]) -> TextProbe | None:
+def text_probe(
+    source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings, ids: Sequence[str]
+) -> TextProbe | None:
     """Rows of these utterances with their own texts and with each other's; None where no two texts differ.
 
     They are of the lowest level that is trained, where the text says most, and a function of the run's random seed.
     """
-    level = next(level for level, weight in enumerate(rules.level_weights) if weight > 0)
-    drawn = list(_drawn(source, tasks, rules, ids, level))
+    level = next(level for level, weight in enumerate(settings.level_weights) if weight > 0)
+    drawn = list(_drawn(source, tasks, settings, ids, level))
     pairs: list[tuple[TaskSequence, TaskSequence]] = []
     for index, (task, inputs) in enumerate(drawn):
         others = (other.text for _, other in (*drawn[index + 1 :], *drawn[:index]))
@@ -32,24 +34,24 @@ def text_probe(source: UtteranceSource, tasks: Sequence[Task], rules: RowRules, 
         if text is None:
             continue
         right, swapped = (task.compose(found, level, training=True) for found in (inputs, replace(inputs, text=text)))
-        if _fits(swapped, rules):
+        if _fits(swapped, settings):
             pairs.append((right, swapped))
     if not pairs:
         return None
-    right, swapped = (pack([pair[side] for pair in pairs], rules.rules) for side in (0, 1))
+    right, swapped = (pack([pair[side] for pair in pairs], settings.packing) for side in (0, 1))
     return TextProbe(right=right, swapped=swapped)
 
 
 def _drawn(
-    source: UtteranceSource, tasks: Sequence[Task], rules: RowRules, ids: Sequence[str], level: int
+    source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings, ids: Sequence[str], level: int
 ) -> Iterator[tuple[Task, TaskInputs]]:
     """Up to `ROWS` inputs that have a text and whose row the backbone can hold."""
-    rng = Random(f"{rules.seed}/text probe")
+    rng = Random(f"{settings.seed}/text probe")
     found = 0
     for id in rng.sample(ids, min(_TRIED, len(ids))):
         task = rng.choice(tasks)
-        inputs = task.draw(source.utterance(id), source, rng, frame_rate=rules.frame_rate)
-        if inputs is None or not len(inputs.text) or not _fits(task.compose(inputs, level, training=True), rules):
+        inputs = task.draw(source.utterance(id), source, rng, frame_rate=settings.frame_rate)
+        if inputs is None or not len(inputs.text) or not _fits(task.compose(inputs, level, training=True), settings):
             continue
         yield task, inputs
         found += 1
@@ -57,5 +59,5 @@ def _drawn(
             return
 
 
-def _fits(row: TaskSequence, rules: RowRules) -> bool:
-    return rules.longest is None or row_length(row, rules.rules) <= rules.longest
+def _fits(row: TaskSequence, settings: RowSettings) -> bool:
+    return settings.longest is None or row_length(row, settings.packing) <= settings.longest

@@ -17,7 +17,7 @@ from valle_core.data.storage import Mixes, Noise, reader_of
 from valle_core.interfaces import Codec
 from valle_core.registry.registry import Registry
 from valle_core.training.config import DataOptions
-from valle_core.training.rows import RowMaker, RowRules
+from valle_core.training.rows import RowMaker, RowSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,14 +28,14 @@ class RowRecipe:
         data: the dataset and what was given beside it.
         tasks: drawn from with equal probability.
         codec: the one named for the run, or None for the dataset's as it was built then.
-        rules: how rows are drawn and laid out.
+        settings: how rows are sampled and laid out.
         safe: whether only first-party plugins are on.
     """
 
     data: DataOptions
     tasks: tuple[Part, ...]
     codec: Part | None
-    rules: RowRules
+    settings: RowSettings
     safe: bool = False
 
     def open(self, registry: Registry | None = None, dataset: Dataset | None = None) -> RowMaker:
@@ -51,7 +51,7 @@ class RowRecipe:
         registry = registry or Registry.open(safe=self.safe)
         tasks = [build(registry.select("task", part.name), part.options) for part in self.tasks]
         dataset = dataset or open_dataset(Path(self.data.path), part="train")
-        return RowMaker(self._pool(registry, dataset), tasks, self.rules)
+        return RowMaker(self._pool(registry, dataset), tasks, self.settings)
 
     def _pool(self, registry: Registry, dataset: Dataset) -> TrainingPool:
         noise: Noise | None = None

@@ -100,7 +100,7 @@ def start_from(model: CodecLM, checkpoint: Path, wanted: Manifest, model_config:
     require_same(manifest.codec, wanted.codec, f"{checkpoint} was trained on codes of")
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
-    refuse_other_parts(manifest, wanted, checkpoint, mend="give the same, or its config.yaml with --config")
+    refuse_other_parts(manifest, wanted, checkpoint, hint="give the same, or its config.yaml with --config")
     weights = read_tensors(checkpoint, "model")
     if (manifest.symbols, manifest.languages) != (wanted.symbols, wanted.languages):
         if (rows := weights.get("embedding.table")) is not None:
@@ -133,7 +133,7 @@ def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoin
 
 
 def refuse_other_data(
-    found: Manifest, wanted: Manifest, checkpoint: Path, *, mend: str = "resume with its dataset"
+    found: Manifest, wanted: Manifest, checkpoint: Path, *, hint: str = "resume with its dataset"
 ) -> None:
     """Raises `UserError` unless a checkpoint's codes, symbols and languages mean what the dataset's do."""
     require_same(found.codec, wanted.codec, f"{checkpoint} was trained on codes of")
@@ -142,7 +142,7 @@ def refuse_other_data(
         if before != now:
             other = [*(f"-{one}" for one in before if one not in now), *(f"+{one}" for one in now if one not in before)]
             which = f" ({' '.join(other[:8])})" if other else " (in another order)"
-            raise UserError(f"{checkpoint} was trained with other {name} than the dataset has{which}; {mend}")
+            raise UserError(f"{checkpoint} was trained with other {name} than the dataset has{which}; {hint}")
 
 
 def refuse_other_parts(
@@ -150,7 +150,7 @@ def refuse_other_parts(
     wanted: Manifest,
     checkpoint: Path,
     *,
-    mend: str = "resume with the options of the run (its config.yaml)",
+    hint: str = "resume with the options of the run (its config.yaml)",
 ) -> None:
     """Raises `UserError` for another arch or other rewrites: weights may fit and mean something else."""
     for kind in ("arch", "rewrite"):
@@ -160,14 +160,14 @@ def refuse_other_parts(
         )
         if before != now:
             flags = " ".join(f"--{kind} {name}" for name in before) or f"no --{kind}"
-            raise UserError(f"{checkpoint} was trained with {flags}; {mend}")
+            raise UserError(f"{checkpoint} was trained with {flags}; {hint}")
 
 
-def _check_shapes(weights: Mapping[str, Tensor], model: CodecLM, checkpoint: Path, mend: str) -> None:
+def _check_shapes(weights: Mapping[str, Tensor], model: CodecLM, checkpoint: Path, hint: str) -> None:
     try:
         check_tensors(weights, model.state_dict())
     except ValueError as error:
-        raise UserError(f"{checkpoint}: made by a model of another shape ({error}); {mend}") from None
+        raise UserError(f"{checkpoint}: made by a model of another shape ({error}); {hint}") from None
 
 
 @contextmanager

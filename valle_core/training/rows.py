@@ -45,7 +45,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """In place of an `Example` where no utterance of a lot can be used.
+    """In place of an `Example` where no utterance of a batch can be used.
 
     Attributes:
         skipped: as in `Example`.
@@ -66,12 +66,12 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RowRules:
-    """How rows are drawn and laid out, the same in every process.
+class RowSettings:
+    """How rows are sampled and laid out, the same in every process.
 
     Attributes:
         level_weights: probability of each level.
-        rules: packing rules of the model.
+        packing: rules of the model for packing.
         frame_rate: frames per second of the codec.
         seed: of all draws.
         token_error, token_rate: see `ModelOptions`.
@@ -79,7 +79,7 @@ class RowRules:
     """
 
     level_weights: tuple[float, ...]
-    rules: PackRules
+    packing: PackRules
     frame_rate: float
     seed: int
     token_error: tuple[float, ...] = ()
@@ -90,21 +90,21 @@ class RowRules:
 class RowMaker:
     """Every choice is a function of (seed, epoch, utterance id), whichever process makes it."""
 
-    def __init__(self, source: UtteranceSource, tasks: Sequence[Task], rules: RowRules) -> None:
-        self._source, self._tasks, self._rules = source, tasks, rules
+    def __init__(self, source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings) -> None:
+        self._source, self._tasks, self._settings = source, tasks, settings
 
-    def material(self) -> tuple[UtteranceSource, Sequence[Task], RowRules]:
+    def material(self) -> tuple[UtteranceSource, Sequence[Task], RowSettings]:
         """What the rows are made from."""
-        return self._source, self._tasks, self._rules
+        return self._source, self._tasks, self._settings
 
     @property
     def noise(self) -> str:
         """Identifies the noise set, or ""."""
         return self._source.noise_hash
 
-    def examples(self, lots: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Example | Nothing]:
+    def examples(self, batch_ids: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Example | Nothing]:
         """The example of each (epoch, ids), made when it is asked for."""
-        return (self.example(epoch, ids) for epoch, ids in lots)
+        return (self.example(epoch, ids) for epoch, ids in batch_ids)
 
     def example(self, epoch: int, ids: Sequence[str]) -> Example | Nothing:
         """The batch of these utterances."""
@@ -113,17 +113,17 @@ class RowMaker:
         skipped = dict(Counter(row.reason for row in rows if isinstance(row, LeftOut)))
         if not kept:
             return Nothing(skipped)
-        batch = pack(kept, self._rules.rules)
+        batch = pack(kept, self._settings.packing)
         return Example(
             batch=batch,
-            seconds=sum(row.segments[-1].tokens.shape[0] for row in kept) / self._rules.frame_rate,
+            seconds=sum(row.segments[-1].tokens.shape[0] for row in kept) / self._settings.frame_rate,
             tokens=int(batch.mask.lengths.sum()),
             skipped=skipped,
         )
 
     def row(self, id: str, epoch: int) -> TaskSequence | LeftOut:
         """One training row, or why there is none."""
-        rng = Random(f"{self._rules.seed}/{epoch}/{id}")
+        rng = Random(f"{self._settings.seed}/{epoch}/{id}")
         task = rng.choices(self._tasks, [1.0] * len(self._tasks))[0]
         return self._row(id, task, rng)
 
@@ -133,23 +133,23 @@ class RowMaker:
         Raises:
             UserError: noise, an index of similar utterances or the codec is missing.
         """
-        found = [self._row(id, task, Random(f"{self._rules.seed}/{id}")) for task in self._tasks]
+        found = [self._row(id, task, Random(f"{self._settings.seed}/{id}")) for task in self._tasks]
         reasons = [row.reason for row in found if isinstance(row, LeftOut)]
         return len(found) - len(reasons), reasons
 
     def _row(self, id: str, task: Task, rng: Random) -> TaskSequence | LeftOut:
-        rules, utterance = self._rules, self._source.utterance(id)
-        inputs = task.draw(utterance, self._source, rng, frame_rate=rules.frame_rate)
+        settings, utterance = self._settings, self._source.utterance(id)
+        inputs = task.draw(utterance, self._source, rng, frame_rate=settings.frame_rate)
         if inputs is None:
-            return LeftOut(_reason(task, utterance, self._source, rules.frame_rate))
-        row = task.compose(inputs, draw_level(rules.level_weights, rng), training=True)
-        if rules.longest is not None and row_length(row, rules.rules) > rules.longest:
-            return LeftOut(f"longer than the backbone's {rules.longest} positions a row")
+            return LeftOut(_reason(task, utterance, self._source, settings.frame_rate))
+        row = task.compose(inputs, draw_level(settings.level_weights, rng), training=True)
+        if settings.longest is not None and row_length(row, settings.packing) > settings.longest:
+            return LeftOut(f"longer than the backbone's {settings.longest} positions a row")
         return drop_tokens(
             row,
-            error=rules.token_error,
-            rate=rules.token_rate,
-            codebook_size=rules.rules.vocabulary.codebook_size,
+            error=settings.token_error,
+            rate=settings.token_rate,
+            codebook_size=settings.packing.vocabulary.codebook_size,
             generator=torch.Generator().manual_seed(rng.getrandbits(48)),
         )
 

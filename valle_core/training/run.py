@@ -39,7 +39,7 @@ from valle_core.training.place import Place
 from valle_core.training.probing import text_probe
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.restore import named_checkpoint, start_from
-from valle_core.training.rows import RowRules
+from valle_core.training.rows import RowSettings
 from valle_core.training.survey import survey
 from valle_core.training.workers import fetch_ahead
 
@@ -81,9 +81,9 @@ def run_training(
         data=data,
         tasks=resolved.parts["task"],
         codec=next(iter(resolved.parts["codec"]), None),
-        rules=RowRules(
+        settings=RowSettings(
             level_weights=level_weights(model_options, model.vocabulary.num_levels),
-            rules=model.rules,
+            packing=model.rules,
             frame_rate=dataset.frame_rate,
             seed=options.seed,
             token_error=model_options.token_error,

@@ -140,4 +140,4 @@ def _line(text: str) -> Mapping[str, Any]:
 
 
 def _loss(model: CodecLM, batch: RowBatch) -> float:
-    return float(token_loss(model(batch).logits, batch.answers)[0])
+    return float(token_loss(model(batch).logits, batch.predicted)[0])

@@ -11,14 +11,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from valle_core.plugin import UserError
-from valle_core.training.examples import Lot
+from valle_core.training.examples import BatchIds
 from valle_core.training.interrupt import ASKING
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import Example, Nothing, RowMaker
 
 
-def fetch_ahead(recipe: RowRecipe, workers: int, lots: Iterator[Lot]) -> Iterator[Example | Nothing]:
-    """The examples of these lots in order, made by `workers` processes; two lots each are under way.
+def fetch_ahead(recipe: RowRecipe, workers: int, batch_ids: Iterator[BatchIds]) -> Iterator[Example | Nothing]:
+    """The examples of these batches in order, made by `workers` processes; two each are under way.
 
     Each process starts afresh, builds the recipe for itself and computes with one thread. They end with the iterator.
 
@@ -28,7 +28,7 @@ def fetch_ahead(recipe: RowRecipe, workers: int, lots: Iterator[Lot]) -> Iterato
     loader = DataLoader(
         _Rows(recipe),
         batch_size=None,
-        sampler=lots,  # pyright: ignore[reportArgumentType]
+        sampler=batch_ids,  # pyright: ignore[reportArgumentType]
         num_workers=workers,
         collate_fn=_as_it_is,
         worker_init_fn=_leave_interrupts_to_the_run,
@@ -56,16 +56,16 @@ class _Refusal:
 
 
 class _Rows(Dataset[Any]):
-    """A worker's view: it is asked for a lot, and opens the recipe at the first."""
+    """A worker's view: it is asked for a batch by its ids, and opens the recipe at the first."""
 
     def __init__(self, recipe: RowRecipe) -> None:
         self._recipe = recipe
         self._maker: RowMaker | None = None
 
-    def __getitem__(self, lot: Any) -> Example | Nothing | _Refusal:
+    def __getitem__(self, batch_ids: Any) -> Example | Nothing | _Refusal:
         try:
             self._maker = self._maker or self._recipe.open()
-            return self._maker.example(*lot)
+            return self._maker.example(*batch_ids)
         except UserError as error:
             return _Refusal(str(error))
 

@@ -1,4 +1,4 @@
-"""A benchmark's ratios as a PNG of bars, one group per size, with the peer's best setting as the line at 1."""
+"""A benchmark's ratios as a PNG of bars, one group per size, with the reference's best setting as the line at 1."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw_ratios(png: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> Non
         axis.set_title(size, fontsize=9)
         axis.tick_params(labelsize=8)
         axis.margins(x=0.12)
-    axes[-1].set_xlabel("ratio to the peer's best setting that is not compiled (more is faster)")
+    axes[-1].set_xlabel("ratio to the reference's best setting that is not compiled (more is faster)")
     figure.suptitle(title, fontsize=10)
     save_figure(figure, png)
 

@@ -70,7 +70,7 @@ def references_of(registry: Registry, bench: str, beside: str = "") -> list[Refe
     Args:
         registry: where they are found.
         bench: word after `valle bench`.
-        beside: name of the part; "" for benchmarks that bring both sides.
+        beside: name of the part; "" for benchmarks that bring both implementations.
 
     Raises:
         UserError: one cannot be used; its distribution and the reason are named.

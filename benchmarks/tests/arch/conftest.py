@@ -1,4 +1,4 @@
-"""A backbone with peers: one that gives its states, one that does not, one that fails, one that cannot decode."""
+"""A backbone with references: one that gives its states, one that does not, one that fails, one that cannot decode."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from valle_bench.arch.cells import Bench
+from valle_bench.arch.own_model import OwnModel
 from valle_bench.arch.settings import OWN, Settings
-from valle_bench.arch.sides import OwnModel
 from valle_bench.runner.limits import Forecast
 from valle_testing.fakes.backbone import FakeBackbone
 
@@ -42,6 +42,6 @@ def settings():
 def bench(settings):
     torch.manual_seed(0)
     backbone = FakeBackbone().eval()
-    sides = {OWN: OwnModel(backbone), "same": Scaled(backbone, 1.0), "other": Scaled(backbone, 1.1),
+    implementations = {OWN: OwnModel(backbone), "same": Scaled(backbone, 1.0), "other": Scaled(backbone, 1.1),
              "broken": Broken(backbone)}  # fmt: skip
-    return Bench(sides, 16, settings, Forecast(settings.cell_seconds))
+    return Bench(implementations, 16, settings, Forecast(settings.cell_seconds))

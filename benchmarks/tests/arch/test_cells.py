@@ -1,4 +1,4 @@
-"""All sides do the same and are compared before their times count."""
+"""All implementations do the same and are compared before their times count."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from valle_bench.reference import ReferenceDecoder, ReferenceModel
 
 
 def test_our_side_keeps_the_peers_protocol(bench):
-    assert isinstance(bench.sides[OWN], ReferenceModel)
-    assert isinstance(bench.sides[OWN].decoder(1, 8), ReferenceDecoder)
+    assert isinstance(bench.implementations[OWN], ReferenceModel)
+    assert isinstance(bench.implementations[OWN].decoder(1, 8), ReferenceDecoder)
 
 
 @pytest.mark.parametrize("what", ["forward", "train"])
@@ -26,21 +26,21 @@ def test_equal_states_are_no_difference_and_others_are(bench, what):
 
 
 def test_a_training_step_compares_gradients_and_leaves_none(bench):
-    model = bench.sides["same"]
+    model = bench.implementations["same"]
 
     def detached(x):  # equal states whose gradient is not
         h = type(model).forward(model, x)
         return h.detach() + 0 * x
 
-    bench.sides["other"].forward = detached
+    bench.implementations["other"].forward = detached
     figures = measure(bench, Cell(what="train", length=7))
     assert figures["other"].difference > 0.01
-    assert all(parameter.grad is None for parameter in bench.sides[OWN].parameters())
+    assert all(parameter.grad is None for parameter in bench.implementations[OWN].parameters())
 
 
 def test_our_side_is_in_training_mode_only_for_training(bench):
     modes = []
-    backbone = bench.sides[OWN].backbone
+    backbone = bench.implementations[OWN].backbone
     backbone.register_forward_pre_hook(lambda module, _: modes.append(module.training))
     for what in ("train", "forward", "train", "decode"):
         modes.clear()
@@ -65,7 +65,7 @@ def test_decoding_steps_are_compared_timed_and_their_state_is_weighed(bench):
 
 def test_decoding_reads_what_a_whole_pass_reads(bench):
     x = torch.randn(1, 6, 16)
-    own = bench.sides[OWN]
+    own = bench.implementations[OWN]
     decoder = own.decoder(1, 6)
     parts = [decoder.feed(x[:, :3]), decoder.feed(x[:, 3:4]), decoder.feed(x[:, 4:])]
     torch.testing.assert_close(torch.cat(parts, 1), own.forward(x))

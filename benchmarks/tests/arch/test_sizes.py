@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from valle_bench.arch.settings import Settings
-from valle_bench.arch.sizes import build_subject, count, equal_size, given_size
+from valle_bench.arch.sizes import build_candidate, count, equal_size, given_size
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 
@@ -21,15 +21,15 @@ SMALL = Settings(d_model=128, n_layers=2, lengths=(64, 9000), train_length=64, p
 
 
 def test_other_sizes_keep_their_ratio_to_the_width_and_dropout_is_off(registry):
-    subject = given_size(registry, "transformer", SMALL, {})
-    assert subject.options == {"d_model": 128, "n_layers": 2, "dropout": 0.0, "n_heads": 2, "max_length": 9000}
-    assert subject.parameters == count(build_subject(registry, subject, SMALL))
+    candidate = given_size(registry, "transformer", SMALL, {})
+    assert candidate.options == {"d_model": 128, "n_layers": 2, "dropout": 0.0, "n_heads": 2, "max_length": 9000}
+    assert candidate.parameters == count(build_candidate(registry, candidate, SMALL))
 
 
 def test_the_weights_are_those_of_the_seed(registry):
-    subject = given_size(registry, "llama", SMALL, {})
-    one, two = (build_subject(registry, subject, SMALL).state_dict() for _ in range(2))
-    other = build_subject(registry, subject, replace(SMALL, seed=1)).state_dict()
+    candidate = given_size(registry, "llama", SMALL, {})
+    one, two = (build_candidate(registry, candidate, SMALL).state_dict() for _ in range(2))
+    other = build_candidate(registry, candidate, replace(SMALL, seed=1)).state_dict()
     assert all(one[name].equal(two[name]) for name in one)
     assert not all(one[name].equal(other[name]) for name in one)
 

@@ -8,16 +8,21 @@ import pytest
 
 from valle_bench.arch.plot import draw
 from valle_bench.arch.run import _rows, matches
-from valle_bench.arch.settings import OWN, Cell, Figure, Settings, Subject
+from valle_bench.arch.settings import OWN, Candidate, Cell, Figure, Settings
 from valle_bench.arch.tables import ArchReport
 
 SETTINGS = Settings(lengths=(256, 512), positions=(1024, 4096))
-SUBJECT = Subject(arch="fake", options={"d_model": 512, "n_layers": 4}, parameters=1000)
+CANDIDATE = Candidate(arch="fake", options={"d_model": 512, "n_layers": 4}, parameters=1000)
 
 
 @pytest.fixture
 def report():
-    sides = {OWN: "", "same": "", "other": "", "absent": "torchscale is missing. Install it with: pip install x"}
+    implementations = {
+        OWN: "",
+        "same": "",
+        "other": "",
+        "absent": "torchscale is missing. Install it with: pip install x",
+    }
     figures = {
         Cell(what="forward", length=256): {
             OWN: Figure(seconds=0.1),
@@ -33,16 +38,19 @@ def report():
         Cell(what="decode", length=4096): {OWN: Figure(seconds=0.0012, nbytes=2_000_000)},
         Cell(what="train memory", length=512): {OWN: Figure(nbytes=50_000_000)},
     }
-    rows = [row for size in ("given", "equal") for row in _rows(size, SUBJECT, sides, figures)]
+    rows = [row for size in ("given", "equal") for row in _rows(size, CANDIDATE, implementations, figures)]
     return ArchReport(rows=rows, settings=SETTINGS, facts={"cores": 2})
 
 
 def test_a_ratio_stands_only_where_the_peer_matches(report):
-    found = {(row.side, row.length): (row.match, row.ratio) for row in report.rows if row.what == "forward"}
+    found = {(row.implementation, row.length): (row.match, row.ratio) for row in report.rows if row.what == "forward"}
     assert found["same", 256] == (True, pytest.approx(3.0))
     assert found["other", 256] == (False, None)
     lines = [line.split() for line in report.sections()[0].text().splitlines()]
-    same, other = (next(line for line in lines if line[1] == side and line[3] == "256") for side in ("same", "other"))
+    same, other = (
+        next(line for line in lines if line[1] == implementation and line[3] == "256")
+        for implementation in ("same", "other")
+    )
     assert same[-5:-2] == ["3.00", "yes", "1e-06"]
     assert other[-5:-2] == ["-", "NO", "5e-01"]
 
@@ -66,7 +74,7 @@ def test_the_tables_say_count_speed_state_and_how_flat_decoding_is(report):
 def test_json_is_strict_and_the_picture_is_drawn(report, tmp_path):
     report.save(tmp_path)
     told = json.loads((tmp_path / "arch.json").read_text(), parse_constant=lambda word: pytest.fail(word))
-    assert {row["side"] for row in told["rows"]} == {OWN, "same", "other", "absent"}
+    assert {row["implementation"] for row in told["rows"]} == {OWN, "same", "other", "absent"}
     draw(tmp_path / "arch.png", "t", report.rows)
     assert (tmp_path / "arch.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -17,7 +17,7 @@ from valle_bench.attention.kernels import Kernel, names_of
 from valle_bench.attention.older import read_older
 from valle_bench.attention.plot import draw
 from valle_bench.attention.presets import Shapes
-from valle_bench.attention.run import Row, key, rows_of
+from valle_bench.attention.run import Result, key, rows_of
 from valle_bench.attention.settings import Settings
 from valle_bench.attention.tables import AttentionReport
 from valle_core.plugin import UserError
@@ -43,7 +43,7 @@ def bench(settings=SETTINGS, **kernels) -> Bench:
 
 
 def measured(cell, without=(), settings=SETTINGS, **kernels):
-    return measure(bench(settings, **kernels), cell, without, lambda side: None)
+    return measure(bench(settings, **kernels), cell, without, lambda implementation: None)
 
 
 @pytest.mark.parametrize("cell", [*CELLS, STEP], ids=str)
@@ -115,11 +115,11 @@ def test_each_call_brings_a_mask_of_its_own():
 def test_a_run_that_would_take_too_long_or_too_much_is_left_out_and_says_so(monkeypatch):
     made = bench(eager=DenseMask())
     made.pace["eager", "forward"] = Pace(seconds=1.0)
-    note = measure(made, MIXED, (), lambda side: None)["eager"].note
+    note = measure(made, MIXED, (), lambda implementation: None)["eager"].note
     assert note.endswith("s a run foreseen, the limit is 10 s")
     made.pace["eager", "forward"] = Pace(nbytes=2.0**30)
     monkeypatch.setattr(measuring, "free_memory", lambda: 2**30)
-    assert "GiB foreseen, 1.0 GiB are free" in measure(made, MIXED, (), lambda side: None)["eager"].note
+    assert "GiB foreseen, 1.0 GiB are free" in measure(made, MIXED, (), lambda implementation: None)["eager"].note
 
 
 def test_a_kernel_that_is_slow_on_one_short_row_is_not_given_a_batch(monkeypatch):
@@ -143,7 +143,7 @@ def page():
         for cell in Shapes(lengths=(size,), forms=("causal",), heads=2, head_widths=(8,), batches=(2,)).cells():
             found = measured(cell, eager=DenseMask(), late=refusing)
             rows += rows_of(cell, found, peaks, against="eager", before={key("eager", cell): 1.0})
-    rows.append(Row(kernel="gone", cell=None, note="needs cuda, found cpu"))
+    rows.append(Result(kernel="gone", cell=None, note="needs cuda, found cpu"))
     return AttentionReport(rows=rows, settings=SETTINGS, peaks=peaks, against="eager", facts={"cores": 2})
 
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from valle_bench.candidates import candidates_of
 from valle_bench.codec.cells import Bench, difference, measure
+from valle_bench.codec.implementations import OwnCodec
 from valle_bench.codec.memory import Memory
 from valle_bench.codec.plot import draw
 from valle_bench.codec.run import Measured, _rows
 from valle_bench.codec.settings import OWN, Cell, Figure, Settings, memory_cells, shared_cells
-from valle_bench.codec.sides import OwnCodec
 from valle_bench.codec.signals import recordings, voice
 from valle_bench.codec.tables import RANDOM, CodecReport
-from valle_bench.subjects import subjects_of
 from valle_core.plugin import UserError
 from valle_testing.fakes.audio import FakeCodec
 
@@ -50,8 +50,8 @@ def settings():
 @pytest.fixture
 def bench(settings):
     codec = FakeCodec()
-    sides = {OWN: OwnCodec(codec), "same": OwnCodec(codec), "off": Off(codec), "broken": Broken(codec)}
-    return Bench(codec, sides, settings, random=False)
+    implementations = {OWN: OwnCodec(codec), "same": OwnCodec(codec), "off": Off(codec), "broken": Broken(codec)}
+    return Bench(codec, implementations, settings, random=False)
 
 
 def test_sides_are_compared_before_they_are_timed(bench):
@@ -67,7 +67,10 @@ def test_sides_are_compared_before_they_are_timed(bench):
     assert decode["off"].difference == pytest.approx(0.01, rel=0.05)
     assert decode["off"].typical < decode["off"].difference
     assert decode["broken"].difference == math.inf
-    rows = {(row.side, row.what): row for row in _rows("fake", {Cell(what="encode", seconds=0.5, batch=2): encode})}
+    rows = {
+        (row.implementation, row.what): row
+        for row in _rows("fake", {Cell(what="encode", seconds=0.5, batch=2): encode})
+    }
     assert (rows["same", "encode"].match, rows["off", "encode"].match) == (True, False)
     assert rows["same", "encode"].ratio == encode["same"].seconds / encode[OWN].seconds
     assert rows["off", "encode"].ratio is None
@@ -156,6 +159,6 @@ class Registry:
 
 def test_codecs_are_found_or_refused():
     with pytest.raises(UserError, match="no codec 'x'"):
-        subjects_of(Registry(), "codec", ["x"], "cpu")
+        candidates_of(Registry(), "codec", ["x"], "cpu")
     with pytest.raises(UserError, match="no usable codec"):
-        subjects_of(Registry(), "codec", [], "cpu")
+        candidates_of(Registry(), "codec", [], "cpu")

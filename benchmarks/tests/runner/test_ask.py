@@ -1,4 +1,4 @@
-"""The runner goes on behind what dies, and lays a death to the side that had begun by itself."""
+"""The runner goes on behind what dies, and lays a death to the implementation that had begun by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILLED = "failed: the process was killed by signal 9"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class Candidate:
     name: str
     sizes: tuple[int, ...] = (1, 2)
 
@@ -43,27 +43,27 @@ class DiedError(Exception):
 
 
 def opens(registry, job):
-    if job.subject.name == "broken":
+    if job.candidate.name == "broken":
         raise DiedError
-    sides = [side for side in (OWN, "other", "third") if job.only in ("", side)]
+    implementations = [implementation for implementation in (OWN, "other", "third") if job.only in ("", implementation)]
 
     def measured(cell, without, alone):
         found = {}
-        for side in sides:
-            if side in without:
+        for implementation in implementations:
+            if implementation in without:
                 continue
-            alone(side if cell.what != "all die" else "")
-            if cell.what in ("all die", f"{side} dies"):
+            alone(implementation if cell.what != "all die" else "")
+            if cell.what in ("all die", f"{implementation} dies"):
                 raise DiedError
-            found[side] = Figure(seconds=1.0)
+            found[implementation] = Figure(seconds=1.0)
         return found
 
-    notes = dict.fromkeys(sides, "") | {"gone": "not here"}
-    return Opened(notes=notes, facts={"sizes": job.subject.sizes}, measure=measured)
+    notes = dict.fromkeys(implementations, "") | {"gone": "not here"}
+    return Opened(notes=notes, facts={"sizes": job.candidate.sizes}, measure=measured)
 
 
 FAKE = Measurement(
-    home=f"{__name__}:FAKE", subject=Subject, settings=Settings, cell=Cell, figure=Figure, opens=opens
+    home=f"{__name__}:FAKE", candidate=Candidate, settings=Settings, cell=Cell, figure=Figure, opens=opens
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def in_this_process(monkeypatch):
 
 def job(*whats, name="whole"):
     cells = tuple(Cell(what=what) for what in whats)
-    return Job(measurement=FAKE, subject=Subject(name=name), settings=Settings(), cells=cells)
+    return Job(measurement=FAKE, candidate=Candidate(name=name), settings=Settings(), cells=cells)
 
 
 def test_a_job_travels_as_one_line():
@@ -123,7 +123,7 @@ def test_a_side_that_dies_by_itself_costs_only_itself():
 
 def test_what_dies_while_it_loads_is_asked_once():
     found = ask(job("a", name="broken"), lambda _: None)
-    assert (found.sides, found.figures) == ({OWN: KILLED}, {})
+    assert (found.implementations, found.figures) == ({OWN: KILLED}, {})
 
 
 def test_one_side_at_a_time_has_a_reason_where_it_has_no_figure():
@@ -143,7 +143,10 @@ def test_a_bar_never_passes_its_end():
 
 def test_sides_take_turns_and_long_runs_are_fewer():
     order = []
-    runs = {side: lambda side=side: order.append(side) or 1.0 for side in ("fast", "slow")}
+    runs = {
+        implementation: lambda implementation=implementation: order.append(implementation) or 1.0
+        for implementation in ("fast", "slow")
+    }
     times = in_turns(runs, {"fast": 0.1, "slow": 3.0}, repeats=2, least=0.5, most=4, limit=5.0)
-    assert {side: len(found) for side, found in times.items()} == {"fast": 4, "slow": 1}
+    assert {implementation: len(found) for implementation, found in times.items()} == {"fast": 4, "slow": 1}
     assert order == ["fast", "slow", "fast", "fast", "fast"]

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from valle_cli.rows import Row
+from valle_cli.option_table import OptionRow
 from valle_core.config.layer import nearest
 from valle_core.config.schema import Schema
 from valle_core.plugin import UserError
@@ -43,12 +43,12 @@ class Arguments:
 def selections(argv: Sequence[str], schema: Schema) -> Arguments:
     """Only `--config`, `--set` and the slots' own flags: enough to know which plugins are meant."""
     words = ["--config", "--set"] if schema.slots else []
-    slots = [Row(flag="--" + slot.name.replace("_", "-"), key=slot.name, panel="") for slot in schema.slots]
-    return _take(argv, [*slots, *(Row(flag=word, key="", panel="") for word in words)])
+    slots = [OptionRow(flag="--" + slot.name.replace("_", "-"), key=slot.name, panel="") for slot in schema.slots]
+    return _take(argv, [*slots, *(OptionRow(flag=word, key="", panel="") for word in words)])
 
 
 def arguments(
-    argv: Sequence[str], schema: Schema, rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], command: str
+    argv: Sequence[str], schema: Schema, rows: Sequence[OptionRow], names: Mapping[str, tuple[str, ...]], command: str
 ) -> Arguments:
     """All of `valle COMMAND …`. Raises `UserError` for options that nobody has and for a word too many."""
     taken = _take(argv, rows)
@@ -69,7 +69,7 @@ def arguments(
     return taken
 
 
-def _refuse(word: str, owners: Mapping[str, str], rows: Sequence[Row], command: str) -> UserError:
+def _refuse(word: str, owners: Mapping[str, str], rows: Sequence[OptionRow], command: str) -> UserError:
     flag = word.partition("=")[0]
     for prefix, plugin in owners.items():
         if flag.startswith(prefix):
@@ -87,7 +87,7 @@ def _refuse(word: str, owners: Mapping[str, str], rows: Sequence[Row], command: 
     return UserError(text)
 
 
-def _take(argv: Sequence[str], rows: Sequence[Row]) -> Arguments:
+def _take(argv: Sequence[str], rows: Sequence[OptionRow]) -> Arguments:
     values = {row.flag: row for row in rows if not row.positional}
     switched_off = {row.off: row for row in rows if row.off}
     taken = Arguments()
@@ -116,7 +116,7 @@ def _take(argv: Sequence[str], rows: Sequence[Row]) -> Arguments:
     return taken
 
 
-def _put(taken: Arguments, row: Row, value: str | bool) -> None:
+def _put(taken: Arguments, row: OptionRow, value: str | bool) -> None:
     if row.key:
         taken.flags.append((row.key, value))
     elif row.flag == "--config":

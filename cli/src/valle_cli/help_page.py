@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from valle_cli.rows import Row
+from valle_cli.option_table import OptionRow
 
 
-def show(name: str, text: str, rows: Sequence[Row], examples: Sequence[str]) -> None:
+def show(name: str, text: str, rows: Sequence[OptionRow], examples: Sequence[str]) -> None:
     """Print usage, text, a panel for each group of rows, and the examples."""
 
     def callback(**_given: Any) -> None:
@@ -37,7 +37,7 @@ def epilog(examples: Sequence[str]) -> str | None:
     return "\n\n".join(["Examples:", *(escape(example) for example in examples)]) if examples else None
 
 
-def _parameter(name: str, row: Row) -> inspect.Parameter:
+def _parameter(name: str, row: OptionRow) -> inspect.Parameter:
     """A keyword that Typer shows as this row."""
     default = "" if row.default is None else f" [dim]{escape(f'[default: {row.default}]')}[/dim]"
     shown: dict[str, Any] = {"help": escape(row.help) + default, "show_default": False}

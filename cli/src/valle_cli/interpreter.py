@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_cli.arguments import Arguments, arguments, selections
-from valle_cli.rows import Row, plugin_rows, section_rows, slot_rows, standard_rows
+from valle_cli.option_table import OptionRow, plugin_rows, section_rows, slot_rows, standard_rows
 from valle_core.command import CommandContext, Progress
 from valle_core.config.layer import layers
 from valle_core.config.resolve import chosen, resolve, without_idle
@@ -38,7 +38,9 @@ class Command:
     schema: Schema
     run: Callable[[CommandContext], Any]
 
-    def rows(self, registry: Registry | None = None, names: dict[str, tuple[str, ...]] | None = None) -> list[Row]:
+    def rows(
+        self, registry: Registry | None = None, names: dict[str, tuple[str, ...]] | None = None
+    ) -> list[OptionRow]:
         """Rows that do not depend on plugins, except for the names there are."""
         known = {slot.kind: registry.names(slot.kind) for slot in self.schema.slots} if registry else {}
         return [

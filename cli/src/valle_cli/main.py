@@ -28,7 +28,7 @@ def entry() -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code: 0 done, 2 the user can mend it, 130 interrupted."""
+    """Run one command line and return its exit code: 0 done, 2 the user can fix it, 130 interrupted."""
     words, flags = _take_global_flags(argv)
     debug = "--debug" in flags
     try:
@@ -176,10 +176,10 @@ def _plugin_command(words: list[str], *, safe: bool) -> int | None:
             raise
         raise refuse_unknown(words, registry) from error
     if entry.status == "not-installed":
-        raise UserError(f"command '{name}' is not installed. Install it with: {entry.mend}")
+        raise UserError(f"command '{name}' is not installed. Install it with: {entry.hint}")
     if entry.status != "ok" or not isinstance(entry.spec, CommandSpec):
         who = f"command '{name}' ({entry.owner})"
-        raise UserError(f"{who} is {entry.status}: {entry.why}. Mend it with: {entry.mend}")
+        raise UserError(f"{who} is {entry.status}: {entry.why}. Fix it with: {entry.hint}")
     if entry.why:
         print(f"warning: command '{name}': {entry.why}", file=sys.stderr)
     if entry.spec.run:

@@ -10,7 +10,7 @@ from typing import NoReturn
 from valle_core.plugin import UserError
 
 
-class Answer(io.TextIOWrapper):
+class OutputStream(io.TextIOWrapper):
     """Standard output. A write that the system refuses raises `UserError`; a reader that went away stays what it is."""
 
     def write(self, text: str, /) -> int:
@@ -52,7 +52,7 @@ def prepare() -> None:
         sys.stdout = Closed()
     elif isinstance(sys.stdout, io.TextIOWrapper):
         encoding, buffered = sys.stdout.encoding, sys.stdout.line_buffering
-        sys.stdout = Answer(sys.stdout.detach(), encoding=encoding, errors="replace", line_buffering=buffered)
+        sys.stdout = OutputStream(sys.stdout.detach(), encoding=encoding, errors="replace", line_buffering=buffered)
 
 
 def abandon() -> None:

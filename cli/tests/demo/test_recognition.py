@@ -48,14 +48,14 @@ def test_a_spoken_sentence_is_recognised(recognizer: SentenceRecognizer, variant
     for sentence in demo_sentences()[::6]:
         verdict = recognizer.judge(*speech(sentence, variant), sentence)
         assert verdict.recognised
-        assert verdict.heard == sentence
+        assert verdict.hypothesis == sentence
         assert verdict.wer == 0
 
 
 def test_another_sentence_than_expected_is_not_recognised(recognizer: SentenceRecognizer) -> None:
     said, expected = demo_sentences()[:2]
     verdict = recognizer.judge(*speech(said), expected)
-    assert verdict.heard == said
+    assert verdict.hypothesis == said
     assert not verdict.recognised
     assert verdict.wer > 0.5
 
@@ -83,7 +83,7 @@ def test_what_is_no_speech_is_not_recognised(recognizer: SentenceRecognizer, kin
         wav, rate = speech(sentence)
         verdict = recognizer.judge(garbled(wav, kind), rate, sentence)
         assert not verdict.recognised
-        if verdict.heard is None:
+        if verdict.hypothesis is None:
             assert verdict.wer == 1.0
 
 

@@ -25,7 +25,7 @@ def entry(name: str, status="ok", kind="arch", why="", spec=None) -> Entry:
         version="1.0",
         status=status,
         why=why,
-        mend="m",
+        hint="m",
         spec=spec,
     )
 

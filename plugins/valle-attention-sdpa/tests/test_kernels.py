@@ -86,20 +86,22 @@ def test_heads_that_do_not_divide_are_refused(name):
 
 
 def test_causal_rows_get_no_mask_tensor():
-    plan = sdpa.Planner().plan(SequenceMask.causal(torch.tensor([5, 2])), 5, 5)
-    assert plan.visible is None
-    assert plan.causal
+    arguments = sdpa.ArgumentsOfMask().arguments(SequenceMask.causal(torch.tensor([5, 2])), 5, 5)
+    assert arguments.visible is None
+    assert arguments.causal
 
 
 def test_a_step_gets_one_line_of_keys_for_each_row():
-    plan = sdpa.Planner().plan(SequenceMask.causal(torch.tensor([5, 2]), query_start=torch.tensor([4, 1])), 1, 5)
-    assert plan.visible is not None
-    assert plan.visible.shape == (2, 1, 1, 5)
+    arguments = sdpa.ArgumentsOfMask().arguments(
+        SequenceMask.causal(torch.tensor([5, 2]), query_start=torch.tensor([4, 1])), 1, 5
+    )
+    assert arguments.visible is not None
+    assert arguments.visible.shape == (2, 1, 1, 5)
 
 
 def test_layers_of_one_forward_share_a_plan():
-    planner, mask = sdpa.Planner(), SequenceMask.full(torch.tensor([5, 2]))
-    assert planner.plan(mask, 5, 5) is planner.plan(mask, 5, 5)
+    by_mask, mask = sdpa.ArgumentsOfMask(), SequenceMask.full(torch.tensor([5, 2]))
+    assert by_mask.arguments(mask, 5, 5) is by_mask.arguments(mask, 5, 5)
 
 
 UNREAD = {

@@ -69,10 +69,10 @@ def test_the_layer_is_that_of_transformers_with_its_gradients(seed):
 @torch.no_grad()
 def test_our_weights_in_a_bitnet_model_give_our_states(kernel, changes):
     backbone = fresh(kernel, **changes)
-    peer, x = HUGGING_FACE.load(backbone), torch.randn(2, 9, 32)
-    close(ours(backbone, x), peer.forward(x))
-    peer.model.layers[0].mlp.down_proj.weight.neg_()
-    assert (ours(backbone, x) - peer.forward(x)).abs().quantile(0.5) > 0.05  # the comparison can fail
+    reference, x = HUGGING_FACE.load(backbone), torch.randn(2, 9, 32)
+    close(ours(backbone, x), reference.forward(x))
+    reference.model.layers[0].mlp.down_proj.weight.neg_()
+    assert (ours(backbone, x) - reference.forward(x)).abs().quantile(0.5) > 0.05  # the comparison can fail
 
 
 @torch.no_grad()
@@ -140,21 +140,23 @@ def test_both_other_sides_of_the_benchmark_decode_our_states(kernel):
     cases = (HUGGING_FACE, PACKED)
     assert {case.title for case in cases} == {"transformers BitNetModel", "valle bitnet, packed"}
     for case in cases:
-        peer = case.load(backbone)
-        decoder = peer.decoder(2, 7)
-        close(peer.forward(x), wanted)
+        reference = case.load(backbone)
+        decoder = reference.decoder(2, 7)
+        close(reference.forward(x), wanted)
         close(torch.cat([decoder.feed(part) for part in x.split([4, 1, 2], dim=1)], dim=1), wanted)
         assert decoder.nbytes >= 2 * 2 * 2 * 2 * 7 * 8 * 4
-        assert list(peer.parameters())
+        assert list(reference.parameters())
 
 
 @torch.no_grad()
 def test_packed_says_the_same_bit_for_bit_in_a_fraction_of_the_memory(kernel):
     backbone, x = fresh(kernel, d_model=256, ffn_dim=512), torch.randn(2, 9, 256)
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
-    peer = PACKED.load(backbone)
-    assert torch.equal(peer.forward(x), ours(backbone, x))
-    assert peer.weights_nbytes < 0.09 * peer.weights_nbytes_before  # 1/16 of the matrices, and the norms as they were
+    reference = PACKED.load(backbone)
+    assert torch.equal(reference.forward(x), ours(backbone, x))
+    assert (
+        reference.weights_nbytes < 0.09 * reference.weights_nbytes_before
+    )  # 1/16 of the matrices, and the norms as they were
     assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
 
 

@@ -72,20 +72,20 @@ def test_a_padded_batch_decodes_like_each_row_alone_and_is_silent_past_its_end(a
         assert not wav[row, count * HOP :].any()
 
 
-@pytest.mark.parametrize("pieces", [(1, 1, 1, 1, 1), (40,), (3, 0, 20, 17), (2,), (1,)])
+@pytest.mark.parametrize("chunks", [(1, 1, 1, 1, 1), (40,), (3, 0, 20, 17), (2,), (1,)])
 @pytest.mark.parametrize("levels", [1, 8])
-def test_streamed_speech_equals_the_whole(any_codec, pieces, levels):
-    codes = _codes(any_codec, sum(pieces), rows=2)[..., :levels]
-    whole, _ = any_codec.decode(codes, torch.tensor([sum(pieces)] * 2))
+def test_streamed_speech_equals_the_whole(any_codec, chunks, levels):
+    codes = _codes(any_codec, sum(chunks), rows=2)[..., :levels]
+    whole, _ = any_codec.decode(codes, torch.tensor([sum(chunks)] * 2))
     stream = any_codec.stream(2)
-    heard, given = [], 0
-    for piece in pieces:
-        heard.append(stream.push(codes[:, given : given + piece]))
-        given += piece
-        ready = sum(part.shape[1] for part in heard)
+    decoded, given = [], 0
+    for chunk in chunks:
+        decoded.append(stream.push(codes[:, given : given + chunk]))
+        given += chunk
+        ready = sum(part.shape[1] for part in decoded)
         assert ready == max(given - any_codec.lookahead_frames, 0) * HOP
-    heard.append(stream.flush())
-    joined = torch.cat(heard, dim=1)
+    decoded.append(stream.flush())
+    joined = torch.cat(decoded, dim=1)
     assert joined.shape == whole.shape
     assert (joined - whole).abs().max().item() < 1e-4
 

@@ -89,7 +89,7 @@ def test_codes_of_a_long_sound_do_not_depend_on_where_it_is_cut():
     codec = _deep_codec()
     wav = torch.randn(1, 90 * codec.hop, generator=torch.Generator().manual_seed(0)) * 0.1
     whole = codec.encode(wav, torch.tensor([wav.shape[1]]))[0]
-    codec.piece = 30
+    codec.chunk = 30
     assert torch.equal(codec.encode(wav, torch.tensor([wav.shape[1]]))[0], whole)
 
 

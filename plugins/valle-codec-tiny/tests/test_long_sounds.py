@@ -1,4 +1,4 @@
-"""Sounds of any length pass the codec `tiny` in pieces: the same codes and sound, in bounded memory."""
+"""Sounds of any length pass the codec `tiny` in chunks: the same codes and sound, in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def speech(request):
 
 
 def test_pieces_give_the_codes_and_the_sound_of_the_whole(speech):
-    whole, pieces = build(TinyOptions(), device=CPU), build(TinyOptions(), device=CPU)
-    pieces.piece = 60
+    whole, chunks = build(TinyOptions(), device=CPU), build(TinyOptions(), device=CPU)
+    chunks.chunk = 60
     lengths = torch.tensor([len(speech), 100_000])
     batch = torch.stack([speech, speech.flip(0)])
     codes, frames = whole.encode(batch, lengths)
-    in_pieces, _ = pieces.encode(batch, lengths)
-    assert torch.equal(codes, in_pieces)
+    in_chunks, _ = chunks.encode(batch, lengths)
+    assert torch.equal(codes, in_chunks)
     sound, samples = whole.decode(codes, frames)
-    joined, same = pieces.decode(codes, frames)
+    joined, same = chunks.decode(codes, frames)
     assert torch.equal(samples, same)
     torch.testing.assert_close(joined, sound, rtol=0, atol=1e-4)
-    assert not pieces.decode(codes, torch.tensor([0, 3]))[0][0].any()
+    assert not chunks.decode(codes, torch.tensor([0, 3]))[0][0].any()
 
 
 def test_the_context_covers_what_decides_a_frame(speech):

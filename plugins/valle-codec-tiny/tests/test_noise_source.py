@@ -48,10 +48,10 @@ def test_what_is_streamed_holds_the_noise_of_the_whole():
 
 def test_above_the_bound_nothing_is_said_directly():
     decoder, silence = _network(BREATHY).decoder, torch.zeros(1, 4, 321, dtype=torch.complex64)
-    for hertz, heard in ((1000, True), (4000, False)):
+    for hertz, audible in ((1000, True), (4000, False)):
         spectra = torch.full((1, 4, 5 * 321), -50.0)
         spectra[..., hertz // 25] = 2.0  # its magnitude alone
-        assert bool(decoder.pieces(spectra, silence, 0).abs().max() > 1e-3) == heard
+        assert bool(decoder.windowed(spectra, silence, 0).abs().max() > 1e-3) == audible
 
 
 def test_new_noise_takes_over_what_was_said_directly(tmp_path):

@@ -6,7 +6,7 @@ import wave
 import pytest
 import torch
 from valle_codec_tiny.features import HOP
-from valle_codec_tiny.phones import UNKNOWN, Reader, read_said
+from valle_codec_tiny.phones import UNKNOWN, Reader, read_phone_labels
 from valle_codec_tiny.quantizer import ResidualQuantizer
 from valle_codec_tiny.speech import Crops
 
@@ -34,7 +34,7 @@ def corpus(tmp_path):
 
 
 def test_marks_belong_to_the_sound_beside_them(corpus):
-    said = read_said(corpus)
+    said = read_phone_labels(corpus)
     assert said is not None
     labels = said.labels["train/anna/1.wav"]
     at = {round(second * 100): said.names[int(labels[round(second * 100)])] for second in (0.05, 0.15, 0.22, 0.3, 0.45)}
@@ -43,7 +43,7 @@ def test_marks_belong_to_the_sound_beside_them(corpus):
 
 
 def test_crops_carry_the_sound_in_the_middle_of_each_frame(corpus):
-    said = read_said(corpus)
+    said = read_phone_labels(corpus)
     crops = Crops(corpus, 20 * HOP, said)
     _, which, start = crops.draw_known(16, torch.Generator().manual_seed(0))
     sounds = crops.sounds_of(which, start, 20, HOP)
@@ -80,8 +80,8 @@ def test_reading_the_sounds_moves_the_latent_apart_by_sound():
 def test_a_damaged_table_is_named_and_none_is_nothing(corpus):
     (corpus / "train.jsonl").write_text('{"audio": "a", "phones": ["a"], "durations": [1, 2]}\n')
     with pytest.raises(UserError, match=r"train\.jsonl' line 1 is no row of a corpus"):
-        read_said(corpus)
+        read_phone_labels(corpus)
     (corpus / "train.jsonl").write_text('{"audio": "a"}\n')
-    assert read_said(corpus) is None
+    assert read_phone_labels(corpus) is None
     (corpus / "train.jsonl").unlink()
-    assert read_said(corpus) is None
+    assert read_phone_labels(corpus) is None

@@ -35,15 +35,15 @@ def test_a_slip_of_an_octave_is_mended_and_a_lone_voiced_moment_dropped():
     voiced = torch.ones(1, 20, dtype=torch.bool)
     voiced[0, 12:] = False
     voiced[0, 18] = True
-    mended, kept = steady(pitch, voiced)
-    assert mended[0, 9] == 7.0
+    fixed, kept = steady(pitch, voiced)
+    assert fixed[0, 9] == 7.0
     assert kept[0].tolist() == [1.0] * 12 + [0.0] * 8
 
 
 def test_the_features_carry_the_pitch():
-    heard = features(torch.nn.functional.pad(_voice(200.0), (0, 0)))
-    assert heard.shape == (1, 25, WIDTH)
-    pitch, voiced = pitch_of(heard)
+    inputs = features(torch.nn.functional.pad(_voice(200.0), (0, 0)))
+    assert inputs.shape == (1, 25, WIDTH)
+    pitch, voiced = pitch_of(inputs)
     assert pitch.shape == (1, 50)
     assert (pitch[0, 20:30].exp2() - 200).abs().max() < 1
     assert voiced[0, 20:30].all()
@@ -61,19 +61,19 @@ def test_pulses_made_in_pieces_are_the_whole():
     pitch = 7 + torch.randn(2, 90, generator=torch.Generator().manual_seed(0)).cumsum(1) * 0.03
     whole, _ = pulses(pitch, None, 160)
     parts, state = [], None
-    for piece in pitch.split((1, 30, 7, 52), dim=1):
-        sound, state = pulses(piece, state, 160)
+    for chunk in pitch.split((1, 30, 7, 52), dim=1):
+        sound, state = pulses(chunk, state, 160)
         parts.append(sound)
     assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-3 * whole.abs().max()
 
 
-@pytest.mark.parametrize(("frames", "piece"), [(1500, 37), (300, 1)])
-def test_long_streams_stay_in_phase_with_the_whole(frames, piece):
+@pytest.mark.parametrize(("frames", "chunk"), [(1500, 37), (300, 1)])
+def test_long_streams_stay_in_phase_with_the_whole(frames, chunk):
     the_codec = codec.build(codec.TinyOptions(), device=torch.device("cpu"))
     codes = torch.randint(0, 256, (1, frames, 8), generator=torch.Generator().manual_seed(0))
     whole, _ = the_codec.decode(codes, torch.tensor([frames]))
     stream = the_codec.stream()
-    heard = [stream.push(part) for part in codes.split(piece, dim=1)]
-    joined = torch.cat([*heard, stream.flush()], dim=1)
+    decoded = [stream.push(part) for part in codes.split(chunk, dim=1)]
+    joined = torch.cat([*decoded, stream.flush()], dim=1)
     assert joined.shape == (1, frames * HOP)
     assert (joined - whole).abs().max().item() < 1e-4

@@ -14,7 +14,7 @@ from valle_dac.codec import DacCodec, build, with_weights
 from valle_dac.options import DacOptions
 
 from valle_core.plugin import UserError
-from valle_kit.codes.pieces import PieceStack
+from valle_kit.codes.chunks import ChunkStack
 from valle_kit.loudness import at_loudness
 
 CPU = torch.device("cpu")
@@ -152,7 +152,7 @@ def test_pieces_of_bounded_size_give_the_codes_and_the_sound_of_the_whole(varian
     lengths = torch.tensor([wav.shape[1]])
     codes, frames = codec.encode(wav, lengths)
     sound, _ = codec.decode(codes, frames)
-    codec.piece, seen, engine = 7, [], codec.engine
+    codec.chunk, seen, engine = 7, [], codec.engine
     codec.engine = dataclasses.replace(
         engine,
         quantise=lambda x, levels: seen.append(x.shape[-1]) or engine.quantise(x, levels),
@@ -175,7 +175,7 @@ def test_how_far_codes_and_sound_look(variant):
     bent = wav.clone()
     bent[..., 30 * codec.hop : 31 * codec.hop] += 0.3
     with torch.no_grad():
-        one, other = (PieceStack(codec.engine.encoder).push(x, end=True)[0] for x in (wav, bent))
+        one, other = (ChunkStack(codec.engine.encoder).push(x, end=True)[0] for x in (wav, bent))
     changed = (one != other).any(0).nonzero()[:, 0].tolist()
     assert (changed[0], changed[-1]) == (30 - 8, 30 + 8)
     codes = torch.randint(0, 64, (1, F, 3))

@@ -42,6 +42,12 @@ test_a_small_one_with_a_set_loudness_conforms = suite.conformance("codec", lambd
 def test_one_of_full_size_with_random_weights_keeps_rows_and_streams_exact():
     """The whole suite at full size takes minutes; `valle plugins check dac` runs it."""
     codec = build(DacOptions(weights="random", variant="16khz"), device=CPU)
-    only = ("states_its_facts", "hears_both_ends", "encodes_rows_as_if_alone", "streams_keep_apart", "takes_any_sound")
+    only = (
+        "states_its_facts",
+        "encodes_both_ends",
+        "encodes_rows_as_if_alone",
+        "streams_keep_apart",
+        "takes_any_sound",
+    )
     report = suite.run("codec", lambda: codec, spec=SPEC, only=only)
     assert report.count("passed") == len(only), report.table()

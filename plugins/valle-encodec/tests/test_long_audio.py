@@ -1,4 +1,4 @@
-"""Long sounds and long codes in pieces of bounded size, equal to the whole."""
+"""Long sounds and long codes in chunks of bounded size, equal to the whole."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_codes_and_sound_in_pieces_are_those_of_the_whole(small, samples):
     wav, lengths = 0.3 * torch.randn(1, samples), torch.tensor([samples])
     codes, frames = small.encode(wav, lengths)
     sound, _ = small.decode(codes, frames)
-    small.piece = 20
+    small.chunk = 20
     seen = sizes_seen(small, lambda: small.encode(wav, lengths))
     assert len(seen) > 8
     assert max(seen) <= 2 * 20 * 320 + 10

@@ -216,17 +216,17 @@ def test_the_peer_of_the_benchmark_gives_our_states(kind):
     case = next(case for case in (TRANSFORMERS_MAMBA, TRANSFORMERS_MAMBA2) if case.beside == kind)
     assert case.bench == "arch"
     backbone = KINDS[kind][2](KINDS[kind][3](d_model=32, n_layers=2), attention=None).eval()
-    peer, x = case.load(backbone), torch.randn(2, 12, 32)
+    reference, x = case.load(backbone), torch.randn(2, 12, 32)
     want = states(backbone, x)
-    torch.testing.assert_close(peer.forward(x), want, atol=1e-5, rtol=0)
-    decoder = peer.decoder(2, 12)
+    torch.testing.assert_close(reference.forward(x), want, atol=1e-5, rtol=0)
+    decoder = reference.decoder(2, 12)
     fed = [decoder.feed(x[:, :7])] + [decoder.feed(x[:, t : t + 1]) for t in range(7, 12)]
     torch.testing.assert_close(torch.cat(fed, 1), want, atol=1e-5, rtol=0)
     held = decoder.nbytes
     assert held > 0
     decoder.feed(x[:, :1])
     assert decoder.nbytes == held
-    count = sum(p.numel() for p in peer.parameters())
+    count = sum(p.numel() for p in reference.parameters())
     assert count == sum(p.numel() for n, p in backbone.named_parameters() if "reverse" not in n and "merge" not in n)
 
 

@@ -99,15 +99,15 @@ def test_what_is_saved_is_loaded_bit_for_bit(kernel, tmp_path):
 def test_the_peer_of_the_benchmark_gives_our_states_and_decodes_them(kernel):
     torch.manual_seed(6)
     backbone = build(MixtralOptions(d_model=32, n_layers=2, n_kv_heads=2, n_experts=4), attention=kernel).eval()
-    peer = TRANSFORMERS.load(backbone)
+    reference = TRANSFORMERS.load(backbone)
     x = torch.randn(2, 7, 32)
     wanted = ours(backbone, x, torch.tensor([7, 7]))
-    torch.testing.assert_close(peer.forward(x), wanted, atol=1e-5, rtol=0)
-    decoder = peer.decoder(2, 7)
+    torch.testing.assert_close(reference.forward(x), wanted, atol=1e-5, rtol=0)
+    decoder = reference.decoder(2, 7)
     found = torch.cat([decoder.feed(part) for part in x.split([4, 1, 2], dim=1)], dim=1)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
     assert decoder.nbytes == 2 * 2 * 2 * 2 * 7 * 8 * 4
-    assert sum(part.numel() for part in peer.parameters()) == sum(part.numel() for part in backbone.parameters())
+    assert sum(part.numel() for part in reference.parameters()) == sum(part.numel() for part in backbone.parameters())
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def listed(tmp_path_factory):
     return path
 
 
-QUICK = ("hears_to_the_end", "times_words_as_declared")
+QUICK = ("transcribes_to_the_end", "times_words_as_declared")
 CHECKS = [check.__name__ for check in suite.checks_of("recognizer", SPEC)]
 
 

@@ -1,4 +1,4 @@
-"""What is said where torchscale is not installed; with it, see tests/peers."""
+"""What is said where torchscale is not installed; with it, see tests/references."""
 
 from __future__ import annotations
 

@@ -9,12 +9,14 @@ import pytest
 
 from valle_testing import planted
 from valle_testing.fakes.audio import FakeCodec
-from valle_testing.planted_table import PROPERTY, Row, table
+from valle_testing.planted_table import PROPERTY, FaultResult, table
 
 ROWS = [
-    Row(kind="arch", fault="dropout stays on", check="has_no_dropout_in_eval", caught=True, found="two runs differ"),
-    Row(kind="arch", fault="NaN", check="keeps_rows_apart", caught=False, found=""),
-    Row(kind="codec", fault="hop is a float", check="states_its_facts", caught=True, found="hop is 320.0"),
+    FaultResult(
+        kind="arch", fault="dropout stays on", check="has_no_dropout_in_eval", caught=True, found="two runs differ"
+    ),
+    FaultResult(kind="arch", fault="NaN", check="keeps_rows_apart", caught=False, found=""),
+    FaultResult(kind="codec", fault="hop is a float", check="states_its_facts", caught=True, found="hop is 320.0"),
 ]
 
 
@@ -36,7 +38,9 @@ def test_a_good_plugin_is_no_caught_fault():
     assert not fault.caught(lambda name, value: noted.append((name, value)))
     ((name, value),) = noted
     assert name == PROPERTY
-    assert Row(**value) == Row(kind="codec", fault="nothing", check="writes_nothing", caught=False, found="")
+    assert FaultResult(**value) == FaultResult(
+        kind="codec", fault="nothing", check="writes_nothing", caught=False, found=""
+    )
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec, UserError
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 from valle_testing import planted, suite
 from valle_testing.fakes.recognizer import RATE, FakeRecognizer, sing
 from valle_testing.suites.recognizer.speech import Clip, built_in
@@ -179,7 +179,7 @@ def silence_is_thanked_for():
     class Faulty(FakeRecognizer):
         def transcribe(self, wav, lengths, *, languages):
             found = super().transcribe(wav, lengths, languages=languages)
-            said = HeardSegment(
+            said = RecognizedSegment(
                 text="thanks", start=0.0, end=0.1, words=(TimedWord(text="thanks", start=0.0, end=0.1),)
             )
             lasting = [int(length) >= RATE for length in lengths]
@@ -254,13 +254,13 @@ FAULTS = {
     unknown_languages_are_xx: (hearing, "refuses_unknown_languages"),
     endings_of_tags_are_ignored: (hearing, "refuses_unknown_languages"),
     an_unknown_language_is_a_key_error: (hearing, "refuses_unknown_languages"),
-    "nothing is ever heard": (saying(lambda one, row: replace(one, segments=())), "hears_what_is_said"),
-    the_last_row_is_silent: (saying, "hears_what_is_said"),
-    one_second_is_heard: (hearing, "hears_to_the_end"),
+    "nothing is ever heard": (saying(lambda one, row: replace(one, segments=())), "transcribes_speech"),
+    the_last_row_is_silent: (saying, "transcribes_speech"),
+    one_second_is_heard: (hearing, "transcribes_to_the_end"),
     rows_are_limited_to_the_shortest: (hearing, "hears_rows_as_if_alone"),
     loudness_is_that_of_the_batch: (hearing, "hears_rows_as_if_alone"),
     padding_is_heard: (hearing, "leaves_padding_out"),
-    a_loud_sound_deafens: (hearing, "forgets_what_it_heard"),
+    a_loud_sound_deafens: (hearing, "forgets_earlier_audio"),
     the_waveform_is_normalised_in_place: (hearing, "writes_nothing"),
     lengths_are_clamped_in_place: (hearing, "writes_nothing"),
     torch_dithers: (hearing, "leaves_no_trace"),
@@ -337,8 +337,8 @@ def test_one_that_hears_none_of_the_built_in_clips_is_skipped_where_that_matters
     report = suite.run("recognizer", Deaf, spec=SPEC)
     assert report.ok, report.table()
     assert {one.check for one in report.outcomes if one.verdict == "skipped"} == {
-        "hears_what_is_said",
-        "hears_to_the_end",
+        "transcribes_speech",
+        "transcribes_to_the_end",
         "times_words_as_declared",
         "aligns_what_it_is_given",
         "aligns_rows_as_if_alone",

@@ -79,7 +79,7 @@ def test_long_sounds_have_the_codes_of_the_whole():
     wav = 0.3 * torch.randn(1, 150 * 320 + 9)
     lengths = torch.tensor([wav.shape[1]])
     codes, _ = codec.encode(wav, lengths)
-    codec.half.piece, seen = 20, []
+    codec.half.chunk, seen = 20, []
     codec.half.layers[0].register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))  # pyright: ignore
     assert torch.equal(codec.encode(wav, lengths)[0], codes)
     assert len(seen) > 5

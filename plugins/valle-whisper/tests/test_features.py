@@ -1,4 +1,4 @@
-"""The spectrogram beside transformers' (openai's: tests/peers)."""
+"""The spectrogram beside transformers' (openai's: tests/references)."""
 
 from __future__ import annotations
 

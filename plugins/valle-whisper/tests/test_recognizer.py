@@ -82,7 +82,7 @@ def test_tokens_begin_inside_the_sound_of_a_row(random_one, tones):
 
 def test_detection_is_that_of_transformers(random_one, theirs, tones):
     mels = torch.stack([log_mel(row, random_one.sound, random_one._filters) for row in tones])
-    codes = random_one.decoder.hear(random_one.decoder.encode(mels))[1]
+    codes = random_one.decoder.detect(random_one.decoder.encode(mels))[1]
     wanted = theirs.detect_language(input_features=mels).tolist()
     assert [random_one.decoder.languages[code] for code in codes] == wanted
 

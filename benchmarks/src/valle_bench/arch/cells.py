@@ -1,4 +1,4 @@
-"""The measuring itself: all sides of a cell do the same on the same input, in turns, and are compared first."""
+"""The measurements of a cell: all implementations run on the same input, in turns, after their results are compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHUNK = 512
 """Positions per piece when a prompt is read before decoding steps are timed."""
 
 WARM_STEPS = 8
-"""Steps that are not counted, and how many a side makes before it is the other's turn."""
+"""Steps that are not counted, and how many an implementation makes before it is the other's turn."""
 
 LEAST_SECONDS = 0.3
 """Short runs are repeated until they add up to this, at most `MOST_RUNS` times."""
@@ -33,16 +33,16 @@ MOST_RUNS = 40
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the cells of one subject share.
+    """What the cells of one candidate share.
 
     Attributes:
-        sides: models by name, ours first.
+        implementations: models by name, ours first.
         d_model: width of the inputs.
         settings: of the run.
         forecast: of time and memory, growing with each cell.
     """
 
-    sides: Mapping[str, ReferenceModel]
+    implementations: Mapping[str, ReferenceModel]
     d_model: int
     settings: Settings
     forecast: Forecast
@@ -52,40 +52,43 @@ class Bench:
         return torch.device(self.settings.device)
 
     def input(self, length: int, salt: int = 0) -> Float[Tensor, "1 T D"]:
-        """Standard normal states, equal for all sides and machines."""
+        """Standard normal states, equal for all implementations and machines."""
         generator = torch.Generator().manual_seed(self.settings.seed + 1000 * length + salt)
         return torch.randn(1, length, self.d_model, generator=generator).to(self.device)
 
 
 def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
-    """The figures of every side; what fails or would take too long says so in its note."""
+    """The figures of every implementation; what fails or would take too long says so in its note."""
     if cell.what == "decode":
         return _decode(bench, cell.length)
     if cell.what == "weights memory":
-        return {side: Figure(nbytes=_weights(model), runs=1) for side, model in bench.sides.items()}
+        return {
+            implementation: Figure(nbytes=_weights(model), runs=1)
+            for implementation, model in bench.implementations.items()
+        }
     x = bench.input(cell.length)
-    runs = {side: _run(cell.what, model, x) for side, model in bench.sides.items()}
+    runs = {implementation: _run(cell.what, model, x) for implementation, model in bench.implementations.items()}
     if cell.what.endswith("memory"):
-        return {side: _memory(bench, run) for side, run in runs.items()}
-    figures, said = {}, {}
-    for side, run in runs.items():
-        figures[side], out = _first(bench, side, cell, run)
+        return {implementation: _memory(bench, run) for implementation, run in runs.items()}
+    figures, outputs = {}, {}
+    for implementation, run in runs.items():
+        figures[implementation], out = _first(bench, implementation, cell, run)
         if out is not None:
-            said[side] = out
-    figures = _compared(figures, said)
-    left = {side: run for side, run in runs.items() if side in said}
-    once = {side: figures[side].seconds or 0.0 for side in left}
-    turns = {side: lambda run=run: timed(run, bench.device)[0] for side, run in left.items()}
+            outputs[implementation] = out
+    figures = _compared(figures, outputs)
+    left = {implementation: run for implementation, run in runs.items() if implementation in outputs}
+    once = {implementation: figures[implementation].seconds or 0.0 for implementation in left}
+    turns = {implementation: lambda run=run: timed(run, bench.device)[0] for implementation, run in left.items()}
     limit = bench.settings.cell_seconds
     done = in_turns(turns, once, repeats=bench.settings.repeats, least=LEAST_SECONDS, most=MOST_RUNS, limit=limit)
-    for side, times in done.items():
-        figures[side] = replace(figures[side], seconds=statistics.median(times), runs=len(times))
-        bench.forecast.saw(side, cell.what, cell.length, min(times), 0)
+    for implementation, times in done.items():
+        figures[implementation] = replace(figures[implementation], seconds=statistics.median(times), runs=len(times))
+        bench.forecast.saw(implementation, cell.what, cell.length, min(times), 0)
     return figures
 
 
 Run = Callable[[], list[Tensor]]
-"""One run; gives what is compared between the sides."""
+"""One run; gives what is compared between the implementations."""
 
 
 def _run(what: str, model: ReferenceModel, x: Tensor) -> Run:
@@ -110,27 +113,29 @@ def _run(what: str, model: ReferenceModel, x: Tensor) -> Run:
     return forward if what.startswith("forward") else train
 
 
-def _first(bench: Bench, side: str, cell: Cell, run: Run) -> tuple[Figure, list[Tensor] | None]:
+def _first(bench: Bench, implementation: str, cell: Cell, run: Run) -> tuple[Figure, list[Tensor] | None]:
     """The first run, which also warms up; None where there was none."""
-    if note := bench.forecast.refusal(side, cell.what, cell.length):
+    if note := bench.forecast.refusal(implementation, cell.what, cell.length):
         return Figure(note=note), None
     peak = PeakMemory(bench.device)
     try:
         seconds, out = timed(run, bench.device)
-        if not bench.forecast.known(side, cell.what):  # the very first compiles, loads and tunes
+        if not bench.forecast.known(implementation, cell.what):  # the very first compiles, loads and tunes
             seconds, out = timed(run, bench.device)
     except (UserError, RuntimeError, MemoryError, ValueError) as error:
         return Figure(note=f"failed: {one_line(error)}"), None
-    bench.forecast.saw(side, cell.what, cell.length, seconds, peak.taken())
+    bench.forecast.saw(implementation, cell.what, cell.length, seconds, peak.taken())
     return Figure(seconds=seconds, runs=1), out
 
 
-def _compared(figures: dict[str, Figure], said: Mapping[str, list[Tensor]]) -> dict[str, Figure]:
-    ours = said.get(OWN)
-    for side, theirs in said.items():
-        if side != OWN and ours is not None:
-            figures[side] = replace(
-                figures[side], difference=difference(ours, theirs), typical=difference(ours, theirs, of=Tensor.median)
+def _compared(figures: dict[str, Figure], outputs: Mapping[str, list[Tensor]]) -> dict[str, Figure]:
+    ours = outputs.get(OWN)
+    for implementation, theirs in outputs.items():
+        if implementation != OWN and ours is not None:
+            figures[implementation] = replace(
+                figures[implementation],
+                difference=difference(ours, theirs),
+                typical=difference(ours, theirs, of=Tensor.median),
             )
     return figures
 
@@ -149,8 +154,8 @@ def difference(ours: list[Tensor], theirs: list[Tensor], *, of: Callable[[Tensor
 
 def _weights(model: ReferenceModel) -> int:
     """Bytes of the weights: what the model says, else its parameters."""
-    said = getattr(model, "weights_nbytes", None)
-    return sum(parameter.nbytes for parameter in model.parameters()) if said is None else said
+    outputs = getattr(model, "weights_nbytes", None)
+    return sum(parameter.nbytes for parameter in model.parameters()) if outputs is None else outputs
 
 
 def _memory(bench: Bench, run: Run) -> Figure:
@@ -165,43 +170,47 @@ def _memory(bench: Bench, run: Run) -> Figure:
 @torch.inference_mode()
 def _decode(bench: Bench, position: int) -> dict[str, Figure]:
     figures, decoders = {}, {}
-    for side, model in bench.sides.items():
+    for implementation, model in bench.implementations.items():
         try:
             decoder = model.decoder(1, position + WARM_STEPS + bench.settings.steps)
             note = "it cannot decode" if decoder is None else _read(bench, decoder, position)
         except (UserError, RuntimeError, MemoryError, ValueError) as error:
             decoder, note = None, f"failed: {one_line(error)}"
-        figures[side] = Figure(note=note)
+        figures[implementation] = Figure(note=note)
         if decoder is not None and not note:
-            decoders[side] = decoder
-    times, said = _steps(bench, decoders)
-    others = [side for side in said if side != OWN and OWN in said]
-    apart = {side: difference(said[OWN], said[side]) for side in others}
-    typical = {side: difference(said[OWN], said[side], of=Tensor.median) for side in others}
-    for side, decoder in decoders.items():
-        figures[side] = Figure(seconds=statistics.median(times[side]), runs=len(times[side]), nbytes=decoder.nbytes,
-                               difference=apart.get(side), typical=typical.get(side))  # fmt: skip
+            decoders[implementation] = decoder
+    times, outputs = _steps(bench, decoders)
+    others = [implementation for implementation in outputs if implementation != OWN and OWN in outputs]
+    apart = {implementation: difference(outputs[OWN], outputs[implementation]) for implementation in others}
+    typical = {
+        implementation: difference(outputs[OWN], outputs[implementation], of=Tensor.median) for implementation in others
+    }
+    for implementation, decoder in decoders.items():
+        figures[implementation] = Figure(seconds=statistics.median(times[implementation]),
+                                         runs=len(times[implementation]),
+                                         nbytes=decoder.nbytes,
+                               difference=apart.get(implementation), typical=typical.get(implementation))  # fmt: skip
     return figures
 
 
 def _steps(
     bench: Bench, decoders: Mapping[str, ReferenceDecoder]
 ) -> tuple[dict[str, list[float]], dict[str, list[Tensor]]]:
-    """Seconds of each timed step of each side, and what each said at every step.
+    """Seconds of each timed step of each implementation, and what each gave at every step.
 
-    The sides take turns after a few steps each, not after every one: caches of the processor stay with who computes.
+    They take turns after a few steps each, not after every one: caches of the processor stay with who computes.
     """
-    times: dict[str, list[float]] = {side: [] for side in decoders}
-    said: dict[str, list[Tensor]] = {side: [] for side in decoders}
+    times: dict[str, list[float]] = {implementation: [] for implementation in decoders}
+    outputs: dict[str, list[Tensor]] = {implementation: [] for implementation in decoders}
     total = WARM_STEPS + bench.settings.steps
     inputs = [bench.input(1, salt=step) for step in range(total)]
     for start in range(0, total, WARM_STEPS):
-        for side, decoder in decoders.items():
+        for implementation, decoder in decoders.items():
             for x in inputs[start : start + WARM_STEPS]:
                 seconds, h = timed(lambda decoder=decoder, x=x: decoder.feed(x), bench.device)
-                said[side].append(h.clone())
-                times[side].append(seconds)
-    return {side: seconds[WARM_STEPS:] for side, seconds in times.items()}, said
+                outputs[implementation].append(h.clone())
+                times[implementation].append(seconds)
+    return {implementation: seconds[WARM_STEPS:] for implementation, seconds in times.items()}, outputs
 
 
 def _read(bench: Bench, decoder: ReferenceDecoder, position: int) -> str:

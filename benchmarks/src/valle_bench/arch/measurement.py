@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from valle_bench.arch.cells import Bench, measure
-from valle_bench.arch.settings import OWN, Cell, Figure, Settings, Subject
-from valle_bench.arch.sides import OwnModel
-from valle_bench.arch.sizes import build_subject
+from valle_bench.arch.own_model import OwnModel
+from valle_bench.arch.settings import OWN, Candidate, Cell, Figure, Settings
+from valle_bench.arch.sizes import build_candidate
 from valle_bench.reference import ReferenceModel, load_references, references_of
 from valle_bench.runner.limits import Forecast
 from valle_bench.runner.measurement import Figures, Job, Measurement, Opened
@@ -16,28 +16,28 @@ from valle_core.registry.registry import Registry
 
 
 def opens(registry: Registry, job: Job) -> Opened:
-    """The sides of one backbone, ours first. One that cannot be loaded is named with the reason and left out."""
+    """The implementations of one backbone, ours first; one that cannot be loaded is left out with its reason."""
     try:
-        backbone = build_subject(registry, job.subject, job.settings)
+        backbone = build_candidate(registry, job.candidate, job.settings)
     except UserError as error:
         return Opened(notes={OWN: str(error)}, facts={}, measure=None)
-    sides: dict[str, ReferenceModel] = {OWN: OwnModel(backbone)} if job.only in ("", OWN) else {}
-    notes = dict.fromkeys(sides, "")
+    implementations: dict[str, ReferenceModel] = {OWN: OwnModel(backbone)} if job.only in ("", OWN) else {}
+    notes = dict.fromkeys(implementations, "")
     if job.references:
-        found = references_of(registry, "arch", job.subject.arch)
+        found = references_of(registry, "arch", job.candidate.arch)
         loaded, whys = load_references(found, backbone, only=job.only)
-        sides, notes = sides | loaded, notes | whys
-    bench = Bench(sides, backbone.d_model, job.settings, Forecast(job.settings.cell_seconds))
+        implementations, notes = implementations | loaded, notes | whys
+    bench = Bench(implementations, backbone.d_model, job.settings, Forecast(job.settings.cell_seconds))
 
     def measured(cell: Cell, without: tuple[str, ...], alone: Callable[[str], None]) -> Figures:
         return measure(bench, cell)
 
-    return Opened(notes=notes, facts={}, measure=measured if sides else None)
+    return Opened(notes=notes, facts={}, measure=measured if implementations else None)
 
 
 MEASUREMENT = Measurement(
     home="valle_bench.arch.measurement:MEASUREMENT",
-    subject=Subject,
+    candidate=Candidate,
     settings=Settings,
     cell=Cell,
     figure=Figure,

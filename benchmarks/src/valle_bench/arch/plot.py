@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from valle_bench.arch.run import Row
+from valle_bench.arch.run import Result
 from valle_bench.arch.settings import OWN
 from valle_bench.runner.picture import new_figure, save_figure
 
 
-def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
-    """Our backbones as lines, the peer of each dashed in the same colour; bars at an equal parameter count.
+def draw(png: Path, title: str, rows: Sequence[Result]) -> None:
+    """Our backbones as lines, the reference of each dashed in the same colour; bars at an equal parameter count.
 
-    A peer that gave another result is left out: its speed says nothing.
+    A reference that gave another result is left out: its speed says nothing.
 
     Raises:
         UserError: matplotlib is missing, or the place cannot be written to.
@@ -23,10 +23,10 @@ def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
     forward, decode, state, train = figure.subplots(2, 2).flatten()
     colours = {arch: f"C{index}" for index, arch in enumerate(dict.fromkeys(row.arch for row in rows))}
     _lines(forward, [row for row in rows if row.size == "given" and row.what == "forward"], colours)
-    forward.set(title="forward pass (peer dashed)", xlabel="positions", ylabel="ms", yscale="log")
+    forward.set(title="forward pass (reference dashed)", xlabel="positions", ylabel="ms", yscale="log")
     _lines(decode, [row for row in rows if row.size == "given" and row.what == "decode"], colours)
-    decode.set(title="decoding step (peer dashed)", xlabel="positions read before", ylabel="ms")
-    equal = [row for row in rows if row.size == "equal" and row.side == OWN]
+    decode.set(title="decoding step (reference dashed)", xlabel="positions read before", ylabel="ms")
+    equal = [row for row in rows if row.size == "equal" and row.implementation == OWN]
     _state(state, [row for row in equal if row.what == "decode" and row.nbytes], colours)
     trained = [row for row in equal if row.what == "train" and row.tokens_per_s]
     train.bar([row.arch for row in trained], [row.tokens_per_s or 0.0 for row in trained],
@@ -38,24 +38,24 @@ def draw(png: Path, title: str, rows: Sequence[Row]) -> None:
     save_figure(figure, png)
 
 
-def _lines(axis: Any, rows: Sequence[Row], colours: dict[str, str]) -> None:
-    for arch, side in dict.fromkeys((row.arch, row.side) for row in rows):
-        own = side == OWN
+def _lines(axis: Any, rows: Sequence[Result], colours: dict[str, str]) -> None:
+    for arch, implementation in dict.fromkeys((row.arch, row.implementation) for row in rows):
+        own = implementation == OWN
         points = [
             (row.length, 1000 * row.seconds)
             for row in rows
-            if (row.arch, row.side) == (arch, side) and row.seconds and (own or row.match)
+            if (row.arch, row.implementation) == (arch, implementation) and row.seconds and (own or row.match)
         ]
         if points:
             axis.plot(*zip(*points, strict=True), color=colours[arch], marker=".", linestyle="-" if own else "--",
-                      label=arch if own else f"{arch}: {side}")  # fmt: skip
+                      label=arch if own else f"{arch}: {implementation}")  # fmt: skip
     axis.set_xscale("log", base=2)
     axis.grid(alpha=0.3)
     if axis.has_data():
         axis.legend(fontsize=7)
 
 
-def _state(axis: Any, rows: Sequence[Row], colours: dict[str, str]) -> None:
+def _state(axis: Any, rows: Sequence[Result], colours: dict[str, str]) -> None:
     archs, lengths = list(dict.fromkeys(row.arch for row in rows)), sorted({row.length for row in rows})
     width = 0.8 / max(1, len(lengths))
     for index, length in enumerate(lengths):

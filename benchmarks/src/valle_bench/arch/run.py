@@ -1,4 +1,4 @@
-"""The whole of `bench arch`: plan the subjects, let a process measure each, turn the answers into rows."""
+"""The whole of `bench arch`: plan the candidates, let a process measure each, turn the answers into rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from valle_bench.arch.measurement import MEASUREMENT
-from valle_bench.arch.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, timed_cells
+from valle_bench.arch.settings import OWN, Candidate, Cell, Figure, Settings, memory_cells, timed_cells
 from valle_bench.arch.sizes import equal_size, given_size
 from valle_bench.runner.ask import Count, Tell, ask, ask_alone
 from valle_bench.runner.measurement import Job
@@ -27,24 +27,24 @@ Size = Literal["given", "equal"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One figure of one side.
+class Result:
+    """One figure of one implementation.
 
     Attributes:
-        size: "given" (d_model and layers as asked, peers beside it) or "equal" (about one parameter count).
+        size: "given" (d_model and layers as asked, references beside it) or "equal" (about one parameter count).
         arch: the backbone.
-        side: "valle", or the peer's name.
+        implementation: "valle", or the reference's name.
         parameters, options: of the backbone.
         what, length: the cell.
         seconds, nbytes, difference, typical, note: as in `Figure`.
         tokens_per_s: positions per second; None for memory.
-        match: whether the peer's result is ours (`matches`); None for our side and where nothing was compared.
-        ratio: the peer's seconds over ours: how many times faster ours is; None unless `match`.
+        match: whether the reference's result is ours (`matches`); None for ours and where nothing was compared.
+        ratio: the reference's seconds over ours: how many times faster ours is; None unless `match`.
     """
 
     size: Size
     arch: str
-    side: str
+    implementation: str
     parameters: int
     options: Mapping[str, Any]
     what: str
@@ -61,7 +61,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class SizedJob:
     """One job and which rows it fills."""
 
     sizes: tuple[Size, ...]
@@ -70,65 +70,69 @@ class Task:
 
 def plan(
     registry: Registry, archs: Sequence[str], settings: Settings, extra: Mapping[str, Mapping[str, Any]]
-) -> list[Task]:
+) -> list[SizedJob]:
     """What is to be measured: each backbone at the given size, and at the common parameter count where that differs.
 
     Raises:
         UserError: a backbone that is not there or cannot have the size.
     """
     given = [given_size(registry, arch, settings, extra.get(arch, {})) for arch in archs]
-    target = next((subject for subject in given if subject.arch == REFERENCE), given[0]).parameters
+    target = next((candidate for candidate in given if candidate.arch == REFERENCE), given[0]).parameters
     tasks = []
-    for subject in given:
-        equal = equal_size(registry, subject, target, settings, extra.get(subject.arch, {}))
-        same = equal.options == subject.options
+    for candidate in given:
+        equal = equal_size(registry, candidate, target, settings, extra.get(candidate.arch, {}))
+        same = equal.options == candidate.options
         sizes: tuple[Size, ...] = ("given", "equal") if same else ("given",)
-        tasks.append(Task(sizes=sizes, job=_timing(subject, settings, references=True)))
+        tasks.append(SizedJob(sizes=sizes, job=_timing(candidate, settings, references=True)))
         if not same:
-            tasks.append(Task(sizes=("equal",), job=_timing(equal, settings, references=False)))
+            tasks.append(SizedJob(sizes=("equal",), job=_timing(equal, settings, references=False)))
     return tasks
 
 
-def _timing(subject: Subject, settings: Settings, *, references: bool) -> Job:
+def _timing(candidate: Candidate, settings: Settings, *, references: bool) -> Job:
     cells = tuple(timed_cells(settings))
-    return Job(measurement=MEASUREMENT, subject=subject, settings=settings, cells=cells, references=references)
+    return Job(measurement=MEASUREMENT, candidate=candidate, settings=settings, cells=cells, references=references)
 
 
-def run(tasks: Sequence[Task], tell: Tell) -> list[Row]:
+def run(tasks: Sequence[SizedJob], tell: Tell) -> list[Result]:
     """Measure everything; `tell` is called before each cell. Peak memory is that of a fresh process for each figure."""
-    rows: list[Row] = []
+    rows: list[Result] = []
     count = Count(sum(len(task.job.cells) + len(memory_cells(task.job.settings)) for task in tasks), tell)
     for task in tasks:
 
-        def begin(cell: Cell, task: Task = task) -> None:
-            count.begin(f"{task.job.subject.arch}: {cell.what}, T = {cell.length}")
+        def begin(cell: Cell, task: SizedJob = task) -> None:
+            count.begin(f"{task.job.candidate.arch}: {cell.what}, T = {cell.length}")
 
         answer = ask(task.job, begin)
         for cell in memory_cells(task.job.settings):
             answer.figures |= ask_alone(replace(task.job, cells=(cell,)), answer.loaded, begin)
         for size in task.sizes:
-            rows += _rows(size, task.job.subject, answer.sides, answer.figures)
+            rows += _rows(size, task.job.candidate, answer.implementations, answer.figures)
     count.end()
     return rows
 
 
 def _rows(
-    size: Size, subject: Subject, sides: Mapping[str, str], figures: Mapping[Cell, Mapping[str, Figure]]
-) -> list[Row]:
+    size: Size, candidate: Candidate, implementations: Mapping[str, str], figures: Mapping[Cell, Mapping[str, Figure]]
+) -> list[Result]:
     rows = []
-    for side, note in sides.items():
-        if size == "equal" and side != OWN:
+    for implementation, note in implementations.items():
+        if size == "equal" and implementation != OWN:
             continue
         if note:
-            rows.append(_row(size, subject, side, Cell(what="forward", length=0), Figure(note=note), Figure()))
+            rows.append(
+                _row(size, candidate, implementation, Cell(what="forward", length=0), Figure(note=note), Figure())
+            )
         for cell, measured in figures.items():
-            if side in measured:
-                rows.append(_row(size, subject, side, cell, measured[side], measured.get(OWN, Figure())))
+            if implementation in measured:
+                rows.append(
+                    _row(size, candidate, implementation, cell, measured[implementation], measured.get(OWN, Figure()))
+                )
     return rows
 
 
 def matches(figure: Figure, *, rounds: bool) -> bool | None:
-    """Whether a peer's result is ours; None where nothing was compared."""
+    """Whether a reference's result is ours; None where nothing was compared."""
     if figure.difference is None:
         return None
     if not rounds or figure.typical is None:
@@ -136,15 +140,15 @@ def matches(figure: Figure, *, rounds: bool) -> bool | None:
     return figure.typical <= TOLERANCE and figure.difference <= STEP
 
 
-def _row(size: Size, subject: Subject, side: str, cell: Cell, figure: Figure, own: Figure) -> Row:
-    match = matches(figure, rounds=subject.rounds)
+def _row(size: Size, candidate: Candidate, implementation: str, cell: Cell, figure: Figure, own: Figure) -> Result:
+    match = matches(figure, rounds=candidate.rounds)
     positions = 1 if cell.what == "decode" else cell.length
-    return Row(
+    return Result(
         size=size,
-        arch=subject.arch,
-        side=side,
-        parameters=subject.parameters,
-        options=subject.options,
+        arch=candidate.arch,
+        implementation=implementation,
+        parameters=candidate.parameters,
+        options=candidate.options,
         what=cell.what,
         length=cell.length,
         seconds=figure.seconds,

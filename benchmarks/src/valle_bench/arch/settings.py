@@ -52,7 +52,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class Candidate:
     """One backbone at one size.
 
     Attributes:
@@ -70,7 +70,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One piece of measuring: every side of one subject does the same thing."""
+    """One piece of measuring: every implementation of one candidate does the same thing."""
 
     what: What
     length: int
@@ -78,14 +78,14 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """What one side did in one cell.
+    """What one implementation did in one cell.
 
     Attributes:
         seconds: median of a run (of one step, for "decode"); None where it was not made.
         runs: how many runs the median is of.
         nbytes: state held ("decode"), weights ("weights memory") or peak memory above what the loaded model takes
             (the other "… memory").
-        difference: largest difference to our side, over the larger of 1 and the largest value; None for our side.
+        difference: largest difference to ours, over the larger of 1 and the largest value; None for ours.
         typical: the median difference, over the same.
         note: why something is missing, or what is special.
     """

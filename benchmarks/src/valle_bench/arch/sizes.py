@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from valle_bench.arch.settings import Settings, Subject
+from valle_bench.arch.settings import Candidate, Settings
 from valle_core.assemble.model import build_backbone
 from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.config.resolve import resolve
@@ -22,15 +22,15 @@ CLOSE = 0.05
 """Relative difference up to which two parameter counts are called equal."""
 
 
-def build_subject(registry: Registry, subject: Subject, settings: Settings) -> Backbone:
+def build_candidate(registry: Registry, candidate: Candidate, settings: Settings) -> Backbone:
     """The backbone with fresh weights of `settings.seed`, on its device, in eval mode.
 
     Raises:
         UserError: as the plugin says it.
     """
-    needs = "attention" in registry.select("arch", subject.arch).spec.needs
-    flags = [("arch", subject.arch), ("attention", settings.attention if needs else None)]
-    flags += [(f"arch.{name}", value) for name, value in subject.options.items()]
+    needs = "attention" in registry.select("arch", candidate.arch).spec.needs
+    flags = [("arch", candidate.arch), ("attention", settings.attention if needs else None)]
+    flags += [(f"arch.{name}", value) for name, value in candidate.options.items()]
     resolved = resolve(MODEL_SCHEMA, registry, flags=flags)
     selected = preflight(registry, resolved.choices(), device=torch.device(settings.device).type)
     torch.manual_seed(settings.seed)
@@ -45,20 +45,20 @@ def count(backbone: Backbone) -> int:
     return sum(parameter.numel() for parameter in backbone.parameters())
 
 
-def given_size(registry: Registry, arch: str, settings: Settings, extra: Mapping[str, Any]) -> Subject:
+def given_size(registry: Registry, arch: str, settings: Settings, extra: Mapping[str, Any]) -> Candidate:
     """The backbone at `settings.d_model` and `n_layers`; its other sizes keep their ratio to the plugin's d_model.
 
     Dropout is off, and a bound on the length is raised to what is measured. `extra` options count above all.
     """
     options = _sized(_defaults(registry, arch), settings.d_model, settings.n_layers, settings.longest) | dict(extra)
     rounds = "rounds" in registry.select("arch", arch).spec.capabilities
-    subject = Subject(arch=arch, options=options, rounds=rounds)
-    return dataclasses.replace(subject, parameters=count(build_subject(registry, subject, settings)))
+    candidate = Candidate(arch=arch, options=options, rounds=rounds)
+    return dataclasses.replace(candidate, parameters=count(build_candidate(registry, candidate, settings)))
 
 
 def equal_size(
-    registry: Registry, given: Subject, target: int, settings: Settings, extra: Mapping[str, Any]
-) -> Subject:
+    registry: Registry, given: Candidate, target: int, settings: Settings, extra: Mapping[str, Any]
+) -> Candidate:
     """`given` with about `target` parameters: as it is, or by its layers, its feed-forward width, or its width.
 
     The first of these that comes within `CLOSE` is taken, else the closest of all; options in `extra` stay.
@@ -66,10 +66,10 @@ def equal_size(
     if _off(given.parameters, target) <= CLOSE:
         return given
 
-    def counted(options: dict[str, Any]) -> Subject | None:
-        subject = dataclasses.replace(given, options={**options, **extra})
+    def counted(options: dict[str, Any]) -> Candidate | None:
+        candidate = dataclasses.replace(given, options={**options, **extra})
         try:
-            return dataclasses.replace(subject, parameters=count(build_subject(registry, subject, settings)))
+            return dataclasses.replace(candidate, parameters=count(build_candidate(registry, candidate, settings)))
         except UserError:
             return None  # a size this backbone cannot have
 
@@ -83,12 +83,12 @@ def equal_size(
     return best
 
 
-Counted = Callable[[dict[str, Any]], Subject | None]
+Counted = Callable[[dict[str, Any]], Candidate | None]
 
 
 def _by_layers(
-    defaults: dict[str, Any], given: Subject, target: int, settings: Settings, counted: Counted
-) -> Iterator[Subject | None]:
+    defaults: dict[str, Any], given: Candidate, target: int, settings: Settings, counted: Counted
+) -> Iterator[Candidate | None]:
     if "n_layers" in defaults:
         layers = int(given.options["n_layers"])
         more = counted({**given.options, "n_layers": layers + 1})
@@ -98,8 +98,8 @@ def _by_layers(
 
 
 def _by_feed_forward(
-    defaults: dict[str, Any], given: Subject, target: int, settings: Settings, counted: Counted
-) -> Iterator[Subject | None]:
+    defaults: dict[str, Any], given: Candidate, target: int, settings: Settings, counted: Counted
+) -> Iterator[Candidate | None]:
     if "ffn_dim" in defaults:
         low, high = (counted({**given.options, "ffn_dim": width}) for width in (64, 128))
         if low is not None and high is not None and high.parameters > low.parameters:
@@ -108,8 +108,8 @@ def _by_feed_forward(
 
 
 def _by_width(
-    defaults: dict[str, Any], given: Subject, target: int, settings: Settings, counted: Counted
-) -> Iterator[Subject | None]:
+    defaults: dict[str, Any], given: Candidate, target: int, settings: Settings, counted: Counted
+) -> Iterator[Candidate | None]:
     if "d_model" in defaults:
         width = int(given.options["d_model"]) * (target / given.parameters) ** 0.5
         step = 8 * max(1, int(given.options.get("n_heads", 1)))

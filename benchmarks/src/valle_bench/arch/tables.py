@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from valle_bench.arch.run import Row
+from valle_bench.arch.run import Result
 from valle_bench.arch.settings import OWN, Settings
 from valle_bench.report import Column, Report
 from valle_bench.runner.page import Page, finite
@@ -24,13 +24,13 @@ class ArchReport(Page):
         settings: of the run.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[Result]
     settings: Settings
     stem = "arch"
     title = TITLE
 
     def sections(self) -> list[Report]:
-        """Beside the peers; at an equal parameter count: passes, then decoding."""
+        """Beside the references; at an equal parameter count: passes, then decoding."""
         found = [_beside(self.rows, self.settings), _passes(self.rows, self.settings)]
         if self.settings.positions:
             found.append(_decoding(self.rows, self.settings))
@@ -42,7 +42,7 @@ class ArchReport(Page):
         for row in self.rows:
             if row.note:
                 what = f"{row.what}, T = {row.length}: " if row.length else ""
-                lines.append(f"{row.arch}, {row.side}, {what}{row.note}")
+                lines.append(f"{row.arch}, {row.implementation}, {what}{row.note}")
         return list(dict.fromkeys(lines))
 
     def document(self) -> dict[str, Any]:
@@ -50,19 +50,19 @@ class ArchReport(Page):
         return {"settings": asdict(self.settings), "rows": [finite(asdict(row)) for row in self.rows]}
 
 
-def _beside(rows: Sequence[Row], settings: Settings) -> Report:
-    """One line per cell that a peer took part in."""
-    own = {(row.arch, row.what, row.length): row for row in rows if row.size == "given" and row.side == OWN}
+def _beside(rows: Sequence[Result], settings: Settings) -> Report:
+    """One line per cell that a reference took part in."""
+    own = {(row.arch, row.what, row.length): row for row in rows if row.size == "given" and row.implementation == OWN}
     lines = []
     for row in rows:
-        if row.size != "given" or row.side == OWN or not row.length:
+        if row.size != "given" or row.implementation == OWN or not row.length:
             continue
         ours = own.get((row.arch, row.what, row.length))
         memory = row.what.endswith("memory")
         lines.append(
             {
                 "arch": row.arch,
-                "peer": row.side,
+                "reference": row.implementation,
                 "what": row.what,
                 "length": row.length,
                 "ours": _amount(ours, memory=memory),
@@ -76,22 +76,22 @@ def _beside(rows: Sequence[Row], settings: Settings) -> Report:
         )
     columns = [
         Column(key="arch", title="arch"),
-        Column(key="peer", title="peer"),
+        Column(key="reference", title="reference"),
         Column(key="what", title="what"),
         Column(key="length", title="T"),
         Column(key="ours", title="valle, ms or MB"),
-        Column(key="theirs", title="peer, ms or MB"),
+        Column(key="theirs", title="reference, ms or MB"),
         Column(key="ratio", title="times faster", form=".2f"),
         Column(key="match", title="Match"),
         Column(key="difference", title="difference"),
         Column(key="own_state", title="state, MB", form=".2f"),
-        Column(key="state", title="peer's state, MB", form=".2f"),
+        Column(key="state", title="reference's state, MB", form=".2f"),
     ]
     title = f"Beside the library each replaces, on the same weights: d_model {settings.d_model}, "
     return Report(title=f"{title}{settings.n_layers} layers", facts={}, rows=lines, columns=columns)
 
 
-def _amount(row: Row | None, *, memory: bool) -> str:
+def _amount(row: Result | None, *, memory: bool) -> str:
     """Milliseconds, or megabytes of memory, or that it was left out."""
     value = None if row is None else row.nbytes if memory else row.seconds
     if value is None:
@@ -99,7 +99,7 @@ def _amount(row: Row | None, *, memory: bool) -> str:
     return f"{value / MEGA:.0f} MB" if memory else f"{1000 * value:.2f}"
 
 
-def _passes(rows: Sequence[Row], settings: Settings) -> Report:
+def _passes(rows: Sequence[Result], settings: Settings) -> Report:
     """One line per backbone: sizes, training, forward passes, peak memory."""
     columns = [
         Column(key="arch", title="arch"),
@@ -116,7 +116,7 @@ def _passes(rows: Sequence[Row], settings: Settings) -> Report:
             Column(key="train memory", title=f"peak MB, training T = {settings.train_length}"),
         ]
 
-    def shown(row: Row) -> dict[str, Any]:
+    def shown(row: Result) -> dict[str, Any]:
         if row.what == "forward":
             return {f"forward {row.length}": _amount(row, memory=False)}
         if row.what == "train":
@@ -130,7 +130,7 @@ def _passes(rows: Sequence[Row], settings: Settings) -> Report:
     )
 
 
-def _decoding(rows: Sequence[Row], settings: Settings) -> Report:
+def _decoding(rows: Sequence[Result], settings: Settings) -> Report:
     """One line per backbone: a step and the state by position."""
     first, last = settings.positions[0], settings.positions[-1]
     columns = [
@@ -142,10 +142,10 @@ def _decoding(rows: Sequence[Row], settings: Settings) -> Report:
     seconds = {
         (row.arch, row.length): row.seconds
         for row in rows
-        if row.size == "equal" and row.what == "decode" and row.side == OWN and row.seconds
+        if row.size == "equal" and row.what == "decode" and row.implementation == OWN and row.seconds
     }
 
-    def shown(row: Row) -> dict[str, Any]:
+    def shown(row: Result) -> dict[str, Any]:
         if row.what != "decode":
             return {}
         cells = {f"rate {row.length}": f"{row.tokens_per_s:.0f}" if row.tokens_per_s else _amount(row, memory=False)}
@@ -157,11 +157,11 @@ def _decoding(rows: Sequence[Row], settings: Settings) -> Report:
     return Report(title="Equal parameter counts: decoding", facts={}, columns=columns, rows=_wide(rows, shown))
 
 
-def _wide(rows: Sequence[Row], shown: Callable[[Row], dict[str, Any]]) -> list[dict[str, Any]]:
+def _wide(rows: Sequence[Result], shown: Callable[[Result], dict[str, Any]]) -> list[dict[str, Any]]:
     """One line per backbone, with the cells `shown` makes of each of our figures at the equal count."""
     lines: dict[str, dict[str, Any]] = {}
     for row in rows:
-        if row.size == "equal" and row.side == OWN:
+        if row.size == "equal" and row.implementation == OWN:
             sizes = {name: row.options.get(name) for name in ("d_model", "n_layers")}
             line = lines.setdefault(row.arch, {"arch": row.arch, "parameters": row.parameters, **sizes})
             line |= shown(row)

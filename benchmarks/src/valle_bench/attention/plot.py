@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from valle_bench.attention.run import Row
+from valle_bench.attention.run import Result
 from valle_bench.attention.settings import Cell
 from valle_bench.runner.picture import new_figure, save_figure
 
@@ -21,7 +21,7 @@ MARKERS = "osD^vPX*"
 Place = tuple[str, str, str, int, int, int]
 
 
-def draw(png: Path, title: str, rows: Sequence[Row], *, dark: bool = False) -> None:
+def draw(png: Path, title: str, rows: Sequence[Result], *, dark: bool = False) -> None:
     """A row of two panels for each mask, direction and head width; kernels whose results are wrong are left out.
 
     Raises:
@@ -63,14 +63,14 @@ def name_of(where: Place) -> str:
     return f"{direction}, {form}, Dh {width}{more}, {dtype}"
 
 
-def _fastest(rows: Sequence[Row]) -> set[str]:
+def _fastest(rows: Sequence[Result]) -> set[str]:
     longest = max((row.cell.size for row in rows if row.cell), default=0)
     times = sorted((row.seconds or 0.0, row.kernel) for row in rows if row.cell and row.cell.size == longest)
     others = [(0.0, row.kernel) for row in rows]
     return set(list(dict.fromkeys(name for _, name in [*times, *others]))[:MOST_LINES])
 
 
-def _lines(axis: Any, rows: Sequence[Row], field: str, styles: dict[str, tuple[str, str]]) -> None:
+def _lines(axis: Any, rows: Sequence[Result], field: str, styles: dict[str, tuple[str, str]]) -> None:
     for kernel in dict.fromkeys(row.kernel for row in rows):
         points = sorted(
             (row.cell.size, (1000 if field == "seconds" else 1) * getattr(row, field))

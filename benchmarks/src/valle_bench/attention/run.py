@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from valle_bench.attention.measurement import MEASUREMENT
-from valle_bench.attention.settings import EAGER, Cell, Figure, Settings, Subject
+from valle_bench.attention.settings import EAGER, Candidate, Cell, Figure, Settings
 from valle_bench.attention.work import flops, nbytes
 from valle_bench.runner.ask import Count, Tell, ask
 from valle_bench.runner.measurement import Job
@@ -17,7 +17,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 5e-3, "bfloat16": 3e-
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Result:
     """One figure of one kernel.
 
     Attributes:
@@ -70,12 +70,12 @@ class Measured:
         peaks: `flops` by dtype and `bandwidth`, as measured beside the kernels.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[Result]
     peaks: Mapping[str, Any]
 
 
 def run(
-    subject: Subject,
+    candidate: Candidate,
     left: Mapping[str, str],
     cells: Sequence[Cell],
     settings: Settings,
@@ -92,14 +92,14 @@ def run(
         before: seconds of an older run, by `key`.
     """
     count = Count(len(cells), tell)
-    job = Job(measurement=MEASUREMENT, subject=subject, settings=settings, cells=tuple(cells))
+    job = Job(measurement=MEASUREMENT, candidate=candidate, settings=settings, cells=tuple(cells))
     answer = ask(job, lambda cell: count.begin(str(cell)))
     count.end()
     rows = []
     for cell, figures in answer.figures.items():
         rows += rows_of(cell, figures, answer.facts, against=against, before=before or {})
-    absent = {name: note for name, note in answer.sides.items() if note} | dict(left)
-    rows += [Row(kernel=name, cell=None, note=note) for name, note in absent.items()]
+    absent = {name: note for name, note in answer.implementations.items() if note} | dict(left)
+    rows += [Result(kernel=name, cell=None, note=note) for name, note in absent.items()]
     return Measured(rows=rows, peaks=answer.facts)
 
 
@@ -110,7 +110,7 @@ def rows_of(
     *,
     against: str = "",
     before: Mapping[str, float] | None = None,
-) -> list[Row]:
+) -> list[Result]:
     """The rows of one cell, with ratios among those that match."""
     right = {name: one.seconds for name, one in figures.items() if matches(one, cell.dtype) and one.seconds}
     best = min(right.values(), default=None)
@@ -121,7 +121,7 @@ def rows_of(
         moved = nbytes(cell) / one.seconds if one.seconds else None
         mine = right.get(name)
         rows.append(
-            Row(
+            Result(
                 kernel=name,
                 cell=cell,
                 **asdict(one),

@@ -32,7 +32,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class Candidate:
     """What one worker loads.
 
     Attributes:

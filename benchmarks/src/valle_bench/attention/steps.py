@@ -96,10 +96,10 @@ class Step:
         graph = torch.cuda.CUDAGraph()
         calls = len(self._inputs.sets)
         try:
-            side = torch.cuda.Stream(self._device)
-            with torch.cuda.stream(side):
+            implementation = torch.cuda.Stream(self._device)
+            with torch.cuda.stream(implementation):
                 self._forward(self._next())
-            torch.cuda.current_stream(self._device).wait_stream(side)
+            torch.cuda.current_stream(self._device).wait_stream(implementation)
             with torch.cuda.graph(graph):
                 for _ in range(calls):
                     self._forward(self._next())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_bench.attention.run import Row
+from valle_bench.attention.run import Result
 from valle_bench.attention.settings import Settings
 from valle_bench.report import Column, Report
 from valle_bench.runner.page import Page, finite
@@ -34,7 +34,7 @@ class AttentionReport(Page):
         against: kernel that `--against` named, or "".
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[Result]
     settings: Settings
     peaks: Mapping[str, Any]
     against: str = ""
@@ -107,7 +107,7 @@ COLUMNS = [
 ]
 
 
-def _line(row: Row) -> dict[str, Any]:
+def _line(row: Result) -> dict[str, Any]:
     cell = row.cell
     assert cell is not None
     return {

@@ -1,4 +1,4 @@
-"""The measuring that all sides of a codec share: the same sounds and codes, compared first, then timed in turns."""
+"""The measurements of a codec: the same sounds and codes for all implementations, compared first, timed in turns."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Bench:
 
     Attributes:
         codec: ours.
-        sides: by name, ours first.
+        implementations: by name, ours first.
         settings: of the run.
         random: the weights are untrained.
         spoken: codes of clips that were encoded, by seconds and rows.
-        pace: seconds of computing per second of sound, by side and what is done.
+        pace: seconds of computing per second of sound, by implementation and what is done.
     """
 
     codec: Codec
-    sides: Mapping[str, ReferenceCodec]
+    implementations: Mapping[str, ReferenceCodec]
     settings: Settings
     random: bool
     spoken: dict[tuple[float, int], Tensor] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Bench:
         return torch.device(self.settings.device)
 
     def wav(self, seconds: float, rows: int = 1) -> Float[Tensor, "B N"]:
-        """Voices, equal for all sides."""
+        """Voices, equal for all implementations."""
         return batch(seconds, self.codec.sample_rate, rows, seed=self.settings.seed).to(self.device)
 
     def codes(self, seconds: float, rows: int = 1) -> Int[Tensor, "B F Q"]:
-        """Their codes, as our side makes them."""
+        """Their codes, as our implementation makes them."""
         if (seconds, rows) not in self.spoken:
             wav = self.wav(seconds, rows)
             self.spoken[seconds, rows] = self.codec.encode(wav, torch.full((rows,), wav.shape[1]))[0]
@@ -67,35 +67,38 @@ class Bench:
 
 @torch.inference_mode()
 def measure(bench: Bench, cell: Cell) -> dict[str, Figure]:
-    """The figures of every side; what fails or would take too long says so in its note."""
+    """The figures of every implementation; what fails or would take too long says so in its note."""
     if cell.what == "stream":
         return {OWN: stream(bench.codec, bench.codes(bench.settings.stream_seconds), cell.seconds, bench.settings)}
     if cell.what == "quality":
         return {OWN: quality(bench)}
     audio = cell.seconds * cell.batch
-    runs = {side: _run(bench, side, cell.what, cell.seconds, cell.batch) for side in bench.sides}
-    figures, said = {}, {}
-    for side, run in runs.items():
-        figures[side], out = _first(bench, side, cell, audio, run)
+    runs = {
+        implementation: _run(bench, implementation, cell.what, cell.seconds, cell.batch)
+        for implementation in bench.implementations
+    }
+    figures, outputs = {}, {}
+    for implementation, run in runs.items():
+        figures[implementation], out = _first(bench, implementation, cell, audio, run)
         if out is not None:
-            said[side] = out
-    if cell.what == "encode" and OWN in said:
-        bench.spoken[cell.seconds, cell.batch] = said[OWN]
-    for side, theirs in said.items():
-        if side != OWN and OWN in said:
-            figures[side] = compared(figures[side], cell, said[OWN], theirs)
-    once = {side: figures[side].seconds or 0.0 for side in said}
-    turns = {side: lambda run=runs[side]: timed(run, bench.device)[0] for side in said}
+            outputs[implementation] = out
+    if cell.what == "encode" and OWN in outputs:
+        bench.spoken[cell.seconds, cell.batch] = outputs[OWN]
+    for implementation, theirs in outputs.items():
+        if implementation != OWN and OWN in outputs:
+            figures[implementation] = compared(figures[implementation], cell, outputs[OWN], theirs)
+    once = {implementation: figures[implementation].seconds or 0.0 for implementation in outputs}
+    turns = {implementation: lambda run=runs[implementation]: timed(run, bench.device)[0] for implementation in outputs}
     limit = bench.settings.cell_seconds
     done = in_turns(turns, once, repeats=bench.settings.repeats, least=LEAST_SECONDS, most=MOST_RUNS, limit=limit)
-    for side, times in done.items():
-        figures[side] = replace(figures[side], seconds=statistics.median(times), runs=len(times))
+    for implementation, times in done.items():
+        figures[implementation] = replace(figures[implementation], seconds=statistics.median(times), runs=len(times))
     return figures
 
 
-def _run(bench: Bench, side: str, what: str, seconds: float, rows: int) -> Callable[[], Tensor]:
-    """Encoding voices, or decoding the codes that our side makes of them."""
-    model = bench.sides[side]
+def _run(bench: Bench, implementation: str, what: str, seconds: float, rows: int) -> Callable[[], Tensor]:
+    """Encoding voices, or decoding the codes that our implementation makes of them."""
+    model = bench.implementations[implementation]
     if what == "encode":
         wav = bench.wav(seconds, rows)
         return lambda: model.encode(wav)
@@ -104,33 +107,33 @@ def _run(bench: Bench, side: str, what: str, seconds: float, rows: int) -> Calla
 
 
 def _first(
-    bench: Bench, side: str, cell: Cell, audio: float, run: Callable[[], Tensor]
+    bench: Bench, implementation: str, cell: Cell, audio: float, run: Callable[[], Tensor]
 ) -> tuple[Figure, Tensor | None]:
     """The first run at this size, after a short sound where nothing went before; None where there was none."""
     try:
-        if (side, cell.what) not in bench.pace:
-            bench.pace[side, cell.what] = _warm(bench, side, cell)
-        foreseen = bench.pace[side, cell.what] * audio
+        if (implementation, cell.what) not in bench.pace:
+            bench.pace[implementation, cell.what] = _warm(bench, implementation, cell)
+        foreseen = bench.pace[implementation, cell.what] * audio
         if foreseen > bench.settings.cell_seconds:
             limit = f"the limit is {bench.settings.cell_seconds:g} s"
             return Figure(audio=audio, note=f"skipped: about {foreseen:.0f} s a run foreseen, {limit}"), None
         seconds, out = timed(run, bench.device)
     except (UserError, RuntimeError, MemoryError, ValueError) as error:
         return Figure(audio=audio, note=f"failed: {one_line(error)}"), None
-    bench.pace[side, cell.what] = seconds / audio
+    bench.pace[implementation, cell.what] = seconds / audio
     return Figure(seconds=seconds, runs=1, audio=audio), out
 
 
-def _warm(bench: Bench, side: str, cell: Cell) -> float:
+def _warm(bench: Bench, implementation: str, cell: Cell) -> float:
     """Seconds of computing per second of sound: the best of two short runs after a first: others may disturb one."""
     length = min(WARM_SECONDS, cell.seconds)
-    run = _run(bench, side, cell.what, length, 1)
+    run = _run(bench, implementation, cell.what, length, 1)
     timed(run, bench.device)
     return min(timed(run, bench.device)[0] for _ in range(2)) / length
 
 
 def compared(figure: Figure, cell: Cell, ours: Tensor, theirs: Tensor) -> Figure:
-    """The figure of a peer with the share of codes that are ours, or how far its sound is from ours."""
+    """The figure of a reference with the share of codes that are ours, or how far its sound is from ours."""
     if cell.what == "encode":
         same = ours.shape == theirs.shape
         return replace(figure, equal=float((ours == theirs).float().mean()) if same else 0.0)

@@ -1,4 +1,4 @@
-"""Peak memory of encoding and decoding, of one side in a process that does nothing else."""
+"""Peak memory of encoding and decoding, of one implementation in a process that does nothing else."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ WORTH = 2.0
 
 
 class Memory:
-    """The memory cells of one side, in the order of `memory_cells`.
+    """The memory cells of one implementation, in the order of `memory_cells`.
 
     Taken is what is resident at the peak beyond what was when the codec was loaded and warm; a clip that is read and
     what the allocator keeps from the cell before are not let count less than they do.
     """
 
-    def __init__(self, bench: Bench, side: str) -> None:
-        self._bench, self._side, self._model = bench, side, bench.sides[side]
+    def __init__(self, bench: Bench, implementation: str) -> None:
+        self._bench, self._implementation, self._model = bench, implementation, bench.implementations[implementation]
         self._codes: Tensor | None = None
         self._encode: Figure = Figure()
         wav = bench.wav(0.2)
@@ -41,7 +41,7 @@ class Memory:
 
     @torch.inference_mode()
     def measure(self, cell: Cell) -> Figure:
-        """What this side takes in a cell."""
+        """What this implementation takes in a cell."""
         if cell.what == "long encode":
             return self._long(cell.seconds)
         if cell.what == "decode memory":
@@ -49,7 +49,7 @@ class Memory:
                 return Figure(note="skipped: there are no codes to decode")
             codes = self._codes
             return self._peak(lambda: self._model.decode(codes), cell.seconds, codes.nbytes)[0]
-        foreseen = self._bench.pace.get((self._side, "encode"), 0.0) * cell.seconds
+        foreseen = self._bench.pace.get((self._implementation, "encode"), 0.0) * cell.seconds
         if foreseen > LONG_LIMIT * self._bench.settings.cell_seconds:
             return Figure(note=f"skipped: about {foreseen:.0f} s foreseen")
         wav = self._bench.wav(cell.seconds)
@@ -68,7 +68,7 @@ class Memory:
             why = f"{seconds / 60:g} min would take about {foreseen:.0f} s"
         wanted, free = before.nbytes / before.audio * seconds, free_memory()
         # Ours says that its memory is bounded, which is what is tried here.
-        if self._side != OWN and free is not None and wanted > SPARE * free:
+        if self._implementation != OWN and free is not None and wanted > SPARE * free:
             most = min(most, seconds * SPARE * free / wanted)
             why = f"{seconds / 60:g} min would take about {wanted / 2**30:.1f} GiB"
         if most < min(seconds, WORTH * before.audio):

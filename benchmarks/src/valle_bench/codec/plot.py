@@ -1,4 +1,4 @@
-"""The bars of `bench codec` as a PNG: speed beside the peers, streams, and peak memory."""
+"""The bars of `bench codec` as a PNG: speed beside the references, streams, and peak memory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from valle_bench.codec.run import Measured, Row
+from valle_bench.codec.run import Measured, Result
 from valle_bench.codec.settings import OWN
 from valle_bench.runner.picture import new_figure, save_figure
 
 
 def draw(png: Path, title: str, measured: Sequence[Measured]) -> None:
-    """Three panels of bars, one colour per codec, peers pale; a peer with another result is hatched.
+    """Three panels of bars, one colour per codec, references pale; a reference with another result is hatched.
 
     Raises:
         UserError: matplotlib is missing, or the place cannot be written to.
@@ -39,11 +39,13 @@ def draw(png: Path, title: str, measured: Sequence[Measured]) -> None:
     save_figure(figure, png)
 
 
-def _bars(axis: Any, name: str, rows: Sequence[Row], values: Sequence[float | None], colours: dict[str, str]) -> None:
+def _bars(
+    axis: Any, name: str, rows: Sequence[Result], values: Sequence[float | None], colours: dict[str, str]
+) -> None:
     places = list(range(len(rows)))
     bars = axis.barh(places, values, color=[colours[row.codec] for row in rows])
     for bar, row in zip(bars, rows, strict=True):
-        bar.set_alpha(1.0 if row.side == OWN else 0.45)
+        bar.set_alpha(1.0 if row.implementation == OWN else 0.45)
         bar.set_hatch("//" if row.match is False else "")
     axis.set_yticks(places, [label(row) for row in rows])
     axis.bar_label(bars, fmt="%.3g", padding=3, fontsize=7)
@@ -54,9 +56,9 @@ def _bars(axis: Any, name: str, rows: Sequence[Row], values: Sequence[float | No
     axis.invert_yaxis()
 
 
-def label(row: Row) -> str:
+def label(row: Result) -> str:
     """How a row is named beside its bar."""
     rows = f"{row.batch} × " if row.batch > 1 else ""
     size = f" {rows}{row.seconds:g} s" if row.seconds else " a frame a push" if row.what == "stream" else ""
     other = " (other result)" if row.match is False else ""
-    return f"{row.codec}: {row.what}{size}, {row.side}{other}"
+    return f"{row.codec}: {row.what}{size}, {row.implementation}{other}"

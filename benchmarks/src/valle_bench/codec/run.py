@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from valle_bench.codec.measurement import MEASUREMENT
-from valle_bench.codec.settings import OWN, Cell, Figure, Settings, Subject, memory_cells, shared_cells
+from valle_bench.codec.settings import OWN, Candidate, Cell, Figure, Settings, memory_cells, shared_cells
 from valle_bench.runner.ask import Count, Tell, ask, ask_alone
 from valle_bench.runner.measurement import Job
 
@@ -21,21 +21,21 @@ EQUAL_SOUND = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One figure of one side.
+class Result:
+    """One figure of one implementation.
 
     Attributes:
         codec: its name.
-        side: "valle", or the peer's name.
+        implementation: "valle", or the reference's name.
         what, seconds, batch: the cell.
         figure: what was measured.
         realtime: seconds of sound per second of computing.
-        match: whether a peer's result is ours; None for our side, for memory and where nothing was compared.
-        ratio: the peer's time over ours: how many times faster ours is; None unless `match`.
+        match: whether a reference's result is ours; None for ours, for memory and where nothing was compared.
+        ratio: the reference's time over ours: how many times faster ours is; None unless `match`.
     """
 
     codec: str
-    side: str
+    implementation: str
     what: str
     seconds: float
     batch: int
@@ -52,14 +52,14 @@ class Measured:
     Attributes:
         codec: its name.
         facts: as it says them, see `Sides.facts`; empty where it could not be built.
-        notes: for each side "" or why it took no part.
+        notes: for each implementation "" or why it took no part.
         rows: all figures.
     """
 
     codec: str
     facts: Mapping[str, Any]
     notes: Mapping[str, str]
-    rows: Sequence[Row]
+    rows: Sequence[Result]
 
     @property
     def bits_per_second(self) -> float | None:
@@ -70,44 +70,45 @@ class Measured:
         return frame_rate * self.facts["levels"] * math.log2(self.facts["codebook_size"])
 
 
-def run(subjects: Sequence[Subject], settings: Settings, tell: Tell) -> list[Measured]:
+def run(candidates: Sequence[Candidate], settings: Settings, tell: Tell) -> list[Measured]:
     """Measure everything; `tell` is called before each cell."""
     shared, alone = tuple(shared_cells(settings)), tuple(memory_cells(settings))
-    count = Count(len(subjects) * (len(shared) + len(alone)), tell)
+    count = Count(len(candidates) * (len(shared) + len(alone)), tell)
     found = []
-    for subject in subjects:
+    for candidate in candidates:
 
-        def begin(cell: Cell, subject: Subject = subject) -> None:
-            count.begin(f"{subject.codec}: {cell}")
+        def begin(cell: Cell, candidate: Candidate = candidate) -> None:
+            count.begin(f"{candidate.codec}: {cell}")
 
-        job = Job(measurement=MEASUREMENT, subject=subject, settings=settings, cells=shared)
+        job = Job(measurement=MEASUREMENT, candidate=candidate, settings=settings, cells=shared)
         answer = ask(job, begin)
         if answer.facts and alone:
-            built = replace(subject, options=answer.facts["options"])
-            answer.figures |= ask_alone(replace(job, subject=built, cells=alone), answer.loaded, begin)
-        rows = _rows(subject.codec, answer.figures)
-        found.append(Measured(codec=subject.codec, facts=answer.facts, notes=answer.sides, rows=rows))
+            built = replace(candidate, options=answer.facts["options"])
+            answer.figures |= ask_alone(replace(job, candidate=built, cells=alone), answer.loaded, begin)
+        rows = _rows(candidate.codec, answer.figures)
+        found.append(Measured(codec=candidate.codec, facts=answer.facts, notes=answer.implementations, rows=rows))
     count.end()
     return found
 
 
-def _rows(codec: str, figures: Mapping[Cell, Mapping[str, Figure]]) -> list[Row]:
+def _rows(codec: str, figures: Mapping[Cell, Mapping[str, Figure]]) -> list[Result]:
     rows = []
-    for cell, by_side in figures.items():
-        own = by_side.get(OWN, Figure())
-        for side, figure in by_side.items():
-            match = matches(figure) if side != OWN else None
+    for cell, by_implementation in figures.items():
+        own = by_implementation.get(OWN, Figure())
+        for implementation, figure in by_implementation.items():
+            match = matches(figure) if implementation != OWN else None
             fast = figure.audio / figure.seconds if figure.audio and figure.seconds else None
             ratio = figure.seconds / own.seconds if match and figure.seconds and own.seconds else None
             rows.append(
-                Row(codec=codec, side=side, what=cell.what, seconds=cell.seconds, batch=cell.batch, figure=figure,
+                Result(codec=codec, implementation=implementation, what=cell.what, seconds=cell.seconds,
+                       batch=cell.batch, figure=figure,
                     realtime=fast, match=match, ratio=ratio)
             )  # fmt: skip
     return rows
 
 
 def matches(figure: Figure) -> bool | None:
-    """Whether a peer's codes or sound are ours; None where nothing was compared."""
+    """Whether a reference's codes or sound are ours; None where nothing was compared."""
     if figure.equal is not None:
         return figure.equal >= EQUAL_CODES
     return None if figure.difference is None else figure.difference <= EQUAL_SOUND

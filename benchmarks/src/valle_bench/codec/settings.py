@@ -46,7 +46,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class Candidate:
     """One codec.
 
     Attributes:
@@ -60,7 +60,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One piece of measuring: every side of one codec does the same.
+    """One piece of measuring: every implementation of one codec does the same.
 
     Attributes:
         seconds: of each row; of a piece, for "stream".
@@ -78,16 +78,16 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """What one side did in one cell.
+    """What one implementation did in one cell.
 
     Attributes:
         seconds: median of a run; of a push, for "stream". None where it was not made.
         runs: how many runs the median is of.
         audio: seconds of sound that one run treats, all rows together.
         nbytes: peak memory above what the loaded codec and the clip take.
-        equal: share of codes that are ours; None for our side.
-        difference, typical: largest and median difference of the sound, over its largest value: of a peer's to ours,
-            of streamed to whole.
+        equal: share of codes that are ours; None for our implementation.
+        difference, typical: largest and median difference of the sound, over its largest value: of a
+            reference to ours, of streamed to whole.
         first_frames: frames pushed before the first sound came out.
         first_seconds: what computing these took.
         pesq, stoi: means over the clips.
@@ -109,7 +109,7 @@ class Figure:
 
 
 def shared_cells(settings: Settings) -> list[Cell]:
-    """The cells whose sides are measured in one process, in turns."""
+    """The cells whose implementations are measured in one process, in turns."""
     shapes = [(seconds, 1) for seconds in settings.seconds]
     if settings.batch > 1:
         shapes.append((settings.seconds[-1], settings.batch))
@@ -122,7 +122,7 @@ def shared_cells(settings: Settings) -> list[Cell]:
 
 
 def memory_cells(settings: Settings) -> list[Cell]:
-    """The cells whose peak memory is taken; each side has a process of its own for them."""
+    """The cells whose peak memory is taken; each implementation has a process of its own for them."""
     if not settings.memory_seconds:
         return []
     cells = [Cell(what=what, seconds=settings.memory_seconds) for what in ("encode memory", "decode memory")]

@@ -1,4 +1,4 @@
-"""The sounds that are encoded: a synthetic voice, equal for all sides and machines, and recordings for quality."""
+"""The sounds that are encoded: a synthetic voice, equal on all machines, and recordings for quality."""
 
 from __future__ import annotations
 

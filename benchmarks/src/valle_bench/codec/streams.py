@@ -18,23 +18,23 @@ WARM_PUSHES = 3
 
 
 @torch.inference_mode()
-def stream(codec: Codec, codes: Int[Tensor, "1 F Q"], piece: float, settings: Settings) -> Figure:
-    """Push codes piece by piece, `piece` seconds (at least a frame) at a time.
+def stream(codec: Codec, codes: Int[Tensor, "1 F Q"], chunk: float, settings: Settings) -> Figure:
+    """Push codes chunk by chunk, `chunk` seconds (at least a frame) at a time.
 
     `first_frames` and `first_seconds` are those up to the first sound, `seconds` the median of the later pushes,
     `audio` what one of them brings; `difference` is that of what came out to the whole decoded at once.
     """
-    size = max(1, round(piece * codec.frame_rate))
+    size = max(1, round(chunk * codec.frame_rate))
     F = codes.shape[1]
     if codec.lookahead_frames >= F:
         return Figure(note="it cannot stream: all sound comes at the end")
     ready = codec.lookahead_frames + size * (WARM_PUSHES + 1)
     run(codec, codes[:, :ready], size, settings.cell_seconds)
-    first, figure, heard = run(codec, codes, size, settings.cell_seconds)
-    frames = min(F, heard.shape[1] // codec.hop + codec.lookahead_frames)
+    first, figure, decoded = run(codec, codes, size, settings.cell_seconds)
+    frames = min(F, decoded.shape[1] // codec.hop + codec.lookahead_frames)
     whole, _ = codec.decode(codes[:, :frames], torch.tensor([frames], device=codes.device))
     # What is decoded of a shorter whole is final but for the lookahead.
-    apart = (heard - whole[:, : heard.shape[1]]).abs().max() / whole.abs().max()
+    apart = (decoded - whole[:, : decoded.shape[1]]).abs().max() / whole.abs().max()
     return replace(figure, first_frames=first, difference=float(apart))
 
 
@@ -42,7 +42,7 @@ def run(codec: Codec, codes: Int[Tensor, "1 F Q"], size: int, limit: float) -> t
     """Frames up to the first sound, times, and what came out of the pushes, left after `limit` seconds."""
     made = codec.stream(1)
     first, first_seconds, spent = 0, 0.0, 0.0
-    times, heard = [], [torch.zeros(1, 0, device=codes.device)]
+    times, decoded = [], [torch.zeros(1, 0, device=codes.device)]
     for start in range(0, codes.shape[1], size):
         part = codes[:, start : start + size]
         if codes.is_cuda:
@@ -52,7 +52,7 @@ def run(codec: Codec, codes: Int[Tensor, "1 F Q"], size: int, limit: float) -> t
         if codes.is_cuda:
             torch.cuda.synchronize(codes.device)
         spent += (took := time.perf_counter() - begun)
-        heard.append(wav)
+        decoded.append(wav)
         if first and part.shape[1] == size:
             times.append(took)
         elif not first and wav.shape[1]:
@@ -65,4 +65,4 @@ def run(codec: Codec, codes: Int[Tensor, "1 F Q"], size: int, limit: float) -> t
         audio=size / codec.frame_rate,
         first_seconds=first_seconds,
     )
-    return first, figure, torch.cat(heard, dim=1)
+    return first, figure, torch.cat(decoded, dim=1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from valle_bench.codec.run import Measured, Row
+from valle_bench.codec.run import Measured, Result
 from valle_bench.codec.settings import OWN, Settings
 from valle_bench.report import Column, Report
 from valle_bench.runner.page import Page, finite
@@ -33,7 +33,7 @@ class CodecReport(Page):
     why = "What is missing or special, and why"
 
     def sections(self) -> list[Report]:
-        """The codecs; beside their peers; streams; memory."""
+        """The codecs; beside their references; streams; memory."""
         found = [_codecs(self.measured), _beside(self.measured), _streams(self.measured), _memory(self.measured)]
         return [section for section in found if section.rows]
 
@@ -41,12 +41,12 @@ class CodecReport(Page):
         """Every figure that is missing or special and why, once."""
         lines = []
         for one in self.measured:
-            lines += [f"{one.codec}, {side}: {note}" for side, note in one.notes.items() if note]
+            lines += [f"{one.codec}, {implementation}: {note}" for implementation, note in one.notes.items() if note]
             if one.facts.get("why_random"):
                 lines.append(f"{one.codec}: random weights, because {one.facts['why_random']}")
             for row in one.rows:
                 if row.figure.note:
-                    lines.append(f"{one.codec}, {row.side}, {_cell(row)}: {row.figure.note}")
+                    lines.append(f"{one.codec}, {row.implementation}, {_cell(row)}: {row.figure.note}")
         return list(dict.fromkeys(lines))
 
     def document(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class CodecReport(Page):
                 "codec": one.codec,
                 "facts": dict(one.facts),
                 "bits_per_second": one.bits_per_second,
-                "sides": dict(one.notes),
+                "implementations": dict(one.notes),
                 "rows": [_plain(row) for row in one.rows],
             }
             for one in self.measured
@@ -64,13 +64,13 @@ class CodecReport(Page):
         return {"settings": asdict(self.settings), "codecs": codecs}
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _plain(row: Result) -> dict[str, Any]:
     flat = {**asdict(row), **asdict(row.figure), "seconds": row.seconds, "run_seconds": row.figure.seconds}
     del flat["figure"]
     return finite(flat)
 
 
-def _cell(row: Row) -> str:
+def _cell(row: Result) -> str:
     rows = f"{row.batch} × " if row.batch > 1 else ""
     return f"{row.what}, {rows}{row.seconds:g} s" if row.seconds else row.what
 
@@ -108,20 +108,20 @@ def _codecs(measured: Sequence[Measured]) -> Report:
 
 
 def _beside(measured: Sequence[Measured]) -> Report:
-    """One line per cell and peer, or per cell where a codec has none."""
+    """One line per cell and reference, or per cell where a codec has none."""
     lines = []
     for one in measured:
-        peers = {row.side for row in one.rows if row.side != OWN}
-        for own in [row for row in one.rows if row.side == OWN and row.what in ("encode", "decode")]:
-            same = [row for row in one.rows if _place(row) == _place(own) and row.side != OWN]
-            for row in same or ([None] if not peers else []):
+        references = {row.implementation for row in one.rows if row.implementation != OWN}
+        for own in [row for row in one.rows if row.implementation == OWN and row.what in ("encode", "decode")]:
+            same = [row for row in one.rows if _place(row) == _place(own) and row.implementation != OWN]
+            for row in same or ([None] if not references else []):
                 lines.append({"codec": one.codec, "what": _cell(own), "ours": own.realtime} | _beside_line(row))
     columns = [
         Column(key="codec", title="codec"),
-        Column(key="peer", title="peer"),
+        Column(key="reference", title="reference"),
         Column(key="what", title="what"),
         Column(key="ours", title="valle, × real time", form=".2f"),
-        Column(key="theirs", title="peer, × real time", form=".2f"),
+        Column(key="theirs", title="reference, × real time", form=".2f"),
         Column(key="ratio", title="times faster", form=".2f"),
         Column(key="match", title="Match"),
         Column(key="equal", title="equal codes"),
@@ -131,16 +131,16 @@ def _beside(measured: Sequence[Measured]) -> Report:
     return Report(title="Beside the package each replaces, on the same weights", facts={}, rows=lines, columns=columns)
 
 
-def _place(row: Row) -> tuple[str, float, int]:
+def _place(row: Result) -> tuple[str, float, int]:
     return row.what, row.seconds, row.batch
 
 
-def _beside_line(row: Row | None) -> dict[str, Any]:
+def _beside_line(row: Result | None) -> dict[str, Any]:
     if row is None:
-        return {"peer": "none"}
+        return {"reference": "none"}
     figure = row.figure
     return {
-        "peer": row.side,
+        "reference": row.implementation,
         "theirs": row.realtime,
         "ratio": row.ratio,
         "match": row.match,
@@ -151,7 +151,7 @@ def _beside_line(row: Row | None) -> dict[str, Any]:
 
 
 def _streams(measured: Sequence[Measured]) -> Report:
-    """One line per codec and size of pieces; no peer streams."""
+    """One line per codec and size of pieces; no reference streams."""
     lines = []
     for one in measured:
         for row in one.rows:
@@ -184,13 +184,15 @@ def _streams(measured: Sequence[Measured]) -> Report:
 
 
 def _memory(measured: Sequence[Measured]) -> Report:
-    """One line per side: peaks of the usual clip and of the long file."""
+    """One line per implementation: peaks of the usual clip and of the long file."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for one in measured:
         for row in one.rows:
             if row.what not in ("encode memory", "decode memory", "long encode") or row.figure.nbytes is None:
                 continue
-            line = lines.setdefault((one.codec, row.side), {"codec": one.codec, "side": row.side})
+            line = lines.setdefault(
+                (one.codec, row.implementation), {"codec": one.codec, "implementation": row.implementation}
+            )
             line[row.what] = row.figure.nbytes / MEGA
             if row.what == "long encode":
                 line |= {"long": row.figure.audio, "realtime": row.realtime}
@@ -198,7 +200,7 @@ def _memory(measured: Sequence[Measured]) -> Report:
                 line["clip"] = row.figure.audio
     columns = [
         Column(key="codec", title="codec"),
-        Column(key="side", title="side"),
+        Column(key="implementation", title="implementation"),
         Column(key="clip", title="clip, s", form="g"),
         Column(key="encode memory", title="encode, MB", form=".0f"),
         Column(key="decode memory", title="decode, MB", form=".0f"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from valle_bench.attention.presets import Preset, Shapes, shapes_of
-from valle_bench.attention.settings import Cell, Direction, Form, Settings, Subject
+from valle_bench.attention.settings import Candidate, Cell, Direction, Form, Settings
 from valle_bench.machine import describe, provenance
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
@@ -106,9 +106,9 @@ def attention(context: CommandContext) -> CommandResult:
                         f"Choose one of {', '.join(kernels)}")  # fmt: skip
     facts = {**describe(force=own.force), **provenance(PACKAGES), **hardware(place), "preset": own.preset}
     settings = Settings(device=str(place), safe=context.registry.safe, seed=own.seed, **limits(own))
-    subject = Subject(kernels=tuple(kernels), dtypes=tuple(dict.fromkeys(cell.dtype for cell in cells)))
+    candidate = Candidate(kernels=tuple(kernels), dtypes=tuple(dict.fromkeys(cell.dtype for cell in cells)))
     with context.progress("measured") as bar:
-        found = run(subject, left, cells, settings, bar.move, against=own.against, before=before)
+        found = run(candidate, left, cells, settings, bar.move, against=own.against, before=before)
     page = AttentionReport(
         rows=found.rows, settings=settings, peaks=found.peaks, against=own.against, facts=facts | told(found.peaks)
     )

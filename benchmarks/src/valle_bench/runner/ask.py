@@ -1,4 +1,4 @@
-"""Lets worker processes do a job: what they answered, and which cell or side ended one before its time."""
+"""Lets worker processes do a job: what they answered, and which cell or implementation ended one before its time."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(slots=True)
 class Answer:
-    """What was measured of one subject.
+    """What was measured of one candidate.
 
     Attributes:
-        sides: for each "" or why it took no part.
-        facts: as the subject says them.
-        figures: by cell and side.
+        implementations: for each "" or why it took no part.
+        facts: as the candidate says them.
+        figures: by cell and implementation.
     """
 
-    sides: dict[str, str] = field(default_factory=dict)
+    implementations: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     figures: dict[Any, Figures] = field(default_factory=dict)
 
     @property
     def loaded(self) -> list[str]:
-        """The sides that took part."""
-        return [side for side, note in self.sides.items() if not note]
+        """The implementations that took part."""
+        return [implementation for implementation, note in self.implementations.items() if not note]
 
 
 class Count:
@@ -56,7 +56,7 @@ class Count:
 def ask(job: Job, begin: Callable[[Any], None]) -> Answer:
     """Let a process do the job; where it dies, the cell says so and another process goes on behind it.
 
-    A side that was announced to begin by itself is the one that died: the cell is then measured again without it.
+    One that was announced to begin by itself is the one that died: the cell is then measured again without it.
 
     Args:
         job: what to measure.
@@ -72,54 +72,57 @@ def ask(job: Job, begin: Callable[[Any], None]) -> Answer:
             begin=lambda index, job=job: None if job.without.get(index) else begin(job.cells[index]),
         )
         for line in answers:
-            found.sides |= line.get("sides", {})
+            found.implementations |= line.get("implementations", {})
             found.facts |= line.get("facts", {})
             if "cell" in line:
-                made = {side: job.measurement.figure(**figure) for side, figure in line["figures"].items()}
+                made = {
+                    implementation: job.measurement.figure(**figure)
+                    for implementation, figure in line["figures"].items()
+                }
                 found.figures.setdefault(cells[line["cell"]], {}).update(made)
         if not ended:
             break
         begun = [line["begin"] for line in answers if "begin" in line]
         if not begun:  # it died before the first cell: it would again
-            found.sides = {job.only or OWN: ended} | found.sides
+            found.implementations = {job.only or OWN: ended} | found.implementations
             break
         job = _after_death(job, found, begun[-1], _alone(answers), ended)
     return found
 
 
 def _alone(answers: Sequence[dict[str, Any]]) -> str:
-    """The side that had begun by itself when the answers ended; "" where none had."""
+    """The implementation that had begun by itself when the answers ended; "" where none had."""
     last = answers[-1] if answers else {}
     return str(last.get("alone", ""))
 
 
 def _after_death(job: Job, found: Answer, index: int, alone: str, ended: str) -> Job:
-    """The job that is left: the same cell without the side that died in it, else what is behind the cell."""
+    """The job that is left: the same cell without the implementation that died in it, else what is behind the cell."""
     dead = job.measurement.figure(note=ended)
-    by_side = found.figures.setdefault(job.cells[index], {})
+    by_implementation = found.figures.setdefault(job.cells[index], {})
     if alone:
-        by_side[alone] = dead
+        by_implementation[alone] = dead
         left = replace(job, cells=job.cells[index:], without={0: (*job.without.get(index, ()), alone)})
-        return left if len(by_side) < len(found.loaded) else left.behind(0)
-    for side in found.loaded:
-        by_side.setdefault(side, dead)
+        return left if len(by_implementation) < len(found.loaded) else left.behind(0)
+    for implementation in found.loaded:
+        by_implementation.setdefault(implementation, dead)
     return job.behind(index)
 
 
-def ask_alone(job: Job, sides: Iterable[str], begin: Callable[[Any], None]) -> dict[Any, Figures]:
-    """The job once for each side, in a process that does nothing else: for peak memory.
+def ask_alone(job: Job, implementations: Iterable[str], begin: Callable[[Any], None]) -> dict[Any, Figures]:
+    """The job once for each implementation, in a process that does nothing else: for peak memory.
 
     Args:
         job: its cells are measured in turn.
-        sides: that were loaded.
+        implementations: that were loaded.
         begin: told each cell once.
     """
     figures: dict[Any, Figures] = {cell: {} for cell in job.cells}
-    for turn, side in enumerate(sides):
+    for turn, implementation in enumerate(implementations):
         quiet: Callable[[Any], None] = begin if turn == 0 else lambda _: None
-        answer = ask(replace(job, only=side), quiet)
-        nothing = answer.sides.get(side) or "failed: the process gave no answer"
+        answer = ask(replace(job, only=implementation), quiet)
+        nothing = answer.implementations.get(implementation) or "failed: the process gave no answer"
         for cell in job.cells:
             made = answer.figures.get(cell, {})
-            figures[cell][side] = made.get(side, job.measurement.figure(note=nothing))
+            figures[cell][implementation] = made.get(implementation, job.measurement.figure(note=nothing))
     return figures

@@ -21,30 +21,30 @@ GREW_AT_LEAST, GREW_AT_MOST = 1.0, 2.2
 
 
 class Forecast:
-    """Remembers runs by side and kind, and foresees the next longer one."""
+    """Remembers runs by implementation and kind, and foresees the next longer one."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self._seen: dict[tuple[str, str], list[tuple[int, float, int]]] = defaultdict(list)
 
-    def saw(self, side: str, what: str, length: int, seconds: float, nbytes: int) -> None:
+    def saw(self, implementation: str, what: str, length: int, seconds: float, nbytes: int) -> None:
         """A run of this length took so long, and so much memory beyond what was held before.
 
         Of several runs of one length the fastest counts: the others were disturbed.
         """
-        seen = self._seen[side, what]
+        seen = self._seen[implementation, what]
         if seen and seen[-1][0] == length:
             _, before, held = seen.pop()
             seconds, nbytes = min(seconds, before), max(nbytes, held)
         seen.append((length, seconds, nbytes))
 
-    def known(self, side: str, what: str) -> bool:
-        """Whether a run of this side and kind was seen."""
-        return bool(self._seen[side, what])
+    def known(self, implementation: str, what: str) -> bool:
+        """Whether a run of this implementation and kind was seen."""
+        return bool(self._seen[implementation, what])
 
-    def refusal(self, side: str, what: str, length: int) -> str:
+    def refusal(self, implementation: str, what: str, length: int) -> str:
         """Why a run of this length should not be made, or ""."""
-        seen = self._seen[side, what]
+        seen = self._seen[implementation, what]
         if not seen:
             return ""
         seconds = _next([(at, took) for at, took, _ in seen], length)

@@ -12,7 +12,7 @@ from valle_bench.conversation import with_tuples
 from valle_core.registry.registry import Registry
 
 OWN = "valle"
-"""Name of our side."""
+"""Name of our implementation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,15 +21,15 @@ class Measurement:
 
     Attributes:
         home: `"module:attribute"` of this very object; the worker imports it there.
-        subject: dataclass of what one process loads.
+        candidate: dataclass of what one process loads.
         settings: dataclass of the run; has `cell_seconds` and `safe`.
         cell: dataclass of one piece of measuring; hashable.
-        figure: dataclass of what one side did in one cell; has a `note`.
-        opens: loads the sides of a job, in the worker.
+        figure: dataclass of what one implementation did in one cell; has a `note`.
+        opens: loads the implementations of a job, in the worker.
     """
 
     home: str
-    subject: type
+    candidate: type
     settings: type
     cell: type
     figure: type
@@ -42,16 +42,16 @@ class Job:
 
     Attributes:
         measurement: of the benchmark.
-        subject: of its `subject`.
+        candidate: of its `candidate`.
         settings: of its `settings`.
         cells: to be measured, in this order.
         references: whether reference implementations stand beside ours.
-        only: name of the one side that is wanted (for peak memory); "" for all.
-        without: sides that are left out of a cell because they ended a worker in it, by the cell's place in `cells`.
+        only: name of the one implementation that is wanted (for peak memory); "" for all.
+        without: implementations left out of a cell because they ended a worker in it, by the cell's place in `cells`.
     """
 
     measurement: Measurement
-    subject: Any
+    candidate: Any
     settings: Any
     cells: tuple[Any, ...]
     references: bool = True
@@ -63,12 +63,12 @@ class Job:
         return json.dumps(
             {
                 "measurement": self.measurement.home,
-                "subject": asdict(self.subject),
+                "candidate": asdict(self.candidate),
                 "settings": asdict(self.settings),
                 "cells": [asdict(cell) for cell in self.cells],
                 "references": self.references,
                 "only": self.only,
-                "without": [[index, list(sides)] for index, sides in self.without.items()],
+                "without": [[index, list(implementations)] for index, implementations in self.without.items()],
             }
         )
 
@@ -80,12 +80,12 @@ class Job:
         measurement: Measurement = getattr(import_module(module), attribute)
         return cls(
             measurement=measurement,
-            subject=measurement.subject(**with_tuples(given["subject"])),
+            candidate=measurement.candidate(**with_tuples(given["candidate"])),
             settings=measurement.settings(**with_tuples(given["settings"])),
             cells=tuple(measurement.cell(**with_tuples(cell)) for cell in given["cells"]),
             references=given["references"],
             only=given["only"],
-            without={index: tuple(sides) for index, sides in given["without"]},
+            without={index: tuple(implementations) for index, implementations in given["without"]},
         )
 
     def behind(self, index: int) -> Job:
@@ -94,18 +94,18 @@ class Job:
 
 
 Figures = dict[str, Any]
-"""A figure of each side."""
+"""A figure of each implementation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """A subject that is ready in the worker.
+    """A candidate that is ready in the worker.
 
     Attributes:
-        notes: for each side "" or why it takes no part, ours first.
-        facts: what the subject says about itself.
-        measure: gives the figures of a cell; None where nothing can be measured. It is told which sides to leave out,
-            and calls its third argument with the name of a side that begins alone, so that a death is laid to it.
+        notes: for each implementation "" or why it takes no part, ours first.
+        facts: what the candidate says about itself.
+        measure: gives the figures of a cell; None where nothing can be measured. It is told which to leave out,
+            and calls its third argument with the name of one that begins alone, so that a death is laid to it.
     """
 
     notes: Mapping[str, str]

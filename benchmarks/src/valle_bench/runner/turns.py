@@ -1,4 +1,4 @@
-"""Timing: all sides of a cell run in turns, and the clock waits for the device."""
+"""Timing: all implementations of a cell run in turns, and the clock waits for the device."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def in_turns(
     most: int,
     limit: float,
 ) -> dict[str, list[float]]:
-    """Seconds of the runs of each side, one run each in turn; a side whose runs are long has fewer of them.
+    """Seconds of the runs of each implementation, one run each in turn; one whose runs are long has fewer of them.
 
     Args:
-        runs: by side; each makes a run and gives its seconds.
-        once: seconds of the first run of each side.
-        repeats: runs of each side, where they are not too long.
+        runs: by implementation; each makes a run and gives its seconds.
+        once: seconds of the first run of each implementation.
+        repeats: runs of each implementation, where they are not too long.
         least: short runs are repeated until they add up to these seconds,
         most: at most so many times.
-        limit: seconds that one side may take in all, but for its first run.
+        limit: seconds that one implementation may take in all, but for its first run.
     """
     wanted = {}
-    for side in runs:
-        took = max(once[side], 1e-9)
+    for implementation in runs:
+        took = max(once[implementation], 1e-9)
         often = max(repeats, min(most, int(least / took)))
-        wanted[side] = max(1, min(often, int(limit / took)))
-    times: dict[str, list[float]] = {side: [] for side in runs}
-    while left := [side for side in runs if len(times[side]) < wanted[side]]:
-        for side in left:
-            times[side].append(runs[side]())
+        wanted[implementation] = max(1, min(often, int(limit / took)))
+    times: dict[str, list[float]] = {implementation: [] for implementation in runs}
+    while left := [implementation for implementation in runs if len(times[implementation]) < wanted[implementation]]:
+        for implementation in left:
+            times[implementation].append(runs[implementation]())
     return times

@@ -1,7 +1,7 @@
-"""The process that measures one subject: `python -m valle_bench.runner.worker`, a job on stdin, lines on stdout.
+"""The process that measures one candidate: `python -m valle_bench.runner.worker`, a job on stdin, lines on stdout.
 
 A process of its own so that one that runs out of memory or crashes takes nothing else with it, and so that peak
-memory is that of one subject. Names and options come in, numbers go out; it finds plugins where its parent does.
+memory is that of one candidate. Names and options come in, numbers go out; it finds plugins where its parent does.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from valle_core.registry.registry import Registry
 
 
 def work(job: Job, registry: Registry, say: Say) -> None:
-    """Load the sides and measure the cells. A side that cannot be loaded is named with the reason and left out.
+    """Load the implementations and measure the cells; one that cannot be loaded is left out with its reason.
 
-    `say` takes `{"sides": {name: note}, "facts": {…}}`, then for each cell `{"begin": i}`, `{"alone": side}` where a
-    side begins by itself, and `{"cell": i, "figures": {side: {…}}}`.
+    `say` takes `{"implementations": {name: note}, "facts": {…}}`, then for each cell `{"begin": i}`,
+    `{"alone": NAME}` where one begins by itself, and `{"cell": i, "figures": {NAME: {…}}}`.
     """
     opened = job.measurement.opens(registry, job)
-    say({"sides": dict(opened.notes), "facts": dict(opened.facts)})
+    say({"implementations": dict(opened.notes), "facts": dict(opened.facts)})
     if opened.measure is None:
         return
     for index, cell in enumerate(job.cells):
         say({"begin": index})
-        found = opened.measure(cell, job.without.get(index, ()), lambda side: say({"alone": side}))
-        say({"cell": index, "figures": {side: asdict(figure) for side, figure in found.items()}})
+        found = opened.measure(cell, job.without.get(index, ()), lambda implementation: say({"alone": implementation}))
+        say({"cell": index, "figures": {implementation: asdict(figure) for implementation, figure in found.items()}})
 
 
 def main() -> None:

@@ -54,14 +54,14 @@ def arch(
 ) -> None:
     """Measure forward passes, training steps, decoding and memory of every backbone, and of the library it replaces.
 
-    A ratio is shown only where Match says yes: on the same weights the peer gives the same states. What would take
+    A ratio is shown only where Match says yes: on the same weights the reference gives the same states. What would take
     longer than the limit, or more memory than is free, is left out and named.
     """
     from valle_bench.arch.plot import draw
     from valle_bench.arch.run import plan, run
     from valle_bench.arch.settings import Settings
     from valle_bench.arch.tables import TITLE, ArchReport
-    from valle_bench.subjects import subjects_of
+    from valle_bench.candidates import candidates_of
     from valle_cli.progress import StepBar
     from valle_core.assemble.device import choose_device
     from valle_core.registry.registry import Registry
@@ -83,7 +83,7 @@ def arch(
     if cell_seconds is not None:
         chosen = replace(chosen, cell_seconds=cell_seconds)
     registry = Registry.open(safe=context.obj.safe)
-    archs, left_out = subjects_of(registry, "arch", arch or [], place.type)
+    archs, left_out = candidates_of(registry, "arch", arch or [], place.type)
     extra = own_options(settings or [], archs, "arch")
     facts = {**describe(force=force), **provenance(PACKAGES), **hardware(place), "quick": quick}
     facts |= {"left_out": "; ".join(f"{name} ({why})" for name, why in left_out.items()) or "nothing"}

@@ -62,14 +62,15 @@ def codec(
 ) -> None:
     """Measure encoding, decoding, streaming, memory and quality of every codec, and of the package it replaces.
 
-    A ratio is shown only where Match says yes: on the same weights the peer gives the same codes, or the same sound. A
-    codec whose weights are not here runs on random ones and says so. What would take too long is left out and named.
+    A ratio is shown only where Match says yes: on the same weights the reference gives the same codes, or the same
+    sound. A codec whose weights are not here runs on random ones and says so. What would take too long is left out
+    and named.
     """
+    from valle_bench.candidates import candidates_of
     from valle_bench.codec.plot import draw
     from valle_bench.codec.run import run
-    from valle_bench.codec.settings import Settings, Subject
+    from valle_bench.codec.settings import Candidate, Settings
     from valle_bench.codec.tables import TITLE, CodecReport
-    from valle_bench.subjects import subjects_of
     from valle_cli.progress import StepBar
     from valle_core.assemble.device import choose_device
     from valle_core.registry.registry import Registry
@@ -83,7 +84,7 @@ def codec(
     if seconds is not None:
         chosen = replace(chosen, seconds=lengths(seconds))
     registry = Registry.open(safe=context.obj.safe)
-    codecs, left_out = subjects_of(registry, "codec", codec or [], place.type)
+    codecs, left_out = candidates_of(registry, "codec", codec or [], place.type)
     extra = own_options(settings or [], codecs, "codec")
     facts = {**describe(force=force), **provenance(PACKAGES), **hardware(place), "quick": quick}
     facts |= {"left_out": "; ".join(f"{name} ({why})" for name, why in left_out.items()) or "nothing"}
@@ -93,7 +94,7 @@ def codec(
         facts["quality"] = what
         chosen = replace(chosen, speech=str(folder) if folder else "")
         with StepBar(1, shown=not as_json, unit="measured") as bar:
-            measured = run([Subject(codec=name, options=extra.get(name, {})) for name in codecs], chosen, bar.move)
+            measured = run([Candidate(codec=name, options=extra.get(name, {})) for name in codecs], chosen, bar.move)
     report = CodecReport(measured=measured, settings=replace(chosen, speech=what), facts=facts)
     if out is not None:
         picture = out / "codec.png"

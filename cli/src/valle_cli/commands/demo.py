@@ -98,4 +98,4 @@ def say(*words: object) -> None:
     argv = [str(word) for word in words]
     typer.echo(f"\n$ valle {shlex.join(argv)}", err=True)
     if code := run(argv):
-        raise UserError(f"`valle {argv[0]}` ended with exit code {code}; mend what it says and run the demo again")
+        raise UserError(f"`valle {argv[0]}` ended with exit code {code}; fix what it says and run the demo again")

@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     """Its options."""
     parser = _Parser(
         prog="valle list-plugins",
-        description="Show every plugin: kind, name, version, distribution, status, why, and how to mend it.",
+        description="Show every plugin: kind, name, version, distribution, status, why, and how to fix it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -62,7 +62,7 @@ def as_row(entry: Entry) -> dict[str, object]:
         "distribution": entry.distribution,
         "status": entry.status,
         "why": entry.why,
-        "mend": entry.mend,
+        "hint": entry.hint,
         "summary": spec.summary if spec else "",
         "api": spec.api if spec else None,
         "devices": list(getattr(spec, "devices", ())),
@@ -72,7 +72,7 @@ def as_row(entry: Entry) -> dict[str, object]:
 
 
 def print_table(rows: list[dict[str, object]]) -> None:
-    """The rows as columns, with summary or reason and mend behind; warnings go to stderr."""
+    """The rows as columns, with summary or reason and hint behind; warnings go to stderr."""
     columns = ("kind", "name", "version", "distribution", "status")
     cells = [columns, *(tuple(str(row[column]) or "-" for column in columns) for row in rows)]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
@@ -88,4 +88,4 @@ def print_table(rows: list[dict[str, object]]) -> None:
 def _note(row: dict[str, object]) -> str:
     if row["status"] == "ok":
         return " ".join(str(row["summary"]).split())
-    return f"{row['why']} -> {row['mend']}" if row["mend"] else str(row["why"])
+    return f"{row['why']} -> {row['hint']}" if row["hint"] else str(row["why"])

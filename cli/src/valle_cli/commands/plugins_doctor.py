@@ -1,4 +1,4 @@
-"""`valle plugins doctor`: what is wrong with this installation, one line each, with the mend."""
+"""`valle plugins doctor`: what is wrong with this installation, one line each, with the hint."""
 
 from __future__ import annotations
 

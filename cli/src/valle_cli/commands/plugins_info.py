@@ -133,7 +133,7 @@ def _options(entry: Entry) -> list[dict[str, str]] | str:
         return ""
     if entry.status not in ("ok", "conflict", "unavailable"):
         return f"not shown, because it is {entry.status}"
-    from valle_cli.rows import dataclass_rows
+    from valle_cli.option_table import dataclass_rows
 
     try:
         options_type = Selected(name=entry.name, entry=entry, spec=spec).options_type()

@@ -44,9 +44,9 @@ def main(argv: list[str], *, safe: bool = False) -> int:
     """Remove them; returns 0, or 1 when the user said no. Raises `UserError` for names of nothing that may go."""
     options = parser().parse_args(argv)
     there = list(installed())
-    leaving = list({found.key: found for found in (to_uninstall(name, there) for name in options.names)}.values())
-    command = find_installer().command("uninstall", [found.name for found in leaving])
-    for found in leaving:
+    removed = list({found.key: found for found in (to_uninstall(name, there) for name in options.names)}.values())
+    command = find_installer().command("uninstall", [found.name for found in removed])
+    for found in removed:
         names = ", ".join(announced_as(entry.group, entry.name) for entry in found.announced)
         print(f"{found.name} {found.version} goes, and with it {names or 'no plugin'}")
     if options.dry_run:
@@ -56,16 +56,16 @@ def main(argv: list[str], *, safe: bool = False) -> int:
         if not carry_out(command, yes=options.yes, must_ask=True):
             return 1
     except UserError as error:
-        raise _explained(error, leaving) from error
+        raise _explained(error, removed) from error
     stayed = {found.key: found for found in installed()}
-    for found in leaving:
+    for found in removed:
         if rest := stayed.get(found.key):
             raise UserError(f"{rest.name} {rest.version} is still there: {rest.folder}. Run the same again")
     return 0
 
 
-def _explained(error: UserError, leaving: list[Installed]) -> UserError:
+def _explained(error: UserError, removed: list[Installed]) -> UserError:
     """What the installer cannot remove for want of a list of files is removed by hand."""
-    bare = [str(found.folder) for found in leaving if found.folder.is_dir() and not found.removable]
+    bare = [str(found.folder) for found in removed if found.folder.is_dir() and not found.removable]
     hint = f". Its metadata has no list of files; delete by hand: {', '.join(bare)}" if bare else ""
     return UserError(f"{error}{hint}")

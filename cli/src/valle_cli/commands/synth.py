@@ -73,7 +73,7 @@ def synth(context: CommandContext) -> CommandResult:
     synthesizer = open_synthesizer(
         context.resolved, context.registry, observers, read_text=symbols_of, load_prompt=load
     )
-    languages = synthesizer.voice.languages
+    languages = synthesizer.components.languages
     tagged = [with_language(request, languages) for request in requests(own, texts)]
     for note in dict.fromkeys(note for _, note in tagged if note):
         context.note(note)

@@ -30,7 +30,7 @@ COMMANDS: tuple[Command | CommandSpec, ...] = (
     TRAIN,
     SYNTH,
     Command("demo", "demo", "From nothing to a recognised sentence: corpus, training, speech, verdict"),
-    Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the mend"),
+    Command("list-plugins", "list_plugins", "Show every plugin with its status, the reason and the hint"),
     Command("plugins info", "plugins_info", "Show all that one plugin says about itself"),
     Command("plugins doctor", "plugins_doctor", "Look for what is wrong with the installed plugins"),
     Command("plugins install", "plugins_install", "Install plugins by name, distribution, folder or wheel"),

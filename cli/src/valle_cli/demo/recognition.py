@@ -30,13 +30,13 @@ class Verdict:
 
     Attributes:
         expected: the sentence that should have been said.
-        heard: the sentence of the list that fits best, or None where none fits (as of noise and garbled speech).
-        recognised: whether `heard` is `expected`.
-        wer: word error rate of `heard` against `expected`; 1 where nothing was heard.
+        hypothesis: the sentence of the list that fits best, or None where none fits (as of noise and garbled speech).
+        recognised: whether `hypothesis` is `expected`.
+        wer: word error rate of `hypothesis` against `expected`; 1 where nothing was heard.
     """
 
     expected: str
-    heard: str | None
+    hypothesis: str | None
     recognised: bool
     wer: float
 
@@ -67,9 +67,12 @@ class SentenceRecognizer:
         rows = torch.from_numpy(resample(sound, sample_rate, self._recognizer.sample_rate))[None]
         lengths = torch.tensor([rows.shape[1]])
         (found,) = self._recognizer.transcribe(rows, lengths, languages=[_LANGUAGE])
-        heard = _plain(" ".join(segment.text for segment in found.segments))
+        hypothesis = _plain(" ".join(segment.text for segment in found.segments))
         return Verdict(
-            expected=wanted, heard=heard or None, recognised=heard == wanted, wer=wer(wanted, heard) if heard else 1.0
+            expected=wanted,
+            hypothesis=hypothesis or None,
+            recognised=hypothesis == wanted,
+            wer=wer(wanted, hypothesis) if hypothesis else 1.0,
         )
 
 

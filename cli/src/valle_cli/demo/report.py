@@ -51,7 +51,7 @@ def check(
         judge("the model", [s.wav.numpy() for s in spoken], rate, recognizer, must=True),
         judge(
             "recordings through the codec",
-            through_codec(references, trained.voice.codec, levels, device=trained.device),
+            through_codec(references, trained.components.codec, levels, device=trained.device),
             rate,
             recognizer,
             must=True,
@@ -65,7 +65,7 @@ def check(
     other = next(path for path in sorted((out / "corpus" / "held-out").iterdir()) if path.name != voice) / "0000.wav"
     report = {
         "sentence": sentence,
-        "heard": verdict.heard,
+        "hypothesis": verdict.hypothesis,
         "recognised": verdict.recognised,
         "passed": verdict.recognised and all(trial.passed for trial in trials),
         "trials": [row(trial) for trial in trials],
@@ -135,9 +135,9 @@ def show(report: dict[str, Any]) -> None:
         )
     for name, path in report["files"].items():
         echo(f"{name.replace('_', ' ')}: {path}")
-    heard = report["heard"] or "nothing it knows"
+    hypothesis = report["hypothesis"] or "nothing it knows"
     verdict = "RECOGNISED" if report["recognised"] else "NOT RECOGNISED"
-    echo(f"\nasked to say: {report['sentence']}\nheard:        {heard}\n{verdict}")
+    echo(f"\nasked to say: {report['sentence']}\nrecognized:   {hypothesis}\n{verdict}")
     if not report["passed"]:
         echo("The demo FAILED: see the table above.")
 

@@ -15,11 +15,11 @@ def wer(reference: str, hypothesis: str) -> float:
 
     May exceed 1. With an empty reference it is 0 for an empty hypothesis, else the number of its words.
     """
-    expected, heard = words(reference), words(hypothesis)
-    row = list(range(len(heard) + 1))  # edits from an empty reference
+    expected, recognized = words(reference), words(hypothesis)
+    row = list(range(len(recognized) + 1))  # edits from an empty reference
     for index, word in enumerate(expected, start=1):
         diagonal, row[0] = row[0], index
-        for place, other in enumerate(heard, start=1):
+        for place, other in enumerate(recognized, start=1):
             kept = diagonal + (word != other)
             diagonal, row[place] = row[place], min(kept, row[place] + 1, row[place - 1] + 1)
     return row[-1] / max(1, len(expected))

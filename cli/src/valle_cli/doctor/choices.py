@@ -27,7 +27,7 @@ def machine_findings() -> Iterator[Finding]:
         yield Finding(severity="warning", subject="python", text=text)
     device, why = automatic_device()
     if not device:
-        yield Finding(severity="problem", subject="torch", text=why, mend="pip install torch")
+        yield Finding(severity="problem", subject="torch", text=why, hint="pip install torch")
         return
     text = f"python {platform.python_version()}, torch {version('torch')}; device auto is {device}: {why}"
     yield Finding(severity="ok", subject="machine", text=text)

@@ -30,7 +30,7 @@ def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
     before = Registry(found, disabling)
     for warning in before.warnings:
         variable, _, text = warning.partition(" ")
-        yield Finding(severity="warning", subject=variable, text=text, mend="see: valle list-plugins")
+        yield Finding(severity="warning", subject=variable, text=text, hint="see: valle list-plugins")
     yield from metadata_findings(list(installed()))
     probed = probe([one for one in before.announced if disabling.reason(one) is None])
     yield from import_findings(probed)

@@ -18,18 +18,18 @@ class Finding:
         severity: `problem` is broken, `warning` works but will surprise, `note` is worth knowing, `ok` is well.
         subject: who it is about: a distribution, a plugin, a variable.
         text: what is the matter, without a full stop.
-        mend: what to do about it, or "".
+        hint: what to do about it, or "".
     """
 
     severity: Severity
     subject: str
     text: str
-    mend: str = ""
+    hint: str = ""
 
     def line(self) -> str:
         """As the terminal shows it."""
-        mend = f" -> {self.mend}" if self.mend else ""
-        return " ".join(f"{self.subject}: {self.text}{mend}".split())
+        hint = f" -> {self.hint}" if self.hint else ""
+        return " ".join(f"{self.subject}: {self.text}{hint}".split())
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:

@@ -21,14 +21,14 @@ def hook_findings(registry: Registry) -> Iterator[Finding]:
     try:
         observers = open_observers(registry, reports.append)
     except UserError as error:
-        yield Finding(severity="problem", subject="hooks", text=str(error), mend="no run starts before that is mended")
+        yield Finding(severity="problem", subject="hooks", text=str(error), hint="no run starts before that is fixed")
         return
     checks = list(_checks(observers))
     # Hooks whose spec cannot be used are reported with the other plugins.
     for line in reports:
         name = line.partition("'")[2].partition("'")[0]
         if name.rpartition(":")[2] in usable:
-            yield Finding(severity="problem", subject="hooks", text=line, mend="tell its authors")
+            yield Finding(severity="problem", subject="hooks", text=line, hint="tell its authors")
     if chain := observers.order("after_audio"):
         yield Finding(severity="note", subject="audio", text=f"passes the hooks {' → '.join(chain)} before it leaves")
     yield from checks
@@ -42,7 +42,7 @@ def _checks(observers: Observers) -> Iterator[Finding]:
             pairs = [(str(name), check) for name, check in given]
         except Exception as error:
             text = f"doctor_checks gave no (name, check) pairs: {one_line(error)}"
-            yield Finding(severity="problem", subject=CHECKS, text=text, mend="tell its authors")
+            yield Finding(severity="problem", subject=CHECKS, text=text, hint="tell its authors")
             continue
         for name, check in pairs:
             said = _run(check)

@@ -43,7 +43,7 @@ def _doubled(groups: Sequence[Sequence[Installed]]) -> Iterator[Finding]:
                     severity="problem",
                     subject=first.name,
                     text=f"is there twice: {first.folder.name} and {other.folder.name} in {here}",
-                    mend=f"valle plugins uninstall {first.name} until it is gone, then install it again",
+                    hint=f"valle plugins uninstall {first.name} until it is gone, then install it again",
                 )
             else:
                 apart.setdefault((here, there), []).append(first.name)
@@ -52,7 +52,7 @@ def _doubled(groups: Sequence[Sequence[Installed]]) -> Iterator[Finding]:
             severity="warning",
             subject=", ".join(names),
             text=f"installed in two places: what is in {here} counts, what is in {there} does not",
-            mend="uninstall one of them",
+            hint="uninstall one of them",
         )
 
 
@@ -67,7 +67,7 @@ def _left_behind(found: Installed) -> Iterator[Finding]:
         severity="problem",
         subject=f"{found.name} {found.version}",
         text=f"{every}: {', '.join(gone)} cannot be found",
-        mend=f"valle plugins uninstall {found.name}" if found.removable else f"delete {found.folder}",
+        hint=f"valle plugins uninstall {found.name}" if found.removable else f"delete {found.folder}",
     )
 
 
@@ -80,7 +80,7 @@ def _unreadable(found: Installed) -> Iterator[Finding]:
             severity="problem",
             subject=f"{found.name} {found.version}",
             text=f"{found.folder / 'entry_points.txt'} is not UTF-8, which keeps torch from being imported",
-            mend=f"pip uninstall {found.name}",
+            hint=f"pip uninstall {found.name}",
         )
     except OSError:
         return
@@ -98,7 +98,7 @@ def _stale(found: Installed) -> Iterator[Finding]:
                 severity="problem",
                 subject=who,
                 text=f"was installed from {source}, which is gone",
-                mend=f"valle plugins uninstall {found.name}",
+                hint=f"valle plugins uninstall {found.name}",
             )
         return
     try:
@@ -115,10 +115,10 @@ def _stale(found: Installed) -> Iterator[Finding]:
             names = ", ".join(f"{announced_as(group, name)} = {to}" for group, name, to in sorted(changed))
             if names:
                 text = f"its metadata is stale: it {word} {names}"
-                yield Finding(severity="problem", subject=who, text=text, mend=again)
+                yield Finding(severity="problem", subject=who, text=text, hint=again)
     version = project.get("version", found.version)
     if (found.announced or announced) and version != found.version:
-        yield Finding(severity="warning", subject=who, text=f"its source says version {version}", mend=again)
+        yield Finding(severity="warning", subject=who, text=f"its source says version {version}", hint=again)
 
 
 def _announced(project: dict) -> Iterator[tuple[str, str, str]]:

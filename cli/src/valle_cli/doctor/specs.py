@@ -31,13 +31,13 @@ def status_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
     reasons: dict[tuple[str, str, str, str], list[str]] = {}
     for entry in entries:
         if entry.status in SEVERITY:
-            reasons.setdefault((entry.status, entry.owner, entry.why, entry.mend), []).append(_named(entry))
+            reasons.setdefault((entry.status, entry.owner, entry.why, entry.hint), []).append(_named(entry))
         elif entry.status == "ok" and entry.why:
-            reasons.setdefault(("old", entry.owner, entry.why, entry.mend), []).append(_named(entry))
-    for (status, owner, why, mend), names in reasons.items():
+            reasons.setdefault(("old", entry.owner, entry.why, entry.hint), []).append(_named(entry))
+    for (status, owner, why, hint), names in reasons.items():
         severity = SEVERITY.get(status, "warning")
         text = why if status == "old" else f"{status}: {why}"
-        yield Finding(severity=severity, subject=f"{', '.join(names)} ({owner})", text=text, mend=mend)
+        yield Finding(severity=severity, subject=f"{', '.join(names)} ({owner})", text=text, hint=hint)
     off = [entry for entry in entries if entry.status == "disabled"]
     for why in dict.fromkeys(entry.why for entry in off):
         names = ", ".join(_named(entry) for entry in off if entry.why == why)
@@ -53,16 +53,16 @@ def option_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
     """Options that are no frozen dataclass with defaults, and factories that are not there: a run would find them."""
     for entry in entries:
         if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
-            who, mend = f"{_named(entry)} ({entry.owner})", f"tell the authors of {entry.distribution}"
+            who, hint = f"{_named(entry)} ({entry.owner})", f"tell the authors of {entry.distribution}"
             try:
                 options = Selected(name=entry.name, entry=entry, spec=entry.spec).options_type()
             except UserError as error:
-                yield Finding(severity="problem", subject="options", text=str(error), mend=mend)
+                yield Finding(severity="problem", subject="options", text=str(error), hint=hint)
             else:
                 if text := _without_defaults(options):
-                    yield Finding(severity="problem", subject=who, text=text, mend=mend)
+                    yield Finding(severity="problem", subject=who, text=text, hint=hint)
             if text := _factory_trouble(entry.spec.factory):
-                yield Finding(severity="problem", subject=who, text=text, mend=mend)
+                yield Finding(severity="problem", subject=who, text=text, hint=hint)
 
 
 def _without_defaults(options: type) -> str:
@@ -119,12 +119,12 @@ def import_findings(probed: Sequence[Probed]) -> Iterator[Finding]:
         found = one.found
         who = f"{found.value.partition(':')[0]} ({found.distribution} {found.version})"
         if one.deadly:
-            mend = f"valle plugins uninstall {found.distribution}, or VALLE_DISABLE_PLUGINS={found.name}"
-            yield Finding(severity="problem", subject=who, text=one.deadly, mend=mend)
+            hint = f"valle plugins uninstall {found.distribution}, or VALLE_DISABLE_PLUGINS={found.name}"
+            yield Finding(severity="problem", subject=who, text=one.deadly, hint=hint)
         elif one.ms > SLOW_MS:
             text = f"its import takes {one.ms:.0f} ms in every listing (limit {SLOW_MS:.0f})"
-            mend = f"tell the authors of {found.distribution} to import inside the factory"
-            yield Finding(severity="warning", subject=who, text=text, mend=mend)
+            hint = f"tell the authors of {found.distribution} to import inside the factory"
+            yield Finding(severity="warning", subject=who, text=text, hint=hint)
     if probed:
         total = sum(one.ms for one in probed)
         yield Finding(severity="ok", subject="specs", text=f"{len(probed)} are imported in {total:.0f} ms")
@@ -132,8 +132,8 @@ def import_findings(probed: Sequence[Probed]) -> Iterator[Finding]:
 
 def _unknown(who: str, text: str, word: str, known) -> Finding:
     near = difflib.get_close_matches(word, list(known), n=1)
-    mend = f"did its authors mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
-    return Finding(severity="warning", subject=who, text=text, mend=mend)
+    hint = f"did its authors mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
+    return Finding(severity="warning", subject=who, text=text, hint=hint)
 
 
 def _named(entry: Entry) -> str:

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from valle_attention_sdpa.arguments import ArgumentsOfMask, SdpaArguments, gather_groups
 from valle_attention_sdpa.inputs import used_keys, used_queries, without_padding
 from valle_attention_sdpa.options import KernelOptions
-from valle_attention_sdpa.plan import Plan, Planner, gather_groups
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_inputs import check_inputs
@@ -71,7 +71,7 @@ class SdpaKernel:
         self.dtypes = dtypes
         self.grouped = grouped
         self.maskless = maskless
-        self._planner = Planner()
+        self._by_mask = ArgumentsOfMask()
 
     def __call__(
         self,
@@ -89,38 +89,40 @@ class SdpaKernel:
         if self.dtypes and q.dtype not in self.dtypes.get(q.device.type, ()):
             raise UserError(self._refusal(q))
         if q.device.type in self.maskless:
-            groups = self._planner.groups(mask, q.shape[2], k.shape[2])
+            groups = self._by_mask.groups(mask, q.shape[2], k.shape[2])
             if groups is not None:
                 return gather_groups(groups, q, k, v, partial(self._attend, scale=scale))
-        plan = self._planner.plan(mask, q.shape[2], k.shape[2])
-        if plan.unused is None:
-            return self._attend(q, k, v, plan, scale=scale)
+        arguments = self._by_mask.arguments(mask, q.shape[2], k.shape[2])
+        if arguments.unused is None:
+            return self._attend(q, k, v, arguments, scale=scale)
         learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
         looks = may_look(q.device) and not learns and not torch.compiler.is_compiling()
         if not looks:
             q, k, v = _cleared(q, k, v, mask)
-        out = self._attend(q, k, v, plan, scale=scale)
-        out = out.masked_fill(plan.unused, 0.0) if out.requires_grad else out.masked_fill_(plan.unused, 0.0)
+        out = self._attend(q, k, v, arguments, scale=scale)
+        out = out.masked_fill(arguments.unused, 0.0) if out.requires_grad else out.masked_fill_(arguments.unused, 0.0)
         if looks and not bool(out.isfinite().all()):  # seldom: cheaper than a copy of all keys at every step
-            out = self._attend(*_cleared(q, k, v, mask), plan, scale=scale).masked_fill_(plan.unused, 0.0)
+            out = self._attend(*_cleared(q, k, v, mask), arguments, scale=scale).masked_fill_(arguments.unused, 0.0)
         return out
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, *, scale: float | None) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, arguments: SdpaArguments, *, scale: float | None) -> Tensor:
         B, H, Tq, Dh = q.shape
         Hk = k.shape[1]
         if scale == 0.0:  # flash back ends multiply what they hide, −∞, by the scale
             q, scale = q * 0.0, 1.0
         if Hk != H and Tq == 1:  # one query per head: the heads of a group are queries of their key head
-            return self._call(q.reshape(B, Hk, H // Hk, Dh), k, v, plan, scale, gqa=False).reshape(B, H, 1, Dh)
+            return self._call(q.reshape(B, Hk, H // Hk, Dh), k, v, arguments, scale, gqa=False).reshape(B, H, 1, Dh)
         if Hk != H and not self.grouped:
             k, v = k.repeat_interleave(H // Hk, dim=1), v.repeat_interleave(H // Hk, dim=1)
-        return self._call(q, k, v, plan, scale, gqa=k.shape[1] != H)
+        return self._call(q, k, v, arguments, scale, gqa=k.shape[1] != H)
 
-    def _call(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float | None, *, gqa: bool) -> Tensor:
+    def _call(
+        self, q: Tensor, k: Tensor, v: Tensor, arguments: SdpaArguments, scale: float | None, *, gqa: bool
+    ) -> Tensor:
         with nullcontext() if self.backend is None else sdpa_kernel(self.backend):
             try:
                 return scaled_dot_product_attention(
-                    q, k, v, attn_mask=plan.visible, is_causal=plan.causal, scale=scale, enable_gqa=gqa
+                    q, k, v, attn_mask=arguments.visible, is_causal=arguments.causal, scale=scale, enable_gqa=gqa
                 )
             except RuntimeError as error:
                 if "viable backend" in str(error) or "available kernel" in str(error):

@@ -20,8 +20,8 @@ from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
 from valle_kit.codes.windows import Context, encode_windows
 
-PIECE = 3000
-"""Frames (60 s) that pass the network at once; what is longer goes in pieces, so that memory is bounded."""
+CHUNK = 3000
+"""Frames (60 s) that pass the network at once; what is longer goes in chunks, so that memory is bounded."""
 FEATURE_CONTEXT = 6
 """Frames beside a frame that decide its features and their pitch."""
 
@@ -40,7 +40,7 @@ class TinyCodec:
         self.network = network.to(device).eval().requires_grad_(False)
         self.network.decoder.pitch.double()  # see Pitch
         self.device = device
-        self.piece = PIECE
+        self.chunk = CHUNK
         self.context = Context(
             left=network.size.context + FEATURE_CONTEXT, right=network.size.context + FEATURE_CONTEXT
         )
@@ -70,7 +70,7 @@ class TinyCodec:
             if count:
                 padded = F.pad(wav[row, :length], (0, count * HOP - length))
                 codes[row, :count] = encode_windows(
-                    padded, self._encode, hop=HOP, context=self.context, frames=self.piece
+                    padded, self._encode, hop=HOP, context=self.context, frames=self.chunk
                 )
         return codes, frames
 
@@ -87,7 +87,7 @@ class TinyCodec:
         B, count, _ = codes.shape
         if B == 0 or count == 0:
             return torch.zeros(B, 0, device=self.device), frames * HOP
-        if count > self.piece + self.context.left + self.context.right:
+        if count > self.chunk + self.context.left + self.context.right:
             return self._decode_long(codes, frames), frames * HOP
         inside = torch.arange(count, device=self.device) < frames[:, None]
         mask = None if bool(inside.all()) else inside[..., None].float()
@@ -98,7 +98,7 @@ class TinyCodec:
         wav = torch.zeros(len(codes), codes.shape[1] * HOP, device=self.device)
         for row, count in enumerate(frames.tolist()):
             stream, done = self.stream(), 0
-            parts = (stream.push(part) for part in codes[row : row + 1, :count].split(self.piece, dim=1) if count)
+            parts = (stream.push(part) for part in codes[row : row + 1, :count].split(self.chunk, dim=1) if count)
             for said in itertools.chain(parts, (stream.flush() for _ in range(count > 0))):
                 wav[row, done : done + said.shape[1]] = said[0]
                 done += said.shape[1]

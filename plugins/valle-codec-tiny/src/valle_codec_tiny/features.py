@@ -63,6 +63,6 @@ def features(wav: Float[Tensor, "B N"]) -> Float[Tensor, "B F width"]:
     return torch.cat([levels, ((pitch - MIDDLE) * voiced).reshape(shape), voiced.reshape(shape)], dim=-1)
 
 
-def pitch_of(heard: Float[Tensor, "B F width"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+def pitch_of(inputs: Float[Tensor, "B F width"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """The measured log₂ pitch of features at 100 Hz, and whether there is one (1 or 0)."""
-    return heard[..., -4:-2].flatten(1) + MIDDLE, heard[..., -2:].flatten(1)
+    return inputs[..., -4:-2].flatten(1) + MIDDLE, inputs[..., -2:].flatten(1)

@@ -24,8 +24,8 @@ class _Power(torch.autograd.Function):
     """|rfft|² over the last axis. Its own backward is one real inverse transform; autograd's is a complex one."""
 
     @staticmethod
-    def forward(ctx: Any, pieces: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(pieces)
+    def forward(ctx: Any, windowed: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft(windowed)
         ctx.save_for_backward(spectrum)
         return torch.view_as_real(spectrum).square().sum(-1)
 
@@ -121,8 +121,8 @@ def envelope_distance(x: Float[Tensor, "B T bands"], y: Float[Tensor, "B T bands
     """1 − mean correlation of the bands' envelopes over 384 ms, where the target is not silent (as in STOI)."""
 
     def segments(power: Tensor) -> Tensor:
-        pieces = (power + 1e-9).sqrt().unfold(1, SEGMENT, 6)  # [B, S, bands, SEGMENT]
-        return pieces - pieces.mean(-1, keepdim=True)
+        windowed = (power + 1e-9).sqrt().unfold(1, SEGMENT, 6)  # [B, S, bands, SEGMENT]
+        return windowed - windowed.mean(-1, keepdim=True)
 
     x, y = segments(x), segments(y)
     norm = (x.square().sum(-1) * y.square().sum(-1) + 1e-12).sqrt()

@@ -29,19 +29,19 @@ def log_mel(wav: Float[Tensor, "1 N"]) -> Float[Tensor, "F 160"]:
     """[1, F · HOP] → log-mel energies at 100 Hz, two per frame."""
     padded = F.pad(wav, ((WINDOW - STEP) // 2, WINDOW))
     count = wav.shape[1] // STEP
-    pieces = padded[:, : (count - 1) * STEP + WINDOW].unfold(1, WINDOW, STEP)
-    magnitude = torch.fft.rfft(pieces * torch.hann_window(WINDOW, device=wav.device)).abs()
+    windowed = padded[:, : (count - 1) * STEP + WINDOW].unfold(1, WINDOW, STEP)
+    magnitude = torch.fft.rfft(windowed * torch.hann_window(WINDOW, device=wav.device)).abs()
     mel = magnitude @ mel_matrix(WINDOW // 2 + 1, BANDS).to(wav)
     return mel.clamp(min=1e-3).log().reshape(count // 2, 2 * BANDS)
 
 
 def _istft(spectrum: Tensor, count: int) -> Float[Tensor, "N"]:
     window = torch.hann_window(WINDOW, device=spectrum.device)
-    pieces = torch.fft.irfft(spectrum, n=WINDOW) * window
+    windowed = torch.fft.irfft(spectrum, n=WINDOW) * window
     size = (count - 1) * STEP + WINDOW
     total, norm = (
         F.fold(part.T[None], (1, size), (1, WINDOW), stride=(1, STEP)).flatten()
-        for part in (pieces, window.square().expand_as(pieces))
+        for part in (windowed, window.square().expand_as(windowed))
     )
     return total / norm.clamp(min=1e-3)
 

@@ -156,8 +156,8 @@ class Decoder(nn.Module):
         x = self.norm(x)
         return torch.cat([layer(x) for layer in (self.out, self.harmonic, self.noise) if layer is not None], dim=-1)
 
-    def pieces(self, spectra: Float[Tensor, "B T S"], source: Tensor, start: int) -> Float[Tensor, "B T W"]:
-        """Windowed pieces of sound, W = 4 · hop samples each, of windows `start` … of the utterance.
+    def windowed(self, spectra: Float[Tensor, "B T S"], source: Tensor, start: int) -> Float[Tensor, "B T W"]:
+        """Windowed stretches of sound, W = 4 · hop samples each, of windows `start` … of the utterance.
 
         What is said directly, plus the filtered voice source, plus filtered noise.
         """
@@ -179,20 +179,22 @@ class Decoder(nn.Module):
             sound, _ = pulses(pitch.detach(), None, hop)
             sound = sound if inside is None else sound * inside[..., 0].repeat_interleave(hop, dim=1)
             source = pulse_spectra(F.pad(sound, (3 * hop // 2, 3 * hop // 2)), hop)
-        pieces = self.pieces(spectra, source, start)
-        weight = torch.hann_window(4 * hop, device=spectra.device).square().expand_as(pieces)
+        windowed = self.windowed(spectra, source, start)
+        weight = torch.hann_window(4 * hop, device=spectra.device).square().expand_as(windowed)
         if inside is not None:
-            pieces, weight = pieces * inside, weight * inside
-        total, norm = overlap_add(pieces).flatten(1), overlap_add(weight[: 1 if inside is None else None]).flatten(1)
+            windowed, weight = windowed * inside, weight * inside
+        total, norm = overlap_add(windowed).flatten(1), overlap_add(weight[: 1 if inside is None else None]).flatten(1)
         end = (spectra.shape[1] * hop) + 3 * hop // 2
         return (total / norm.clamp(min=1e-3))[:, 3 * hop // 2 : end]
 
 
-def overlap_add(pieces: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop"]:
-    """Sum of pieces, each shifted by a quarter of its width."""
-    B, T, W = pieces.shape
-    parts = pieces.reshape(B, T, 4, W // 4)
-    return sum((F.pad(parts[:, :, i], (0, 0, i, 3 - i)) for i in range(4)), start=torch.zeros((), device=pieces.device))
+def overlap_add(windowed: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop"]:
+    """Sum of windowed stretches, each shifted by a quarter of its width."""
+    B, T, W = windowed.shape
+    parts = windowed.reshape(B, T, 4, W // 4)
+    return sum(
+        (F.pad(parts[:, :, i], (0, 0, i, 3 - i)) for i in range(4)), start=torch.zeros((), device=windowed.device)
+    )
 
 
 class TinyNetwork(nn.Module):

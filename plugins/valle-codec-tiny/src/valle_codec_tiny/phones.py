@@ -28,7 +28,7 @@ _TO_NEXT, _TO_LAST = "ˈˌ", " ː"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
+class PhoneLabels:
     """The sounds of a corpus.
 
     Attributes:
@@ -40,7 +40,7 @@ class Said:
     labels: Mapping[str, Int[Tensor, "n"]]
 
 
-def read_said(corpus: Path) -> Said | None:
+def read_phone_labels(corpus: Path) -> PhoneLabels | None:
     """Phones and durations (in seconds) of `train.jsonl`, as `valle corpus` writes it; None where there are none.
 
     Raises:
@@ -64,7 +64,7 @@ def read_said(corpus: Path) -> Said | None:
     names = tuple(sorted({name for _, sounds, _ in rows for name in sounds}))
     index = {name: place for place, name in enumerate(names)}
     labels = {audio: _at_steps([index[name] for name in sounds], ends) for audio, sounds, ends in rows}
-    return Said(names=names, labels=labels)
+    return PhoneLabels(names=names, labels=labels)
 
 
 def _sounds(row: Mapping[str, Any]) -> tuple[list[str], list[float]]:

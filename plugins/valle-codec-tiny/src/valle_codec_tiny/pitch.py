@@ -20,10 +20,10 @@ def measure_pitch(wav: Float[Tensor, "B N"], hop: int) -> tuple[Float[Tensor, "B
     """log₂ pitch at the end of each hop and whether there is one (1 or 0), by normalised autocorrelation."""
     count = wav.shape[1] // hop
     padded = F.pad(wav, (WINDOW // 2 - hop, WINDOW))
-    pieces = padded[:, : (count - 1) * hop + WINDOW].unfold(1, WINDOW, hop)
+    windowed = padded[:, : (count - 1) * hop + WINDOW].unfold(1, WINDOW, hop)
     window = torch.hann_window(WINDOW, device=wav.device)
-    pieces = (pieces - pieces.mean(-1, keepdim=True)) * window
-    spectrum = torch.view_as_real(torch.fft.rfft(pieces, n=2 * WINDOW)).square().sum(-1)
+    windowed = (windowed - windowed.mean(-1, keepdim=True)) * window
+    spectrum = torch.view_as_real(torch.fft.rfft(windowed, n=2 * WINDOW)).square().sum(-1)
     own = torch.fft.irfft(torch.fft.rfft(window, n=2 * WINDOW).abs().square())
     low, high = int(SAMPLE_RATE / HIGHEST), int(SAMPLE_RATE / LOWEST) + 1
     similar = torch.fft.irfft(spectrum)[..., : high + 2] / own[: high + 2]

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_codec_tiny.features import SAMPLE_RATE
-from valle_codec_tiny.phones import STEP, UNKNOWN, Said
+from valle_codec_tiny.phones import STEP, UNKNOWN, PhoneLabels
 from valle_core.plugin import UserError
 
 
@@ -46,7 +46,7 @@ class Crops:
         said: what is said when, for `sounds_of`.
     """
 
-    def __init__(self, corpus: Path, samples: int, said: Said | None = None) -> None:
+    def __init__(self, corpus: Path, samples: int, said: PhoneLabels | None = None) -> None:
         read = [(path, read_wav(path)) for path in find_group(corpus, "train")]
         named = [(path, piece) for path, piece in read if len(piece) > samples]
         pieces = [piece for _, piece in named]

@@ -1,4 +1,4 @@
-"""The decoder of `tiny` fed piece by piece: every layer keeps what it still needs, so pieces joined equal the whole."""
+"""The decoder of `tiny` fed chunk by chunk: every layer keeps what it still needs, so chunks joined equal the whole."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ class _OverlapState:
 
     def push(self, spectra: Float[Tensor, "B T S"], source: Tensor, *, end: bool) -> Float[Tensor, "B N"]:
         if spectra.shape[1]:
-            pieces = self.decoder.pieces(spectra, source, self.windows).unflatten(-1, (4, self.hop))
+            windowed = self.decoder.windowed(spectra, source, self.windows).unflatten(-1, (4, self.hop))
             self.windows += spectra.shape[1]
             weight = torch.hann_window(4 * self.hop, device=spectra.device).square().reshape(1, 1, 4, self.hop)
-            self.sums = _add(self.sums, pieces)
-            self.norms = _add(self.norms, weight.expand(1, pieces.shape[1], -1, -1))
+            self.sums = _add(self.sums, windowed)
+            self.norms = _add(self.norms, weight.expand(1, windowed.shape[1], -1, -1))
         ready = self.sums.shape[1] if end else max(self.sums.shape[1] - 3, 0)
         wav = (self.sums[:, :ready] / self.norms[:, :ready].clamp(min=1e-3)).flatten(1)
         self.sums, self.norms = self.sums[:, ready:], self.norms[:, ready:]
@@ -105,12 +105,12 @@ class _OverlapState:
         return wav[:, : max(wav.shape[1] - 3 * self.hop // 2, 0)] if end else wav
 
 
-def _add(held: Float[Tensor, "B R hop"], pieces: Float[Tensor, "B T 4 hop"]) -> Float[Tensor, "B R2 hop"]:
+def _add(held: Float[Tensor, "B R hop"], windowed: Float[Tensor, "B T 4 hop"]) -> Float[Tensor, "B R2 hop"]:
     """Lay window t over rows t … t + 3 after the rows that are complete; `held` is the overlap so far."""
-    T = pieces.shape[1]
+    T = windowed.shape[1]
     total = torch.nn.functional.pad(held, (0, 0, 0, T + 3 - held.shape[1]))
     for quarter in range(4):
-        total[:, quarter : quarter + T] += pieces[:, :, quarter]
+        total[:, quarter : quarter + T] += windowed[:, :, quarter]
     return total
 
 

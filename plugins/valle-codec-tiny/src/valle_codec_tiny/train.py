@@ -15,7 +15,7 @@ from valle_codec_tiny.features import HOP, features, pitch_of
 from valle_codec_tiny.growth import grow
 from valle_codec_tiny.losses import PARTS, ReconstructionLoss
 from valle_codec_tiny.network import NetworkSize, TinyNetwork
-from valle_codec_tiny.phones import Reader, read_said
+from valle_codec_tiny.phones import Reader, read_phone_labels
 from valle_codec_tiny.quantizer import SPARES
 from valle_codec_tiny.reporter import Reporter
 from valle_codec_tiny.schedule import Progress
@@ -58,7 +58,7 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     """
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    said = read_said(corpus) if options.phones else None
+    said = read_phone_labels(corpus) if options.phones else None
     if options.phones and said is None:
         raise UserError(f"no row of '{corpus / 'train.jsonl'}' has phones. Make the corpus anew, or leave --phones out")
     crops = Crops(corpus, options.frames * HOP, said)
@@ -105,10 +105,10 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             generator = draws(options.seed, progress.step, team.rank)
             wav, which, begin = crops.draw_known(options.batch, generator)
             levels = choices[torch.randint(len(choices), (options.batch,), generator=generator)]
-            heard = features(wav)
-            aim, voiced = pitch_of(heard)
+            inputs = features(wav)
+            aim, voiced = pitch_of(inputs)
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                latent = encode(heard, None).float()
+                latent = encode(inputs, None).float()
             quantized, commitment, seen = quantizer(latent, levels, generator)
             spares = seen.spares
             with torch.autocast("cpu", dtype=torch.bfloat16):

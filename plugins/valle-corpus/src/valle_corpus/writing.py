@@ -116,7 +116,7 @@ def write_corpus(
     engine = open_engine(plan.engine, plan.options)
     check_plan(plan, engine)
     groups = {group: items(plan, engine, group) for group in GROUPS}
-    _claim(folder, plan)
+    _write_plan(folder, plan)
     seconds: dict[str, float] = {}
     for group, planned in groups.items():
         done = _spoken(folder, planned, plan, workers, group, progress)
@@ -132,7 +132,7 @@ def _summary(plan: CorpusPlan, seconds: Mapping[str, float] | None) -> dict[str,
     return {"format_version": FORMAT_VERSION, "plan": plan.to_json(), "source": made_of, "seconds": seconds}
 
 
-def _claim(folder: Path, plan: CorpusPlan) -> None:
+def _write_plan(folder: Path, plan: CorpusPlan) -> None:
     """Begin in an empty folder, or go on with the same plan."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         begun = folder / PLAN

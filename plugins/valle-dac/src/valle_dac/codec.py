@@ -1,4 +1,4 @@
-"""The codec `dac`: Descript Audio Codec (Kumar et al. 2023), in pieces that join exactly."""
+"""The codec `dac`: Descript Audio Codec (Kumar et al. 2023), in chunks that join exactly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from valle_core.types import CodecIdentity
 from valle_dac import weights
 from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps
 from valle_dac.options import DacOptions
-from valle_kit.codes.pieces import PieceStack, PieceStream, spans
+from valle_kit.codes.chunks import ChunkStack, ChunkStream, spans
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
 from valle_kit.codes.windows import decoder_context
 from valle_kit.loudness import at_loudness
 
-PIECE_SECONDS = 1
-"""What is longer goes through the networks in pieces, whose layers remember what they need of those before: memory is
+CHUNK_SECONDS = 1
+"""What is longer goes through the networks in chunks, whose layers remember what they need of those before: memory is
 bounded, and what a layer hands on is still in the processor's cache."""
 
 
@@ -40,7 +40,7 @@ class DacCodec:
         with torch.inference_mode():
             self.codebooks: Float[Tensor, "Q V d"] = codebooks(engine.model)[: self.num_levels]
         self.lookahead_frames = decoder_context(decoder_steps(config), self.hop).right
-        self.piece = max(round(PIECE_SECONDS * self.frame_rate), 1)
+        self.chunk = max(round(CHUNK_SECONDS * self.frame_rate), 1)
         self.identity = CodecIdentity(
             name="dac",
             sample_rate=self.sample_rate,
@@ -65,9 +65,9 @@ class DacCodec:
         """Waveforms, zero past each row's end."""
         return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
 
-    def stream(self, batch: int = 1) -> PieceStream:
+    def stream(self, batch: int = 1) -> ChunkStream:
         """A fresh streaming decoder."""
-        return PieceStream(
+        return ChunkStream(
             self.engine.latents,
             self._check,
             lambda _: self.engine.decoder,
@@ -75,7 +75,7 @@ class DacCodec:
             lookahead=self.lookahead_frames,
             batch=batch,
             device=self.device,
-            frames=self.piece,
+            frames=self.chunk,
         )
 
     def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
@@ -85,8 +85,8 @@ class DacCodec:
         if self.loudness:
             wav = torch.from_numpy(at_loudness(wav.cpu().numpy(), self.sample_rate, target=self.loudness)).to(wav)
         wav = whole_frames(wav, self.hop)
-        stack, found = PieceStack(self.engine.encoder), []
-        for start, stop in spans(len(wav) // self.hop, self.piece):
+        stack, found = ChunkStack(self.engine.encoder), []
+        for start, stop in spans(len(wav) // self.hop, self.chunk):
             part = wav[start * self.hop : stop * self.hop]
             latents = stack.push(part[None, None], end=stop * self.hop == len(wav))
             if latents.shape[-1]:
@@ -95,8 +95,8 @@ class DacCodec:
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
         """Odd strides lose some samples at the end (8 at 16 and 24 kHz); zeros take their place."""
-        stack, found, total = PieceStack(self.engine.decoder), [], codes.shape[1]
-        for start, stop in spans(total, self.piece):
+        stack, found, total = ChunkStack(self.engine.decoder), [], codes.shape[1]
+        for start, stop in spans(total, self.chunk):
             found.append(stack.push(self.engine.latents(codes[:, start:stop]), end=stop == total)[:, 0])
         wav = torch.cat(found, dim=1)
         return F.pad(wav, (0, total * self.hop - wav.shape[1]))

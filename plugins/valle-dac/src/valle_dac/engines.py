@@ -14,7 +14,7 @@ from transformers import DacConfig, DacModel
 
 from valle_core.plugin import UserError
 from valle_dac import keys
-from valle_kit.codes.pieces import Added, Layer, Pointwise
+from valle_kit.codes.chunks import Added, Layer, Pointwise
 from valle_kit.codes.pretrained import load_strictly
 from valle_kit.codes.windows import Step
 

@@ -14,7 +14,7 @@ import torch
 from valle_core.audio.wav import write
 from valle_core.codes.identity import require_same
 from valle_core.data.dataset import Dataset
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.files import write_text
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
@@ -40,7 +40,7 @@ class Sample:
         wav, picture: files written.
     """
 
-    row: Row
+    row: IndexEntry
     phonemes: tuple[str, ...]
     wav: Path
     picture: Path
@@ -63,7 +63,7 @@ def write_samples(
 ) -> tuple[Path, list[Sample]]:
     """Decode these utterances into `out`: `1.wav`, `1.png`, … and a page that holds all of them in itself.
 
-    What is heard has passed the hook `after_audio` of `observers`.
+    All audio has passed the hook `after_audio` of `observers`.
 
     Raises:
         UserError: `codec` is another than the dataset's, a record is damaged, or `out` cannot be written to.
@@ -75,8 +75,8 @@ def write_samples(
         frames = torch.tensor([len(record.codes)], device=device)
         wavs, lengths = codec.decode(record.codes.long()[None].to(device), frames)
         facts = {"utterance": id, "codec": codec.identity.name}
-        heard = observers.after_audio(wavs[0, : int(lengths[0])].cpu(), codec.sample_rate, facts)
-        wav = heard.numpy()
+        processed = observers.after_audio(wavs[0, : int(lengths[0])].cpu(), codec.sample_rate, facts)
+        wav = processed.numpy()
         sample = Sample(
             row=dataset.row(id), phonemes=record.phonemes, wav=out / f"{number}.wav", picture=out / f"{number}.png"
         )

@@ -10,7 +10,7 @@ import torch
 
 from valle_core.data.manifest import Manifest
 from valle_core.data.options import StorageName
-from valle_core.data.record import Location, Record, Row
+from valle_core.data.record import IndexEntry, Location, Record
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import CodecIdentity
 from valle_data.storage.facts import write_index, write_manifest
@@ -63,9 +63,9 @@ def write_dataset(
 
 def made_row(
     id: str, number: int, frames: int, location: Location, hash: str, *, speakers: int, texts: tuple[str, ...]
-) -> Row:
+) -> IndexEntry:
     """The index line of the `number`-th utterance."""
-    return Row(
+    return IndexEntry(
         id=id,
         speaker=f"s{number % speakers}",
         language="xx" if number % 2 else "yy",
@@ -78,13 +78,13 @@ def made_row(
 
 
 def write_facts(
-    folder: Path, rows: Iterable[Row], *, storage: StorageName, held_out: tuple[str, ...], phonemes: set[str]
+    folder: Path, rows: Iterable[IndexEntry], *, storage: StorageName, held_out: tuple[str, ...], phonemes: set[str]
 ) -> Manifest:
     """Write the index and `dataset.json` of these rows, which may be made on the way."""
     seconds: list[float] = []
     speakers: set[str] = set()
 
-    def counted() -> Iterator[Row]:
+    def counted() -> Iterator[IndexEntry]:
         for row in rows:
             seconds.append(row.seconds)
             speakers.add(row.speaker)

@@ -12,7 +12,7 @@ from valle_core.data.columns import COLUMNS
 from valle_core.data.dataset import Dataset
 from valle_core.data.index import INDEX, read_rows
 from valle_core.data.manifest import MANIFEST
-from valle_core.data.record import Record, Row
+from valle_core.data.record import IndexEntry, Record
 from valle_core.plugin import UserError
 
 COLUMNS_DIFFER = f"{COLUMNS} differs from {INDEX}; remove it and run the same `valle prepare`, which makes it anew"
@@ -69,7 +69,7 @@ def fact_problems(dataset: Dataset) -> Iterator[Problem]:
         yield Problem(id=MANIFEST, what=f"says {manifest.seconds:.3f} seconds, the index has {seconds:.3f}")
 
 
-def _utterance(dataset: Dataset, row: Row) -> Iterator[Problem]:
+def _utterance(dataset: Dataset, row: IndexEntry) -> Iterator[Problem]:
     try:
         record = dataset.record(row.id)
     except UserError as error:
@@ -79,13 +79,13 @@ def _utterance(dataset: Dataset, row: Row) -> Iterator[Problem]:
         yield Problem(id=row.id, what=what)
 
 
-def record_problems(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
+def record_problems(dataset: Dataset, row: IndexEntry, record: Record) -> Iterator[str]:
     """What is wrong with an utterance; each reads after its id."""
     yield from _codes(dataset, row, record)
     yield from _text(dataset, row, record)
 
 
-def _codes(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
+def _codes(dataset: Dataset, row: IndexEntry, record: Record) -> Iterator[str]:
     codec = dataset.codec
     try:
         check_codes(
@@ -105,7 +105,7 @@ def _codes(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
         yield f"has hash {record.hash()}, the index says {row.hash}"
 
 
-def _text(dataset: Dataset, row: Row, record: Record) -> Iterator[str]:
+def _text(dataset: Dataset, row: IndexEntry, record: Record) -> Iterator[str]:
     P = len(record.phonemes)
     if wrong := [word for word in record.words if not 0 <= word[0] <= word[1] <= P]:
         yield f"has the word {list(wrong[0])} outside its {P} phonemes"

@@ -75,9 +75,9 @@ def test_the_ratio_is_exact_on_a_linear_codec(mixer, db, seconds):
     b = tone(1000, seconds, amplitude=0.05)
     mixed = mixer()[0].mix(codes_of(a), codes_of(b), db)
     assert mixed.shape == (len(a) // HOP, 2 * HOP)
-    heard = sound_of(mixed)
-    part = a * (heard @ a / (a @ a))
-    found = 20 * math.log10(active_level(part, RATE) / active_level(heard - part, RATE))
+    decoded = sound_of(mixed)
+    part = a * (decoded @ a / (a @ a))
+    found = 20 * math.log10(active_level(part, RATE) / active_level(decoded - part, RATE))
     assert found == pytest.approx(db, abs=0.05)
 
 

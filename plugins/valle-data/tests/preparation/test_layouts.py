@@ -127,8 +127,8 @@ def test_a_layout_that_does_not_fit_is_refused_in_one_line_naming_what_was_looke
         UserError, match=r"is not of layout '\w+': looked for .* It looks like: --layout folders$"
     ) as caught:
         find(other, layout=layout)
-    looked = next(one.looks_for for one in LAYOUTS if one.name == layout)
-    assert looked in str(caught.value)
+    looks_for = next(one.looks_for for one in LAYOUTS if one.name == layout)
+    assert looks_for in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -245,10 +245,10 @@ def test_no_piece_is_shorter_than_asked_for_and_they_make_up_the_whole(tmp_path)
 def test_ranks_share_the_recordings_and_make_the_same_set(source, tmp_path):
     make(source, tmp_path / "alone", storage="shards", shard_size=2)
     options = NoiseOptions(source=source, out=tmp_path / "shared", piece_seconds=3.0, storage="shards", shard_size=2)
-    equipment = noise_equipment(FakeCodec())
-    first = prepare_share(options.preparation(), equipment, Ranks(rank=1, world_size=2))
+    components = noise_equipment(FakeCodec())
+    first = prepare_share(options.preparation(), components, Ranks(rank=1, world_size=2))
     assert isinstance(first, ShareReport)
-    prepare_share(options.preparation(), equipment, Ranks(rank=0, world_size=2))
+    prepare_share(options.preparation(), components, Ranks(rank=0, world_size=2))
     for name in ("index.jsonl", "dataset.json"):
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 

@@ -14,7 +14,7 @@ import pytest
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_data.preparation import locks as locks_module
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.locks import LOCKS, Holder, Locks
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import GROUP, PARTS, Plan, read_plan
@@ -35,8 +35,8 @@ def options(source: Path, out: Path, storage: str = "shards", **more) -> Prepare
 
 
 def share(source: Path, out: Path, rank: int = 0, world_size: int = 1, *, storage: str = "shards", codec=None):
-    equipment = Equipment(codec=codec or FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
-    return prepare_share(options(source, out, storage), equipment, Ranks(rank=rank, world_size=world_size))
+    components = PreparationComponents(codec=codec or FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    return prepare_share(options(source, out, storage), components, Ranks(rank=rank, world_size=world_size))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ from valle_data.preparation import journal, plan
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare_share
 from valle_data.preparation.ranks import Ranks
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import Equipment
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
 source, out, rank, world, die_after = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])

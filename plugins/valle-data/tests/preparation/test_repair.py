@@ -177,14 +177,14 @@ def test_a_damaged_beginning_is_repaired_by_what_its_message_names(corpus, tmp_p
 
 
 def test_a_repair_is_the_work_of_one_process(corpus, tmp_path):
-    from valle_data.preparation.equipment import Equipment
+    from valle_data.preparation.components import PreparationComponents
     from valle_data.preparation.prepare import prepare_share
     from valle_data.preparation.ranks import Ranks
 
     options = PrepareOptions(source=corpus, out=tmp_path / "out", repair=True)
-    equipment = Equipment(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    components = PreparationComponents(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
     with pytest.raises(UserError, match="repaired by one process"):
-        prepare_share(options, equipment, Ranks(rank=0, world_size=2))
+        prepare_share(options, components, Ranks(rank=0, world_size=2))
 
 
 def test_a_dataset_of_a_newer_valle_is_not_repaired(corpus, tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import PARTS
@@ -55,8 +55,8 @@ def faked(source: Path, out: Path, *, rank: int = 0, world_size: int = 1):
     options = PrepareOptions(
         source=source, out=out, storage="shards", shard_size=8, max_seconds=MAX_SECONDS, language="xx"
     )
-    equipment = Equipment(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
-    return prepare_share(options, equipment, Ranks(rank=rank, world_size=world_size))
+    components = PreparationComponents(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    return prepare_share(options, components, Ranks(rank=rank, world_size=world_size))
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -135,14 +135,14 @@ def test_what_one_source_began_is_finished_before_another_begins(two, monkeypatc
         if done == 2:
             raise KeyboardInterrupt
 
-    for mend in ("finish", "replace"):
+    for hint in ("finish", "replace"):
         shutil.rmtree(out, ignore_errors=True)
         with pytest.raises(KeyboardInterrupt):
             run(a, out, progress=interrupt, jobs=1)
         with pytest.raises(UserError, match=rf"Finish it first: valle prepare {a} --out {out}; or .* --replace"):
             run(b, out)
         assert (out / PARTS).exists()
-        if mend == "finish":
+        if hint == "finish":
             run(a, out)
             assert run(b, out).utterances == 7
         else:

@@ -100,8 +100,8 @@ def test_a_quote_that_neither_closes_nor_can_be_a_letter_is_refused_with_its_lin
         UserError, match=r"t\.csv': the quote on line 3 does not close.*Write a quote inside of a field"
     ):
         table(folder, content)
-    mended = table(folder, content.replace('"oh', '"""oh"'))
-    assert [one.text for one in mended.recordings] == ["fine", '"oh', "one, two"]
+    fixed = table(folder, content.replace('"oh', '"""oh"'))
+    assert [one.text for one in fixed.recordings] == ["fine", '"oh', "one, two"]
 
 
 SPEAKERS = ["bob", " bob", "bob\u00a0", "\u200bbob", "bob\u200f", "bo\u200bb", "\ufeffbob", "b\u00adob", "bob\u2060"]

@@ -13,11 +13,11 @@ from valle_encodec import weights
 from valle_encodec.engines import ENGINES, Engine, layers_of
 from valle_encodec.options import EncodecOptions
 from valle_kit.codes.causal import CausalStack, encoded, first_frames, longest_padding
-from valle_kit.codes.pieces import spans
+from valle_kit.codes.chunks import spans
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 
-PIECE = 150
-"""Frames that pass the networks at once (2 s): what is longer goes in pieces with the state carried over, for
+CHUNK = 150
+"""Frames that pass the networks at once (2 s): what is longer goes in chunks with the state carried over, for
 memory that is bounded and activations that stay in the processor's cache."""
 
 
@@ -37,7 +37,7 @@ class EncodecCodec:
         self.encoder_layers, self.decoder_layers = layers_of(engine.encoder), layers_of(engine.decoder)
         self.lookahead_frames = first_frames(self.decoder_layers) - 1
         self.shortest = longest_padding(self.encoder_layers)
-        self.piece = max(PIECE, self.lookahead_frames + 1)
+        self.chunk = max(CHUNK, self.lookahead_frames + 1)
         self.identity = CodecIdentity(
             name="encodec",
             sample_rate=self.sample_rate,
@@ -73,14 +73,14 @@ class EncodecCodec:
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
         if len(wav) <= self.hop * self.shortest:
             return self.engine.quantise(self.engine.encoder(wav[None, None]), self.num_levels)
-        latents = encoded(self.encoder_layers, wav, self.hop, self.piece)
+        latents = encoded(self.encoder_layers, wav, self.hop, self.chunk)
         return torch.cat([self.engine.quantise(part, self.num_levels) for part in latents])
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
         if codes.shape[1] <= self.lookahead_frames:
             return self.engine.decoder(self.engine.dequantise(codes))[:, 0]
         stack = CausalStack(self.decoder_layers)
-        parts = (codes[:, start:stop] for start, stop in spans(codes.shape[1], self.piece))
+        parts = (codes[:, start:stop] for start, stop in spans(codes.shape[1], self.chunk))
         return torch.cat([stack.push(self.engine.dequantise(part))[:, 0] for part in parts], 1)
 
 
@@ -109,7 +109,7 @@ class EncodecStream:
         if self._pushed > codec.lookahead_frames and self._codes:
             self._stack = self._stack or CausalStack(codec.decoder_layers)
             held, self._codes = torch.cat(self._codes, dim=1), []
-            parts = [self._stack.push(codec.engine.dequantise(part))[:, 0] for part in held.split(codec.piece, 1)]
+            parts = [self._stack.push(codec.engine.dequantise(part))[:, 0] for part in held.split(codec.chunk, 1)]
             self._ready = torch.cat([self._ready, *parts], dim=1)
         count = max(self._pushed - codec.lookahead_frames, 0) - self._given
         self._given += count

@@ -73,6 +73,6 @@ def _tensors(codec: EncodecCodec) -> dict[str, Tensor]:
 
 
 def _bandwidth(codec: EncodecCodec) -> float:
-    """kbit/s that give as many levels as the codec has; both peers round down."""
+    """kbit/s that give as many levels as the codec has; both references round down."""
     bits = codec.config.codebook_nbits * codec.config.frame_rate
     return (codec.num_levels + 0.5) * bits / 1000

@@ -69,7 +69,7 @@ class EspeakFrontend:
         except (RuntimeError, OSError) as error:
             library = os.environ.get("PHONEMIZER_ESPEAK_LIBRARY", "espeakng-loader's library")
             raise UserError(
-                f"espeak-ng does not load from '{library}': {error}. Unset or mend PHONEMIZER_ESPEAK_LIBRARY"
+                f"espeak-ng does not load from '{library}': {error}. Unset or fix PHONEMIZER_ESPEAK_LIBRARY"
             ) from error
         tags = {voice.language for voice in self._espeak.available_voices()} - {"variant"}
         self._own = sorted(tags - {tag for tag in WITHOUT_WORDS if not _has_dictionary(tag)})

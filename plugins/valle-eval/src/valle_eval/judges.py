@@ -130,7 +130,7 @@ def _all_metrics(registry: Registry, note: Callable[[str], None]) -> Iterable[Pa
         if entry.status == "ok":
             yield _default("metric", entry.name, registry)
         elif entry.status != "disabled":
-            note(f"metric '{entry.name}' is left out: {entry.why}. {entry.mend}".rstrip(". "))
+            note(f"metric '{entry.name}' is left out: {entry.why}. {entry.hint}".rstrip(". "))
 
 
 def _default(kind: str, name: str, registry: Registry) -> Part:
@@ -148,7 +148,7 @@ def _listener(
         if name in entries and entries[name].status == "ok" and name != "whisper":
             return _listening(_default("recognizer", name, registry), registry, device)
     best = entries.get(usual[0])
-    why = f"{best.why}. {best.mend}" if best else f"no plugin '{usual[0]}'"
+    why = f"{best.why}. {best.hint}" if best else f"no plugin '{usual[0]}'"
     return f"recognizer '{usual[0]}' cannot be used: {why}".rstrip(". ")
 
 

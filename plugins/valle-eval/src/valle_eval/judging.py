@@ -12,7 +12,7 @@ from valle_eval.journal import Journal, key_of
 from valle_eval.judges import Judge, Judges, Listener
 from valle_eval.recordings import Recording, pieces
 from valle_language.measuring import Clip, Score, Sound
-from valle_language.recognition import HeardSegment, Pronounces, TimedWord, Transcript
+from valle_language.recognition import Pronounces, RecognizedSegment, TimedWord, Transcript
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +135,7 @@ class Bench:
 _HEARD = frozenset({"transcript", "phones", "expected"})
 
 
-def _listen(listener: Listener, sound: Recording, language: str) -> Sequence[HeardSegment]:
+def _listen(listener: Listener, sound: Recording, language: str) -> Sequence[RecognizedSegment]:
     """All segments of a sound that may be longer than the recognizer takes at once."""
     recognizer, found = listener.recognizer, []
     for start, wav in pieces(sound.at(recognizer.sample_rate), recognizer.max_seconds):
@@ -145,12 +145,12 @@ def _listen(listener: Listener, sound: Recording, language: str) -> Sequence[Hea
     return found
 
 
-def _moved(segment: HeardSegment, by: float) -> HeardSegment:
+def _moved(segment: RecognizedSegment, by: float) -> RecognizedSegment:
     words = tuple(replace(word, start=word.start + by, end=word.end + by) for word in segment.words)
     return replace(segment, start=segment.start + by, end=segment.end + by, words=words)
 
 
-def _told(segments: Sequence[HeardSegment]) -> list[Any]:
+def _told(segments: Sequence[RecognizedSegment]) -> list[Any]:
     return [
         [one.text, one.start, one.end, [[word.text, round(word.start, 4), round(word.end, 4)] for word in one.words]]
         for one in segments
@@ -159,7 +159,7 @@ def _told(segments: Sequence[HeardSegment]) -> list[Any]:
 
 def _read(known: Sequence[Any], language: str) -> Transcript:
     segments = tuple(
-        HeardSegment(
+        RecognizedSegment(
             text=text,
             start=start,
             end=end,

@@ -15,7 +15,7 @@ from valle_hama.forced import forced_path
 from valle_hama.network import HOP, RATE, SAME, SHORTEST, Network, identity, is_phone
 from valle_hama.options import HamaOptions
 from valle_language.normalise import normalise
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 
 LANGUAGES = ("en", "en-us", "en-gb")
 LONGEST_PHONE = 0.3
@@ -87,14 +87,14 @@ class Hama:
                 found.append(_phone(SAME.get(name, name), min(start * HOP / RATE, seconds), seconds, sure))
         return found
 
-    def _segments(self, phones: Sequence[TimedWord]) -> tuple[HeardSegment, ...]:
+    def _segments(self, phones: Sequence[TimedWord]) -> tuple[RecognizedSegment, ...]:
         groups: list[list[TimedWord]] = []
         for phone in phones:
             if not groups or phone.start - groups[-1][-1].end >= self._options.pause:
                 groups.append([])
             groups[-1].append(phone)
         return tuple(
-            HeardSegment(
+            RecognizedSegment(
                 text=" ".join(phone.text for phone in group),
                 start=group[0].start,
                 end=group[-1].end,

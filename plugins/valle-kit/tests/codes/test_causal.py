@@ -39,13 +39,13 @@ def whole(layers, x):
     return x
 
 
-@pytest.mark.parametrize("pieces", [(7, 1, 1, 1, 20), (30,), (9, 21), (29, 1)])
+@pytest.mark.parametrize("chunks", [(7, 1, 1, 1, 20), (30,), (9, 21), (29, 1)])
 @torch.no_grad()
-def test_decoding_in_pieces_equals_the_whole(pieces):
+def test_decoding_in_pieces_equals_the_whole(chunks):
     layers = decoder()
     x = torch.randn(2, 3, 30)
     stack = CausalStack(layers)
-    joined = torch.cat([stack.push(part) for part in x.split(list(pieces), dim=-1)], dim=-1)
+    joined = torch.cat([stack.push(part) for part in x.split(list(chunks), dim=-1)], dim=-1)
     torch.testing.assert_close(joined, whole(layers, x), rtol=0, atol=1e-6)
 
 

@@ -57,8 +57,8 @@ def test_windows_with_the_context_give_the_codes_of_the_whole_and_with_less_they
 
     context = encoder_context(DOWN, hop)
     assert len(encode(wav)) == 73
-    pieces = encode_windows(wav, encode, hop=hop, context=context, frames=9)
-    torch.testing.assert_close(pieces, encode(wav), rtol=0, atol=1e-9)
+    chunks = encode_windows(wav, encode, hop=hop, context=context, frames=9)
+    torch.testing.assert_close(chunks, encode(wav), rtol=0, atol=1e-9)
     less = encode_windows(wav, encode, hop=hop, context=Context(left=0, right=0), frames=9)
     assert float((less - encode(wav)).abs().max()) > 1e-3
 
@@ -73,18 +73,18 @@ def stream(model, context, frames=7):
     return made, decode
 
 
-@pytest.mark.parametrize("pieces", [(50,), (1,) * 50, (3, 0, 40, 7), (48, 2)])
-def test_a_stream_gives_the_whole_and_holds_back_what_it_must(pieces):
+@pytest.mark.parametrize("chunks", [(50,), (1,) * 50, (3, 0, 40, 7), (48, 2)])
+def test_a_stream_gives_the_whole_and_holds_back_what_it_must(chunks):
     model, context = network(UP), decoder_context(UP, 10)
     made, decode = stream(model, context)
     codes = torch.randint(0, 9, (2, 50, 1))
-    heard, pushed = [], 0
-    for part in codes.split(list(pieces), dim=1):
-        heard.append(made.push(part))
+    decoded, pushed = [], 0
+    for part in codes.split(list(chunks), dim=1):
+        decoded.append(made.push(part))
         pushed += part.shape[1]
-        assert sum(piece.shape[1] for piece in heard) == max(pushed - context.right, 0) * 10
-    heard.append(made.flush())
-    torch.testing.assert_close(torch.cat(heard, 1), decode(codes).clamp(-1, 1), rtol=0, atol=1e-6)
+        assert sum(chunk.shape[1] for chunk in decoded) == max(pushed - context.right, 0) * 10
+    decoded.append(made.flush())
+    torch.testing.assert_close(torch.cat(decoded, 1), decode(codes).clamp(-1, 1), rtol=0, atol=1e-6)
 
 
 def test_a_stream_decodes_no_more_at_once_than_it_was_told():

@@ -32,7 +32,7 @@ class TimedWord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeardSegment:
+class RecognizedSegment:
     """A stretch of audio and what was said in it.
 
     Attributes:
@@ -57,7 +57,7 @@ class Transcript:
         language: tag that was given or detected, e.g. `"en"`.
     """
 
-    segments: tuple[HeardSegment, ...]
+    segments: tuple[RecognizedSegment, ...]
     language: str
 
     @property

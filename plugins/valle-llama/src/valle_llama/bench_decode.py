@@ -43,7 +43,7 @@ SIZES = (Size(d_model=256, n_layers=4), Size(d_model=512, n_layers=8), Size(d_mo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Measurement:
     """One setting of one side at one size. Batch 1, float32, CPU.
 
     Attributes:
@@ -78,7 +78,7 @@ def compare(
     repeats: int = 5,
     threads: int = 2,
     compiled: bool = True,
-) -> list[Row]:
+) -> list[Measurement]:
     """All settings at all sizes; the settings take turns in every repeat and the median counts.
 
     Args:
@@ -109,7 +109,7 @@ def read_rate(nbytes: int, tries: int = 20) -> float:
 
 def _compare_one(
     size: Size, attention: AttentionKernel, new: int, prompt: int, repeats: int, *, compiled: bool
-) -> list[Row]:
+) -> list[Measurement]:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
@@ -155,21 +155,21 @@ def _rows(
     whole: Mapping[tuple[str, str], list[float]],
     roofline: float,
     new: int,
-) -> list[Row]:
+) -> list[Measurement]:
     expected = next(iter(said.values()))
     rates = {
         setting: (new - 1) / (statistics.median(whole[setting]) - statistics.median(first[setting])) for setting in said
     }
-    peer = max(rate for (name, how), rate in rates.items() if name.startswith("generate") and not how)
+    reference = max(rate for (name, how), rate in rates.items() if name.startswith("generate") and not how)
     return [
-        Row(
+        Measurement(
             size=str(size),
             setting=name,
             compiled=how,
             match=torch.equal(said[name, how], expected),
             tokens_per_s=rate,
             call_s=statistics.median(whole[name, how]),
-            ratio=rate / peer,
+            ratio=rate / reference,
             roofline=roofline,
             share=rate / roofline,
         )

@@ -55,7 +55,7 @@ class Decoding:
 
     def make_ready(self, layers: nn.ModuleList, norm: nn.Module, say: Callable[[str], None]) -> None:
         """Compile the fused step now, where it will be used; `say` is told where that takes its seconds."""
-        if not self._enabled or not _untouched(layers, norm):
+        if not self._enabled or not _unmodified(layers, norm):
             return
         try:
             from valle_llama import fused_kernel
@@ -66,7 +66,7 @@ class Decoding:
         fused_kernel.compiled()
 
     def _make(self, layers: nn.ModuleList, norm: nn.Module, cache: LlamaCache) -> FusedStep | None:
-        if not _untouched(layers, norm):
+        if not _unmodified(layers, norm):
             return None
         try:
             from valle_llama.fused_step import FusedStep
@@ -100,7 +100,7 @@ def _plain_inference(x: Float[Tensor, "B 1 D"], cache: LlamaCache) -> bool:
     )
 
 
-def _untouched(layers: nn.ModuleList, norm: nn.Module) -> bool:
+def _unmodified(layers: nn.ModuleList, norm: nn.Module) -> bool:
     """Whether the modules are those this package made: no rewrite, no hook, no dropout at work, float32 on the CPU."""
     plain = {PreNormLayer, RotaryAttention, FeedForward, nn.Linear, nn.RMSNorm, nn.Dropout}
     for top in (*layers, norm):

@@ -57,7 +57,7 @@ class LlamaReferenceDecoder:
 
 
 def load(backbone: LlamaBackbone) -> LlamaReference:
-    """The peer, over the very memory of the backbone's weights. Raises `UserError` without transformers."""
+    """The reference, over the very memory of the backbone's weights. Raises `UserError` without transformers."""
     try:
         from transformers import LlamaConfig, LlamaModel
     except ModuleNotFoundError as error:

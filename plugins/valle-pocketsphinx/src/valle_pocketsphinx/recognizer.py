@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 from valle_pocketsphinx import decoding
 from valle_pocketsphinx.closed import read_closed
 from valle_pocketsphinx.options import PocketSphinxOptions
@@ -63,12 +63,12 @@ class PocketSphinx:
         _require(languages)
         return [self._placed(sound, text) for sound, text in zip(_rows(wav, lengths), texts, strict=True)]
 
-    def _segments(self, sound: Float[np.ndarray, "N"]) -> tuple[HeardSegment, ...]:
+    def _segments(self, sound: Float[np.ndarray, "N"]) -> tuple[RecognizedSegment, ...]:
         level = levelled(sound)
         found = (self._segment(level[a:b], a / RATE, b / RATE) for a, b in stretches(level, self._options.pause))
         return tuple(one for one in found if one is not None)
 
-    def _segment(self, sound: Float[np.ndarray, "N"], start: float, end: float) -> HeardSegment | None:
+    def _segment(self, sound: Float[np.ndarray, "N"], start: float, end: float) -> RecognizedSegment | None:
         pcm = samples(levelled(sound))
         if not pcm:
             return None
@@ -87,7 +87,7 @@ class PocketSphinx:
                     return None
                 words = placed(said, words)
         text = " ".join(word.text for word in words)
-        return HeardSegment(text=text, start=words[0].start, end=words[-1].end, words=words)
+        return RecognizedSegment(text=text, start=words[0].start, end=words[-1].end, words=words)
 
     def _placed(self, sound: Float[np.ndarray, "N"], text: str) -> tuple[TimedWord, ...]:
         said = tokens(text)

@@ -125,7 +125,7 @@ class RetNetBackbone(nn.Module):
                 raise UserError(
                     "arch 'retnet' decodes rows, not packed segments: give a cache only with a SequenceMask"
                 )
-            cache.claim(mask, T)
+            cache.reserve(mask, T)
         if isinstance(mask, SequenceMask) and (mask.window is not None or mask.tree is not None):
             word = "window" if mask.window is not None else "tree"
             raise UserError(f"arch 'retnet' takes no {word} in its mask: choose an attention backbone, e.g. llama")

@@ -50,7 +50,7 @@ class RetNetCache:
                 "them, or decode without drafts"
             )
 
-    def claim(self, mask: SequenceMask, new: int) -> None:
+    def reserve(self, mask: SequenceMask, new: int) -> None:
         """Make sure the rows have room for the new positions of `mask`. Raises `UserError` where they have not."""
         if self.extent + new <= self.capacity:
             self.extent += new

@@ -100,7 +100,7 @@ def aligned(
     shift = valid.int().argmax(-1, keepdim=True)  # the first valid place
     place = torch.arange(T, device=device)
     if not torch.equal(valid, (place >= shift) & (place < shift + new[:, None])):
-        raise ValueError("RetNet takes padding before or behind a row, not holes in it: mend attention_mask")
+        raise ValueError("RetNet takes padding before or behind a row, not holes in it: fix attention_mask")
     return Aligned(mask=_causal(start, new, padded=True), shift=shift if bool(shift.any()) else None)
 
 

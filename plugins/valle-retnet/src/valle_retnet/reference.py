@@ -15,7 +15,7 @@ from valle_retnet.weights import torchscale_state
 
 
 class TorchscaleReference:
-    """The peer model of a benchmark: finished states of causal rows without padding."""
+    """The reference model of a benchmark: finished states of causal rows without padding."""
 
     def __init__(self, backbone: RetNetBackbone) -> None:
         refuse_what_it_lacks(backbone.sizes)
@@ -29,7 +29,7 @@ class TorchscaleReference:
         return self._model(tokens, token_embeddings=x, features_only=True)[0]
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The peer's own copies."""
+        """The reference's own copies."""
         return self._model.parameters()
 
     def decoder(self, batch: int, max_length: int) -> TorchscaleDecoding:

@@ -31,7 +31,7 @@ How to write a plugin: [plugin-tutorial.md](plugin-tutorial.md).
 Letters of shapes: {letters}. `Float [B T D]` is a tensor of floating point numbers of that shape, `Int [B]` one of
 integers.
 
-What the user can mend is refused with `UserError`. {error}
+What the user can fix is refused with `UserError`. {error}
 """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from valle_testing import suite
-from valle_testing.planted_table import PROPERTY, Row
+from valle_testing.planted_table import PROPERTY, FaultResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Fault:
         """Run its check and note the outcome for the table (`record` is pytest's `record_property`)."""
         (outcome,) = suite.run(self.kind, *self.given, spec=self.spec, only=(self.check,), **self.how).outcomes
         caught = outcome.verdict == "failed" and bool(outcome.contract)
-        row = Row(kind=self.kind, fault=self.name, check=self.check, caught=caught, found=outcome.found)
+        row = FaultResult(kind=self.kind, fault=self.name, check=self.check, caught=caught, found=outcome.found)
         record(PROPERTY, row.told())
         return caught
 

@@ -15,7 +15,7 @@ PROPERTY = "planted fault"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Row:
+class FaultResult:
     """One planted fault.
 
     Attributes:
@@ -37,7 +37,7 @@ class Row:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def table(rows: list[Row]) -> list[str]:
+def table(rows: list[FaultResult]) -> list[str]:
     """One line per fault, by kind and check: caught or not, the check, and how many of each kind."""
     width = max((len(row.fault) for row in rows), default=0)
     lines = [f"{'kind':<10} {'planted fault':<{width}}  caught  by the check"]
@@ -45,7 +45,7 @@ def table(rows: list[Row]) -> list[str]:
     return [*lines, *counts(rows)]
 
 
-def counts(rows: list[Row]) -> list[str]:
+def counts(rows: list[FaultResult]) -> list[str]:
     """How many faults of each kind were caught, by how many checks, and of all."""
     kinds = sorted({row.kind for row in rows})
     groups = {kind: [row for row in rows if row.kind == kind] for kind in kinds}
@@ -73,9 +73,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
         terminalreporter.write_line(line)
 
 
-def _recorded(terminalreporter: Any) -> Iterator[Row]:
+def _recorded(terminalreporter: Any) -> Iterator[FaultResult]:
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", ()):
                 if name == PROPERTY and getattr(report, "when", "call") == "call":
-                    yield Row(**value)
+                    yield FaultResult(**value)

@@ -50,7 +50,7 @@ DRAWING = frozenset({"arch", "rewrite"})
 """Kinds that may draw torch's random numbers (dropout, fresh weights); others draw at most while they are built."""
 OWN_PROCESS = frozenset({"command"})
 """Kinds that have the process for themselves and may change its settings."""
-DETERMINISM = frozenset({"repeats_itself", "has_no_dropout_in_eval", "draws_by_its_rng_alone", "forgets_what_it_heard"})
+DETERMINISM = frozenset({"repeats_itself", "has_no_dropout_in_eval", "draws_by_its_rng_alone", "forgets_earlier_audio"})
 """Checks that stand first: where one fails, what others compare may differ for that reason alone."""
 
 

@@ -1,4 +1,4 @@
-"""The codec `vocos`: codes of EnCodec 24 kHz, decoded by Vocos in pieces that join exactly."""
+"""The codec `vocos`: codes of EnCodec 24 kHz, decoded by Vocos in chunks that join exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from valle_core.codes.identity import hash_tensors
 from valle_core.interfaces import CodecStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-from valle_kit.codes.pieces import PieceStream
+from valle_kit.codes.chunks import ChunkStream
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 from valle_kit.codes.windows import WindowStream, decoder_context
 from valle_vocos import encoder, weights
@@ -23,7 +23,7 @@ from valle_vocos.network import Sizes, steps
 from valle_vocos.options import BANDWIDTHS, EngineName, VocosOptions
 
 WINDOW_SECONDS = 20
-"""What is longer is decoded in pieces, whose layers remember what they need (engine `original`: in windows; each gets
+"""What is longer is decoded in chunks, whose layers remember what they need (engine `original`: in windows; each gets
 the frames beside it that it depends on)."""
 
 
@@ -98,7 +98,7 @@ class VocosCodec:
         facts: dict[str, Any] = {"hop": self.hop, "batch": batch, "device": self.device, "frames": self.window}
         if isinstance(self.network, OriginalNetwork):  # it only runs whole windows
             return WindowStream(self._window, self._check, context=self.context, **facts)
-        return PieceStream(
+        return ChunkStream(
             self._latents,
             self._check,
             lambda levels: self.network.layers(self.bandwidth_id(levels)),

@@ -27,8 +27,8 @@ from valle_kit.codes.pretrained import (
 )
 
 PUBLISHED = Published(codec="vocos", repository="facebook/encodec_24khz", flag="--codec.encodec_weights")
-PIECE = 150
-"""Frames that pass the encoder at once (2 s): what is longer goes in pieces with the state carried over, for
+CHUNK = 150
+"""Frames that pass the encoder at once (2 s): what is longer goes in chunks with the state carried over, for
 memory that is bounded and activations that stay in the processor's cache."""
 _UNUSED = re.compile(r"^decoder\.|\.codebook\.(inited|cluster_size|embed_avg)$")
 
@@ -42,13 +42,13 @@ class Encoder:
         load_strictly(model, tensors, "encodec", lambda name: bool(_UNUSED.search(name)))
         self.network, self.quantizer = model.encoder.to(device), model.quantizer.to(device)
         self.layers = tuple(_layer(layer) for layer in self.network.layers)
-        self.piece = PIECE
+        self.chunk = CHUNK
 
     def encode(self, wav: Float[Tensor, "n"], levels: int) -> Int[Tensor, "f Q"]:
         """Codes of a sound of any length; the state is carried through long ones."""
         if len(wav) <= self.hop * longest_padding(self.layers):
             return self._quantised(self.network(wav[None, None]), levels)
-        latents = encoded(self.layers, wav, self.hop, self.piece)
+        latents = encoded(self.layers, wav, self.hop, self.chunk)
         return torch.cat([self._quantised(part, levels) for part in latents])
 
     def _quantised(self, latents: Float[Tensor, "1 d f"], levels: int) -> Int[Tensor, "f Q"]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from valle_kit.codes.pieces import Added, Layer, Pointwise
+from valle_kit.codes.chunks import Added, Layer, Pointwise
 from valle_kit.codes.windows import Step
 
 KERNEL = 7
@@ -116,12 +116,12 @@ class Head(nn.Module):
         """The sound of each frame by itself, under the window."""
         magnitude, phase = self.out(x).chunk(2, dim=-1)
         spectra = torch.polar(magnitude.exp_().clamp_(max=LOUDEST), phase)
-        pieces = torch.fft.irfft(spectra, n=self.sizes.window)
-        return pieces.mul_(self.window).transpose(1, 2)
+        chunks = torch.fft.irfft(spectra, n=self.sizes.window)
+        return chunks.mul_(self.window).transpose(1, 2)
 
 
 class OverlapState:
-    """A `valle_kit.codes.pieces.PieceState`: windows laid a hop apart and added, over the weights they have there,
+    """A `valle_kit.codes.chunks.PieceState`: windows laid a hop apart and added, over the weights they have there,
     without the half window too much at either end."""
 
     def __init__(self, sizes: Sizes, window: Float[Tensor, "W"]) -> None:
@@ -145,9 +145,9 @@ class OverlapState:
         self._skip -= skipped
         return wav[:, None, skipped : max(wav.shape[1] - self._spare, skipped) if end else None]
 
-    def _add(self, held: Float[Tensor, "B n"], pieces: Float[Tensor, "B W F"]) -> Float[Tensor, "B m"]:
-        length = (pieces.shape[2] - 1) * self._hop + self._size
-        added = F.fold(pieces, (1, length), kernel_size=(1, self._size), stride=(1, self._hop))[:, 0, 0]
+    def _add(self, held: Float[Tensor, "B n"], chunks: Float[Tensor, "B W F"]) -> Float[Tensor, "B m"]:
+        length = (chunks.shape[2] - 1) * self._hop + self._size
+        added = F.fold(chunks, (1, length), kernel_size=(1, self._size), stride=(1, self._hop))[:, 0, 0]
         added[:, : held.shape[1]] += held
         return added
 
@@ -166,7 +166,7 @@ class VocosNetwork(nn.Module):
         return self.head(self.backbone(x, bandwidth))
 
     def layers(self, bandwidth: int) -> tuple[Layer, ...]:
-        """The same as `valle_kit.codes.pieces.PieceStack` takes it."""
+        """The same as `valle_kit.codes.chunks.PieceStack` takes it."""
         backbone, head, sizes = self.backbone, self.head, self.sizes
 
         def norm(x: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class VocosNetwork(nn.Module):
 
 
 class Overlap:
-    """A `valle_kit.codes.pieces.Remembering`: the end of the head."""
+    """A `valle_kit.codes.chunks.Remembering`: the end of the head."""
 
     def __init__(self, head: Head) -> None:
         self._head = head

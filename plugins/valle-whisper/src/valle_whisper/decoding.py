@@ -103,7 +103,7 @@ class Decoder:
         parameter = self.model.proj_out.weight
         return self.model.model.encoder(mels.to(parameter.device, parameter.dtype)).last_hidden_state
 
-    def hear(self, states: Float[Tensor, "B S D"]) -> tuple[list[float], list[str]]:
+    def detect(self, states: Float[Tensor, "B S D"]) -> tuple[list[float], list[str]]:
         """Probability that there is no speech, and the likeliest language, of each window."""
         ids = torch.full((len(states), 1), self.start, device=states.device)
         hidden = self.model.model.decoder(input_ids=ids, encoder_hidden_states=states, use_cache=False)

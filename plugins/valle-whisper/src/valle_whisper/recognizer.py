@@ -13,7 +13,7 @@ from torch import Tensor
 
 from valle_core.plugin import UserError
 from valle_kit.codes.rows import check_wav
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 from valle_whisper.alignment import attend, token_frames
 from valle_whisper.decoding import FALLBACK, Decoder, Outcome, compression_ratio, pad_frames
 from valle_whisper.features import LOUDNESS_HOP_SECONDS, log_mel, loudness, mel_filters
@@ -38,7 +38,7 @@ class _Row:
     parts: list[tuple[float, float]]
     done: float = 0.0
     mel: Float[Tensor, "M T"] | None = None
-    segments: list[HeardSegment] = field(default_factory=list)
+    segments: list[RecognizedSegment] = field(default_factory=list)
 
     def levels(self, start: float, end: float) -> Float[np.ndarray, "t"]:
         """Loudness of a stretch."""
@@ -106,12 +106,12 @@ class WhisperRecognizer:
 
     def _detected(self, row: _Row) -> str:
         """The row's language; of a silent one, what the network would guess."""
-        return row.code or self.decoder.hear(self.decoder.encode(self._mel(row.wav)[None]))[1][0]
+        return row.code or self.decoder.detect(self.decoder.encode(self._mel(row.wav)[None]))[1][0]
 
     def _hear_windows(self, rows: Sequence[_Row]) -> None:
         """Decode the next window of each row."""
         states = self.decoder.encode(torch.stack([self._window(row) for row in rows]))
-        silences, codes = self.decoder.hear(states)
+        silences, codes = self.decoder.detect(states)
         for row, code in zip(rows, codes, strict=True):
             row.code = row.code or code
         outcomes = self.decoder.decode(states, [row.code or "en" for row in rows])
@@ -145,7 +145,7 @@ class WhisperRecognizer:
             return None
         return outcome
 
-    def _segments(self, row: _Row, state: Tensor, stretches: Sequence[Stretch]) -> list[HeardSegment]:
+    def _segments(self, row: _Row, state: Tensor, stretches: Sequence[Stretch]) -> list[RecognizedSegment]:
         """The stretches of a window with their words timed, in seconds of the row."""
         code = row.code or "en"
         tokens = [token for part in stretches for token in part.tokens]
@@ -165,7 +165,7 @@ class WhisperRecognizer:
             words = within(_timed(written, *frames, offset=row.done), start, stop)
             last = milliseconds(stop)
             segments.append(
-                HeardSegment(
+                RecognizedSegment(
                     text=self.spelling.text(part.tokens),
                     start=words[0].start,
                     end=last,

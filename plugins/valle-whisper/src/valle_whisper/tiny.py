@@ -16,7 +16,7 @@ from torch import Tensor
 
 from valle_core.plugin import UserError
 from valle_kit.codes.rows import check_wav
-from valle_language.recognition import HeardSegment, Transcript
+from valle_language.recognition import RecognizedSegment, Transcript
 from valle_whisper.decoding import compression_ratio
 from valle_whisper.features import log_mel, loudness, mel_filters
 from valle_whisper.parts import Sound
@@ -109,7 +109,7 @@ class WhisperTiny:
             raise UserError(f"a row must last at most {self._sound.seconds} s, got {longest / self.sample_rate:.2f} s")
         return [row[:length] for row, length in zip(checked, lengths.tolist(), strict=True)]
 
-    def _segments(self, row: Float[Tensor, "n"]) -> tuple[HeardSegment, ...]:
+    def _segments(self, row: Float[Tensor, "n"]) -> tuple[RecognizedSegment, ...]:
         rate = self.sample_rate
         levels, seconds = loudness(row, rate), len(row) / rate
         if not len(levels) or float(levels.max()) < self._options.silence:
@@ -122,7 +122,9 @@ class WhisperTiny:
             text = self._text(row[round(start * rate) : round(end * rate)])
             if text:
                 first, last = sound_bounds(own, end - start)
-                found.append(HeardSegment(text=text, start=milliseconds(start + first), end=milliseconds(start + last)))
+                found.append(
+                    RecognizedSegment(text=text, start=milliseconds(start + first), end=milliseconds(start + last))
+                )
         return tuple(found)
 
     def _text(self, wav: Float[Tensor, "n"]) -> str:

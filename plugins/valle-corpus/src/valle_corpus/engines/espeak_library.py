@@ -80,7 +80,7 @@ class _FreshLibrary:
     def __enter__(self) -> Any:
         source = os.environ.get("PHONEMIZER_ESPEAK_LIBRARY") or espeakng_loader.get_library_path()
         if not Path(source).is_file():
-            raise UserError(f"espeak-ng library '{source}' is not a file. Unset or mend PHONEMIZER_ESPEAK_LIBRARY")
+            raise UserError(f"espeak-ng library '{source}' is not a file. Unset or fix PHONEMIZER_ESPEAK_LIBRARY")
         handle, path = tempfile.mkstemp(suffix=Path(source).suffix)
         os.close(handle)
         try:

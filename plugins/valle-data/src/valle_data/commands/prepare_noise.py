@@ -46,7 +46,7 @@ def prepare_noise(context: CommandContext) -> Outcome:
     """
     from valle_core.assemble.device import choose_device
     from valle_data.commands.prepare import Speed
-    from valle_data.preparation.equipment import open_codec
+    from valle_data.preparation.components import open_codec
     from valle_data.preparation.noise import noise_equipment
     from valle_data.preparation.prepare import prepare_share
     from valle_data.preparation.ranks import ShareReport, find_device, find_ranks
@@ -61,8 +61,8 @@ def prepare_noise(context: CommandContext) -> Outcome:
     device = choose_device(find_device(own.device, os.environ))
     with context.progress("recording") as bar:
         codec, plugin, stored = open_codec(context.resolved, context.registry, device)
-        equipment = noise_equipment(codec, plugins=(plugin,), codec_options=stored, device=device)
-        report = prepare_share(options.preparation(), equipment, ranks, progress=Speed(bar))
+        components = noise_equipment(codec, plugins=(plugin,), codec_options=stored, device=device)
+        report = prepare_share(options.preparation(), components, ranks, progress=Speed(bar))
     if isinstance(report, ShareReport):
         return report
     for note in report.notes:

@@ -50,7 +50,7 @@ def transcribe(context: CommandContext) -> Outcome:
         opened = open_ear(context.resolved, context.registry, own.device, batch_seconds=options.batch_seconds)
         return transcribe_all(
             options,
-            opened.ear,
+            opened.transcriber,
             name=opened.name,
             recognizer_options=opened.options,
             progress=lambda done, total, seconds: bar.move(done, total, f"{seconds:.0f} s of audio"),

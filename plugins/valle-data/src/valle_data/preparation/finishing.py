@@ -13,11 +13,11 @@ import numpy as np
 from valle_core.data.columns import ColumnWriter
 from valle_core.data.index import Index, open_index
 from valle_core.data.manifest import MANIFEST, Manifest, read_manifest
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.text.symbols import PAD, UNKNOWN, SymbolMap
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.finished import SOURCES, Finished
 from valle_data.preparation.journal import Journal, Outcome
 from valle_data.preparation.options import PrepareOptions
@@ -106,7 +106,7 @@ def refuse_nothing(options: PrepareOptions, report: PrepareReport) -> None:
 
 def finish(
     options: PrepareOptions,
-    equipment: Equipment,
+    components: PreparationComponents,
     finished: Finished,
     journal: Journal | None,
     listing: Listing,
@@ -136,12 +136,12 @@ def finish(
         )
         report.write()
         refuse_nothing(options, report)
-        rows: Iterator[Row] = map(index.row, range(len(index)))
+        rows: Iterator[IndexEntry] = map(index.row, range(len(index)))
         if options.storage == "hdf5":
             rows = pack_rows(options.out, index)
         index_hash = write_index(options.out, rows)
     symbols = finished.symbols | (journal.symbols() if journal else set())
-    _write_manifest(options, equipment, symbols, index, report, held_out, index_hash)
+    _write_manifest(options, components, symbols, index, report, held_out, index_hash)
     forget_plan(options.out)
     if options.storage == "hdf5":
         forget_packed(options.out, open_index(options.out, index_hash))
@@ -150,29 +150,29 @@ def finish(
 
 def _write_manifest(
     options: PrepareOptions,
-    equipment: Equipment,
+    components: PreparationComponents,
     symbols: Collection[str],
     index: Index,
     report: PrepareReport,
     held_out: tuple[str, ...],
     index_hash: str,
 ) -> None:
-    known = {*equipment.frontend.symbols(), *symbols}
+    known = {*components.frontend.symbols(), *symbols}
     if (options.out / MANIFEST).exists():
         known |= set(read_manifest(options.out).symbols.symbols)
     manifest = Manifest(
         storage=options.storage,
-        codec=equipment.codec.identity,
+        codec=components.codec.identity,
         symbols=SymbolMap.from_observed(known - {PAD, UNKNOWN}),
         languages=tuple(report.languages),
-        frontend=equipment.frontend_name,
-        frontend_options=equipment.frontend_options,
-        codec_options=equipment.codec_options,
+        frontend=components.frontend_name,
+        frontend_options=components.frontend_options,
+        codec_options=components.codec_options,
         held_out=held_out,
         utterances=len(index),
         seconds=report.seconds,
         speakers=report.speakers,
         index_hash=index_hash,
-        plugins=equipment.plugins,
+        plugins=components.plugins,
     )
     write_manifest(options.out, manifest)

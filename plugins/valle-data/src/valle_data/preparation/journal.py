@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_bytes
@@ -35,7 +35,7 @@ class Outcome:
 
     id: str
     stamp: str
-    row: Row | None = None
+    row: IndexEntry | None = None
     rejection: Rejection | None = None
     treatment: Treatment | None = None
     owner: str = ""
@@ -146,10 +146,10 @@ def _hash(body: bytes) -> str:
 def _outcome(line: bytes) -> Outcome:
     stored = loads(line)
     check_kinds(stored, {})
-    return source_outcome(stored, Row.from_json(stored["row"]) if stored["row"] else None)
+    return source_outcome(stored, IndexEntry.from_json(stored["row"]) if stored["row"] else None)
 
 
-def source_outcome(line: dict[str, Any], row: Row | None) -> Outcome:
+def source_outcome(line: dict[str, Any], row: IndexEntry | None) -> Outcome:
     """The outcome of a line of `sources.jsonl` and, where it became an utterance, its row."""
     check_kinds(line, {"id": str, "stamp": str})
     if line["reason"] is None:

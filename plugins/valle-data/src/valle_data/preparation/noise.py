@@ -11,7 +11,7 @@ from valle_core.data.manifest import NO_TEXT
 from valle_core.interfaces import Codec
 from valle_core.registry.identity import PluginIdentity
 from valle_core.types import Phonemes
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.layouts.noise import NO_LANGUAGE
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.prepare import prepare_share
@@ -42,9 +42,9 @@ def noise_equipment(
     plugins: tuple[PluginIdentity, ...] = (),
     codec_options: Mapping[str, Any] | None = None,
     device: torch.device | None = None,
-) -> Equipment:
+) -> PreparationComponents:
     """What noise is prepared with: the codec of the speech, and no text."""
-    return Equipment(
+    return PreparationComponents(
         codec=codec,
         frontend=NoText(),
         frontend_name=NO_TEXT,

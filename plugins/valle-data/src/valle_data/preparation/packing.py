@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from valle_core.data.index import Index
-from valle_core.data.record import Record, Row
+from valle_core.data.record import IndexEntry, Record
 from valle_core.data.shard_storage import ShardStore
 from valle_data.preparation.plan import DONE
 from valle_data.storage.hdf5 import Hdf5Store, file_name, pack
 
 
-def pack_rows(folder: Path, index: Index) -> Iterator[Row]:
+def pack_rows(folder: Path, index: Index) -> Iterator[IndexEntry]:
     """Write the HDF5 file of these rows, whose records lie in shards and in the file before; yields the rows to index.
 
     Nothing is written where the file holds exactly them. What they were made from stays, see `forget_packed`.

@@ -95,7 +95,7 @@ class PhonemeCache:
                     os.close(place)
             except OSError as error:
                 raise UserError(
-                    f"cannot write '{self._path}': {error.strerror}. Mend that, or leave --phoneme-cache out"
+                    f"cannot write '{self._path}': {error.strerror}. Fix that, or leave --phoneme-cache out"
                 ) from error
             self._new = []
         self._read_on()

@@ -12,7 +12,7 @@ from valle_core.interfaces import Frontend
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
 from valle_data.preparation.alignments import phonemes_of
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.loading import Loaded
 from valle_data.preparation.phoneme_cache import PhonemeCache, cache_key
 from valle_data.preparation.recordings import Rejection
@@ -71,11 +71,11 @@ class Versioned(Protocol):
         ...
 
 
-def open_cache(path: Path | None, equipment: Equipment) -> PhonemeCache | None:
+def open_cache(path: Path | None, components: PreparationComponents) -> PhonemeCache | None:
     """The answers of this frontend in a file; None where no file is named."""
     if path is None:
         return None
-    frontend = equipment.frontend
+    frontend = components.frontend
     versions = [f"valle-core {version('valle-core')}", *([frontend.version] if isinstance(frontend, Versioned) else [])]
-    key = cache_key(equipment.frontend_name, equipment.plugins, equipment.frontend_options, versions)
+    key = cache_key(components.frontend_name, components.plugins, components.frontend_options, versions)
     return PhonemeCache(path, key)

@@ -12,7 +12,7 @@ from valle_core.data.manifest import NO_TEXT
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.finding import find_recordings
 from valle_data.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
 from valle_data.preparation.finishing import Listing, NothingUsable, finish, report_of
@@ -28,7 +28,7 @@ from valle_data.preparation.plan import PARTS, Plan, forget_plan, read_plan
 from valle_data.preparation.ranks import Ranks, ShareReport
 from valle_data.preparation.repair import forget_unnamed, what_is_whole
 from valle_data.preparation.report import PrepareReport
-from valle_data.preparation.settings import check_claim, claim, in_vain
+from valle_data.preparation.settings import check_settings, in_vain, write_settings
 from valle_data.preparation.shared import sweep
 from valle_data.preparation.sources import Shares, name_of, refuse_losses, share_out
 from valle_data.preparation.work import Progress, Worker
@@ -59,7 +59,7 @@ def prepare(
         UserError: nothing usable was found, the folder belongs to another codec or other options, another process is
             at work on it, or the disk is full; what was finished before stays.
     """
-    equipment = Equipment(
+    components = PreparationComponents(
         codec=codec,
         frontend=frontend,
         frontend_name=frontend_name,
@@ -68,13 +68,13 @@ def prepare(
         plugins=plugins,
         device=device or torch.device("cpu"),
     )
-    report = prepare_share(options, equipment, Ranks(), progress=progress)
+    report = prepare_share(options, components, Ranks(), progress=progress)
     assert isinstance(report, PrepareReport), "the only process has all parts"
     return report
 
 
 def prepare_share(
-    options: PrepareOptions, equipment: Equipment, ranks: Ranks, *, progress: Progress | None = None
+    options: PrepareOptions, components: PreparationComponents, ranks: Ranks, *, progress: Progress | None = None
 ) -> PrepareReport | ShareReport:
     """One rank's share of `prepare`. Ranks speak to each other by files only; whoever sees all parts done finishes.
 
@@ -86,17 +86,17 @@ def prepare_share(
     for name in ("source", "out"):
         if getattr(options, name) is NOT_GIVEN:
             raise UserError(f"no {name} folder given. Name it: valle prepare RECORDINGS --out DATA")
-    if (options.layout == LAYOUT) != (equipment.frontend_name == NO_TEXT):
+    if (options.layout == LAYOUT) != (components.frontend_name == NO_TEXT):
         raise UserError(f"layout {LAYOUT} has no text: use valle prepare-noise {options.source} --out {options.out}")
     found = find_recordings(options)
-    found.recordings = with_languages(found, options, equipment.frontend)
-    check_claim(options, equipment)
+    found.recordings = with_languages(found, options, components.frontend)
+    check_settings(options, components)
     if options.source.is_dir() and options.out.resolve().is_relative_to(options.source.resolve()):
         raise UserError(f"--out '{options.out}' lies inside the recordings '{options.source}'. Choose a place outside")
     locks = Locks(options.out)
     shares = Shares(source=name_of(options), recordings=found.recordings)
-    run = _Run(options, equipment, ranks, locks, found, progress, shares)
-    if report := run.untouched():
+    run = _Run(options, components, ranks, locks, found, progress, shares)
+    if report := run.unchanged():
         return report
     with locks.held(ranks.lock) as other:
         names = {ranks.lock: other} if other else locks.holders()
@@ -106,7 +106,7 @@ def prepare_share(
                     f"'{options.out}' is being prepared by {holder} ({name}). Wait for it, or end it; "
                     f"if it is gone, remove '{locks.path(name)}'"
                 )
-        claim(options, equipment)
+        write_settings(options, components)
         return run.run()
 
 
@@ -115,7 +115,7 @@ class _Run:
     """One call of `prepare_share`, from the look at the recordings on."""
 
     options: PrepareOptions
-    equipment: Equipment
+    components: PreparationComponents
     ranks: Ranks
     locks: Locks
     found: Found
@@ -126,7 +126,7 @@ class _Run:
     removed: int = 0
     seconds: float = 0.0
 
-    def untouched(self) -> PrepareReport | None:
+    def unchanged(self) -> PrepareReport | None:
         """The report where there is nothing to do at all, found without a lock; else None."""
         out = self.options.out
         if self.options.repair:
@@ -178,7 +178,7 @@ class _Run:
             return read_finished(out)
         if self.ranks.world_size > 1:
             raise UserError("a dataset is repaired by one process. Leave out --rank and --world-size")
-        return what_is_whole(out, self.equipment.codec.identity)
+        return what_is_whole(out, self.components.codec.identity)
 
     def _look(self, finished: Finished) -> None:
         """Tell what is this source's from what others brought."""
@@ -242,8 +242,8 @@ class _Run:
 
         moved(0, 0.0)
         recordings = {recording.id: recording for recording in self.shares.recordings}
-        phonemizer = Phonemizer(self.equipment.frontend, cache=open_cache(self.options.phoneme_cache, self.equipment))
-        made = Worker(journal, recordings, self.options, self.equipment, phonemizer).make(mine, moved)
+        phonemizer = Phonemizer(self.components.frontend, cache=open_cache(self.options.phoneme_cache, self.components))
+        made = Worker(journal, recordings, self.options, self.components, phonemizer).make(mine, moved)
         self.prepared += made.utterances
         self.left_out += made.rejected
         self.seconds += made.seconds
@@ -267,14 +267,14 @@ class _Run:
         listing = self._listing()
         self.removed += sum(id not in listing.ids for id in finished.utterances(()))
         report = finish(
-            self.options, self.equipment, finished, journal, listing, prepared=self.prepared, removed=self.removed
+            self.options, self.components, finished, journal, listing, prepared=self.prepared, removed=self.removed
         )
         if self.options.repair and self.options.storage == "shards":
             forget_unnamed(self.options.out)
         return report
 
     def _settled(self, finished: Finished) -> PrepareReport:
-        """The report of a dataset that lacks nothing; its files are mended where they do not fit."""
+        """The report of a dataset that lacks nothing; its files are fixed where they do not fit."""
         report = self._current(finished)
         if report is None:
             self._sweep()

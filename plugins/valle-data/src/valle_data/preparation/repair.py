@@ -11,7 +11,7 @@ from valle_core.data.damage import Damaged
 from valle_core.data.file_storage import FileStore
 from valle_core.data.index import Index, hash_index, open_index
 from valle_core.data.manifest import MANIFEST, Newer, read_manifest
-from valle_core.data.record import Record, Row
+from valle_core.data.record import IndexEntry, Record
 from valle_core.data.shard_storage import ShardStore
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
@@ -72,7 +72,7 @@ def _forget_damaged(out: Path) -> None:
         (out / MANIFEST).unlink(missing_ok=True)
 
 
-def _records(out: Path, index: Index) -> Iterator[tuple[Row, Record | None]]:
+def _records(out: Path, index: Index) -> Iterator[tuple[IndexEntry, Record | None]]:
     """Every row with its record, None where that cannot be read."""
     files, shards, packed = FileStore(out), ShardStore(out), Hdf5Store(out)
     for row in map(index.row, range(len(index))):
@@ -83,7 +83,7 @@ def _records(out: Path, index: Index) -> Iterator[tuple[Row, Record | None]]:
             yield row, None
 
 
-def _is_whole(record: Record, row: Row, codec: CodecIdentity) -> bool:
+def _is_whole(record: Record, row: IndexEntry, codec: CodecIdentity) -> bool:
     try:
         check_codes(record.codes, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what=row.id)
     except UserError:

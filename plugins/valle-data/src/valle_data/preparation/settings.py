@@ -12,7 +12,7 @@ from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.types import CodecIdentity
-from valle_data.preparation.equipment import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.finished import SOURCES
 from valle_data.preparation.journal import Journal
 from valle_data.preparation.locks import LOCKS, Locks
@@ -24,7 +24,7 @@ from valle_data.preparation.shared import create
 SETTINGS = "prepare.json"
 
 
-def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
+def check_settings(options: PrepareOptions, components: PreparationComponents) -> None:
     """Refuse a folder that holds something else, or a dataset of another codec or of other options.
 
     Raises:
@@ -32,21 +32,21 @@ def check_claim(options: PrepareOptions, equipment: Equipment) -> None:
     """
     if (options.out / SETTINGS).exists():
         if not in_vain(options.out):
-            _compare(options, equipment)
+            _compare(options, components)
     elif options.out.exists() and not is_empty(options.out) and not (options.out / SETTINGS).exists():
         raise UserError(f"'{options.out}' holds something else than a dataset. Choose another --out")
 
 
-def claim(options: PrepareOptions, equipment: Equipment) -> None:
-    """Make the folder ours. Raises as `check_claim`, also where another process was quicker.
+def write_settings(options: PrepareOptions, components: PreparationComponents) -> None:
+    """Make the folder ours. Raises as `check_settings`, also where another process was quicker.
 
     Options that left out every recording (no language, say) hold no one to them: nothing is mixed.
     """
-    content = json.dumps(_settings(options, equipment), indent=2, ensure_ascii=False) + "\n"
+    content = json.dumps(_settings(options, components), indent=2, ensure_ascii=False) + "\n"
     if create(options.out / SETTINGS, content):
         return
     try:
-        _compare(options, equipment)
+        _compare(options, components)
     except UserError:
         if len(Locks(options.out).holders()) > 1 or not in_vain(options.out):
             raise
@@ -54,12 +54,12 @@ def claim(options: PrepareOptions, equipment: Equipment) -> None:
         write_text(options.out / SETTINGS, content)
 
 
-def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
+def _settings(options: PrepareOptions, components: PreparationComponents) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
-        "codec": identity.to_dict(equipment.codec.identity),
-        "frontend": equipment.frontend_name,
-        "frontend_options": options_hash(equipment.frontend_options),
+        "codec": identity.to_dict(components.codec.identity),
+        "frontend": components.frontend_name,
+        "frontend_options": options_hash(components.frontend_options),
         "language": options.language,
         "storage": options.storage,
         "shard_size": options.shard_size if options.storage != "files" else None,
@@ -70,8 +70,8 @@ def _settings(options: PrepareOptions, equipment: Equipment) -> dict[str, Any]:
     }
 
 
-def _compare(options: PrepareOptions, equipment: Equipment) -> None:
-    wanted = _settings(options, equipment)
+def _compare(options: PrepareOptions, components: PreparationComponents) -> None:
+    wanted = _settings(options, components)
     found, stored = read_settings(options.out)
     if "piece_seconds" in found:
         raise UserError(
@@ -79,11 +79,11 @@ def _compare(options: PrepareOptions, equipment: Equipment) -> None:
             "Choose another --out"
         )
     found = {**PrepareOptions().filters(), **found}
-    identity.require_same(stored, equipment.codec.identity, f"dataset '{options.out}' holds codes of")
+    identity.require_same(stored, components.codec.identity, f"dataset '{options.out}' holds codes of")
     for name, value in wanted.items():
         if name == "frontend_options" and found.get(name, value) != value:
             raise UserError(
-                f"dataset '{options.out}' was prepared with other options of frontend '{equipment.frontend_name}' "
+                f"dataset '{options.out}' was prepared with other options of frontend '{components.frontend_name}' "
                 f"(or another tokenizer). Use the same, or choose another --out"
             )
         if found.get(name, value if name == "frontend_options" else None) != value:

@@ -13,12 +13,12 @@ from pathlib import Path
 from jaxtyping import Int
 from torch import Tensor
 
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
 from valle_data.preparation.alignments import times_of
+from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.encoding import encode_all, make_record
-from valle_data.preparation.equipment import Equipment
 from valle_data.preparation.journal import Journal, Outcome
 from valle_data.preparation.loading import Loaded, NotLoaded, load_recording
 from valle_data.preparation.options import PrepareOptions
@@ -76,11 +76,11 @@ class Worker:
         journal: Journal,
         recordings: Mapping[str, Recording],
         options: PrepareOptions,
-        equipment: Equipment,
+        components: PreparationComponents,
         phonemizer: Phonemizer,
     ) -> None:
         self._journal, self._recordings = journal, recordings
-        self._options, self._equipment, self._phonemizer = options, equipment, phonemizer
+        self._options, self._components, self._phonemizer = options, components, phonemizer
 
     def make(self, numbers: Sequence[int], progress: Callable[[int, float], None]) -> Made:
         """Load, phonemize, encode and store these parts; `progress` receives recordings and seconds, a group at once.
@@ -101,7 +101,7 @@ class Worker:
                     ready = [item for item in group if isinstance(item, Ready)]
                     outcomes += [item for item in group if isinstance(item, Outcome)]
                     encoded += self._encode(ready)
-                    seconds = sum(len(item.loaded.wav) for item in ready) / self._equipment.codec.sample_rate
+                    seconds = sum(len(item.loaded.wav) for item in ready) / self._components.codec.sample_rate
                     made.seconds += seconds
                     progress(length, seconds)
                 made.utterances += len(encoded)
@@ -115,8 +115,8 @@ class Worker:
 
     def _encode(self, ready: Sequence[Ready]) -> list[Encoded]:
         wavs = [item.loaded.wav for item in ready]
-        equipment = self._equipment
-        codes = encode_all(equipment.codec, wavs, batch_seconds=self._options.batch_seconds, device=equipment.device)
+        components = self._components
+        codes = encode_all(components.codec, wavs, batch_seconds=self._options.batch_seconds, device=components.device)
         return [Encoded(ready=item, codes=rows) for item, rows in zip(ready, codes, strict=True)]
 
     def _groups_ahead(self, groups: Iterable[Sequence[str]]) -> Generator[list[Ready | Outcome]]:
@@ -142,7 +142,7 @@ class Worker:
             speak.shutdown(cancel_futures=True)
 
     def _load(self, recording: Recording) -> Loaded | NotLoaded:
-        item = load_recording(recording, self._options, self._equipment.codec.sample_rate)
+        item = load_recording(recording, self._options, self._components.codec.sample_rate)
         if isinstance(item, NotLoaded):
             self._check_source(recording)
         return item
@@ -175,20 +175,20 @@ class Worker:
         if given is None:
             return ()
         cut = treatment.skipped if treatment else 0.0
-        seconds = len(ready.loaded.wav) / self._equipment.codec.sample_rate
+        seconds = len(ready.loaded.wav) / self._components.codec.sample_rate
         unit, shift = self._options.duration_unit, self._options.alignment_shift
         return times_of(given, unit=unit, shift=shift - cut, seconds=seconds)
 
     def _store(self, number: int, encoded: Sequence[Encoded], outcomes: Sequence[Outcome]) -> None:
         """Write the records, and only then that they are there."""
-        codec, options = self._equipment.codec, self._options
+        codec, options = self._components.codec, self._options
         records = [
             make_record(codec, item.ready.loaded.recording.id, item.codes, item.ready.phonemes, self._times(item.ready))
             for item in encoded
         ]
         locations = write_part(options.storage, options.out, number, records)
         rows = [
-            Row(
+            IndexEntry(
                 id=record.id,
                 speaker=item.ready.loaded.recording.speaker,
                 language=item.ready.loaded.language,

@@ -17,11 +17,11 @@ from valle_core.codes import identity
 from valle_core.data.columns import COLUMNS, VERSION, Columns, ColumnWriter, digest_of
 from valle_core.data.index import INDEX
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest
-from valle_core.data.record import Row
+from valle_core.data.record import IndexEntry
 from valle_core.files import replacing, write_json
 
 
-def row_json(row: Row) -> dict[str, Any]:
+def row_json(row: IndexEntry) -> dict[str, Any]:
     """A row as its line of `index.jsonl` says it."""
     return {
         "id": row.id,
@@ -37,7 +37,7 @@ def row_json(row: Row) -> dict[str, Any]:
     }
 
 
-def write_index(folder: Path, rows: Iterable[Row]) -> str:
+def write_index(folder: Path, rows: Iterable[IndexEntry]) -> str:
     """Replace `index.jsonl` and its columns by these rows, which may be made on the way; the hash of `index.jsonl`."""
     columns, digest = ColumnWriter(), hashlib.sha256()
     with replacing(folder / INDEX) as temporary, temporary.open("wb") as file:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from valle_core.audio.wav import write
-from valle_data.preparation.transcription.hearing import Ear
 from valle_data.preparation.transcription.options import TranscribeOptions
 from valle_data.preparation.transcription.transcribe import transcribe
+from valle_data.preparation.transcription.transcriber import Transcriber
 from valle_testing.fakes.recognizer import RATE, FakeRecognizer, sing
 
 ALL = frozenset({"words", "detect", "align"})
@@ -31,7 +31,7 @@ def record(tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Transcribes what was recorded; gives the report, and how many rows were heard."""
+    """Transcribes what was recorded; gives the report, and how many rows were transcribed."""
 
     def go(*, capabilities=ALL, longest=None, **options):
         if not options.get("beside") and "cut" not in options:
@@ -39,7 +39,9 @@ def run(tmp_path):
         options = {"min_seconds": 0.1, "pad": 0.1, **options}
         fake = FakeRecognizer(max_seconds=longest)
         report = transcribe(
-            TranscribeOptions(**{"source": tmp_path / "recordings", **options}), Ear(fake, capabilities), name="fake"
+            TranscribeOptions(**{"source": tmp_path / "recordings", **options}),
+            Transcriber(fake, capabilities),
+            name="fake",
         )
         return report, fake.rows
 

@@ -15,7 +15,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from valle_data.preparation.transcription import work
-from valle_data.preparation.transcription.hearing import Ear
+from valle_data.preparation.transcription.transcriber import Transcriber
 from valle_data.preparation.transcription.options import TranscribeOptions
 from valle_data.preparation.transcription.transcribe import transcribe
 from valle_testing.fakes.recognizer import FakeRecognizer
@@ -30,7 +30,7 @@ class Killed(FakeRecognizer):
 
 work._GROUP = 2
 options = TranscribeOptions(source=Path(source), out=Path(out), min_seconds=0.1, pad=0.1)
-transcribe(options, Ear(Killed(), frozenset({"words", "detect", "align"})), name="fake")
+transcribe(options, Transcriber(Killed(), frozenset({"words", "detect", "align"})), name="fake")
 """
 
 
@@ -45,8 +45,8 @@ def test_after_kill_9_only_what_is_missing_is_heard(spoken, run, tmp_path):
     killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "killed.jsonl").exists()
-    report, heard = run(out=tmp_path / "killed.jsonl")
-    assert (report.kept, report.heard, heard) == (4, 2, 2)
+    report, rows = run(out=tmp_path / "killed.jsonl")
+    assert (report.kept, report.transcribed, rows) == (4, 2, 2)
     run(out=tmp_path / "whole.jsonl")
     assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert (tmp_path / "killed.report.json").read_bytes() == (tmp_path / "whole.report.json").read_bytes()
@@ -55,7 +55,7 @@ def test_after_kill_9_only_what_is_missing_is_heard(spoken, run, tmp_path):
 def test_a_line_torn_by_a_crash_is_heard_again(spoken, run, tmp_path):
     run()
     whole = (tmp_path / "table.jsonl").read_bytes()
-    path = tmp_path / "table.heard.jsonl"
+    path = tmp_path / "table.journal.jsonl"
     os.truncate(path, path.stat().st_size - 7)
     assert run()[1] == 1
     assert run()[1] == 0
@@ -64,8 +64,10 @@ def test_a_line_torn_by_a_crash_is_heard_again(spoken, run, tmp_path):
 
 def test_a_damaged_line_is_refused_by_name(spoken, run, tmp_path):
     run()
-    path = tmp_path / "table.heard.jsonl"
+    path = tmp_path / "table.journal.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:2], '{"id": 3}', *lines[3:]]) + "\n")
-    with pytest.raises(UserError, match=r"table.heard.jsonl' is damaged .*. Remove it to hear everything again"):
+    with pytest.raises(
+        UserError, match=r"table.journal.jsonl' is damaged .*. Remove it to transcribe everything again"
+    ):
         run()

@@ -1,4 +1,4 @@
-"""What was heard becomes utterances of a length within the bounds."""
+"""What was transcribed becomes utterances of a length within the bounds."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from random import Random
 
 import pytest
 
-from valle_data.preparation.transcription.pieces import part
+from valle_data.preparation.transcription.segments import part
 from valle_data.preparation.transcription.slicing import slice_up
-from valle_language.recognition import HeardSegment, TimedWord
+from valle_language.recognition import RecognizedSegment, TimedWord
 
 
-def segment(*words: tuple[str, float, float], text: str = "") -> HeardSegment:
+def segment(*words: tuple[str, float, float], text: str = "") -> RecognizedSegment:
     timed = tuple(TimedWord(text=word, start=start, end=end) for word, start, end in words)
     text = text or " ".join(word for word, _, _ in words)
-    return HeardSegment(text=text, start=timed[0].start, end=timed[-1].end, words=timed)
+    return RecognizedSegment(text=text, start=timed[0].start, end=timed[-1].end, words=timed)
 
 
-def bare(text: str, start: float, end: float) -> HeardSegment:
-    return HeardSegment(text=text, start=start, end=end)
+def bare(text: str, start: float, end: float) -> RecognizedSegment:
+    return RecognizedSegment(text=text, start=start, end=end)
 
 
 def spans(sliced) -> list[tuple[str, float, float]]:
@@ -87,8 +87,8 @@ def test_slices_keep_the_bounds_stay_apart_and_lose_no_word(seed):
         assert one.text.split() == [word.text for word in one.words]
     for left, right in pairwise(found.slices):
         assert left.end <= right.start
-    heard = [word for one in segments for word in one.words]
+    transcribed = [word for one in segments for word in one.words]
     kept = [word for one in found.slices for word in one.words]
-    assert kept == [word for word in heard if word in kept]
+    assert kept == [word for word in transcribed if word in kept]
     if not found.too_short and not found.too_long:
-        assert kept == heard
+        assert kept == transcribed

@@ -1,4 +1,4 @@
-"""The table goes to `prepare`: what was heard becomes utterances; and tables of parts without texts are heard."""
+"""The table goes to `prepare`: segments become utterances; and tables of parts without texts are transcribed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs causal convolutional networks piece by piece: pieces joined equal the whole, in bounded memory."""
+"""Runs causal convolutional networks chunk by chunk: chunks joined equal the whole, in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from valle_kit.codes.pieces import spans
+from valle_kit.codes.chunks import spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ one (trimmed at its end by kernel − stride), an LSTM that is added to its inpu
 def encoded(
     layers: Sequence[Layer], wav: Float[Tensor, "n"], hop: int, frames: int
 ) -> Iterator[Float[Tensor, "1 d f"]]:
-    """Latents of a sound of at least `longest_padding(layers)` + 1 frames, from pieces of `frames` (the last may hold
+    """Latents of a sound of at least `longest_padding(layers)` + 1 frames, from chunks of `frames` (the last may hold
     nearly two of them)."""
     stack = CausalStack(layers)
     for start, stop in (total := spans(-(-len(wav) // hop), frames)):
@@ -39,10 +39,10 @@ def encoded(
 
 
 class CausalStack:
-    """The state of a network between two pieces.
+    """The state of a network between two chunks.
 
-    The first piece must hold at least `first_frames(layers)` inputs, and each but the last a multiple of all strides.
-    In one piece, what comes out is that of the network's own modules to the last bit, with fewer copies on the way.
+    The first chunk must hold at least `first_frames(layers)` inputs, and each but the last a multiple of all strides.
+    In one chunk, what comes out is that of the network's own modules to the last bit, with fewer copies on the way.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:

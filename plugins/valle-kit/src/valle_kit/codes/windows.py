@@ -83,7 +83,7 @@ def encode_windows(
 
 
 class WindowStream:
-    """A `CodecStream` that decodes each piece with the frames around it that it depends on.
+    """A `CodecStream` that decodes each chunk with the frames around it that it depends on.
 
     Args:
         decode: codes [B, f, L], f ≥ 1 → audio [B, f · hop].
@@ -117,11 +117,11 @@ class WindowStream:
         if self._held is not None and (self._held.shape[0], self._held.shape[2]) != (codes.shape[0], codes.shape[2]):
             before, now = tuple(self._held.shape), tuple(codes.shape)
             raise UserError(f"a stream began with {before[::2]} rows and levels, then got {now[::2]}. Keep them")
-        pieces = [self._nothing]
+        chunks = [self._nothing]
         for part in codes.split(self._frames, dim=1):
             self._held = part if self._held is None else torch.cat([self._held, part], dim=1)
-            pieces.append(self._say(self._held.shape[1] - self._past - self._context.right))
-        return torch.cat(pieces, dim=1)
+            chunks.append(self._say(self._held.shape[1] - self._past - self._context.right))
+        return torch.cat(chunks, dim=1)
 
     @torch.inference_mode()
     def flush(self) -> Float[Tensor, "B N"]:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 
 RATE = 16_000
 LETTER = 0.06
@@ -38,7 +38,7 @@ def sing(text: str, language: str = "xx") -> Float[np.ndarray, "N"]:
 class FakeRecognizer:
     """Hears what `sing` sings, in the languages `xx` and `yy`; declares words, detect and align.
 
-    A pause of half a second begins a new segment. `rows` counts the rows it has heard or aligned.
+    A pause of half a second begins a new segment. `rows` counts the rows it has words or aligned.
     """
 
     sample_rate = RATE
@@ -65,8 +65,8 @@ class FakeRecognizer:
     ) -> Sequence[Sequence[TimedWord]]:
         """See `Recognizer.align`: the words that were sung, where the text says them in that order."""
         self._require(languages)
-        heard = self.transcribe(wav, lengths, languages=languages)
-        return [_placed(text, transcript) for text, transcript in zip(texts, heard, strict=True)]
+        transcripts = self.transcribe(wav, lengths, languages=languages)
+        return [_placed(text, transcript) for text, transcript in zip(texts, transcripts, strict=True)]
 
     def _require(self, languages: Sequence[str]) -> None:
         for tag in languages:
@@ -89,7 +89,7 @@ def _heard(sound: Float[np.ndarray, "N"], language: str | None) -> Transcript:
         segments[-1].append(word)
     return Transcript(
         segments=tuple(
-            HeardSegment(
+            RecognizedSegment(
                 text=" ".join(word.text for word in group), start=group[0].start, end=group[-1].end, words=tuple(group)
             )
             for group in segments
@@ -124,13 +124,13 @@ def _pitches(sound: Float[np.ndarray, "N"], start: int, end: int) -> list[float]
 def _placed(text: str, transcript: Transcript) -> list[TimedWord]:
     if not text.split():
         raise UserError(f"text {text!r} has no words to align. Give a text with words")
-    heard = [word for segment in transcript.segments for word in segment.words]
+    words = [word for segment in transcript.segments for word in segment.words]
     placed = []
     for written in text.split():
-        while heard and heard[0].text != written.lower():
-            heard.pop(0)
-        if not heard:
-            raise UserError(f"word '{written}' of {text!r} is not heard. Check the transcript")
-        word = heard.pop(0)
+        while words and words[0].text != written.lower():
+            words.pop(0)
+        if not words:
+            raise UserError(f"word '{written}' of {text!r} is not in the audio. Check the transcript")
+        word = words.pop(0)
         placed.append(TimedWord(text=written, start=word.start, end=word.end, probability=word.probability))
     return placed

@@ -24,8 +24,8 @@ def test_what_leaves_valle_has_the_wanted_loudness():
     observers = Observers(complaints.append)
     observers.add(SPEC.name, HOOKS)
     wav = 0.02 * torch.sin(torch.arange(16_000) * 0.1)
-    heard = observers.after_audio(wav, 16_000, {})
-    assert decibels(heard) == pytest.approx(-23.0, abs=0.01)
+    processed = observers.after_audio(wav, 16_000, {})
+    assert decibels(processed) == pytest.approx(-23.0, abs=0.01)
     assert complaints == []
     assert decibels(wav) == pytest.approx(-37.0, abs=0.1), "the sound that came in is left alone"
 

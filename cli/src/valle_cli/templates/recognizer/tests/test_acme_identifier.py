@@ -31,7 +31,7 @@ def dialled(text: str, *, high: float = 1.0) -> np.ndarray:
     return np.concatenate([*pieces, np.zeros(len(time))]).astype(np.float32)
 
 
-def heard(wav: np.ndarray):
+def transcript_of(wav: np.ndarray):
     row = torch.from_numpy(wav)[None]
     recognizer = build(AcmeNameOptions(), device=CPU)
     return recognizer.transcribe(row, torch.tensor([row.shape[1]]), languages=["en"])[0]
@@ -47,7 +47,7 @@ test_it_conforms = suite.conformance(
 
 
 def test_every_key_is_told_with_its_time():
-    transcript = heard(dialled(" ".join(KEYS)))
+    transcript = transcript_of(dialled(" ".join(KEYS)))
     words = [word for segment in transcript.segments for word in segment.words]
     assert [word.text for word in words] == list(KEYS)
     for index, word in enumerate(words):
@@ -57,19 +57,19 @@ def test_every_key_is_told_with_its_time():
 
 def test_a_pause_begins_a_new_segment():
     pause = np.zeros(RATE, dtype=np.float32)
-    transcript = heard(np.concatenate([dialled("two six"), pause, dialled("eight")]))
+    transcript = transcript_of(np.concatenate([dialled("two six"), pause, dialled("eight")]))
     assert [segment.text for segment in transcript.segments] == ["two six", "eight"]
 
 
 def test_one_tone_alone_noise_and_a_pair_of_unequal_loudness_are_no_keys():
     noise = 0.3 * np.random.default_rng(0).normal(size=RATE).astype(np.float32)
     for wav in (dialled("five", high=0.0), noise, dialled("five", high=0.3)):
-        assert heard(wav).segments == ()
+        assert transcript_of(wav).segments == ()
 
 
 def test_a_word_that_was_not_dialled_is_named():
     wav = torch.from_numpy(dialled("five"))[None]
-    with pytest.raises(UserError, match=r"word 'six' of 'six' is not heard"):
+    with pytest.raises(UserError, match=r"word 'six' of 'six' is not in the audio"):
         build(AcmeNameOptions(), device=CPU).align(wav, torch.tensor([wav.shape[1]]), ["six"], languages=["en"])
 
 

@@ -74,8 +74,8 @@ def _run(recipe: Callable[..., Any], name: str, source: Path, options: PrepareOp
         elif one.name == "output_dir" and required:
             given.setdefault("output_dir", scratch)
         elif required and one.name not in given:
-            mend = f"--recipe-options '{{{one.name}: VALUE}}'"
-            raise UserError(f"recipe '{name}' needs {one.name} beside {first.name}. Give it: {mend}")
+            hint = f"--recipe-options '{{{one.name}: VALUE}}'"
+            raise UserError(f"recipe '{name}' needs {one.name} beside {first.name}. Give it: {hint}")
     try:
         return recipe(source, **given)
     except Exception as error:  # a recipe fails in any way where its corpus is not as it expects

@@ -1,4 +1,4 @@
-"""What has been heard so far, a line per recording, so that a killed run goes on and a finished one does nothing."""
+"""Journal of a transcription, a line per recording, so that a killed run goes on and a finished one does nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.kinds import check_kinds
-from valle_language.recognition import HeardSegment, TimedWord
+from valle_language.recognition import RecognizedSegment, TimedWord
 
 FORMAT_VERSION = 1
 
@@ -26,11 +26,11 @@ class Entry:
         id: of the recording.
         stamp: state of its files when they were read.
         asked: language that was given, or None where it was to be detected.
-        language: of what was heard.
+        language: of what was transcribed.
         seconds: of audio.
-        segments: what was heard; of an alignment one, the text with its words.
+        segments: what was transcribed; of an alignment one, the text with its words.
         votes: seconds of speech by detected language.
-        settled: whether all of it was heard in `language`.
+        settled: whether all of it was transcribed in `language`.
         reason: why there is nothing, a short word that is counted, or "".
         detail: one line for a person.
     """
@@ -40,7 +40,7 @@ class Entry:
     asked: str | None = None
     language: str = ""
     seconds: float = 0.0
-    segments: tuple[HeardSegment, ...] = ()
+    segments: tuple[RecognizedSegment, ...] = ()
     votes: Mapping[str, float] = field(default_factory=dict)
     settled: bool = True
     reason: str = ""
@@ -67,12 +67,12 @@ class Journal:
             if found.get(name) != value:
                 raise UserError(
                     f"'{path}' was made with {name} {found.get(name)!r}, asked for {value!r}. "
-                    "Use the same, choose another --out, or remove it to hear everything again"
+                    "Use the same, choose another --out, or remove it to transcribe everything again"
                 )
         try:
             self.entries = {entry.id: entry for entry in map(_read, rest)}
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"'{path}' is damaged ({error!r}). Remove it to hear everything again") from error
+            raise UserError(f"'{path}' is damaged ({error!r}). Remove it to transcribe everything again") from error
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Remember these; they are on disk when it returns."""
@@ -98,7 +98,7 @@ class Journal:
         try:
             return [{**loads(line)} for line in whole.splitlines()]
         except (ValueError, TypeError) as error:
-            raise UserError(f"'{self._path}' is damaged ({error}). Remove it to hear everything again") from error
+            raise UserError(f"'{self._path}' is damaged ({error}). Remove it to transcribe everything again") from error
 
 
 def _line(content: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ def _read(line: Mapping[str, Any]) -> Entry:
         return Entry(**line)
     check_kinds(line, {"id": str, "stamp": str, "segments": (list,)})
     segments = tuple(
-        HeardSegment(
+        RecognizedSegment(
             text=text,
             start=start,
             end=end,

@@ -1,4 +1,4 @@
-"""Which language a recording is heard in: as given, as its facts say, or as the recognizer finds for its speaker."""
+"""The language a recording is transcribed in: as given, as its facts say, or as detected for its speaker."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from valle_core.plugin import UserError
 from valle_data.preparation.recordings import Recording, Rejection
-from valle_data.preparation.transcription.hearing import Ear
 from valle_data.preparation.transcription.journal import Entry
 from valle_data.preparation.transcription.source import language_of
+from valle_data.preparation.transcription.transcriber import Transcriber
 from valle_language.tags import normal_tag, root
 
 AUTO = "auto"
@@ -21,9 +21,9 @@ class Languages:
         UserError: the language given is none of the recognizer's, or it is to be detected and cannot be.
     """
 
-    def __init__(self, ear: Ear, language: str | None) -> None:
-        self._known = list(ear.recognizer.languages())
-        self._detects = "detect" in ear.capabilities
+    def __init__(self, transcriber: Transcriber, language: str | None) -> None:
+        self._known = list(transcriber.recognizer.languages())
+        self._detects = "detect" in transcriber.capabilities
         self._given = None if language is None else normal_tag(language)
         if self._given == AUTO and not self._detects:
             raise UserError(
@@ -75,7 +75,7 @@ def of_speakers(entries: Iterable[tuple[str, Entry]]) -> Mapping[str, str]:
 
 
 def unsettled(recordings: Sequence[Recording], entries: Mapping[str, Entry], speakers: Mapping[str, str]) -> list[str]:
-    """Ids of recordings that were heard, all or in part, in another language than their speaker's."""
+    """Ids of recordings that were transcribed, all or in part, in another language than their speaker's."""
     return [
         one.id
         for one in recordings

@@ -12,7 +12,7 @@ from valle_core.assemble.portable import portable_options
 from valle_core.config.schema import Resolved
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
-from valle_data.preparation.transcription.hearing import Ear
+from valle_data.preparation.transcription.transcriber import Transcriber
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,12 +20,12 @@ class Opened:
     """A recognizer that is ready.
 
     Attributes:
-        ear: the recognizer with what it may do and where.
+        transcriber: the recognizer with what it may do and where.
         name: of the registry.
         options: stored beside what it transcribes, see `valle_core.assemble.portable`.
     """
 
-    ear: Ear
+    transcriber: Transcriber
     name: str
     options: Mapping[str, Any]
 
@@ -42,5 +42,5 @@ def open_ear(resolved: Resolved, registry: Registry, device: str, *, batch_secon
         target = choose_device("cpu")
     (selected,) = preflight(registry, resolved.choices(), device=target.type)["recognizer"]
     recognizer = build(selected, part.options, device=target)
-    ear = Ear(recognizer, selected.spec.capabilities, batch_seconds=batch_seconds, device=target)
-    return Opened(ear=ear, name=selected.name, options=portable_options(recognizer, part.options))
+    transcriber = Transcriber(recognizer, selected.spec.capabilities, batch_seconds=batch_seconds, device=target)
+    return Opened(transcriber=transcriber, name=selected.name, options=portable_options(recognizer, part.options))

@@ -15,7 +15,7 @@ class TranscribeOptions:
 
     Attributes:
         source: recordings in a layout that `valle prepare` knows.
-        out: table to write, `NAME.jsonl`; what was heard is kept beside it in `NAME.heard.jsonl`.
+        out: table to write, `NAME.jsonl`; what was transcribed is kept beside it in `NAME.journal.jsonl`.
         beside: write `NAME.txt` and `NAME.json` beside each recording that has no transcript, in place of a table.
         cut: folder for the utterances as files of their own: `{speaker}/NAME-00001230.wav` with `.txt` and `.json`.
         language: tag of all recordings; `auto` lets the recognizer detect each speaker's; none reads it from the
@@ -25,7 +25,7 @@ class TranscribeOptions:
         min_seconds: utterances shorter than this are left out, and counted.
         max_seconds: utterances are no longer than this, the silence around them included.
         pad: seconds of silence kept on either side of an utterance, where there is that much.
-        batch_seconds: of audio heard at once, padding included.
+        batch_seconds: of audio transcribed at once, padding included.
         jobs: threads that read and resample.
     """
 

@@ -15,10 +15,10 @@ _LATEST_THIRD = 1 / 3  # of a window, in which its end is looked for
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """A stretch that is heard at once.
+    """A stretch that is transcribed at once.
 
     Attributes:
-        start, end: samples that are heard.
+        start, end: samples that are transcribed.
         keep_start, keep_end: samples whose words count; windows of a recording keep each sample once.
     """
 
@@ -32,7 +32,7 @@ def windows(wav: Float[np.ndarray, "N"], rate: int, longest: float | None) -> li
     """The whole, or stretches of at most `longest` seconds.
 
     A window ends in the middle of the quietest pause of its last third. Where there is none it ends at the quietest
-    place, and it and its neighbour hear a second of each other, so that a word on the border is whole in one of them.
+    place, and it and its neighbour overlap by a second each, so that a word on the border is whole in one of them.
     """
     most = len(wav) if longest is None else int(longest * rate)
     if len(wav) <= most:

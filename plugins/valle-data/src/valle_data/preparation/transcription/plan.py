@@ -1,4 +1,4 @@
-"""Which recordings are to be heard, which have a text to align, and which can be neither."""
+"""Which recordings are to be transcribed, which have a text to align, and which can be neither."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Plan:
 
     Attributes:
         found: audio files looked at.
-        jobs: recordings to hear, and to align.
+        jobs: recordings to transcribe, and to align.
         texts: of recordings that have a transcript, with their language if it is known.
         rejected: what nothing can be done with.
     """
@@ -35,7 +35,7 @@ class Plan:
 def make_plan(
     found: Sequence[Recording], misplaced: Sequence[Rejection], languages: Languages, *, align: bool, beside: bool
 ) -> Plan:
-    """Of each recording whether to hear it, to align its text, to take it as it is, or to leave it out."""
+    """Of each recording whether to transcribe it, to align its text, to take it as it is, or to leave it out."""
     plan = Plan(found=len(found) + len(misplaced), rejected=[*misplaced])
     for recording in found:
         text, tag = text_of(recording), languages.of(recording)

@@ -20,7 +20,7 @@ class TranscribeReport:
         out: the table, or the folder of the recordings where they were written beside them.
         path: of the report itself.
         found: audio files looked at.
-        heard: recordings heard or aligned by this run.
+        transcribed: recordings transcribed or aligned by this run.
         kept: recordings whose result was there already.
         existing: recordings with a transcript of their own.
         aligned: of these, with the times of their words.
@@ -36,7 +36,7 @@ class TranscribeReport:
     out: Path
     path: Path
     found: int
-    heard: int
+    transcribed: int
     kept: int
     existing: int
     aligned: int
@@ -58,7 +58,8 @@ class TranscribeReport:
         """A few lines for a person."""
         lines = [
             f"{self.utterances} utterances of {self.speakers} speakers, {self.seconds / 60:.1f} minutes "
-            f"({self.heard} recordings heard, {self.kept} kept, {self.existing} with a transcript of their own)"
+            f"({self.transcribed} recordings transcribed, {self.kept} kept, "
+            f"{self.existing} with a transcript of their own)"
         ]
         if self.aligned:
             lines.append(f"words timed in {self.aligned} recordings")

@@ -1,4 +1,4 @@
-"""From what was heard to what goes out: lines of the table, files beside the recordings, utterances as files."""
+"""From what was transcribed to what goes out: lines of the table, files beside the recordings, utterances as files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Result:
 
 
 def make_result(plan: Plan, journal: Journal, options: TranscribeOptions) -> Result:
-    """From what was heard and aligned to utterances of the lengths asked for."""
+    """From what was transcribed and aligned to utterances of the lengths asked for."""
     result = Result()
     timed: dict[str, Entry] = {}
     for job in plan.jobs:
@@ -53,7 +53,7 @@ def make_result(plan: Plan, journal: Journal, options: TranscribeOptions) -> Res
 
 
 def _add(result: Result, recording: Recording, entry: Entry, options: TranscribeOptions) -> None:
-    """The utterances of a recording that was heard."""
+    """The utterances of a recording that was transcribed."""
     whole = Line(
         recording=recording,
         text=" ".join(one.text for one in entry.segments),

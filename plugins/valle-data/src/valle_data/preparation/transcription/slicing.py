@@ -1,4 +1,4 @@
-"""What was heard, cut into utterances of a length that training likes, with the silence around them."""
+"""What was transcribed, cut into utterances of a length that training likes, with the silence around them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from valle_data.preparation.transcription.pieces import part
-from valle_language.recognition import HeardSegment, TimedWord
+from valle_data.preparation.transcription.segments import part
+from valle_language.recognition import RecognizedSegment, TimedWord
 
 _LONGEST_SILENCE = 1.0  # seconds inside an utterance that is made of two
 
@@ -42,7 +42,7 @@ class Sliced:
     too_long: int = 0
 
 
-def slice_up(segments: Sequence[HeardSegment], seconds: float, *, least: float, most: float, pad: float) -> Sliced:
+def slice_up(segments: Sequence[RecognizedSegment], seconds: float, *, least: float, most: float, pad: float) -> Sliced:
     """Utterances of `least` … `most` seconds, silence included.
 
     A segment that is too long is cut at its longest pause between words, as often as needed; short ones are joined
@@ -69,7 +69,7 @@ def slice_up(segments: Sequence[HeardSegment], seconds: float, *, least: float, 
     return Sliced(slices=tuple(slices), too_short=short, too_long=long)
 
 
-def _cut(segment: HeardSegment, most: float) -> list[HeardSegment]:
+def _cut(segment: RecognizedSegment, most: float) -> list[RecognizedSegment]:
     """Itself, or its words in parts that fit, cut at the longest pause; of equal ones at that nearest the middle."""
     if segment.end - segment.start <= most or len(segment.words) < 2:
         return [segment]
@@ -87,7 +87,7 @@ Group = tuple[float, float, str, tuple[TimedWord, ...]]
 """Start, end, text, words."""
 
 
-def _joined(pieces: Sequence[HeardSegment], least: float, most: float) -> list[Group]:
+def _joined(pieces: Sequence[RecognizedSegment], least: float, most: float) -> list[Group]:
     """Pieces shorter than `least` joined with the one before, or with the one behind, where that fits."""
     groups: list[Group] = []
     for one in pieces:

@@ -11,7 +11,6 @@ from typing import Any
 from valle_core.plugin import UserError
 from valle_data.preparation.locks import Locks
 from valle_data.preparation.options import NOT_GIVEN
-from valle_data.preparation.transcription.hearing import Ear
 from valle_data.preparation.transcription.journal import Entry, Journal
 from valle_data.preparation.transcription.languages import Languages, of_speakers, unsettled
 from valle_data.preparation.transcription.options import TranscribeOptions
@@ -19,39 +18,42 @@ from valle_data.preparation.transcription.plan import ALIGNED, Plan, make_plan
 from valle_data.preparation.transcription.report import TranscribeReport
 from valle_data.preparation.transcription.results import cut_files, make_result, write_result
 from valle_data.preparation.transcription.source import find_all
+from valle_data.preparation.transcription.transcriber import Transcriber
 from valle_data.preparation.transcription.work import Job, Progress, work
 from valle_data.preparation.transcription.writing import Line
 
 
 def transcribe(
     options: TranscribeOptions,
-    ear: Ear,
+    transcriber: Transcriber,
     *,
     name: str,
     recognizer_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> TranscribeReport:
-    """Make the table `options.out` of `options.source`, or the files beside it, hearing only what is not heard yet.
+    """Make the table `options.out` of `options.source`, or the files beside it; what is transcribed is kept.
 
     Args:
         options: what is asked for.
-        ear: the recognizer.
-        name: of the recognizer; what was heard by another, or with other `recognizer_options`, is not gone on with.
+        transcriber: the recognizer.
+        name: of the recognizer; results of another, or with other `recognizer_options`, are not reused.
         recognizer_options: as they are stored (see `valle_core.assemble.portable`).
         progress: told after every few recordings.
 
     Raises:
-        UserError: nothing was found or heard, `align` is asked of a recognizer that does not declare it, or the
-            results cannot be written; what was heard before stays.
+        UserError: nothing was found or transcribed, `align` is asked of a recognizer that does not declare it, or the
+            results cannot be written; what was transcribed before stays.
     """
-    _check(options, ear)
+    _check(options, transcriber)
     found, misplaced = find_all(options.source)
-    languages = Languages(ear, options.language)
+    languages = Languages(transcriber, options.language)
     settings = {"recognizer": name, "options": dict(recognizer_options or {})}
-    heard_path, report_path = _places(options)
+    journal_path, report_path = _places(options)
     plan = make_plan(found, misplaced, languages, align=options.align, beside=options.beside)
-    with Locks(heard_path.parent).alone(heard_path.stem, f"'{heard_path}' is being written"):
-        report = _transcribe(plan, languages, ear, Journal(heard_path, settings), options, report_path, progress)
+    with Locks(journal_path.parent).alone(journal_path.stem, f"'{journal_path}' is being written"):
+        report = _transcribe(
+            plan, languages, transcriber, Journal(journal_path, settings), options, report_path, progress
+        )
     if not report.utterances and not plan.texts:
         first = f", e.g. {report.rejected[0].detail}" if report.rejected else ""
         counts = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
@@ -62,7 +64,7 @@ def transcribe(
 def _transcribe(
     plan: Plan,
     languages: Languages,
-    ear: Ear,
+    transcriber: Transcriber,
     journal: Journal,
     options: TranscribeOptions,
     report_path: Path,
@@ -77,8 +79,8 @@ def _transcribe(
         if progress:
             progress(min(kept + done, total), total, seconds)
 
-    work(todo, ear, journal, threads=options.jobs, tell=tell)
-    _settle(plan, languages, ear, journal, threads=options.jobs)
+    work(todo, transcriber, journal, threads=options.jobs, tell=tell)
+    _settle(plan, languages, transcriber, journal, threads=options.jobs)
     result = make_result(plan, journal, options)
     cut = 0 if options.cut is None else cut_files(options.cut, result)
     write_result(options, result)
@@ -88,7 +90,7 @@ def _transcribe(
         out=options.source if options.beside else options.out,
         path=report_path,
         found=plan.found,
-        heard=len(todo),
+        transcribed=len(todo),
         kept=kept,
         existing=len(plan.texts),
         aligned=result.aligned,
@@ -105,14 +107,14 @@ def _transcribe(
     return report
 
 
-def _check(options: TranscribeOptions, ear: Ear) -> None:
+def _check(options: TranscribeOptions, transcriber: Transcriber) -> None:
     if options.source is NOT_GIVEN:
         raise UserError("no recordings given. Name their folder: valle transcribe RECORDINGS --out TRANSCRIPTS.jsonl")
     if options.out is NOT_GIVEN and not options.beside and options.cut is None:
         raise UserError("nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER")
     if options.cut and options.source.is_dir() and options.cut.resolve().is_relative_to(options.source.resolve()):
         raise UserError(f"--cut '{options.cut}' lies inside the recordings '{options.source}'. Choose a place outside")
-    if options.align and "align" not in ear.capabilities:
+    if options.align and "align" not in transcriber.capabilities:
         raise UserError("--align: this recognizer cannot time the words of a known text. Choose another --recognizer")
     source, cut = options.source.resolve(), options.cut
     if cut is not None and source.is_dir() and cut.resolve().is_relative_to(source):
@@ -120,31 +122,31 @@ def _check(options: TranscribeOptions, ear: Ear) -> None:
 
 
 def _places(options: TranscribeOptions) -> tuple[Path, Path]:
-    """Where it is remembered what was heard, and where the report goes."""
+    """Where it is remembered what was transcribed, and where the report goes."""
     if options.beside:
         folder = options.source if options.source.is_dir() else options.source.parent
-        return folder / ".transcribe.heard.jsonl", folder / ".transcribe.report.json"
+        return folder / ".transcribe.journal.jsonl", folder / ".transcribe.report.json"
     if options.out is NOT_GIVEN:
         assert options.cut is not None
-        return options.cut / "heard.jsonl", options.cut / "report.json"
-    return options.out.with_suffix(".heard.jsonl"), options.out.with_suffix(".report.json")
+        return options.cut / "journal.jsonl", options.cut / "report.json"
+    return options.out.with_suffix(".journal.jsonl"), options.out.with_suffix(".report.json")
 
 
 def _is_done(entry: Entry | None, job: Job) -> bool:
     return entry is not None and entry.stamp == job.stamp and entry.asked == job.asked
 
 
-def _settle(plan: Plan, languages: Languages, ear: Ear, journal: Journal, *, threads: int) -> None:
+def _settle(plan: Plan, languages: Languages, transcriber: Transcriber, journal: Journal, *, threads: int) -> None:
     """Hear again, in the language of the speaker, what was taken for another language."""
     jobs = {job.recording.id: job for job in plan.jobs}
-    heard = [(job.recording.speaker, journal.entries[id]) for id, job in jobs.items() if id in journal.entries]
-    speakers = of_speakers(heard)
+    transcribed = [(job.recording.speaker, journal.entries[id]) for id, job in jobs.items() if id in journal.entries]
+    speakers = of_speakers(transcribed)
     again = []
     for id in unsettled([job.recording for job in plan.jobs], journal.entries, speakers):
         tag = speakers[jobs[id].recording.speaker]
         votes = dict(journal.entries[id].votes)
         again.append(replace(jobs[id], asked=tag, language=languages.tag_for(tag), votes=votes))
-    work(again, ear, journal, threads=threads, tell=lambda done, seconds: None)
+    work(again, transcriber, journal, threads=threads, tell=lambda done, seconds: None)
 
 
 def _seconds(line: Line, journal: Journal) -> float:

@@ -17,7 +17,7 @@ from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_bytes
 from valle_data.preparation.recordings import Recording, Rejection
-from valle_data.preparation.transcription.pieces import word_to_list
+from valle_data.preparation.transcription.segments import word_to_list
 from valle_data.preparation.transcription.source import own_sound_of, span_of
 from valle_language.recognition import TimedWord
 

@@ -19,7 +19,7 @@ ROOM = 20
 
 
 class Decoding:
-    """Feeds the rows of a batch to a cache piece by piece and compares what comes out.
+    """Feeds the rows of a batch to a cache chunk by chunk and compares what comes out.
 
     Every row of the batch is taken up to its own length; padded places hold `padding`.
     """
@@ -88,9 +88,9 @@ def decodes_ragged_rows(build: Build) -> None:
 def decodes_uniform_rows(build: Build) -> None:
     """Rows of one length, with the promise that nothing is padded; also one row alone and a first single step."""
     backbone = ready(build)
-    for lengths, pieces in (([14, 14, 14], (8, 1, 1, 3, 1)), ([12], (6, 1, 1)), ([6, 6], (1, 1, 1))):
+    for lengths, chunks in (([14, 14, 14], (8, 1, 1, 3, 1)), ([12], (6, 1, 1)), ([6, 6], (1, 1, 1))):
         decoding = Decoding(backbone, batch(backbone, lengths))
-        for n in pieces:
+        for n in chunks:
             decoding.feed([n] * len(lengths), padded=False)
 
 

@@ -81,7 +81,7 @@ def gives_every_frame(build: Build, *, device: str = "cpu") -> None:
 
 
 @contract("Codec.encode", "Codes and frames = ⌈lengths / hop⌉ of each row")
-def hears_both_ends(build: Build, *, device: str = "cpu") -> None:
+def encodes_both_ends(build: Build, *, device: str = "cpu") -> None:
     """Sound in the first or in the last, partly filled frame alone changes the codes."""
     codec = build()
     hop = codec.hop
@@ -333,7 +333,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     states_its_facts,
     has_an_identity,
     gives_every_frame,
-    hears_both_ends,
+    encodes_both_ends,
     speaks_both_ends,
     encodes_rows_as_if_alone,
     decodes_rows_as_if_alone,

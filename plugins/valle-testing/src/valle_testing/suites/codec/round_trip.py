@@ -38,8 +38,8 @@ def decodes_what_it_encoded(build: Build, *, device: str = "cpu") -> None:
         assert other > CLEARLY * own, (
             f"decoded with its levels {what}, what was encoded is {other:.3g} from the sound, in their order {own:.3g}"
         )
-    heard = codec.decode(codes, frames)[0]
-    likeness = [float(torch.nn.functional.cosine_similarity(a, b, dim=0)) for a, b in zip(heard, wanted, strict=True)]
+    decoded = codec.decode(codes, frames)[0]
+    likeness = [float(torch.nn.functional.cosine_similarity(a, b, dim=0)) for a, b in zip(decoded, wanted, strict=True)]
     assert max(likeness) > -0.7, f"what comes back is the sound upside down: correlations {likeness}"
 
 
@@ -56,10 +56,10 @@ def keeps_time(build: Build, *, device: str = "cpu") -> None:
         gate[start * hop : (start + length) * hop] = 1.0
     clip = sound(codec, F * hop, device=device) * gate.to(device)
     codes, frames = encoded(codec, [clip])
-    heard = codec.decode(codes, frames)[0][0]
+    decoded = codec.decode(codes, frames)[0][0]
     size = max(hop // STEPS, 1)
     reach = 3 * hop // size
-    one, other = (_loudness(wav[: F * hop], size) for wav in (clip, heard))
+    one, other = (_loudness(wav[: F * hop], size) for wav in (clip, decoded))
     follows = {shift: _together(one, other.roll(-shift)) for shift in range(-reach, reach + 1)}
     best = max(follows, key=lambda shift: follows[shift])
     if follows[best] > 0.6 and follows[best] - follows[0] > 0.05:
@@ -102,8 +102,8 @@ def takes_long_sounds(build: Build, *, device: str = "cpu") -> None:
     assert lengths.tolist() == [wanted[0] * codec.hop], f"{wanted[0]} frames decode to {lengths.tolist()} samples"
     assert bool(whole.isfinite().all()), f"{wanted[0]} frames decode to NaN or infinity"
     rest = wanted[0] - 7 - 2 * (wanted[0] // 3)
-    heard = joined(codec, long, [7, wanted[0] // 3, wanted[0] // 3, rest])
-    agree(heard, whole, 1e-4, f"a stream of {wanted[0]} frames, beside the whole")
+    decoded = joined(codec, long, [7, wanted[0] // 3, wanted[0] // 3, rest])
+    agree(decoded, whole, 1e-4, f"a stream of {wanted[0]} frames, beside the whole")
 
 
 def _swapped(Q: int, q: int) -> list[int]:
@@ -112,7 +112,7 @@ def _swapped(Q: int, q: int) -> list[int]:
     return order
 
 
-def _apart(heard: Float[Tensor, "B N"], wanted: Float[Tensor, "B N"]) -> float:
+def _apart(decoded: Float[Tensor, "B N"], wanted: Float[Tensor, "B N"]) -> float:
     """How far two sounds are apart: mean difference of log spectra, which no phase changes."""
 
     def spectrum(wav: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def _apart(heard: Float[Tensor, "B N"], wanted: Float[Tensor, "B N"]) -> float:
         window = torch.hann_window(size, device=wav.device)
         return torch.stft(wav, size, size // 4, window=window, return_complex=True).abs().clamp(min=1e-3).log()
 
-    return float((spectrum(heard[:, : wanted.shape[1]]) - spectrum(wanted)).abs().mean())
+    return float((spectrum(decoded[:, : wanted.shape[1]]) - spectrum(wanted)).abs().mean())
 
 
 def _loudness(wav: Float[Tensor, "N"], size: int) -> Float[Tensor, "S"]:

@@ -62,11 +62,11 @@ def codes_of(
     return codes.to(device), torch.tensor(counts, device=device)
 
 
-def joined(codec: Codec, codes: Int[Tensor, "B F L"], pieces: Sequence[int]) -> Float[Tensor, "B N"]:
-    """What a stream gives when it gets the codes in these pieces."""
+def joined(codec: Codec, codes: Int[Tensor, "B F L"], chunks: Sequence[int]) -> Float[Tensor, "B N"]:
+    """What a stream gives when it gets the codes in these chunks."""
     stream = codec.stream(codes.shape[0])
-    heard = [stream.push(piece) for piece in codes.split(list(pieces), dim=1)]
-    return torch.cat([*heard, stream.flush()], dim=1)
+    decoded = [stream.push(chunk) for chunk in codes.split(list(chunks), dim=1)]
+    return torch.cat([*decoded, stream.flush()], dim=1)
 
 
 def refused(call: Callable[[], object]) -> bool:

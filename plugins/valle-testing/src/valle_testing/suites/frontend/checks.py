@@ -113,8 +113,8 @@ def says_every_word(build: Build, *, texts: Mapping[str, str] | None = None) -> 
         whole = frontend.phonemize(text, tag)
         for place, word in enumerate(words):
             less = frontend.phonemize(" ".join(words[:place] + words[place + 1 :]), tag)
-            heard = sum(map(_sound, less.symbols)) < sum(map(_sound, whole.symbols))
-            assert heard, f"{text!r} in '{tag}' says as much without {word!r}"
+            differs = sum(map(_sound, less.symbols)) < sum(map(_sound, whole.symbols))
+            assert differs, f"{text!r} in '{tag}' says as much without {word!r}"
 
 
 @contract("Frontend", "All words of the text are said.")

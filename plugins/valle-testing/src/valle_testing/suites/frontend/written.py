@@ -63,8 +63,8 @@ def says_capitals(build: Callable[[], Frontend], *, texts: Mapping[str, str] | N
                 shown = " ".join([*words[:place], change(word), *words[place + 1 :]])
                 less = " ".join([*words[:place], *words[place + 1 :]])
                 said = said_or_refused(frontend, shown, tag)
-                heard = said is None or not less or _count(said.symbols) > _sounds(frontend, less, tag)
-                assert heard, f"{shown!r} in '{tag}' says as much without {change(word)!r}"
+                differs = said is None or not less or _count(said.symbols) > _sounds(frontend, less, tag)
+                assert differs, f"{shown!r} in '{tag}' says as much without {change(word)!r}"
 
 
 @contract("Frontend", "All words of the text are said.")

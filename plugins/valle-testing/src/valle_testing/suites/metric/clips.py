@@ -10,7 +10,7 @@ import torch
 
 from valle_core.audio.wav import resample
 from valle_language.measuring import Clip, Metric, Score, Sound
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 from valle_testing.suites.recognizer.speech import SPOKEN, built_in
 
 Build = Callable[[], Metric]
@@ -59,7 +59,7 @@ def spoilt_clip(metric: Metric) -> Clip:
 
 def transcript(text: str, seconds: float) -> Transcript:
     """One segment; none where the text is empty."""
-    segments = (HeardSegment(text=text, start=0.0, end=seconds),) if text else ()
+    segments = (RecognizedSegment(text=text, start=0.0, end=seconds),) if text else ()
     return Transcript(segments=segments, language="en")
 
 

@@ -17,7 +17,7 @@ from unittest import SkipTest
 import numpy as np
 import torch
 
-from valle_language.recognition import HeardSegment, Transcript
+from valle_language.recognition import RecognizedSegment, Transcript
 from valle_testing.contract import contract
 from valle_testing.suites.recognizer.declared import (
     aligns_rows_as_if_alone,
@@ -31,10 +31,10 @@ from valle_testing.suites.recognizer.speech import (
     Clip,
     batch,
     clips_for,
-    heard,
     refused,
     same,
     told,
+    transcribed,
 )
 
 
@@ -51,7 +51,7 @@ def states_its_facts(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
     assert type(rate) is int and rate >= 1000, f"sample_rate is {rate!r}, no int from 1000 on"
     fits = longest is None or (isinstance(longest, int | float) and 1 <= longest < float("inf"))
     assert fits, f"max_seconds is {longest!r}, neither None nor a number from 1 on"
-    heard(recognizer, clips_for(recognizer, clips)[:1], device=device)
+    transcribed(recognizer, clips_for(recognizer, clips)[:1], device=device)
     assert facts() == before, f"after something was heard its facts are {facts()}, before they were {before}"
     recognizer = build()
     assert facts() == before, f"those of a second object are {facts()}, of the first {before}"
@@ -68,7 +68,7 @@ def accepts_its_languages(build: Build, *, device: str = "cpu", clips: Sequence[
     clip = clips_for(recognizer, clips)[0]
     tried = tags if len(tags) <= 6 else [*tags[:3], *tags[-3:]]
     for tag in tried:
-        (found,) = heard(recognizer, [replace(clip, language=tag)], device=device)
+        (found,) = transcribed(recognizer, [replace(clip, language=tag)], device=device)
         assert found.language == tag, f"asked for '{tag}', the transcript says '{found.language}'"
 
 
@@ -83,16 +83,16 @@ def refuses_unknown_languages(build: Build, *, device: str = "cpu", clips: Seque
             continue
         odd = replace(clip, language=tag)
         for rows in ([odd], [clip, odd]):
-            taken = not refused(lambda rows=rows: heard(recognizer, rows, device=device))
+            taken = not refused(lambda rows=rows: transcribed(recognizer, rows, device=device))
             assert not taken, f"language {tag!r} is not in languages(), yet it is taken"
 
 
 @contract("Recognizer.transcribe", "What was said in each row")
-def hears_what_is_said(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
+def transcribes_speech(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """Something in every clip that is given; of the built-in ones in one at least, else the check is skipped."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
-    found = heard(recognizer, fitted, device=device)
+    found = transcribed(recognizer, fitted, device=device)
     assert len(found) == len(fitted), f"{len(fitted)} rows give {len(found)} transcripts"
     deaf = [clip.text for clip, one in zip(fitted, found, strict=True) if not one.segments]
     if not clips and len(deaf) == len(fitted):
@@ -101,12 +101,14 @@ def hears_what_is_said(build: Build, *, device: str = "cpu", clips: Sequence[Cli
 
 
 @contract("Recognizer.transcribe", "What was said in each row")
-def hears_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
+def transcribes_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """A clip, two seconds of silence and the clip again: something is heard before the silence and behind it."""
     recognizer = build()
     rate = recognizer.sample_rate
     fitted = clips_for(recognizer, clips)
-    able = [clip for clip, one in zip(fitted, heard(recognizer, fitted, device=device), strict=True) if one.segments]
+    able = [
+        clip for clip, one in zip(fitted, transcribed(recognizer, fitted, device=device), strict=True) if one.segments
+    ]
     if not able:
         raise SkipTest("it hears nothing in the clips")
     gap = np.zeros(2 * rate, dtype=np.float32)
@@ -114,7 +116,7 @@ def hears_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
         long = replace(clip, wav=np.concatenate([clip.wav, gap, clip.wav]))
         if recognizer.max_seconds is not None and len(long.wav) > recognizer.max_seconds * rate:
             raise SkipTest("its rows are too short for two clips and a silence")
-        (found,) = heard(recognizer, [long], device=device)
+        (found,) = transcribed(recognizer, [long], device=device)
         middle = (len(clip.wav) / rate) + 1
         places = [one.start < middle < one.end for one in found.segments]
         assert not any(places), f"a segment crosses two seconds of silence: {told(found)}"
@@ -127,9 +129,9 @@ def hears_rows_as_if_alone(build: Build, *, device: str = "cpu", clips: Sequence
     """Each clip alone, in a batch with the others, in their reverse order, and twice in one batch."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
-    alone = [heard(recognizer, [clip], device=device)[0] for clip in fitted]
+    alone = [transcribed(recognizer, [clip], device=device)[0] for clip in fitted]
     for rows in (range(len(fitted)), [*range(len(fitted))][::-1], [0, 0]):
-        found = heard(recognizer, [fitted[row] for row in rows], device=device)
+        found = transcribed(recognizer, [fitted[row] for row in rows], device=device)
         assert len(found) == len(rows), f"{len(rows)} rows give {len(found)} transcripts"
         for row, one in zip(rows, found, strict=True):
             assert same(one, alone[row]), f"alone it is {told(alone[row])}, in a batch {told(one)}"
@@ -140,10 +142,12 @@ def leaves_padding_out(build: Build, *, device: str = "cpu", clips: Sequence[Cli
     """Zeros, noise, NaN and another clip behind a row's end change nothing."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
-    bare = heard(recognizer, fitted, device=device)
+    bare = transcribed(recognizer, fitted, device=device)
     spare = recognizer.sample_rate
     for what, behind in (("zeros", 0.0), ("noise", 0.3), ("NaN", float("nan"))):
-        for one, wanted in zip(heard(recognizer, fitted, behind=behind, spare=spare, device=device), bare, strict=True):
+        for one, wanted in zip(
+            transcribed(recognizer, fitted, behind=behind, spare=spare, device=device), bare, strict=True
+        ):
             assert same(one, wanted), f"with {what} behind its end {told(one)}, without {told(wanted)}"
     for clip, other, wanted in zip(fitted, [*fitted[1:], fitted[0]], bare, strict=True):
         wav, _ = batch([np.concatenate([clip.wav, other.wav])], device=device)
@@ -153,19 +157,19 @@ def leaves_padding_out(build: Build, *, device: str = "cpu", clips: Sequence[Cli
 
 
 @contract("Recognizer", "and whatever was heard before")
-def forgets_what_it_heard(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
+def forgets_earlier_audio(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """Again after other clips, loud noise, silence and a refusal, and by a second object."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
-    first = heard(recognizer, fitted, device=device)
+    first = transcribed(recognizer, fitted, device=device)
     loud = replace(fitted[0], wav=np.random.default_rng(5).normal(size=8000).astype(np.float32).clip(-1, 1))
     calm = replace(fitted[0], wav=np.zeros(8000, dtype=np.float32))
     for before in (loud, calm):
-        heard(recognizer, [before], device=device)
-        refused(lambda: heard(recognizer, [replace(fitted[0], language="qqq")], device=device))
-        for one, wanted in zip(heard(recognizer, fitted, device=device), first, strict=True):
+        transcribed(recognizer, [before], device=device)
+        refused(lambda: transcribed(recognizer, [replace(fitted[0], language="qqq")], device=device))
+        for one, wanted in zip(transcribed(recognizer, fitted, device=device), first, strict=True):
             assert same(one, wanted), f"at first it heard {told(wanted)}, then {told(one)}"
-    for one, wanted in zip(heard(build(), fitted, device=device), first, strict=True):
+    for one, wanted in zip(transcribed(build(), fitted, device=device), first, strict=True):
         assert same(one, wanted), f"a second object hears {told(one)}, the first {told(wanted)}"
 
 
@@ -217,7 +221,7 @@ def hears_nothing_in_silence(build: Build, *, device: str = "cpu", clips: Sequen
     for seconds in (0.5, 2.0):
         calm = replace(clip, wav=np.zeros(round(seconds * recognizer.sample_rate), dtype=np.float32))
         for rows in ([calm], [clip, calm]):
-            found = heard(recognizer, rows, device=device)[-1]
+            found = transcribed(recognizer, rows, device=device)[-1]
             assert found.segments == (), f"{seconds} s of silence give {told(found)}"
 
 
@@ -230,11 +234,11 @@ def takes_rows_of_any_length(build: Build, *, device: str = "cpu", clips: Sequen
         torch.zeros(0, 1000, device=device), torch.zeros(0, dtype=torch.long, device=device), languages=[]
     )
     assert len(found) == 0, f"no row gives {len(found)} transcripts"
-    (bare,) = heard(recognizer, [clip], device=device)
+    (bare,) = transcribed(recognizer, [clip], device=device)
     for samples in (0, 1, recognizer.sample_rate // 100):
         short = replace(clip, wav=clip.wav[:samples])
         for rows in ([short], [short, clip]):
-            first, *rest = heard(recognizer, rows, device=device)
+            first, *rest = transcribed(recognizer, rows, device=device)
             assert first.segments == (), f"{samples} samples give {told(first)}"
             assert not rest or same(rest[0], bare), f"beside {samples} samples {told(rest[0])}, alone {told(bare)}"
 
@@ -244,7 +248,7 @@ def keeps_times_in_order(build: Build, *, device: str = "cpu", clips: Sequence[C
     """Segments and words: from 0 to the end of the row, start before end, one after the other."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
-    for clip, found in zip(fitted, heard(recognizer, fitted, spare=999, device=device), strict=True):
+    for clip, found in zip(fitted, transcribed(recognizer, fitted, spare=999, device=device), strict=True):
         seconds = len(clip.wav) / recognizer.sample_rate
         for what, parts in (("segment", found.segments), *(("word", one.words) for one in found.segments)):
             for one in parts:
@@ -256,16 +260,16 @@ def keeps_times_in_order(build: Build, *, device: str = "cpu", clips: Sequence[C
                 )
 
 
-@contract("HeardSegment", "text: on one line.")
+@contract("RecognizedSegment", "text: on one line.")
 def gives_clean_text(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """Tuples of segments with text, stripped, without line ends and control characters; plain numbers as times."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
-    for found in heard(recognizer, fitted, device=device):
+    for found in transcribed(recognizer, fitted, device=device):
         assert isinstance(found, Transcript), f"a transcript is a {type(found).__name__}"
         assert isinstance(found.segments, tuple), f"segments come as a {type(found.segments).__name__}"
         for one in found.segments:
-            assert isinstance(one, HeardSegment), f"a segment is a {type(one).__name__}"
+            assert isinstance(one, RecognizedSegment), f"a segment is a {type(one).__name__}"
             clean = one.text == " ".join(one.text.split()) and one.text.isprintable()
             assert one.text and clean, f"a segment's text is {one.text!r}"
             assert type(one.start) is float and type(one.end) is float, f"times are {one.start!r} and {one.end!r}"
@@ -291,12 +295,12 @@ def takes_any_layout(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
-    forgets_what_it_heard,
+    forgets_earlier_audio,
     states_its_facts,
     accepts_its_languages,
     refuses_unknown_languages,
-    hears_what_is_said,
-    hears_to_the_end,
+    transcribes_speech,
+    transcribes_to_the_end,
     hears_rows_as_if_alone,
     leaves_padding_out,
     writes_nothing,

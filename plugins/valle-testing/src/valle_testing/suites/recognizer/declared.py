@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from valle_core.plugin import PluginSpec
-from valle_language.recognition import HeardSegment, Recognizer, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, Recognizer, TimedWord, Transcript
 from valle_testing.contract import contract
 from valle_testing.suites.recognizer.speech import (
     Build,
@@ -20,11 +20,11 @@ from valle_testing.suites.recognizer.speech import (
     aligned,
     batch,
     clips_for,
-    heard,
     refused,
     same,
     same_words,
     told,
+    transcribed,
 )
 
 
@@ -34,7 +34,7 @@ def times_words_as_declared(
 ) -> None:
     """Declared: each segment has words inside it that, spaces aside, are its text. Not declared: no segment has any."""
     recognizer = build()
-    found = heard(recognizer, clips_for(recognizer, clips), device=device)
+    found = transcribed(recognizer, clips_for(recognizer, clips), device=device)
     segments = [one for transcript in found for one in transcript.segments]
     if not segments:
         raise SkipTest("it hears nothing in the clips")
@@ -45,7 +45,7 @@ def times_words_as_declared(
             assert one.words == (), f"{one.text!r} has words, which are not declared"
 
 
-def _check_words(one: HeardSegment) -> None:
+def _check_words(one: RecognizedSegment) -> None:
     assert isinstance(one.words, tuple), f"words come as a {type(one.words).__name__}"
     assert one.words, f"{one.text!r} has no words, which are declared"
     joined = "".join(word.text for word in one.words)

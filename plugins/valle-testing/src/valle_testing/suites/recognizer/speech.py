@@ -90,7 +90,7 @@ def batch(
     return wav.to(device), lengths.to(device)
 
 
-def heard(
+def transcribed(
     recognizer: Recognizer, clips: Sequence[Clip], *, behind: float = 0.0, spare: int = 0, device: str = "cpu"
 ) -> list[Transcript]:
     """What it hears in a padded batch."""

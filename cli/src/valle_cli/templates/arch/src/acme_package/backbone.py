@@ -13,7 +13,7 @@ from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 
 from acme_package.cache import StateCache
 from acme_package.options import AcmeNameOptions
-from acme_package.recurrence import Plan, Recurrence, plan_of
+from acme_package.recurrence import RowMasks, Recurrence, row_masks
 
 
 def build(options: AcmeNameOptions, *, attention: object | None = None) -> AcmeNameBackbone:
@@ -32,8 +32,8 @@ class AcmeNameLayer(nn.Module):
         self.up, self.down = nn.Linear(D, options.ffn_mult * D), nn.Linear(options.ffn_mult * D, D)
         self.dropout = nn.Dropout(options.dropout)
 
-    def forward(self, x: Float[Tensor, "B T D"], plan: Plan, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        mixed, end = self.mix(self.mix_norm(x), plan, state)
+    def forward(self, x: Float[Tensor, "B T D"], masks: RowMasks, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        mixed, end = self.mix(self.mix_norm(x), masks, state)
         x = x + self.dropout(mixed)
         return x + self.dropout(self.down(functional.gelu(self.up(self.ffn_norm(x))))), end
 
@@ -70,16 +70,16 @@ class AcmeNameBackbone(nn.Module):
         for index in chosen:
             if not 0 <= index < self.n_layers:
                 raise UserError(f"layers: there is no layer {index}, choose among 0 … {self.n_layers - 1}")
-        plan = plan_of(mask, x.shape[1])
+        masks = row_masks(mask, x.shape[1])
         if cache is not None:
             if isinstance(mask, PackedMask):
                 raise UserError("arch 'acme-name' takes no cache with packed segments; give it rows")
             cache.advance(mask, x.shape[1])
-        if plan.padding is not None:
-            x = x.masked_fill(plan.padding, 0.0)
+        if masks.padding is not None:
+            x = x.masked_fill(masks.padding, 0.0)
         kept: dict[int, Tensor] = {}
         for index in chosen:
-            x, state = self.layers[index](x, plan, None if cache is None else cache.states[index])
+            x, state = self.layers[index](x, masks, None if cache is None else cache.states[index])
             if cache is not None:
                 cache.write(index, state)
             if index in keep:

@@ -14,7 +14,7 @@ from valle_core.types import PackedMask, SequenceMask
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class RowMasks:
     """What a mask means for a scan; made once for all layers. Each is broadcastable to [B, T, 1].
 
     Attributes:
@@ -30,7 +30,7 @@ class Plan:
     full: Bool[Tensor, "B T 1"] | None = None
 
 
-def plan_of(mask: SequenceMask | PackedMask, T: int) -> Plan:
+def row_masks(mask: SequenceMask | PackedMask, T: int) -> RowMasks:
     """Raises `UserError` for what the spec does not declare: windows, draft trees, prefixes of part of a row."""
     if isinstance(mask, PackedMask):
         sizes = mask.offsets.diff()
@@ -39,7 +39,7 @@ def plan_of(mask: SequenceMask | PackedMask, T: int) -> Plan:
         segment = torch.searchsorted(mask.offsets, place, right=True) - 1
         start, end = mask.offsets[segment], mask.offsets[segment + 1]
         first, last = ((place == edge)[None, :, None] for edge in (start, end - 1))
-        return Plan(first=first, last=last, full=full[segment][None, :, None])
+        return RowMasks(first=first, last=last, full=full[segment][None, :, None])
     if mask.window is not None or mask.tree is not None:
         raise UserError("arch 'acme-name' takes neither windows nor draft trees. Try: --arch llama")
     padding = None
@@ -47,11 +47,11 @@ def plan_of(mask: SequenceMask | PackedMask, T: int) -> Plan:
         place = mask.query_start[:, None] + torch.arange(T, device=mask.lengths.device)
         padding = (place >= mask.lengths[:, None])[..., None]
     if mask.form == "causal":
-        return Plan(padding=padding)
+        return RowMasks(padding=padding)
     full = torch.ones_like(mask.lengths, dtype=torch.bool)
     if mask.form == "mixed":
         full = _full(mask.prefix, mask.lengths)
-    return Plan(padding=padding, full=full[:, None, None])
+    return RowMasks(padding=padding, full=full[:, None, None])
 
 
 def _full(prefix: Tensor, lengths: Tensor) -> Tensor:
@@ -89,21 +89,21 @@ class Recurrence(nn.Module):
             self.inputs.bias[d_model : 2 * d_model] = torch.logit(1 / memory)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], plan: Plan, state: Float[Tensor, "B D"] | None
+        self, x: Float[Tensor, "B T D"], masks: RowMasks, state: Float[Tensor, "B D"] | None
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B D"]]:
         """The sublayer's output, and the state after each row's last position."""
         value, update, gate = self.inputs(x).chunk(3, dim=-1)
         z = update.float().sigmoid()
-        if plan.padding is not None:
-            z = z.masked_fill(plan.padding, 0.0)
+        if masks.padding is not None:
+            z = z.masked_fill(masks.padding, 0.0)
         new = z * value.float()
-        h, reached = scan(_forget(1 - z, plan.first), new)
+        h, reached = scan(_forget(1 - z, masks.first), new)
         if state is not None:
             h = h + reached * state.float()[:, None]
         end = h[:, -1]
-        if plan.full is not None:
-            backward, _ = scan(_forget(1 - z, plan.last).flip(1), new.flip(1))
-            h = torch.where(plan.full, h + backward.flip(1) - new, h)  # both directions hold the own position
+        if masks.full is not None:
+            backward, _ = scan(_forget(1 - z, masks.last).flip(1), new.flip(1))
+            h = torch.where(masks.full, h + backward.flip(1) - new, h)  # both directions hold the own position
         return self.out(h.to(x.dtype) * functional.silu(gate)), end
 
 

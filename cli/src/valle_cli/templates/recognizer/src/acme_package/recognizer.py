@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from valle_core.plugin import UserError
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 
 from acme_package.options import AcmeNameOptions
 from acme_package.tones import Tones
@@ -71,7 +71,7 @@ class AcmeNameRecognizer:
                 groups.append([])
             groups[-1].append(word)
         segments = (
-            HeardSegment(
+            RecognizedSegment(
                 text=" ".join(word.text for word in group), start=group[0].start, end=group[-1].end, words=tuple(group)
             )
             for group in groups
@@ -79,13 +79,13 @@ class AcmeNameRecognizer:
         return Transcript(segments=tuple(segments), language=language)
 
     @staticmethod
-    def _placed(text: str, heard: Sequence[TimedWord]) -> list[TimedWord]:
+    def _placed(text: str, words: Sequence[TimedWord]) -> list[TimedWord]:
         if not text.split():
             raise UserError(f"text {text!r} has no words to align. Give a text with words")
-        left, placed = iter(heard), []
+        left, placed = iter(words), []
         for written in text.split():
             word = next((word for word in left if word.text == written.lower().strip(".,;:!?")), None)
             if word is None:
-                raise UserError(f"word '{written}' of {text!r} is not heard. Check the transcript")
+                raise UserError(f"word '{written}' of {text!r} is not in the audio. Check the transcript")
             placed.append(TimedWord(text=written, start=word.start, end=word.end))
         return placed

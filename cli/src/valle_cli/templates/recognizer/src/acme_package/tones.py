@@ -50,8 +50,8 @@ class Tones:
         low, high = tones[:, :4], tones[:, 4:]
         both = low.amax(1) + high.amax(1)
         twist = 10 * (torch.log10(low.amax(1) + 1e-30) - torch.log10(high.amax(1) + 1e-30)).abs()
-        heard = (both > SHARE * power) & (twist < TWIST) & (power.sqrt() > quietest)
-        return torch.where(heard, 4 * low.argmax(1) + high.argmax(1), -1).tolist()
+        found = (both > SHARE * power) & (twist < TWIST) & (power.sqrt() > quietest)
+        return torch.where(found, 4 * low.argmax(1) + high.argmax(1), -1).tolist()
 
     def pressed(self, keys: Sequence[int], shortest: float) -> list[tuple[str, float, float]]:
         """Word, start and end in seconds of each key that sounded long enough, in order and apart."""
