@@ -122,6 +122,12 @@ def test_a_run_that_would_take_too_long_or_too_much_is_left_out_and_says_so(monk
     assert "GiB foreseen, 1.0 GiB are free" in measure(made, MIXED, (), lambda implementation: None)["eager"].note
 
 
+def test_cells_behind_the_time_limit_are_named():
+    made = replace(bench(replace(SETTINGS, max_seconds=5.0), eager=DenseMask()), begun=-1e9)
+    note = measure(made, MIXED, (), lambda side: None)["eager"].note
+    assert note == "skipped: the 5 s of the run are over"
+
+
 def test_a_kernel_that_is_slow_on_one_short_row_is_not_given_a_batch(monkeypatch):
     monkeypatch.setattr(measuring, "OVERHEAD", -1.0)  # as if the short row took a second
     wide = replace(MIXED, size=640, queries=640, lengths=(640,) * 3, prefix=(0,) * 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import statistics
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -49,11 +50,13 @@ class Bench:
         kernels: by name.
         settings: of the run.
         pace: of each kernel and direction, from the cell before.
+        begun: when the first cell began, by `time.perf_counter`.
     """
 
     kernels: Mapping[str, Kernel]
     settings: Settings
     pace: dict[tuple[str, str], Pace] = field(default_factory=dict)
+    begun: float = field(default_factory=time.perf_counter)
 
     @property
     def device(self) -> torch.device:
@@ -62,6 +65,9 @@ class Bench:
 
 def measure(bench: Bench, cell: Cell, without: tuple[str, ...], alone: Callable[[str], None]) -> dict[str, Figure]:
     """The figures of every kernel; what fails, does not take the mask or would take too long says so in its note."""
+    limit = bench.settings.max_seconds
+    if limit and time.perf_counter() - bench.begun > limit:
+        return {name: Figure(note=f"skipped: the {limit:g} s of the run are over") for name in bench.kernels}
     gc.collect()
     inputs = Inputs(cell, bench.device, bench.settings.seed)
     exact = Exact(cell, inputs.sets[0])

@@ -69,13 +69,14 @@ class Inputs:
         """Standard normal numbers. In training heads lie beside each other, as projections leave them; a cache holds
         each head in one piece."""
         cell = self.cell
-        generator = torch.Generator().manual_seed(seed + cell.size)
+        generator = torch.Generator(self._device).manual_seed(seed + cell.size)
         rows = 1 if cell.form == "packed" else cell.batch
         T = sum(cell.lengths) if cell.form == "packed" else cell.size
 
         def normal(heads: int, length: int) -> Tensor:
-            x = torch.randn(rows, length, heads, cell.head_width, generator=generator).to(getattr(torch, cell.dtype))
-            x = x.to(self._device).transpose(1, 2)
+            shape = (rows, length, heads, cell.head_width)
+            x = torch.randn(shape, generator=generator, device=self._device, dtype=getattr(torch, cell.dtype))
+            x = x.transpose(1, 2)
             return x.contiguous() if cell.direction == "decode" else x
 
         queries = T if cell.direction != "decode" else cell.queries

@@ -19,6 +19,7 @@ class Settings:
     Attributes:
         repeats: timed runs of each kernel at least; the median counts.
         cell_seconds: longest run that is still made; a longer one is expected from the shorter ones, and left out.
+        max_seconds: cells that would begin after so many are left out; 0 is no limit.
         device: torch device.
         safe: only first-party plugins are used.
         seed: of the inputs.
@@ -26,6 +27,7 @@ class Settings:
 
     repeats: int = 5
     cell_seconds: float = 10.0
+    max_seconds: float = 0.0
     device: str = "cpu"
     safe: bool = False
     seed: int = 0

@@ -39,6 +39,7 @@ class Options:
         compare: attention.json of an older run to compare with
         repeats: timed runs of each kernel at least
         cell_seconds: leave out runs that are foreseen to take longer
+        max_seconds: leave out shapes that would begin after so many; 0 is no limit
         seed: of the inputs
         device: torch device
         force: measure although others use the machine
@@ -61,13 +62,14 @@ class Options:
     compare: Path | None = None
     repeats: int | None = None
     cell_seconds: float | None = None
+    max_seconds: float = 0.0
     seed: int = 0
     device: str = "auto"
     force: bool = False
     out: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("heads", 1), ("window", 1), ("repeats", 1), ("cell_seconds", 0.1)):
+        for name, least in (("heads", 1), ("window", 1), ("repeats", 1), ("cell_seconds", 0.1), ("max_seconds", 0)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise UserError(f"{name} must be at least {least}, got {value}")
         for name in ("lengths", "head_width", "kv_heads", "batch"):
@@ -156,7 +158,8 @@ def cells_of(own: Options, *, large: bool) -> list[Cell]:
 
 def limits(own: Options) -> dict[str, Any]:
     """Settings of how long it measures."""
-    given = {"repeats": own.repeats or (2 if own.quick else None), "cell_seconds": own.cell_seconds}
+    repeats = own.repeats or (2 if own.quick else None)
+    given = {"repeats": repeats, "cell_seconds": own.cell_seconds, "max_seconds": own.max_seconds}
     return {name: value for name, value in given.items() if value is not None}
 
 
