@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import cuda_checks as checks
-from cuda_checks import Row, Where
+from cuda_checks import Result, Where
 
 from valle_bench.machine import provenance
 from valle_bench.report import Column, Report
@@ -64,7 +64,7 @@ class Check:
 
     name: str
     seconds: int
-    run: Callable[[Where], Iterator[Row]]
+    run: Callable[[Where], Iterator[Result]]
     kind: str = ""
     speed: bool = False
 
@@ -98,10 +98,10 @@ class Task:
             offline = os.environ | {"HF_HUB_OFFLINE": "1"}
             return subprocess.Popen(list(map(str, words)), stdout=log, stderr=log, env=offline, start_new_session=True)
 
-    def found(self, ended: str) -> list[Row]:
+    def found(self, ended: str) -> list[Result]:
         """What it wrote, and how it ended where that was before its time."""
         lines = self.rows.read_text(encoding="utf-8").splitlines() if self.rows.exists() else []
-        rows: list[Row] = [json.loads(line) for line in lines]
+        rows: list[Result] = [json.loads(line) for line in lines]
         if ended:
             log = self.rows.with_suffix(".log")
             last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] if log.exists() else []
@@ -165,7 +165,7 @@ def plugins_of(registry: Registry, kind: str, device: str) -> list[str]:
     return list(found.values())
 
 
-def finished(tasks: Sequence[Task], given: argparse.Namespace, limit: float, at_once: int) -> Iterator[list[Row]]:
+def finished(tasks: Sequence[Task], given: argparse.Namespace, limit: float, at_once: int) -> Iterator[list[Result]]:
     """The rows of each task as it ends; what has not ended when the limit is over is stopped and says so."""
     waiting, running = list(tasks), {}
     over = time.monotonic() + limit

@@ -17,7 +17,7 @@ NEAR = {"bfloat16": 6e-2, "float16": 1e-2}
 SMALL = {"d_model": 64, "n_layers": 2, "n_heads": 2, "n_kv_heads": 1, "dropout": 0.0}
 """Options of a backbone, as far as it has them."""
 
-Row = dict[str, Any]
+Result = dict[str, Any]
 """`what` was tried, `ok` (None: a figure, not a verdict), what was `found`."""
 
 
@@ -31,7 +31,7 @@ class Where:
     plugin: str = ""
 
 
-def environment(where: Where) -> Iterator[Row]:
+def environment(where: Where) -> Iterator[Result]:
     """Versions, the GPU, and what the plugins say of themselves."""
     import torch
 
@@ -42,7 +42,7 @@ def environment(where: Where) -> Iterator[Row]:
             yield {"what": f"{entry.kind.name} {entry.name}", "ok": None, "found": f"{entry.status}: {entry.why}"}
 
 
-def kernel_suite(where: Where) -> Iterator[Row]:
+def kernel_suite(where: Where) -> Iterator[Result]:
     """The conformance suite of a kernel in each dtype it declares."""
     import torch
 
@@ -58,7 +58,7 @@ def kernel_suite(where: Where) -> Iterator[Row]:
                                                          spec=selected.spec, **how), tiny=where.tiny)  # fmt: skip
 
 
-def backbone_suite(where: Where) -> Iterator[Row]:
+def backbone_suite(where: Where) -> Iterator[Result]:
     """The conformance suite of a backbone in float32, then its states in 16 bits beside those."""
     import torch
 
@@ -83,7 +83,7 @@ def backbone_suite(where: Where) -> Iterator[Row]:
             yield {"what": f"states in {dtype}", "ok": apart <= bound, "found": f"{apart:.1e} from float32"}
 
 
-def codec_round_trip(where: Where) -> Iterator[Row]:
+def codec_round_trip(where: Where) -> Iterator[Result]:
     """The suite of a codec on the device, and its codes and sound beside those of the CPU, without TF32."""
     import torch
 
@@ -114,7 +114,7 @@ def codec_round_trip(where: Where) -> Iterator[Row]:
     yield {"what": "sound as on the CPU", "ok": apart <= 1e-3, "found": f"{apart:.1e} of the largest sample"}
 
 
-def training_step(where: Where) -> Iterator[Row]:
+def training_step(where: Where) -> Iterator[Result]:
     """Steps of `valle train` with a backbone: float32, then bfloat16, then that compiled."""
     import torch
 
@@ -150,7 +150,7 @@ def training_step(where: Where) -> Iterator[Row]:
         }
 
 
-def decoding_graph(where: Where) -> Iterator[Row]:
+def decoding_graph(where: Where) -> Iterator[Result]:
     """Whether a decoding step can be captured as a CUDA graph, and whether its replays give the same states."""
     import torch
 
@@ -174,10 +174,10 @@ def decoding_graph(where: Where) -> Iterator[Row]:
     yield {"what": "a step as a graph", "ok": apart < 2e-2, "found": f"{1000 * fast:.3f} ms, {apart:.1e} apart"}
 
 
-def bench_attention(preset: str, seconds: int, **options: Any) -> Callable[[Where], Iterator[Row]]:
+def bench_attention(preset: str, seconds: int, **options: Any) -> Callable[[Where], Iterator[Result]]:
     """`valle bench attention --preset NAME`, with its files in a folder of its own."""
 
-    def run(where: Where) -> Iterator[Row]:
+    def run(where: Where) -> Iterator[Result]:
         from valle_bench.commands.attention import SCHEMA, attention
         from valle_testing.command import context_of
 
@@ -198,7 +198,7 @@ def bench_attention(preset: str, seconds: int, **options: Any) -> Callable[[Wher
     return run
 
 
-def verdicts(what: str, report: Any, *, tiny: bool) -> Iterator[Row]:
+def verdicts(what: str, report: Any, *, tiny: bool) -> Iterator[Result]:
     """A suite's checks that failed, and how many there were."""
     for one in report.outcomes:
         if one.verdict in ("failed", "unexpected-pass"):
@@ -265,7 +265,7 @@ def decode(backbone: Any, steps: Any) -> tuple[Any, float]:
     """States of steps behind an empty cache, and seconds of the last ones."""
     import torch
 
-    from valle_bench.arch.sides import OwnDecoder
+    from valle_bench.arch.own_model import OwnDecoder
     from valle_bench.runner.turns import timed
 
     decoder = OwnDecoder(backbone, 1, 64)
@@ -277,7 +277,7 @@ def replayed(backbone: Any, steps: Any) -> tuple[Any, float]:
     """The same from replays of one captured step. Raises `RuntimeError` where it cannot be captured."""
     import torch
 
-    from valle_bench.arch.sides import OwnDecoder
+    from valle_bench.arch.own_model import OwnDecoder
     from valle_bench.runner.turns import timed
 
     decoder, x = OwnDecoder(backbone, 1, 64), steps[0].clone()

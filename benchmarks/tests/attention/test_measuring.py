@@ -124,7 +124,7 @@ def test_a_run_that_would_take_too_long_or_too_much_is_left_out_and_says_so(monk
 
 def test_cells_behind_the_time_limit_are_named():
     made = replace(bench(replace(SETTINGS, max_seconds=5.0), eager=DenseMask()), begun=-1e9)
-    note = measure(made, MIXED, (), lambda side: None)["eager"].note
+    note = measure(made, MIXED, (), lambda implementation: None)["eager"].note
     assert note == "skipped: the 5 s of the run are over"
 
 
