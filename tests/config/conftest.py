@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from valle_core.config.resolve import resolve
+from valle_core.config.resolve import read_resolved, resolve
 from valle_core.config.schema import Schema, Section, Slot
 from valle_core.plugin import BEFORE, PluginSpec, UserError
 
@@ -112,7 +112,9 @@ def read(tmp_path):
         if text is not None:
             file = tmp_path / "run.yaml"
             file.write_text(text)
-        return resolve(schema, Plugins(), yaml_file=file, sets=sets, flags=flags, stored=stored)
+        if stored:
+            return read_resolved(schema, Plugins(), file, {})
+        return resolve(schema, Plugins(), yaml_file=file, sets=sets, flags=flags)
 
     return read
 

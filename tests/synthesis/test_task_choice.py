@@ -20,7 +20,7 @@ def half(*tasks: str, path: str = "run") -> Any:
 
 def chosen(*halves: Any, **given: str) -> str:
     registry = Registry.open()
-    return task_of(resolve(SYNTHESIS_SCHEMA, registry, flags=list(given.items())), registry, *halves)[0].name
+    return task_of(resolve(SYNTHESIS_SCHEMA, registry, flags=list(given.items())), registry, *halves).name
 
 
 @pytest.mark.parametrize(

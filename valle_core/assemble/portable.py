@@ -8,7 +8,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from valle_core.config.schema import Part, Resolved
+from valle_core.config.schema import Resolved
 
 
 @runtime_checkable
@@ -41,7 +41,7 @@ def with_absolute_paths(resolved: Resolved) -> Resolved:
     An option holds a path where it is a `Path`, or is called `weights` or `…_weights`.
     """
     parts = {
-        slot: tuple(Part(part.name, replace(part.options, **_absolute_weights(part.options))) for part in chain)
+        slot: tuple(replace(part, options=replace(part.options, **_absolute_weights(part.options))) for part in chain)
         for slot, chain in resolved.parts.items()
     }
     return replace(resolved, parts=parts)
@@ -69,4 +69,4 @@ def with_portable_arch(resolved: Resolved, backbone: Any) -> Resolved:
         return resolved
     part = resolved.part("arch")
     options = replace(part.options, **backbone.portable_options())
-    return replace(resolved, parts={**resolved.parts, "arch": (Part(part.name, options),)})
+    return replace(resolved, parts={**resolved.parts, "arch": (replace(part, options=options),)})

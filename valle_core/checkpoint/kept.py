@@ -9,7 +9,7 @@ from typing import Any
 
 from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.checkpoint.folder import read_manifest, saved_file
-from valle_core.config.resolve import before_there_was, resolve
+from valle_core.config.resolve import before_there_was, read_resolved
 from valle_core.config.schema import Part, Resolved
 from valle_core.plugin import BEFORE, UserError
 from valle_core.registry.registry import Registry
@@ -21,11 +21,11 @@ def as_stored(resolved: Resolved, registry: Registry, checkpoint: Path) -> Resol
     Raises:
         UserError: such an option was given, and is not the checkpoint's.
     """
-    stored = resolve(MODEL_SCHEMA, registry, yaml_file=saved_file(checkpoint, "model.yaml"), stored=True)
+    stored = read_resolved(MODEL_SCHEMA, registry, saved_file(checkpoint, "model.yaml"), {})
     (asked,), (held,) = resolved.parts["arch"], stored.parts["arch"]
     if type(asked.options) is not type(held.options):
         return resolved  # another arch is refused by name when the weights are read
-    arch = Part(asked.name, _kept(asked.options, held.options, "arch", checkpoint))
+    arch = replace(asked, options=_kept(asked.options, held.options, "arch", checkpoint))
     tasks = tuple(_with_older_draws(part, read_manifest(checkpoint).task_options) for part in resolved.parts["task"])
     model = _kept(resolved.sections["model"], stored.sections["model"], "model", checkpoint)
     return replace(

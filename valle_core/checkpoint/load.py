@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +13,15 @@ from valle_core.assemble.model import ModelFacts, build_model
 from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors, saved_file
 from valle_core.checkpoint.manifest import Manifest
-from valle_core.config.resolve import resolve
+from valle_core.config.resolve import read_resolved
+from valle_core.config.schema import Part, Resolved
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
+from valle_core.registry.select import Selected
 
 OF_DATA = frozenset({"codec", "frontend"})
 """Kinds that made the data; they are needed to speak, not to load the model."""
@@ -41,39 +42,83 @@ class LoadedModel:
     model: CodecLM
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredModel:
+    """What a checkpoint says of a model, before any weight is read.
+
+    Attributes:
+        path: the checkpoint folder.
+        manifest: codec identity, symbol map, languages, plugins …
+        resolved: the configuration it keeps (`MODEL_SCHEMA`).
+    """
+
+    path: Path
+    manifest: Manifest
+    resolved: Resolved
+
+    def load(
+        self, selected: Mapping[str, tuple[Selected, ...]], *, device: torch.device, dtype: torch.dtype
+    ) -> LoadedModel:
+        """The model, of the plugins that a preflight gave for its slots.
+
+        Raises:
+            UserError: damaged files, or weights of another shape.
+        """
+        tensors = read_tensors(self.path, "model")
+        manifest = self.manifest
+        facts = ModelFacts(codec=manifest.codec, symbols=len(manifest.symbols), languages=len(manifest.languages))
+        model = build_model(self.resolved, selected, facts, codebooks=tensors.get("embedding.codebooks"))
+        load_weights(model, tensors, self.path)
+        return LoadedModel(path=self.path, manifest=manifest, model=model.to(device, dtype).eval())
+
+
+def read_model(
+    path: Path,
+    registry: Registry,
+    *,
+    attention: Part | None = None,
+    report: Callable[[str], None] = warn,
+) -> StoredModel:
+    """The model of a run folder (its newest checkpoint) or of a checkpoint folder, not loaded yet.
+
+    Args:
+        path: run or checkpoint folder.
+        registry: where its plugins are looked up.
+        attention: the kernel to use in place of the one it was trained with.
+        report: gets a line for each plugin that is there in another version than the checkpoint was made with.
+
+    Raises:
+        UserError: no run, damaged files, or a missing plugin (named with its distribution).
+    """
+    checkpoint = find_checkpoint(path)
+    manifest = read_manifest(checkpoint)
+    instead = {} if attention is None else {"attention": attention}
+    require_plugins(manifest, registry, str(path), instead=instead.keys(), report=report)
+    resolved = read_resolved(MODEL_SCHEMA, registry, saved_file(checkpoint, "model.yaml"), instead)
+    (arch,) = resolved.choices()["arch"][1]
+    if attention is not None and "attention" not in arch.spec.needs:
+        raise UserError(f"--attention: arch '{arch.name}' takes no attention; leave attention out")
+    return StoredModel(path=checkpoint, manifest=manifest, resolved=resolved)
+
+
 def load_model(
     path: Path,
     registry: Registry,
     *,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
-    overrides: Iterable[tuple[str, Any]] = (),
+    attention: Part | None = None,
     report: Callable[[str], None] = warn,
 ) -> LoadedModel:
-    """The model of a run folder (its newest checkpoint) or of a checkpoint folder.
+    """The same on its device. Raises `UserError` as `read_model`, `preflight` and `StoredModel.load`."""
+    stored = read_model(path, registry, attention=attention, report=report)
+    selected = preflight(registry, stored.resolved.choices(), device=device.type, dtype=name_of(dtype))
+    return stored.load(selected, device=device, dtype=dtype)
 
-    Args:
-        path: run or checkpoint folder.
-        registry: where its plugins are looked up.
-        device, dtype: where and in what the model computes.
-        overrides: changed settings that do not change weights, e.g. `("attention", "eager")`.
-        report: gets a line for each plugin that is there in another version than the checkpoint was made with.
 
-    Raises:
-        UserError: no run, damaged files, a missing plugin (named with its distribution), or weights of another shape.
-    """
-    checkpoint = find_checkpoint(path)
-    manifest = read_manifest(checkpoint)
-    changed = list(overrides)
-    require_plugins(manifest, registry, str(path), instead={key for key, _ in changed}, report=report)
-    saved = saved_file(checkpoint, "model.yaml")
-    resolved = resolve(MODEL_SCHEMA, registry, yaml_file=saved, flags=changed, stored=True)
-    selected = preflight(registry, resolved.choices(), device=device.type, dtype=str(dtype).removeprefix("torch."))
-    tensors = read_tensors(checkpoint, "model")
-    facts = ModelFacts(codec=manifest.codec, symbols=len(manifest.symbols), languages=len(manifest.languages))
-    model = build_model(resolved, selected, facts, codebooks=tensors.get("embedding.codebooks"))
-    load_weights(model, tensors, checkpoint)
-    return LoadedModel(path=checkpoint, manifest=manifest, model=model.to(device, dtype).eval())
+def name_of(dtype: torch.dtype) -> str:
+    """As plugins declare it, e.g. `float32`."""
+    return str(dtype).removeprefix("torch.")
 
 
 def load_weights(model: CodecLM, tensors: Mapping[str, Tensor], checkpoint: Path) -> None:

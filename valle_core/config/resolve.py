@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from valle_core.config.layer import layers, nearest
-from valle_core.config.schema import Layers, Part, PluginSelector, Resolved, Schema, Section, Setting, Slot
+from valle_core.config.schema import (
+    Layers,
+    Part,
+    PluginSelector,
+    Resolved,
+    Schema,
+    Section,
+    SelectedPlugin,
+    Setting,
+    Slot,
+)
 from valle_core.config.values import hints_of, is_many, validated
 from valle_core.plugin import BEFORE, UserError
 
@@ -30,7 +40,6 @@ def resolve(
     yaml_file: str | Path | None = None,
     sets: Sequence[str] = (),
     flags: Iterable[tuple[str, Any]] = (),
-    stored: bool = False,
 ) -> Resolved:
     """Everything a command is configured with; defaults < YAML < `sets` < `flags`.
 
@@ -41,8 +50,6 @@ def resolve(
         sets: `"arch.d_model=512"`.
         flags: (`"arch.d_model"`, `"512"`) in the order typed: an option of a chain belongs to the last plugin named
             before it.
-        stored: `yaml_file` belongs to a checkpoint: an option it lacks has the value from before the option existed,
-            where the option says one (`valle_core.plugin.BEFORE`).
 
     A plugin named anew in a later layer starts from its defaults unless it is the one already selected, except that
     `--set` on the command line speaks of the plugin that a flag beside it selects; a chain named anew in a later layer
@@ -51,11 +58,58 @@ def resolve(
     Raises:
         UserError: naming where the value was written, its path, what was expected and what was found.
     """
-    stack = layers(schema, yaml_file=yaml_file, sets=sets, flags=list(flags))
-    stack = without_idle(schema, registry, stack)
-    parts = {slot.name: _resolve_slot(slot, registry, stack, stored=stored) for slot in schema.slots}
-    sections = {section.name: _resolve_section(section, stack, stored=stored) for section in schema.sections}
+    registry = Remembering(registry)
+    stack = without_idle(schema, registry, layers(schema, yaml_file=yaml_file, sets=sets, flags=list(flags)))
+    parts = {slot.name: _resolve_slot(slot, registry, stack) for slot in schema.slots}
+    sections = {section.name: _resolve_section(section, stack) for section in schema.sections}
     return Resolved(parts=parts, sections=sections, schema=schema)
+
+
+def read_resolved(schema: Schema, registry: PluginSelector, file: Path, instead: Mapping[str, Part]) -> Resolved:
+    """What a checkpoint keeps: a configuration that was resolved before (`valle_core.config.save.to_yaml`).
+
+    An option it lacks has the value from before the option existed, where the option says one
+    (`valle_core.plugin.BEFORE`). Slots in `instead` hold that plugin, whatever the file names.
+
+    Raises:
+        UserError: as `resolve`.
+    """
+    registry = Remembering(registry)
+    stack = layers(schema, yaml_file=file)
+    parts = {
+        slot.name: (instead[slot.name],) if slot.name in instead else _resolve_slot(slot, registry, stack, stored=True)
+        for slot in schema.slots
+    }
+    sections = {section.name: _resolve_section(section, stack, stored=True) for section in schema.sections}
+    return Resolved(parts=parts, sections=sections, schema=schema)
+
+
+def stored_part(
+    plugin: SelectedPlugin, kind: str, values: Mapping[str, Any], origin: str, *, stored: bool = False
+) -> Part:
+    """A plugin with the options that a dataset or a checkpoint keeps of it; `stored` as in `read_resolved`.
+
+    Raises:
+        UserError: it has not such an option, or the value does not fit.
+    """
+    slot, element, hints = Slot(kind, kind, None), _Element(plugin.name, origin), hints_of(plugin.options_type())
+    for name, value in values.items():
+        _put(slot, hints, element, Setting((kind, name), value, origin))
+    return _build(slot, plugin, element, stored=stored)
+
+
+class Remembering:
+    """The registry, asked once for each plugin."""
+
+    def __init__(self, registry: PluginSelector) -> None:
+        self._registry = registry
+        self._found: dict[tuple[str, str], SelectedPlugin] = {}
+
+    def select(self, kind: str, name: str) -> SelectedPlugin:
+        """See `PluginSelector`."""
+        if (kind, name) not in self._found:
+            self._found[kind, name] = self._registry.select(kind, name)
+        return self._found[kind, name]
 
 
 def chosen(schema: Schema, stack: Layers) -> dict[str, tuple[str, ...]]:
@@ -94,7 +148,7 @@ def without_idle(schema: Schema, registry: PluginSelector, stack: Layers) -> Lay
     return stack
 
 
-def _resolve_slot(slot: Slot, registry: PluginSelector, stack: Layers, *, stored: bool) -> tuple[Part, ...]:
+def _resolve_slot(slot: Slot, registry: PluginSelector, stack: Layers, *, stored: bool = False) -> tuple[Part, ...]:
     chain: list[_Element] = []
     written = [[setting for setting in layer if setting.path[0] == slot.name] for layer in stack]
     if slot.many and any(len(setting.path) == 1 for setting in next(filter(None, written[1:]), ())):
@@ -104,7 +158,7 @@ def _resolve_slot(slot: Slot, registry: PluginSelector, stack: Layers, *, stored
         written = [*before, [*sets, *flags]]
     for settings in written:
         chain = _extend(slot, registry, chain, settings) if slot.many else _replace(slot, registry, chain, settings)
-    return tuple(_build(slot, registry, element, stored=stored) for element in chain)
+    return tuple(_build(slot, _select(slot, registry, element), element, stored=stored) for element in chain)
 
 
 def _replace(slot: Slot, registry: PluginSelector, chain: list[_Element], settings: list[Setting]) -> list[_Element]:
@@ -118,7 +172,7 @@ def _replace(slot: Slot, registry: PluginSelector, chain: list[_Element], settin
         if len(setting.path) > 1:
             if not chain:
                 raise UserError(f"{setting.origin}: {setting.key}: no {slot.kind} is selected that could have options")
-            _put(slot, registry, chain[0], setting)
+            _put(slot, _hints(slot, registry, chain[0]), chain[0], setting)
     return chain
 
 
@@ -127,7 +181,8 @@ def _extend(slot: Slot, registry: PluginSelector, chain: list[_Element], setting
     renamed = any(len(setting.path) == 1 for setting in settings)
     if not renamed:
         for setting in settings:
-            _put(slot, registry, _owner(slot, registry, chain, setting), setting)
+            owner = _owner(slot, registry, chain, setting)
+            _put(slot, _hints(slot, registry, owner), owner, setting)
         return chain
     chain = []
     for setting in settings:
@@ -139,7 +194,7 @@ def _extend(slot: Slot, registry: PluginSelector, chain: list[_Element], setting
                 f"e.g. --{slot.name.replace('_', '-')} NAME {setting.origin} …"
             )
         else:
-            _put(slot, registry, chain[-1], setting)
+            _put(slot, _hints(slot, registry, chain[-1]), chain[-1], setting)
     return chain
 
 
@@ -162,7 +217,7 @@ def _hints(slot: Slot, registry: PluginSelector, element: _Element) -> dict[str,
     return hints_of(_select(slot, registry, element).options_type())
 
 
-def _select(slot: Slot, registry: PluginSelector, element: _Element) -> Any:
+def _select(slot: Slot, registry: PluginSelector, element: _Element) -> SelectedPlugin:
     try:
         return registry.select(slot.kind, element.name)
     except UserError as error:
@@ -171,8 +226,7 @@ def _select(slot: Slot, registry: PluginSelector, element: _Element) -> Any:
         raise UserError(f"{element.origin}: {error}") from error
 
 
-def _put(slot: Slot, registry: PluginSelector, element: _Element, setting: Setting) -> None:
-    hints = _hints(slot, registry, element)
+def _put(slot: Slot, hints: Mapping[str, Any], element: _Element, setting: Setting) -> None:
     name = setting.path[1]
     if name not in hints:
         raise UserError(
@@ -190,14 +244,13 @@ def _joined(before: Setting | None, setting: Setting, hint: Any) -> Setting:
     return dataclasses.replace(setting, value=[*(before.value if before and repeated else []), setting.value])
 
 
-def _build(slot: Slot, registry: PluginSelector, element: _Element, *, stored: bool) -> Part:
-    selected = _select(slot, registry, element)
-    options_type = selected.options_type()
+def _build(slot: Slot, plugin: SelectedPlugin, element: _Element, *, stored: bool) -> Part:
     who = f"{slot.kind} '{element.name}'"
-    return Part(selected.name, _instance(options_type, element.options, who, stored=stored))
+    options = _instance(plugin.options_type(), element.options, who, stored=stored)
+    return Part(plugin.name, options, plugin)
 
 
-def _resolve_section(section: Section, stack: Layers, *, stored: bool) -> Any:
+def _resolve_section(section: Section, stack: Layers, *, stored: bool = False) -> Any:
     hints = hints_of(section.options_type)
     options: dict[str, Setting] = {}
     for layer in stack:

@@ -96,10 +96,16 @@ class Part:
     Attributes:
         name: as selected, `"llama"` or `"valle-llama:llama"`.
         options: instance of the plugin's options dataclass.
+        plugin: what the registry gave for the name, so that it is asked once; None where it is to be asked again, as
+            in another process.
     """
 
     name: str
     options: Any
+    plugin: SelectedPlugin | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, "options": self.options, "plugin": None}
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,11 @@ class Resolved:
     sections: dict[str, Any]
     schema: Schema = field(default_factory=Schema, repr=False, compare=False)
 
-    def choices(self) -> dict[str, tuple[str, tuple[str, ...]]]:
-        """Slot → (kind, names), as the registry's preflight takes it."""
+    def choices(self) -> dict[str, tuple[str, tuple[Any, ...]]]:
+        """Slot → (kind, plugins, or names where they are not known), as the registry's preflight takes it."""
         return {
-            slot.name: (slot.kind, tuple(part.name for part in self.parts[slot.name])) for slot in self.schema.slots
+            slot.name: (slot.kind, tuple(part.plugin or part.name for part in self.parts[slot.name]))
+            for slot in self.schema.slots
         }
 
     def part(self, slot: str) -> Part:

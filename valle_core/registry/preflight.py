@@ -8,8 +8,8 @@ from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 
-Choices = Mapping[str, tuple[str, Sequence[str]]]
-"""Slot → (kind, names): what `Resolved.choices()` gives."""
+Choices = Mapping[str, tuple[str, Sequence[str | Selected]]]
+"""Slot → (kind, plugins or their names): what `Resolved.choices()` gives."""
 
 
 def preflight(
@@ -24,7 +24,7 @@ def preflight(
 
     Args:
         registry: where names are looked up.
-        choices: the names of each slot.
+        choices: the plugins of each slot, by name where they are still to be selected.
         device: where the run happens, `"cpu"` or `"cuda:1"`; must be what the machine really has.
         dtype: torch dtype name the run computes in.
         demands: slot → capabilities the command needs of its plugins, e.g. `{"arch": frozenset({"window"})}`.
@@ -38,7 +38,7 @@ def preflight(
         found: list[Selected] = []
         for name in names:
             try:
-                found.append(registry.select(kind, name))
+                found.append(name if isinstance(name, Selected) else registry.select(kind, name))
             except UserError as error:
                 problems.append(str(error))
         selected[slot] = tuple(found)

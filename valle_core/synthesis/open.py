@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import torch
 
 from valle_core.assemble.device import choose_device
 from valle_core.assemble.part import build
-from valle_core.assemble.stored_codec import open_stored_codec
+from valle_core.assemble.stored_codec import built_codec, codec_part
 from valle_core.audio.wav import load
-from valle_core.checkpoint.load import LoadedModel, load_model
+from valle_core.checkpoint.load import LoadedModel, StoredModel, read_model
 from valle_core.codes.identity import require_same
-from valle_core.config.resolve import resolve
-from valle_core.config.schema import Part, Resolved, Schema, Slot
-from valle_core.interfaces import Codec, Frontend, KnowsPrompts
+from valle_core.config.resolve import stored_part
+from valle_core.config.schema import Part, Resolved
+from valle_core.interfaces import Frontend, KnowsPrompts
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import check_plugin, warn
@@ -32,6 +32,8 @@ from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer, T
 from valle_core.synthesis.task_choice import task_of
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import PromptRange
+
+_SPEAKS = "the model speaks in codes of"
 
 
 def open_synthesizer(
@@ -51,44 +53,47 @@ def open_synthesizer(
     options: SynthesisOptions = resolved.sections["synthesis"]
     if not options.model:
         raise UserError("no model given; name the folder of a run with --model")
-    device = choose_device(options.device)
-    selected = preflight(registry, resolved.choices(), device=device.type, dtype=options.dtype)
-    dtype: torch.dtype = getattr(torch, options.dtype)
-    overrides = [setting for part in resolved.parts["attention"] for setting in _settings("attention", part)]
-    ar = load_model(Path(options.model), registry, device=device, dtype=dtype, overrides=overrides)
-    nar = ar
-    if options.nar_model:
-        nar = load_model(Path(options.nar_model), registry, device=device, dtype=dtype, overrides=overrides)
-    _check_halves(ar, nar)
-    if isinstance(ar.model.backbone, MakesReady):
-        ar.model.backbone.make_ready(_note)
-    task, task_part = task_of(resolved, registry, ar, nar)
-    speaking = build(task, task_part.options)
+    device, dtype = choose_device(options.device), getattr(torch, options.dtype)
+    attention = next(iter(resolved.parts["attention"]), None)
+    ar = read_model(Path(options.model), registry, attention=attention)
+    nar = read_model(Path(options.nar_model), registry, attention=attention) if options.nar_model else ar
+    parts = {
+        **resolved.parts,
+        "codec": (codec_of(resolved, registry, ar),),
+        "frontend": (frontend_of(resolved, registry, ar),),
+        "task": (task_of(resolved, registry, ar, nar),),
+    }
+    chosen = replace(resolved, parts=parts).choices() | ar.resolved.choices()
+    selected = preflight(registry, chosen, device=device.type, dtype=options.dtype)
+    first = ar.load(selected, device=device, dtype=dtype)
+    second = first
+    if nar is not ar:
+        of_nar = preflight(registry, nar.resolved.choices(), device=device.type, dtype=options.dtype)
+        second = nar.load(of_nar, device=device, dtype=dtype)
+    _check_halves(first, second)
+    if isinstance(first.model.backbone, MakesReady):
+        first.model.backbone.make_ready(_note)
+
+    def built(slot: str, **more: Any) -> list[Any]:
+        return [build(plugin, part.options, **more) for plugin, part in zip(selected[slot], parts[slot], strict=True)]
+
+    (task,), (frontend,) = built("task"), built("frontend")
+    refuse_strange_symbols(frontend, parts["frontend"][0].name, ar)
     return Synthesizer(
         SynthesisComponents(
-            ar=ar.model,
-            nar=nar.model,
+            ar=first.model,
+            nar=second.model,
             symbols=SymbolMap(ar.manifest.symbols),
             languages=ar.manifest.languages,
-            codec=open_codec(resolved, registry, ar, device),
-            frontend=open_frontend(resolved, registry, ar),
-            task=speaking,
-            chain=SamplerChain(
-                [
-                    build(chosen, part.options)
-                    for chosen, part in zip(selected["sampler"], resolved.parts["sampler"], strict=True)
-                ]
-            ),
-            nar_chain=SamplerChain(
-                [
-                    build(chosen, part.options)
-                    for chosen, part in zip(selected["nar_sampler"], resolved.parts["nar_sampler"], strict=True)
-                ]
-            ),
+            codec=built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS),
+            frontend=frontend,
+            task=task,
+            chain=SamplerChain(built("sampler")),
+            nar_chain=SamplerChain(built("nar_sampler")),
             observers=observers,
             prompts=Prompts(
-                trained=trained_prompts(ar, registry, task),
-                continues=speaking.continues,
+                trained=trained_prompts(ar, selected["task"][0]),
+                continues=task.continues,
                 max_seconds=options.max_prompt_seconds,
                 load=load_prompt,
             ),
@@ -97,57 +102,49 @@ def open_synthesizer(
     )
 
 
-def trained_prompts(loaded: LoadedModel, registry: Registry, task: Selected) -> PromptRange | None:
+def trained_prompts(stored: StoredModel, task: Selected) -> PromptRange | None:
     """The prompts that this task trained the model with, by its options then; None where that is not known."""
     name = task.name.rpartition(":")[2]
-    stored = {key.rpartition(":")[2]: options for key, options in loaded.manifest.task_options.items()}
-    if name not in stored:
+    kept = {key.rpartition(":")[2]: options for key, options in stored.manifest.task_options.items()}
+    if name not in kept:
         return None
-    schema = Schema(slots=(Slot("task", "task", {"name": task.name, **stored[name]}),))
     try:
-        trained = build(task, resolve(schema, registry, stored=True).part("task").options)
+        trained = build(task, stored_part(task, "task", kept[name], str(stored.path), stored=True).options)
     except UserError as error:
-        warn(f"{loaded.path}: task '{name}' does not take the options it was trained with: {error}")
+        warn(f"{stored.path}: task '{name}' does not take the options it was trained with: {error}")
         return None
     return trained.prompts if isinstance(trained, KnowsPrompts) else None
 
 
-def open_codec(resolved: Resolved, registry: Registry, loaded: LoadedModel, device: torch.device) -> Codec:
-    """The codec named in `resolved`, else the model's; refused unless its identity is the model's."""
+def codec_of(resolved: Resolved, registry: Registry, stored: StoredModel) -> Part:
+    """The codec named in `resolved`, else the model's."""
     if not resolved.parts.get("codec"):
-        _check_maker("codec", registry, loaded)
-    return open_stored_codec(
-        resolved,
-        registry,
-        loaded.manifest.codec,
-        loaded.manifest.codec_options,
-        device=device,
-        what="the model speaks in codes of",
-    )
+        _check_maker("codec", registry, stored)
+    return codec_part(resolved, registry, stored.manifest.codec, stored.manifest.codec_options, what=_SPEAKS)
 
 
-def open_frontend(resolved: Resolved, registry: Registry, loaded: LoadedModel) -> Frontend:
+def frontend_of(resolved: Resolved, registry: Registry, stored: StoredModel) -> Part:
     """The frontend named in `resolved`, else the one the model's data was made with."""
-    manifest = loaded.manifest
-    wanted = resolved.parts.get("frontend")
-    schema = Schema(slots=(Slot("frontend", "frontend", {"name": manifest.frontend, **manifest.frontend_options}),))
-    if not wanted:
-        _check_maker("frontend", registry, loaded)
-        try:
-            wanted = resolve(schema, registry).parts["frontend"]
-        except UserError as error:
-            made_with = f"the data of {loaded.path} was made with frontend '{manifest.frontend}'"
-            raise UserError(f"{made_with}: {error}") from error
-    (part,) = wanted
-    (selected,) = preflight(registry, {"frontend": ("frontend", (part.name,))})["frontend"]
-    frontend = build(selected, part.options)
-    strange = sorted(set(frontend.symbols()) - set(manifest.symbols))
+    if resolved.parts.get("frontend"):
+        return resolved.part("frontend")
+    _check_maker("frontend", registry, stored)
+    manifest = stored.manifest
+    try:
+        plugin = registry.select("frontend", manifest.frontend)
+        return stored_part(plugin, "frontend", manifest.frontend_options, "stored")
+    except UserError as error:
+        made_with = f"the data of {stored.path} was made with frontend '{manifest.frontend}'"
+        raise UserError(f"{made_with}: {error}") from error
+
+
+def refuse_strange_symbols(frontend: Frontend, name: str, stored: StoredModel) -> None:
+    """Raises `UserError` where a frontend may say what the model does not know."""
+    strange = sorted(set(frontend.symbols()) - set(stored.manifest.symbols))
     if strange:
         raise UserError(
-            f"frontend '{selected.name}' has {len(strange)} symbols the model was not trained with, e.g. "
+            f"frontend '{name}' has {len(strange)} symbols the model was not trained with, e.g. "
             f"'{strange[0]}'. Leave --frontend out: the model's own is built as its data was made"
         )
-    return frontend
 
 
 def _note(line: str) -> None:
@@ -155,16 +152,10 @@ def _note(line: str) -> None:
     sys.stderr.flush()
 
 
-def _settings(slot: str, part: Part) -> list[tuple[str, Any]]:
-    """A selected plugin with all its options, as `resolve` takes them."""
-    options = [(f"{slot}.{field.name}", getattr(part.options, field.name)) for field in fields(part.options)]
-    return [(slot, part.name), *options]
-
-
-def _check_maker(kind: str, registry: Registry, loaded: LoadedModel) -> None:
+def _check_maker(kind: str, registry: Registry, stored: StoredModel) -> None:
     """Warn where the plugin that made the model's data has another version; raise `UserError` where it is gone."""
-    for plugin in loaded.manifest.plugins:
-        if plugin.kind == kind and (warning := check_plugin(plugin, registry, f"the data of {loaded.path}")):
+    for plugin in stored.manifest.plugins:
+        if plugin.kind == kind and (warning := check_plugin(plugin, registry, f"the data of {stored.path}")):
             warn(warning)
 
 

@@ -16,8 +16,8 @@ from valle_cli.arguments import Arguments, arguments, selections
 from valle_cli.option_table import OptionRow, plugin_rows, section_rows, slot_rows, standard_rows
 from valle_core.command import CommandContext, Progress
 from valle_core.config.layer import layers
-from valle_core.config.resolve import chosen, resolve, without_idle
-from valle_core.config.schema import Schema
+from valle_core.config.resolve import Remembering, chosen, resolve, without_idle
+from valle_core.config.schema import PluginSelector, Schema
 from valle_core.plugin import CommandSpec, UserError
 from valle_core.registry.loading import LoadError, load
 from valle_core.registry.registry import Registry
@@ -77,9 +77,10 @@ def interpret(command: Command, argv: Sequence[str], registry: Registry) -> int:
     schema, name = command.schema, command.spec.name
     first = selections(argv, schema)
     stack = layers(schema, yaml_file=first.config, sets=_selecting(schema, first.sets), flags=first.flags)
-    names = chosen(schema, without_idle(schema, registry, stack))
+    plugins: Any = Remembering(registry)  # gives what the registry gives
+    names = chosen(schema, without_idle(schema, plugins, stack))
     selected = {
-        slot.name: tuple(registry.select(slot.kind, plugin) for plugin in names[slot.name]) for slot in schema.slots
+        slot.name: tuple(plugins.select(slot.kind, plugin) for plugin in names[slot.name]) for slot in schema.slots
     }
     rows = [*command.rows(registry, names), *plugin_rows(selected)]
     taken = arguments(argv, schema, rows, names, name)
@@ -89,13 +90,13 @@ def interpret(command: Command, argv: Sequence[str], registry: Registry) -> int:
         show(name, inspect.cleandoc(command.run.__doc__ or command.spec.summary), rows, command.spec.examples)
         return 0
     _require(schema, {setting.path[0] for setting in stack[1]} | taken.keys(), name)
-    context = _context(schema, registry, taken)
+    context = _context(schema, registry, plugins, taken)
     for line in notes(registry, selected):
         print(line, file=sys.stderr)
     return _answer(command.run(context), as_json=context.json)
 
 
-def _context(schema: Schema, registry: Registry, taken: Arguments) -> CommandContext:
+def _context(schema: Schema, registry: Registry, plugins: PluginSelector, taken: Arguments) -> CommandContext:
     shown = not taken.switches & {"quiet", "json"}
 
     def progress(unit: str) -> AbstractContextManager[Progress]:
@@ -104,7 +105,7 @@ def _context(schema: Schema, registry: Registry, taken: Arguments) -> CommandCon
         return StepBar(0, shown=shown, unit=unit)
 
     return CommandContext(
-        resolved=resolve(schema, registry, yaml_file=taken.config, sets=taken.sets, flags=taken.flags),
+        resolved=resolve(schema, plugins, yaml_file=taken.config, sets=taken.sets, flags=taken.flags),
         registry=registry,
         progress=progress,
         config=None if taken.config is None else Path(taken.config),
