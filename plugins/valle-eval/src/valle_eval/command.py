@@ -1,76 +1,167 @@
-"""`valle eval`: the command."""
+"""`valle eval`: the command, to be read downwards."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from valle_core.api import CommandContext, CommandResult, Schema, Section, UserError
+from valle_core.api import SYNTHESIS_SCHEMA, CommandContext, CommandResult, Schema, Section, UserError
 from valle_eval.judges import SLOTS
 from valle_eval.options import EvalOptions
 
 if TYPE_CHECKING:
+    from valle_eval.journal import Journal
     from valle_eval.sentences import Sentence
+    from valle_eval.systems import System
 
-SCHEMA = Schema(SLOTS, (Section("eval", EvalOptions, flat=True, help="Options", positional=("table",)),))
+SCHEMA = Schema(
+    (*SLOTS, *SYNTHESIS_SCHEMA.slots),
+    (Section("eval", EvalOptions, flat=True, help="Options", positional=("table",)), *SYNTHESIS_SCHEMA.sections),
+)
 
 
 def evaluate(context: CommandContext) -> CommandResult:
-    """Judge speech: word and phoneme errors, speaker similarity, predicted opinion, pace.
+    """Judge speech: word and phoneme errors, skips and repeats, speaker similarity, predicted opinion, pace.
 
-    Without --metric all metrics judge that can run here; what is left out is said in one line each. Every number names
-    its judge, and --against compares only numbers of like judges. Nothing is downloaded.
+    The speech is there already (a table, --audio), or --model says the sentences. Without --metric all metrics judge
+    that can run here; what is left out is said in one line each. Every number names its judge, and --against compares
+    only numbers of like judges. Nothing is downloaded. Stopped, the same command goes on.
     """
     from valle_core.api import choose_device
     from valle_eval.comparison import compare
     from valle_eval.evaluation import go_offline, judge_systems, make_result
     from valle_eval.journal import Journal
     from valle_eval.judges import open_judges
+    from valle_eval.page import write_page
     from valle_eval.report import table
     from valle_eval.result import read_result
-    from valle_eval.systems import Shelf, control, recordings, speech
-    from valle_eval.tables import read_table
+    from valle_eval.sources import sentences_of
 
     own: EvalOptions = context.options("eval")
     go_offline()
-    if own.table is None:
-        raise UserError("nothing to judge; name a table of audio and texts: valle eval TABLE --out FOLDER")
+    spoken = bool(context.options("synthesis").model)
+    sentences, source = sentences_of(own, spoken=spoken)
+    if own.export is not None:
+        return exported(sentences, own.export)
     earlier = [read_result(path) for path in own.against]
-    sentences = read_table(own.table, own.language)[: own.limit or None]
     judges = open_judges(
-        context.resolved, context.registry, choose_device(own.device), brought(sentences), context.note
+        context.resolved,
+        context.registry,
+        choose_device(context.options("synthesis").device),
+        brought(sentences, spoken=spoken, timed=spoken or own.ceiling),
+        context.note,
     )
-    shelf = Shelf()
-    first = speech(sentences, shelf)
-    systems = [first, *filter(None, [recordings(sentences, shelf)]), *(control(name, first) for name in own.control)]
     journal = Journal(own.out)
+    about, systems = systems_of(context, own, sentences, journal, spoken=spoken)
     with context.progress("utterance") as bar:
         rows = judge_systems(systems, judges, journal, own.out, bar.move)
     name = own.name or own.out.resolve().name
-    result = make_result(name, {}, str(own.table), sentences, systems, judges, rows)
+    result = make_result(name, about, source, sentences, systems, judges, rows, own.out)
     compared = [compare(result, one) for one in earlier]
     facts = result.to_json() | {"against": [one.to_json() for one in compared]}
-    write_result(own.out / "result.json", facts)
-    text = f"{table(result, compared)}\nwrote {own.out / 'result.json'}"
+    write_text(own.out / "result.json", json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    write_page(own.out / "index.html", result, earlier, compared, listen=own.listen)
+    text = f"{table(result, compared)}\nwrote {own.out / 'result.json'} and {own.out / 'index.html'}"
     return CommandResult(text=text, facts={key: value for key, value in facts.items() if key != "rows"})
 
 
-def brought(sentences: Sequence[Sentence]) -> frozenset[str]:
+def systems_of(
+    context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence], journal: Journal, *, spoken: bool
+) -> tuple[dict[str, Any], list[System]]:
+    """What was made and how, and all that is judged beside each other; the speech comes first."""
+    from valle_eval.systems import Shelf, control, recordings, speech
+
+    shelf, about, codec = Shelf(), dict[str, Any](), None
+    if not spoken:
+        if "untrained" in own.control:
+            raise UserError("control 'untrained' needs a model. Name one with --model")
+        systems = [speech(sentences, shelf)]
+    else:
+        made = said(context, own, sentences, journal)
+        about, codec = next(made), next(made)
+        systems = [speech(said_by, shelf, name, text) for name, text, said_by in made]
+    first = systems[0]
+    if own.ceiling:
+        systems.append(speech(through_codec(context, own, sentences, journal, codec), shelf, "codec", CEILING))
+    recorded = recordings(sentences, shelf)
+    systems += [recorded] if recorded else []
+    systems += [control(name, first) for name in own.control if name != "untrained"]
+    return about, systems
+
+
+CEILING = "the recordings through the codec alone: the ceiling"
+
+
+def said(context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence], journal: Journal) -> Iterator[Any]:
+    """What is told of the model, its codec, then (name, about, sentences) of the model and of the control untrained."""
+    from valle_eval.synthesis import model_told, open_speaker, speak, untrained
+
+    speaker = open_speaker(context)
+    told = model_told(speaker, context.resolved)
+    yield {**told, "seed": own.seed, "batch": own.batch, "split": own.split, "max_duration": own.max_duration}
+    yield speaker.voice.codec
+    with context.progress("sentence") as bar:
+        yield (
+            "speech",
+            f"model {told['model']}",
+            speak(speaker, told, sentences, own, own.out / "audio" / "speech", journal, bar.move),
+        )
+    if "untrained" in own.control:
+        untrained(speaker, own.seed)
+        with context.progress("sentence") as bar:
+            yield (
+                "untrained",
+                "the same network, its matrices drawn anew",
+                speak(
+                    speaker,
+                    told | {"untrained": True},
+                    sentences,
+                    own,
+                    own.out / "audio" / "untrained",
+                    journal,
+                    bar.move,
+                ),
+            )
+
+
+def through_codec(
+    context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence], journal: Journal, codec: Any
+) -> list[Sentence]:
+    """The recordings as a codec gives them back: the model's, else the one that is named."""
+    from valle_core.api import choose_device
+    from valle_eval.ceiling import open_codec, resynthesise
+
+    device = context.options("synthesis").device
+    codec = codec or open_codec(context, device)
+    with context.progress("recording") as bar:
+        return resynthesise(
+            sentences, codec, own.levels, choose_device(device), own.out / "audio" / "codec", journal, bar.move
+        )
+
+
+def brought(sentences: Sequence[Sentence], *, spoken: bool, timed: bool) -> frozenset[str]:
     """What the sentences bring of `valle_language.measuring.NEEDS`; recognizers bring the rest."""
-    found = {"text"}
+    found = {"text", *(["ended"] if spoken else []), *(["making"] if timed else [])}
     for name in ("reference", "voice", "making", "ended"):
         if any(getattr(one, name) is not None for one in sentences):
             found.add(name)
     return frozenset(found)
 
 
-def write_result(path: Path, facts: Any) -> None:
+def exported(sentences: Sequence[Sentence], path: Path) -> CommandResult:
+    """The texts, one per line, e.g. for `valle corpus --script`."""
+    write_text(path, "".join(f"{one.text}\n" for one in sentences))
+    return CommandResult(text=f"wrote {len(sentences)} sentences to {path}", facts={"sentences": len(sentences)})
+
+
+def write_text(path: Path, text: str) -> None:
     """Whole or not at all."""
-    temporary = path.with_suffix(".json.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text(json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write '{path}': {error.strerror}. Choose another --out") from error
+        raise UserError(f"cannot write '{path}': {error.strerror}. Choose another place") from error

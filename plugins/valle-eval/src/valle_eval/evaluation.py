@@ -65,6 +65,7 @@ def make_result(
     systems: Sequence[System],
     judges: Judges,
     rows: Sequence[Row],
+    folder: Path,
 ) -> Result:
     """All that was found, with who judged."""
     expected = {"recording" if one.reference else "text" for one in sentences}
@@ -80,6 +81,7 @@ def make_result(
             for figure in judge.metric.figures
         },
         rows=rows,
+        folder=folder,
     )
 
 

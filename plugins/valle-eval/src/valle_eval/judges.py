@@ -154,7 +154,7 @@ def _listener(
 
 def _listening(part: Part, registry: Registry, device: torch.device) -> Listener:
     own, selected = _selected("recognizer", part, registry, device)
-    recognizer = build(selected, part.options, device=own)
+    recognizer: Recognizer = build(selected, part.options, device=own)
     more = recognizer.identity() if isinstance(recognizer, KnowsItself) else {}
     identity = {**_identity(selected, part), **more}
     return Listener(name=selected.name, recognizer=recognizer, device=own, identity=identity)

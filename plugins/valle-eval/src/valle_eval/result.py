@@ -56,6 +56,7 @@ class Result:
         figures: in order.
         judges: figure → what its numbers depend on.
         rows: of all systems.
+        folder: it lies in, and paths of audio are relative to.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Result:
     figures: Sequence[Figure]
     judges: Mapping[str, Mapping[str, str]]
     rows: Sequence[Row] = field(repr=False)
+    folder: Path = Path()
 
     def of(self, system: str, group: str | None = None) -> list[Row]:
         """Rows of a system, of all groups or one."""
@@ -126,6 +128,7 @@ def read_result(path: Path) -> Result:
             figures=tuple(Figure(**figure) for figure in stored["figures"]),
             judges={str(name): dict(told) for name, told in stored["judges"].items()},
             rows=tuple(_row(row) for row in stored["rows"]),
+            folder=path.parent,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"'{path}' is damaged: {error!r:.100}. Run the evaluation again") from error

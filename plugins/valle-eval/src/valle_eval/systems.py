@@ -11,9 +11,6 @@ from valle_eval.judging import Case
 from valle_eval.recordings import Recording
 from valle_eval.sentences import Sentence
 
-CONTROLS = ("shuffled-text", "other-voice")
-"""Controls that judge the same speech by what it should not be: the floor that figures must stay away from."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class System:
@@ -62,7 +59,9 @@ def speech(sentences: Sequence[Sentence], shelf: Shelf, name: str = "speech", ab
 def recordings(sentences: Sequence[Sentence], shelf: Shelf) -> System | None:
     """The recordings of the same texts, judged as if they were the speech; None where there is none."""
     cases = [
-        (one, replace(shelf.case(one, one.reference), making=None, ended=None)) for one in sentences if one.reference
+        (one, replace(shelf.case(one, one.reference), reference=None, making=None, ended=None, expects=False))
+        for one in sentences
+        if one.reference
     ]
     return System(name="recording", about="recordings of the same texts", cases=cases) if cases else None
 

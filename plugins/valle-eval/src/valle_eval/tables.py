@@ -22,7 +22,7 @@ OTHER_NAMES = {"path": "audio", "wav": "audio", "prompt": "voice", "prompt_text"
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".opus")
 
 
-def read_table(path: Path, language: str) -> list[Sentence]:
+def read_table(path: Path, language: str, *, needs_audio: bool = True) -> list[Sentence]:
     """The sentences of a table or folder; files are looked for beside the table. `language` is where none is named.
 
     Raises:
@@ -34,7 +34,7 @@ def read_table(path: Path, language: str) -> list[Sentence]:
         return sentences
     rows = _rows(path)
     sentences = [_sentence(row, number, path, language) for number, row in rows]
-    if silent := [one.id for one in sentences if one.audio is None]:
+    if needs_audio and (silent := [one.id for one in sentences if one.audio is None]):
         raise UserError(f"'{path}': sentence '{silent[0]}' has no audio. Give the columns audio and text")
     check_sentences(sentences, f"'{path}'")
     return sentences

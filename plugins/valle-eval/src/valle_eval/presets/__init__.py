@@ -1,0 +1,1 @@
+"""Presets: where sentences and voices come from."""
