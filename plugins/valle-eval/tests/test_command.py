@@ -10,6 +10,8 @@ import pytest
 import soundfile
 from valle_eval.command import SCHEMA, evaluate
 from valle_eval.metrics import facts
+from valle_eval.systems import Shelf, control, speech
+from valle_eval.tables import read_table
 
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
@@ -101,13 +103,20 @@ def test_what_lacks_is_said_or_refused(table, tmp_path, capsys):
 
 
 def test_controls_turn_texts_and_voices(table, tmp_path):
+    spoken = speech(read_table(table, "en"), Shelf())
+    shuffled, other = control("shuffled-text", spoken), control("other-voice", spoken)
+    assert [case.text for _, case in shuffled.cases] == [*TEXTS[1:], TEXTS[0]]
+    assert [case.voice.path.name for _, case in other.cases] == ["voice-1.wav", "voice-2.wav", "voice-0.wav"]
+    assert [case.sound for _, case in other.cases] == [case.sound for _, case in spoken.cases]
     run(table, tmp_path / "out", metric=("pace",), control=("shuffled-text", "other-voice"))
     result = json.loads((tmp_path / "out" / "result.json").read_text())
-    paces = {name: [row["scores"]["pace"][0] for row in result["rows"] if row["system"] == name]
-             for name in result["systems"]}  # fmt: skip
-    assert paces == {"speech": [180, 180, 120], "shuffled-text": [180, 120, 180], "other-voice": [180, 180, 120]}
+    assert result["means"]["shuffled-text"] == result["means"]["other-voice"] == {}  # a pace tells nothing there
     with pytest.raises(UserError, match="there is no control 'silence'"):
         run(table, tmp_path / "out", control=("silence",))
+    with pytest.raises(UserError, match="needs at least 2 sentences, got 1"):
+        run(table, tmp_path / "out", metric=("pace",), control=("shuffled-text",), limit=1)
+    with pytest.raises(UserError, match="at least 2 voices, got 1"):
+        run(table, tmp_path / "out", metric=("pace",), control=("other-voice",), limit=1)
 
 
 @pytest.mark.parametrize(

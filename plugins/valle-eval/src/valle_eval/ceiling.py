@@ -51,7 +51,7 @@ def resynthesise(
         if not (known and path.is_file() and Recording(path).digest == known["digest"]):
             making = _through(codec, levels, device, one.reference, path)
             known = journal.put(key, {"making": making, "digest": Recording(path).digest})
-        made.append(replace(one, audio=path, making=known["making"], ended=None))
+        made.append(replace(one, audio=path, source=one.reference, making=known["making"], ended=None))
         progress(number, len(recorded), "through the codec")
     return made
 

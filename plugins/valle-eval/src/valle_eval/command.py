@@ -50,7 +50,7 @@ def evaluate(context: CommandContext) -> CommandResult:
         context.resolved,
         context.registry,
         choose_device(context.options("synthesis").device),
-        brought(sentences, spoken=spoken, timed=spoken or own.ceiling),
+        brought(own, sentences, spoken=spoken),
         context.note,
     )
     journal = Journal(own.out)
@@ -141,10 +141,12 @@ def through_codec(
         )
 
 
-def brought(sentences: Sequence[Sentence], *, spoken: bool, timed: bool) -> frozenset[str]:
+def brought(own: EvalOptions, sentences: Sequence[Sentence], *, spoken: bool) -> frozenset[str]:
     """What the sentences bring of `valle_language.measuring.NEEDS`; recognizers bring the rest."""
-    found = {"text", *(["ended"] if spoken else []), *(["making"] if timed else [])}
-    for name in ("reference", "voice", "making", "ended"):
+    found = {"text", "making", "ended"} if spoken else {"text"}
+    if own.ceiling:
+        found |= {"making", "source"}
+    for name in ("reference", "source", "voice", "making", "ended"):
         if any(getattr(one, name) is not None for one in sentences):
             found.add(name)
     return frozenset(found)

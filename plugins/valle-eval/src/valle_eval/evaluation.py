@@ -36,10 +36,11 @@ def judge_systems(
     total = sum(len(system.cases) for system in systems)
     for system in systems:
         for sentence, case in system.cases:
-            found = bench.judge(case)
+            found = bench.judge(case, system.touched)
             case.sound.forget()
-            if case.reference is not None:
-                case.reference.forget()
+            for one in (case.reference, case.source):
+                if one is not None:
+                    one.forget()
             rows.append(
                 Row(
                     system=system.name,

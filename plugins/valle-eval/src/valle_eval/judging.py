@@ -23,7 +23,7 @@ class Case:
         sound: what is judged.
         text: what it should say.
         language: tag.
-        reference, voice: recordings, or None.
+        reference, source, voice: recordings, or None.
         making, ended: as `Clip`.
         expects: phonemes are expected; False for a recording, which would be compared with itself.
     """
@@ -32,6 +32,7 @@ class Case:
     text: str
     language: str
     reference: Recording | None = None
+    source: Recording | None = None
     voice: Recording | None = None
     making: float | None = None
     ended: bool | None = None
@@ -55,14 +56,17 @@ class Verdict:
     expected: tuple[str, ...] = ()
 
 
+FILES = frozenset({"reference", "source", "voice"})
+
+
 class Bench:
     """The judges with their journal."""
 
     def __init__(self, judges: Judges, journal: Journal) -> None:
         self._judges, self._journal = judges, journal
 
-    def judge(self, case: Case) -> Verdict:
-        """All figures that the case allows."""
+    def judge(self, case: Case, touched: frozenset[str] = frozenset()) -> Verdict:
+        """All figures that the case allows; of metrics that need something of `touched`, where that is not empty."""
         clip = Clip(
             sound=Sound(wav=torch.zeros(0), sample_rate=1),  # each metric gets it at its own rate
             text=case.text,
@@ -75,9 +79,9 @@ class Bench:
         )
         scores: dict[str, Score] = {}
         for judge in self._judges.metrics:
-            if all(getattr(clip, need) is not None for need in judge.needs - {"reference", "voice"}) and all(
-                getattr(case, need) is not None for need in judge.needs & {"reference", "voice"}
-            ):
+            if touched and not touched & judge.needs:
+                continue
+            if all(getattr(case if need in FILES else clip, need) is not None for need in judge.needs):
                 scores |= self._scores(judge, case, clip)
         return Verdict(
             scores=scores,
@@ -87,15 +91,14 @@ class Bench:
         )
 
     def _scores(self, judge: Judge, case: Case, clip: Clip) -> Mapping[str, Score]:
-        files = [one and one.digest for one in (case.sound, case.reference, case.voice)]
+        files = [one and one.digest for one in (case.sound, case.reference, case.source, case.voice)]
         found = [clip.transcript, clip.phones, clip.expected] if judge.needs & _HEARD else []
         key = key_of("scores", judge.identity, files, clip.text, clip.language, found, clip.making, clip.ended)
         known = self._journal.get(key)
         if known is None:
             rate = judge.metric.sample_rate
-            sounds = {
-                name: one and one.at(rate) for name, one in (("reference", case.reference), ("voice", case.voice))
-            }
+            files = {name: getattr(case, name) for name in FILES}
+            sounds = {name: one and one.at(rate) for name, one in files.items()}
             given = judge.metric.measure(replace(clip, sound=case.sound.at(rate), **sounds))
             known = self._journal.put(key, {name: [score.amount, score.of] for name, score in given.items()})
         return {name: Score(amount=amount, of=of) for name, (amount, of) in known.items()}

@@ -13,6 +13,6 @@ METRIC = Kind(
     floor=8,
     template="valle_cli:templates/metric",
     on_device=True,
-    words=frozenset({"text", "transcript", "phones", "expected", "reference", "voice", "making", "ended"}),
+    words=frozenset({"text", "transcript", "phones", "expected", "reference", "source", "voice", "making", "ended"}),
     usual="wer",
 )

@@ -13,6 +13,8 @@ import soundfile
 
 from valle_core.plugin import UserError
 from valle_eval.comparison import Compared
+from valle_eval.edits import pair_up
+from valle_eval.normalisers import words
 from valle_eval.picture import RATE, spectrogram
 from valle_eval.recordings import Recording
 from valle_eval.report import figure_rows, shown
@@ -155,11 +157,24 @@ def _one(column: Column, row: Row) -> str:
         for one in column.result.figures
         if one.main and one.name in row.scores
     ]
-    found = f"<p>{escape(row.transcript) or '<i>nothing found</i>'}</p>" if row.transcript or row.scores else ""
+    found = f"<p>{marked(row.text, row.transcript)}</p>" if any("wer" in name for name in row.scores) else ""
     return (
         f'<div class="one"><b>{escape(column.title)}</b>{_heard(column.result.folder / row.audio)}{found}'
         f"<p><small>{escape(' · '.join(figures))}</small></p></div>"
     )
+
+
+def marked(text: str, found: str) -> str:
+    """What was found, with words that are too many underlined and those that are missing struck out."""
+    wanted, said = (words(one, "en").split() for one in (text, found))
+    told = []
+    for place, other in pair_up(wanted, said):
+        same = place is not None and other is not None and wanted[place] == said[other]
+        if place is not None and not same:
+            told.append(f"<del>{escape(wanted[place])}</del>")
+        if other is not None:
+            told.append(escape(said[other]) if same else f"<ins>{escape(said[other])}</ins>")
+    return " ".join(told)
 
 
 def _heard(path: Path) -> str:

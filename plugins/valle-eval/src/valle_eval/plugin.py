@@ -100,7 +100,7 @@ PESQ = _metric(
     "pesq",
     "Perceptual distance to the recording a sound was made from (PESQ wideband, ITU-T P.862.2)",
     "intrusive:build_pesq",
-    "reference",
+    "source",
     extra="pesq",
     modules="pesq",
     licence="Apache-2.0; pesq: MIT",
@@ -109,7 +109,7 @@ STOI = _metric(
     "stoi",
     "Intelligibility against the recording a sound was made from (STOI)",
     "intrusive:build_stoi",
-    "reference",
+    "source",
     extra="stoi",
     modules="pystoi",
     licence="Apache-2.0; pystoi: MIT",
@@ -127,5 +127,8 @@ EVAL = CommandSpec(
     examples=(
         "valle eval spoken.jsonl --out eval/first",
         "valle eval spoken.jsonl --out eval/second --against eval/first/result.json",
+        "valle eval --preset box --model runs/first --voices prompts/ --out eval/box --control shuffled-text",
+        "valle eval recordings.jsonl --model runs/first --ceiling --out eval/held-out",
+        "valle eval seedtts_testset/ --preset seed-tts --model runs/first --out eval/seed-tts --split none",
     ),
 )

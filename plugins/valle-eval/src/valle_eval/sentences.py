@@ -19,7 +19,8 @@ class Sentence:
         text: as written.
         language: tag.
         audio: speech that is there already.
-        reference: a recording of the same text; where speech was made from a recording, that one.
+        reference: a recording of the same text.
+        source: the recording that the audio was made from, e.g. by a codec.
         voice: another recording of the speaker that is wanted; the prompt of synthesis.
         voice_text: what the voice says.
         group: kind of sentence, e.g. `"questions"`; figures are told for each.
@@ -32,6 +33,7 @@ class Sentence:
     language: str = "en"
     audio: Path | None = None
     reference: Path | None = None
+    source: Path | None = None
     voice: Path | None = None
     voice_text: str = ""
     group: str = ""
@@ -50,7 +52,7 @@ def check_sentences(sentences: Sequence[Sentence], what: str) -> None:
         seen.add(one.id)
         if not one.text.strip():
             raise UserError(f"{what}: sentence '{one.id}' has no text")
-        for path in (one.audio, one.reference, one.voice):
+        for path in (one.audio, one.reference, one.source, one.voice):
             if path is not None and not path.is_file():
                 raise UserError(f"{what}: sentence '{one.id}' names '{path}', which does not exist. Check the path")
 

@@ -33,7 +33,7 @@ def sentences_of(own: EvalOptions, *, spoken: bool) -> tuple[list[Sentence], str
     if own.references is not None:
         sentences = with_references(sentences, own.references)
     if spoken:
-        sentences = [replace(one, audio=None, reference=one.reference or one.audio) for one in sentences]
+        sentences = [replace(one, audio=None, source=None, reference=one.reference or one.audio) for one in sentences]
     elif own.audio is not None:
         sentences = list(_with_audio(sentences, own.audio))
     sentences = sentences[: own.limit or None]

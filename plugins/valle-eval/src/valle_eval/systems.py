@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from valle_core.plugin import UserError
 from valle_eval.judging import Case
 from valle_eval.recordings import Recording
 from valle_eval.sentences import Sentence
+
+TEXT, VOICE = frozenset({"transcript", "expected"}), frozenset({"voice"})
+"""Needs of the metrics that tell something under a control."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,11 +24,13 @@ class System:
         name: unique.
         about: one sentence.
         cases: what is judged, beside its sentence.
+        touched: needs of a metric that the control changed; figures of others would be those of the speech.
     """
 
     name: str
     about: str
     cases: Sequence[tuple[Sentence, Case]]
+    touched: frozenset[str] = frozenset()
 
 
 class Shelf:
@@ -44,6 +50,7 @@ class Shelf:
             text=sentence.text,
             language=sentence.language,
             reference=self.take(sentence.reference) if sentence.reference else None,
+            source=self.take(sentence.source) if sentence.source else None,
             voice=self.take(sentence.voice) if sentence.voice else None,
             making=sentence.making,
             ended=sentence.ended,
@@ -58,11 +65,8 @@ def speech(sentences: Sequence[Sentence], shelf: Shelf, name: str = "speech", ab
 
 def recordings(sentences: Sequence[Sentence], shelf: Shelf) -> System | None:
     """The recordings of the same texts, judged as if they were the speech; None where there is none."""
-    cases = [
-        (one, replace(shelf.case(one, one.reference), reference=None, making=None, ended=None, expects=False))
-        for one in sentences
-        if one.reference
-    ]
+    bare: Mapping[str, Any] = {"reference": None, "source": None, "making": None, "ended": None, "expects": False}
+    cases = [(one, replace(shelf.case(one, one.reference), **bare)) for one in sentences if one.reference]
     return System(name="recording", about="recordings of the same texts", cases=cases) if cases else None
 
 
@@ -81,8 +85,10 @@ def control(name: str, of: System) -> System:
             (sentence, replace(case, text=other.text, language=other.language, reference=other.reference))
             for (sentence, case), other in zip(cases, others, strict=True)
         ]
-        return System(name=name, about=f"{of.name}, judged by the text of another sentence", cases=turned)
-    return System(name=name, about=f"{of.name}, judged by the voice of another speaker", cases=list(_other(cases)))
+        return System(name=name, about=f"{of.name}, judged by the text of another sentence", cases=turned, touched=TEXT)
+    return System(
+        name=name, about=f"{of.name}, judged by the voice of another speaker", cases=list(_other(cases)), touched=VOICE
+    )
 
 
 def _other(cases: Sequence[tuple[Sentence, Case]]) -> Iterator[tuple[Sentence, Case]]:

@@ -12,7 +12,7 @@ from valle_core.plugin import UserError
 from valle_core.reading import json_text
 from valle_eval.sentences import Sentence, check_sentences
 
-FILES = ("audio", "reference", "voice")
+FILES = ("audio", "reference", "source", "voice")
 TEXTS = ("id", "text", "language", "voice_text", "group")
 COLUMNS = (*FILES, *TEXTS, "making", "ended")
 OTHER_NAMES = {"path": "audio", "wav": "audio", "prompt": "voice", "prompt_text": "voice_text", "transcript": "text",
@@ -101,6 +101,8 @@ def _sentence(row: Mapping[str, Any], number: int, path: Path, language: str) ->
     if not row.get("text"):
         raise UserError(f"{where} has no text. Give the columns audio and text")
     files = {name: path.parent / row[name] for name in FILES if row.get(name)}
+    if "source" in files:
+        files.setdefault("reference", files["source"])
     default = files["audio"].stem if "audio" in files else str(number)
     return Sentence(
         id=row.get("id") or default,

@@ -45,7 +45,8 @@ class Clip:
         transcript: the words a recognizer found in the sound.
         phones: the phonemes a recognizer found in the sound, with times.
         expected: the phonemes it should hold: those found in a recording of the same text, else those of the text.
-        reference: a recording of the same text, or what the sound was made from.
+        reference: a recording of the same text.
+        source: the recording that the sound was made from, sample by sample, e.g. by a codec.
         voice: another recording of the speaker that was wanted.
         making: seconds it took to make the sound.
         ended: whether the speech ended by itself; False where it ran into its bound.
@@ -58,12 +59,13 @@ class Clip:
     phones: tuple[TimedWord, ...] | None = None
     expected: tuple[str, ...] | None = None
     reference: Sound | None = None
+    source: Sound | None = None
     voice: Sound | None = None
     making: float | None = None
     ended: bool | None = None
 
 
-NEEDS = frozenset({"text", "transcript", "phones", "expected", "reference", "voice", "making", "ended"})
+NEEDS = frozenset({"text", "transcript", "phones", "expected", "reference", "source", "voice", "making", "ended"})
 """What a metric may declare to need of a clip beside its sound."""
 
 
@@ -116,7 +118,7 @@ class Metric(Protocol):
     drawn. What the spec declares is all it needs of a clip beside the sound.
 
     Attributes:
-        sample_rate: Hz at which sound, reference and voice are given to it, or None for any, as they are.
+        sample_rate: Hz at which sound, reference, source and voice are given to it, or None for any, as they are.
         figures: what it gives, in order.
     """
 

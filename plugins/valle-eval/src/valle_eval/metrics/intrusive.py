@@ -18,7 +18,7 @@ SHORTEST = 0.5
 """Seconds: PESQ needs a quarter of one, STOI thirty frames of speech."""
 
 APART = 0.1
-"""Seconds by which two durations may differ; beyond, they are not the same recording."""
+"""Seconds by which two durations may differ; beyond, the sound was not made from it."""
 
 
 def build_pesq(options: NoOptions, *, device: torch.device) -> Pesq:
@@ -32,14 +32,14 @@ def build_stoi(options: NoOptions, *, device: torch.device) -> Stoi:
 
 
 def _pair(clip: Clip, name: str) -> tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N"]] | None:
-    """Reference and sound of one length; None where they are too short, silent, or not of one recording."""
-    if clip.reference is None:
-        raise UserError(f"metric '{name}' needs the recording a sound was made from. Give a column `reference`")
-    reference, sound = audible(clip.reference, SHORTEST), audible(clip.sound, SHORTEST)
-    if reference is None or sound is None or abs(clip.reference.seconds - clip.sound.seconds) > APART:
+    """Source and sound of one length; None where they are too short, silent, or not of one length."""
+    if clip.source is None:
+        raise UserError(f"metric '{name}' needs the recording a sound was made from. Give a column `source`")
+    source, sound = audible(clip.source, SHORTEST), audible(clip.sound, SHORTEST)
+    if source is None or sound is None or abs(clip.source.seconds - clip.sound.seconds) > APART:
         return None
-    length = min(len(reference), len(sound))
-    return reference[:length], sound[:length]
+    length = min(len(source), len(sound))
+    return source[:length], sound[:length]
 
 
 class Pesq:

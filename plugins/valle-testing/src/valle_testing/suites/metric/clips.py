@@ -16,7 +16,7 @@ from valle_testing.suites.recognizer.speech import SPOKEN, built_in
 Build = Callable[[], Metric]
 """Makes a metric on the device to test."""
 
-SOUNDS = ("sound", "reference", "voice")
+SOUNDS = ("sound", "reference", "source", "voice")
 PHONES = ("ð ə b oʊ t s eɪ l z t ə n aɪ t", "t uː h ɔ ɹ s ɪ z ɹ æ n ə l ɔ ŋ ð ə b iː t͡ʃ")
 """Of the built-in sentences."""
 
@@ -34,6 +34,7 @@ def good_clip(metric: Metric, which: int = 0) -> Clip:
         phones=timed(PHONES[which].split(), sound.seconds),
         expected=tuple(PHONES[which].split()),
         reference=Sound(wav=sound.wav.clone(), sample_rate=rate),
+        source=Sound(wav=sound.wav.clone(), sample_rate=rate),
         voice=Sound(wav=sound.wav.clone(), sample_rate=rate),
         making=sound.seconds / 10,
         ended=True,
