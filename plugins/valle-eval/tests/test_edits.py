@@ -12,7 +12,7 @@ from valle_eval.normalisers import seed_tts, words
 
 from valle_core.plugin import UserError
 from valle_language.measuring import Clip, Sound
-from valle_language.recognition import HeardSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
 
 CPU = torch.device("cpu")
 SOUND = Sound(wav=torch.zeros(10), sample_rate=16_000)
@@ -63,7 +63,7 @@ SEED_TTS = [
 
 
 def heard(text):
-    segments = (HeardSegment(text=text, start=0.0, end=1.0),) if text else ()
+    segments = (RecognizedSegment(text=text, start=0.0, end=1.0),) if text else ()
     return Transcript(segments=segments, language="en")
 
 

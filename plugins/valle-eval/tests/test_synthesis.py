@@ -137,12 +137,12 @@ def test_other_weights_speak_anew(table, tmp_path, monkeypatch):
 
 
 def test_an_untrained_model_is_the_same_network_with_other_weights(table, tmp_path, speaker):
-    before = speaker.voice.ar.weight.clone()
-    bias = speaker.voice.ar.bias.clone()
+    before = speaker.components.ar.weight.clone()
+    bias = speaker.components.ar.bias.clone()
     done = run(tmp_path / "out", table=str(table), control=("untrained",))
     assert "untrained" in done.facts["means"]
-    assert not torch.equal(speaker.voice.ar.weight, before)
-    assert torch.equal(speaker.voice.ar.bias, bias)
+    assert not torch.equal(speaker.components.ar.weight, before)
+    assert torch.equal(speaker.components.ar.bias, bias)
 
 
 def test_box_is_said_in_the_voices_that_are_given(table, tmp_path, speaker):

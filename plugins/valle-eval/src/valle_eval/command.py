@@ -101,7 +101,7 @@ def said(context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence
     speaker = open_speaker(context)
     told = model_told(speaker, context.resolved)
     yield {**told, "seed": own.seed, "batch": own.batch, "split": own.split, "max_duration": own.max_duration}
-    yield speaker.voice.codec
+    yield speaker.components.codec
     with context.progress("sentence") as bar:
         yield (
             "speech",

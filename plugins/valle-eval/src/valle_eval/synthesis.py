@@ -77,8 +77,8 @@ def speak(
         request = Request(
             text=one.text,
             prompt=one.voice,
-            prompt_text=one.voice_text if speaker.voice.task.continues else "",
-            language=one.language if one.language in speaker.voice.languages else None,
+            prompt_text=one.voice_text if speaker.components.task.continues else "",
+            language=one.language if one.language in speaker.components.languages else None,
             seed=own.seed + number,
             max_seconds=own.max_duration,
         )
@@ -104,7 +104,7 @@ def _spoken(
     speaker: Synthesizer, batch: Sequence[tuple[Sentence, Request, str]], own: EvalOptions, folder: Path
 ) -> list[dict[str, Any]]:
     requests = [request for _, request, _ in batch]
-    speeches = speak_long(speaker, requests, Splitting(by=own.split), speaker.voice.languages)
+    speeches = speak_long(speaker, requests, Splitting(by=own.split), speaker.components.languages)
     timing = speaker.timing
     assert timing is not None
     facts = []
@@ -119,7 +119,7 @@ def _spoken(
 def untrained(speaker: Synthesizer, seed: int) -> None:
     """Draw every matrix of the model anew, as large as it was: the same network, and nothing that it has learnt."""
     generator = torch.Generator().manual_seed(seed)
-    for model in {id(one): one for one in (speaker.voice.ar, speaker.voice.nar)}.values():
+    for model in {id(one): one for one in (speaker.components.ar, speaker.components.nar)}.values():
         for parameter in model.parameters():
             if parameter.ndim > 1 and parameter.is_floating_point():
                 drawn = torch.randn(parameter.shape, generator=generator) * parameter.detach().float().cpu().std()
