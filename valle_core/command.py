@@ -58,6 +58,8 @@ class CommandContext:
         resolved: parts and sections, validated; `resolved.choices()` goes to the preflight.
         registry: where the parts' names were found.
         progress: `with context.progress("recording") as bar:` shows one on stderr, unless `--quiet` or `--json`.
+        command: runs another one, `context.command("corpus", "--out", folder)`, and returns its exit code; under
+            `--json` what that prints goes to stderr.
         config: the YAML file given with `--config`, or None.
         given: top-level keys that were set on the command line.
         json: `--json` was given.
@@ -66,6 +68,7 @@ class CommandContext:
     resolved: Resolved
     registry: Registry
     progress: Callable[[str], AbstractContextManager[Progress]]
+    command: Callable[..., int]
     config: Path | None = None
     given: frozenset[str] = frozenset()
     json: bool = False

@@ -95,17 +95,17 @@ class CommandSpec:
         schema: `"module:SCHEMA"` of a `valle_core.config.schema.Schema`: slots for plugins, and its own options.
         examples: command lines shown at the end of the help.
         progress: it shows a progress bar, so it has `--quiet`.
-        app: of API 1: `"module:attribute"` of a `typer.Typer`.
+        group: what commands with the same first word are for, shown above their list; one of them says it.
     """
 
     name: str
     api: int
     summary: str
-    run: str = ""
+    run: str
     schema: str = ""
     examples: tuple[str, ...] = ()
     progress: bool = False
-    app: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

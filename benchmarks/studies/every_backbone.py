@@ -18,7 +18,7 @@ from typing import Any
 
 from valle_bench.machine import provenance
 from valle_bench.report import Column, Report
-from valle_cli.commands.demo import LEVELS, RECIPE, SAMPLERS, VOICES
+from valle_cli.demo.recipe import LEVELS, RECIPE, SAMPLERS, VOICES
 from valle_cli.demo.recognition import SentenceRecognizer
 from valle_cli.demo.report import open_model
 from valle_cli.demo.sentences import demo_sentences

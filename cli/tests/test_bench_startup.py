@@ -7,7 +7,7 @@ import json
 import pytest
 
 from valle_bench import machine
-from valle_cli.commands import bench_startup
+from valle_bench.commands import startup
 
 
 def test_times_of_every_command_stand_beside_a_bare_interpreter(valle, monkeypatch):
@@ -35,7 +35,7 @@ def test_a_busy_machine_is_refused_without_force(valle, monkeypatch):
 
 def test_a_command_that_fails_is_not_reported_as_fast(monkeypatch):
     with pytest.raises(ValueError, match="`false` failed"):
-        bench_startup.measure({"false": ["false"]}, 1)
+        startup.measure({"false": ["false"]}, 1)
 
 
 def test_cores_in_use_is_a_share_of_the_machine():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
@@ -13,7 +13,7 @@ from valle_cli.main import run
 from valle_cli.option_table import attribute_texts
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section, Slot
-from valle_core.plugin import CommandSpec
+from valle_core.plugin import CommandSpec, UserError
 from valle_core.registry.registry import Registry
 
 PLUGINS = """
@@ -236,6 +236,73 @@ def test_a_command_line_is_resolved_once_and_with_one_registry(command, monkeypa
     monkeypatch.setattr(interpreter, "resolve", lambda *given, **more: calls.append(given) or plain(*given, **more))
     command("--arch small --sampler keep")
     assert len(calls) == 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """What was given.
+
+    Attributes:
+        yes: do not ask
+    """
+
+    yes: bool = field(default=False, metadata={"short": "-y"})
+    loud: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class More(Given):
+    """And more.
+
+    Attributes:
+        names: who
+        kind: which
+    """
+
+    names: tuple[str, ...]
+    kind: str = field(default="arch", metadata={"one_of": "kinds"})
+    more: tuple[str, ...] = ()
+
+
+ASKING = CommandSpec(name="ask", api=2, summary="", run="-")
+OF_WORDS = Schema(sections=(Section("given", More, flat=True, help="Options", positional=("names",), rest="more"),))
+
+
+@pytest.fixture
+def asked(capsys):
+    """What a command without slots receives, or prints."""
+
+    def asked(line: str):
+        received = []
+
+        def take(context: CommandContext) -> None:
+            """Take it."""
+            received.append(context.options("given"))
+
+        interpret(Command(ASKING, OF_WORDS, take), line.split(), Registry.open())
+        return received[0] if received else capsys.readouterr().out
+
+    return asked
+
+
+def test_short_options_and_the_words_behind_two_dashes_have_their_own_places(asked):
+    found = asked("a -y b --no-loud -- -y --deep x")
+    assert (found.names, found.yes, found.loud, found.more) == (("a", "b"), True, False, ("-y", "--deep", "x"))
+    assert asked("a").more == ()
+
+
+def test_a_switch_that_nothing_could_have_turned_on_has_no_other_side(asked):
+    with pytest.raises(UserError, match="there is no option --no-yes"):
+        asked("a --no-yes")
+    out = asked("--help")
+    assert "--no-loud" in out
+    assert "--no-yes" not in out
+
+
+def test_help_has_the_texts_of_inherited_options_and_the_kinds_there_are(asked):
+    out = " ".join(asked("--help").replace("│", " ").split())
+    assert "do not ask" in out
+    assert "which; one of: arch, attention, codec" in out
 
 
 def test_texts_of_attributes_are_read_with_their_continuations():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from importlib import metadata
 
 import pytest
@@ -22,6 +24,22 @@ def odd(tmp_path, monkeypatch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-pkg\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
     return info / "entry_points.txt"
+
+
+def test_it_is_named_too_where_the_reader_of_metadata_is_imported_late(odd):
+    odd.write_bytes(b"[a]\nno equals\n")
+    code = (
+        "import sys; from valle_cli.metadata import tolerated\n"
+        "with tolerated():\n"
+        "    assert 'importlib.metadata' not in sys.modules\n"
+        "    from importlib import metadata\n"
+        "    assert metadata.entry_points(group='console_scripts')\n"
+        "try:\n    metadata.entry_points()\nexcept (TypeError, ValueError):\n    print('as before')"
+    )
+    environment = os.environ | {"PYTHONPATH": str(odd.parent.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "as before\n"
+    assert done.stderr.startswith("warning: the entry_points.txt of odd-pkg 1.0 is not valid")
 
 
 @pytest.mark.parametrize(

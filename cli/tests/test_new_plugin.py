@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from valle_cli.main import run
-from valle_cli.package_names import names_of
-from valle_cli.scaffold import TEMPLATES, kinds_with_templates
 from valle_core.registry.announced import every_kind, kind_of
+from valle_testing.new_plugin.names import names_of
+from valle_testing.new_plugin.package import TEMPLATES, kinds_with_templates
 
 ROOT = Path(__file__).parents[2]
 KINDS = [row.name for row in every_kind() if row.template]
@@ -158,8 +158,8 @@ def test_a_name_that_is_a_word_of_the_templates_stays_as_it_is(valle, tmp_path):
         ("arch llama", "arch 'llama' is the name of a first-party plugin (valle-llama). Choose another, e.g. my-llama"),
         ("arch retnet", "arch 'retnet' is the name of a first-party plugin (valle-retnet)"),
         ("arch theirs", "arch 'theirs' is installed already (by acme). Choose another, e.g. my-theirs"),
-        ("command train", "'valle train' is a built-in command. Choose another, e.g. my-train"),
-        ("command bench", "'valle bench' is a built-in command"),
+        ("command train", "command 'train' is the name of a first-party plugin (valle). Choose another, e.g. my-train"),
+        ("command bench", "'valle bench' begins other commands. Choose another, e.g. my-bench"),
         ("arch x --distribution a/b", "'a/b' cannot be the name of a distribution: "),
         ("arch x --distribution class", "makes a package 'class', which is Python's own name. Try: --distribution va"),
         ("arch x --distribution json", "makes a package 'json', which is Python's own name"),
@@ -167,7 +167,7 @@ def test_a_name_that_is_a_word_of_the_templates_stays_as_it_is(valle, tmp_path):
         ("arch x --distribution valle_retnet", "the distribution 'valle_retnet' is "),
         ("arch x --distribution _pytest", "'_pytest' cannot be the name of a distribution"),
         ("arch x --distribution acme-mod", "a package 'acme_mod' can be imported already"),
-        ("arch", "valle new-plugin: the following arguments are required: NAME"),
+        ("arch", "missing NAME. See: valle new-plugin --help"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_one_line_and_code_2_and_leaves_nothing(valle, install, tmp_path, argv, said):
@@ -227,8 +227,8 @@ def test_templates_that_an_installer_compiled_are_not_copied_twice(valle, tmp_pa
             target.write_text(text, "utf-8")
     compiled.mkdir()
     (compiled / "x.cpython-311.pyc").write_bytes(b"\xff\x00")
-    monkeypatch.setattr("valle_cli.scaffold.TEMPLATES", tmp_path / "templates")
-    monkeypatch.setattr("valle_cli.scaffold.files", lambda package: tmp_path)
+    monkeypatch.setattr("valle_testing.new_plugin.package.TEMPLATES", tmp_path / "templates")
+    monkeypatch.setattr("valle_testing.new_plugin.package.files", lambda package: tmp_path)
     code, out, _ = valle("new-plugin", "task", "mine", "--into", str(tmp_path), "--json")
     assert code == 0
     assert not [name for name in json.loads(out)["files"] if "pycache" in name]

@@ -14,10 +14,10 @@ import zipfile
 from pathlib import Path
 
 from valle_cli.main import run
-from valle_cli.scaffold import TEMPLATES
 from valle_core.registry.announced import every_kind
+from valle_testing.new_plugin.package import TEMPLATES
 
-CLI = Path(__file__).parents[1]
+TESTING = Path(__file__).parents[2] / "plugins" / "valle-testing"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 CHECK = """
 import sys
@@ -61,13 +61,13 @@ def test_every_kind_builds_installs_conforms_and_passes_its_tests_from_the_wheel
     ran([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "."], tree, site)
 
 
-def test_the_wheel_of_the_command_line_carries_the_templates(tmp_path):
-    ran([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)], CLI)
+def test_the_wheel_carries_the_templates(tmp_path):
+    ran([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)], TESTING)
     (wheel,) = tmp_path.glob("*.whl")
     here = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*") if path.is_file()}
     here = {name for name in here if "__pycache__" not in name}
     with zipfile.ZipFile(wheel) as archive:
-        prefix = "valle_cli/templates/"
+        prefix = "valle_testing/templates/"
         carried = {name.removeprefix(prefix) for name in archive.namelist() if name.startswith(prefix)}
         archive.extractall(tmp_path / "site")
     assert carried == here

@@ -92,8 +92,8 @@ def test_the_name_of_an_installed_plugin_means_its_distribution(valle, ran, inst
     [
         (["./nowhere"], "there is no nowhere. Give a folder"),
         (["~x"], "'~x' names no plugin"),
-        (["--index", "x", "mamba"], "valle plugins install: unrecognized arguments: --index"),
-        ([], "valle plugins install: the following arguments are required: NAME"),
+        (["--index", "x", "mamba"], "there is no option --index. See --help"),
+        ([], "missing NAMES. See: valle plugins install --help"),
     ],
 )
 def test_what_cannot_be_installed_is_one_line_and_nothing_runs(valle, ran, words, said):
@@ -136,9 +136,9 @@ def test_a_broken_and_a_disabled_plugin_can_be_removed_and_nothing_of_it_is_impo
     install("acme", {"valle.sampler": {"softcap": "acme_trace:SPEC"}}, acme_trace=f"open({str(trace)!r}, 'w')")
     monkeypatch.setenv("VALLE_DISABLE_PLUGINS", "softcap")
     monkeypatch.setattr("valle_cli.commands.plugins_uninstall.installed", Once())
-    code, out, _ = valle("--safe", "plugins", "uninstall", "acme:softcap", "--yes")
+    code, _, err = valle("--safe", "plugins", "uninstall", "acme:softcap", "--yes")
     assert code == 0
-    assert out.startswith("acme 1.0 goes, and with it sampler 'softcap'\n$ ")
+    assert err.startswith("acme 1.0 goes, and with it sampler 'softcap'\n$ ")
     assert ran == [[*PIP, "uninstall", "--disable-pip-version-check", "--yes", "acme"]]
     assert not trace.exists()
 
@@ -188,10 +188,10 @@ def test_where_nobody_can_be_asked_removing_needs_yes(valle, ran, monkeypatch):
 @pytest.mark.parametrize("action", ["install", "uninstall"])
 def test_at_a_terminal_a_no_changes_nothing(valle, ran, monkeypatch, action):
     monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
-    monkeypatch.setattr("builtins.input", lambda prompt: "n")
-    code, out, _ = valle("plugins", action, "greedy")
-    assert (code, ran) == (1, [])
-    assert out.endswith("nothing was changed\n")
+    monkeypatch.setattr("builtins.input", lambda: "n")
+    code, out, err = valle("plugins", action, "greedy")
+    assert (code, out, ran) == (1, "", [])
+    assert err.endswith("Go on? [y/N] nothing was changed\n")
 
 
 def test_a_failing_installer_is_one_line_with_its_code(valle, monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from valle_cli.broken_plugins import BROKEN, write_broken
+from valle_bench.broken_plugins import BROKEN, write_broken
 
 DRIVER = """
 import contextlib, io, json, sys

@@ -54,3 +54,15 @@ def test_disabling_one_of_two_rivals_ends_the_conflict(two):
     two.plugin("acme-three", "two")
     registry = Registry.open(environ={"VALLE_DISABLE_PLUGINS": "acme-two"})
     assert registry.select("arch", "two").entry.distribution == "acme-three"
+
+
+@pytest.mark.parametrize("environ", [{"VALLE_PLUGINS": "two"}, {"VALLE_PLUGINS": ""}])
+def test_first_party_commands_and_kinds_stay_on_whatever_plugins_are_wanted(two, environ):
+    two.add("acme-words", {"valle.commands": {"shout": "nowhere:SPEC"}})
+    registry = Registry.open(environ=environ)
+    names = registry.names("command")
+    assert {"train", "synth", "prepare", "data stats", "plugins doctor"} < set(names)
+    assert "shout" not in names
+    assert registry.names("recognizer") == []
+    with pytest.raises(UserError, match="is disabled"):
+        registry.select("sampler", "greedy")

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from valle_core.config.schema import Layers, Schema, Setting, Slot
-from valle_core.config.yaml_file import Located, read_file, read_text
+from valle_core.config.schema import Layers, Located, Schema, Setting, Slot
 from valle_core.plugin import UserError
 
 
@@ -24,7 +23,7 @@ def layers(
     defaults = [setting for slot in schema.slots for setting in _of_slot(slot, _located(slot.default, "default"))]
     return [
         defaults,
-        [] if yaml_file is None else _of_yaml(schema, read_file(yaml_file)),
+        [] if yaml_file is None else _of_yaml(schema, yaml_file),
         [setting for text in sets for setting in _of_set(schema, text)],
         [_checked(schema, Setting(_path(key), value, flag_of(key), text=True)) for key, value in flags],
     ]
@@ -53,7 +52,10 @@ def _located(value: Any, origin: str) -> Located:
     return Located(value, origin)
 
 
-def _of_yaml(schema: Schema, root: Located) -> list[Setting]:
+def _of_yaml(schema: Schema, file: str | Path) -> list[Setting]:
+    from valle_core.config.yaml_file import read_file
+
+    root = read_file(file)
     if not isinstance(root.value, dict):
         raise UserError(f"{root.origin}: expected keys like 'arch: llama', got {_short(root.plain())}")
     return [setting for key, item in root.value.items() for setting in _of_key(schema, key.replace("-", "_"), item)]
@@ -114,6 +116,8 @@ def _of_set(schema: Schema, text: str) -> list[Setting]:
         path = path[:1]
     if slot and len(path) == 1:
         if value[:1] in "[{":
+            from valle_core.config.yaml_file import read_text
+
             value_at = read_text(value, origin)
             return _of_slot(slot, _located(value_at.plain(), origin))
         return [Setting(path, None if value in ("none", "null", "") else value, origin)]

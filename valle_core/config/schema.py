@@ -39,6 +39,7 @@ class Section:
         main: option that the section's own key sets where it has a value instead of options: `--data X`, `data: X`
             and `data: {path: X}` are one. "" for none.
         positional: of its options, those given without a flag, in order; the last may be a list. The section is flat.
+        rest: of its options, the list that takes the words behind a bare `--`; "" where those are positional, too.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Section:
     help: str = ""
     main: str = ""
     positional: tuple[str, ...] = ()
+    rest: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,27 @@ class PluginSelector(Protocol):
     """The registry, as far as configuration is concerned."""
 
     def select(self, kind: str, name: str) -> SelectedPlugin: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A value and where it stands.
+
+    Attributes:
+        value: a scalar, a list of `Located`, or a dict from keys to `Located`.
+        origin: `"file:line"`.
+    """
+
+    value: Any
+    origin: str
+
+    def plain(self) -> Any:
+        """The value without locations."""
+        if isinstance(self.value, dict):
+            return {key: item.plain() for key, item in self.value.items()}
+        if isinstance(self.value, list):
+            return [item.plain() for item in self.value]
+        return self.value
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,29 @@ def hints_of(options_type: type) -> dict[str, Any]:
 
 def validated(setting: Setting, hint: Any, key: str) -> Any:
     """The value as the option's type. Raises `UserError` with origin, path, expected and got."""
-    from pydantic import TypeAdapter, ValidationError
-
     if isinstance(setting.value, str) and "\0" in setting.value:
         raise UserError(f"{setting.origin}: {key}: holds a zero character, got {setting.value!r:.80}")
     value = _read_text(setting.value, hint, setting.origin) if setting.text else setting.value
+    if _fits(value, hint):
+        return Path(value) if bare(hint) is Path else tuple(value) if isinstance(value, list) else value
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         # Lax mode takes "512" and 1e-3 written as text, yet also True for a number: booleans are compared strictly.
         return TypeAdapter(hint).validate_python(value, strict=True if isinstance(value, bool) else None)
     except ValidationError as error:
         reason = _limit(error.errors()[0]) or f"expected {describe(hint)}"
         raise UserError(f"{setting.origin}: {key}: {reason}, got {setting.value!r}") from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether text, paths, words and booleans are right without pydantic, whose import takes longer than a listing."""
+    inner = {str | None: str, Path | None: Path}.get(hint, hint)
+    if inner == tuple[str, ...] and isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    if get_origin(inner) is Literal:
+        return isinstance(value, str) and value in get_args(inner)
+    return (inner in (str, Path) and type(value) is str) or (inner is bool and type(value) is bool)
 
 
 def _limit(problem: Any) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from valle_core.config.schema import Located
 from valle_core.plugin import UserError
 
 PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -17,27 +17,6 @@ LONGEST = 1 << 20
 """Characters of a file; PyYAML reads about a million in ten seconds."""
 MOST = 100_000
 """Values once all aliases are written out; ten lines of aliases of aliases would be millions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A value and where it stands.
-
-    Attributes:
-        value: a scalar, a list of `Located`, or a dict from keys to `Located`.
-        origin: `"file:line"`.
-    """
-
-    value: Any
-    origin: str
-
-    def plain(self) -> Any:
-        """The value without locations."""
-        if isinstance(self.value, dict):
-            return {key: item.plain() for key, item in self.value.items()}
-        if isinstance(self.value, list):
-            return [item.plain() for item in self.value]
-        return self.value
 
 
 def read_file(path: str | Path) -> Located:

@@ -48,46 +48,36 @@ def examine(kind: Kind, found: Found) -> Entry:
     try:
         spec: Any = load_spec(found.value)
     except LoadError as error:
-        return _entry(
-            kind,
-            found,
-            "broken",
-            str(error),
-            f"pip install -U {found.distribution}, or valle plugins uninstall {found.distribution}",
-        )
+        hint = f"pip install -U {found.distribution}, or valle plugins uninstall {found.distribution}"
+        return entry_of(kind, found, "broken", str(error), hint)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
             f"while importing the spec of {kind.name} '{found.name}' ({found.distribution} {found.version}); "
             f"VALLE_DISABLE_PLUGINS={found.name} leaves it out"
         ) from error
     if complaint := complaint_about(kind, found, spec):
-        return _entry(kind, found, "broken", complaint, f"tell the authors of {found.distribution}")
+        return entry_of(kind, found, "broken", complaint, f"tell the authors of {found.distribution}")
     if spec.api != kind.api:
         return _other_api(kind, found, spec)
     return _with_requirements(kind, found, spec, why="", hint="")
 
 
-def _entry(kind: Kind, found: Found, status: Status, why: str, hint: str, spec: Any = None) -> Entry:
+def entry_of(kind: Kind, found: Found, status: Status, why: str, hint: str, spec: Any = None) -> Entry:
+    """The line of one entry point."""
+    home, version = found.distribution, found.version
     return Entry(
-        kind=kind,
-        name=found.name,
-        distribution=found.distribution,
-        version=found.version,
-        status=status,
-        why=why,
-        hint=hint,
-        spec=spec,
+        kind=kind, name=found.name, distribution=home, version=version, status=status, why=why, hint=hint, spec=spec
     )
 
 
 def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec) -> Entry:
     written = f"written for {kind.name} API {spec.api}, this valle-core has {kind.api}"
     if spec.api > kind.api:
-        return _entry(kind, found, "incompatible", written, "pip install -U valle-core", spec)
+        return entry_of(kind, found, "incompatible", written, "pip install -U valle-core", spec)
     upgrade = f"pip install -U {found.distribution}"
     if spec.api == kind.api - 1 and spec.api >= 1:
         return _with_requirements(kind, found, spec, why=f"{written}; works until the next", hint=upgrade)
-    return _entry(kind, found, "incompatible", written, upgrade, spec)
+    return entry_of(kind, found, "incompatible", written, upgrade, spec)
 
 
 def _with_requirements(kind: Kind, found: Found, spec: Any, *, why: str, hint: str) -> Entry:
@@ -95,5 +85,5 @@ def _with_requirements(kind: Kind, found: Found, spec: Any, *, why: str, hint: s
     if missing:
         modules = ", ".join(need.module for need in missing)
         hints = "; ".join(dict.fromkeys(need.hint for need in missing))
-        return _entry(kind, found, "unavailable", f"needs {modules}, which is not installed", hints, spec)
-    return _entry(kind, found, "ok", why, hint, spec)
+        return entry_of(kind, found, "unavailable", f"needs {modules}, which is not installed", hints, spec)
+    return entry_of(kind, found, "ok", why, hint, spec)

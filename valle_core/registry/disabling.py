@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from valle_core.registry.scan import Found, normalise
 
+ALWAYS = ("valle.commands", "valle.kinds")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Disabling:
@@ -15,7 +17,7 @@ class Disabling:
     A word names a plugin (`mamba`), a distribution (`valle-mamba`) or one plugin of it (`valle-mamba:mamba2`).
 
     Attributes:
-        only: if given, everything else is off (VALLE_PLUGINS).
+        only: if given, everything else is off (VALLE_PLUGINS), but for first-party commands and kinds.
         off: what is off (VALLE_DISABLE_PLUGINS); wins over `only`.
         safe: only first-party distributions stay on.
         first_party: their names.
@@ -41,9 +43,11 @@ class Disabling:
         """Why this entry point is off and how to switch it on, or None when it is on."""
         if any(_matches(word, found) for word in self.off):
             return "listed in VALLE_DISABLE_PLUGINS", "remove it from VALLE_DISABLE_PLUGINS"
-        if self.only is not None and not any(_matches(word, found) for word in self.only):
+        ours = normalise(found.distribution) in self.first_party
+        listed = self.only is None or any(_matches(word, found) for word in self.only)
+        if not listed and not (ours and found.group in ALWAYS):
             return "not listed in VALLE_PLUGINS", f"add {found.name} to VALLE_PLUGINS"
-        if self.safe and normalise(found.distribution) not in self.first_party:
+        if self.safe and not ours:
             return "--safe allows first-party plugins only", "run without --safe"
         return None
 

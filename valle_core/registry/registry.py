@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from valle_core.plugin import Kind
 from valle_core.registry.announced import GROUP, with_announced
-from valle_core.registry.catalog import Entry, examine
+from valle_core.registry.catalog import Entry, entry_of, examine
 from valle_core.registry.directory import DIRECTORY, distribution_of, known_plugins
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.kinds import ROWS, kind_named
@@ -108,15 +108,7 @@ class Registry:
 
     def _examine(self, row: Kind, found: Found) -> Entry:
         if off := self._disabling.reason(found):
-            return Entry(
-                kind=row,
-                name=found.name,
-                distribution=found.distribution,
-                version=found.version,
-                status="disabled",
-                why=off[0],
-                hint=off[1],
-            )
+            return entry_of(row, found, "disabled", *off)
         return examine(row, found)
 
     def _listed(self, row: Kind) -> list[Entry]:
@@ -126,12 +118,8 @@ class Registry:
             rivals = [found for found in on if found.name == entry.name and found.distribution != entry.distribution]
             if entry.status == "ok" and rivals and row.usage:
                 others = ", ".join(f"{found.distribution} {found.version}" for found in rivals)
-                entries[position] = replace(
-                    entry,
-                    status="conflict",
-                    why=f"{others} provides it too",
-                    hint=f"choose one: {row.pick(entry.distribution, entry.name)}",
-                )
+                hint = f"choose one: {row.pick(entry.distribution, entry.name)}"
+                entries[position] = replace(entry, status="conflict", why=f"{others} provides it too", hint=hint)
         there = {found.name for found in self._found[row.name]}
         for home, kinds in self._known.items():
             entries += [self._missing(row, name, home) for name in kinds.get(row.name, ()) if name not in there]

@@ -16,11 +16,11 @@ FIELDS: dict[str, Any] = {
     "factory": str,
     "options": str,
     "licence": str,
-    "app": str,
     "run": str,
     "schema": str,
     "examples": tuple,
     "progress": bool,
+    "group": str,
     "loads": str,
     "bench": str,
     "beside": str,
@@ -64,7 +64,7 @@ def _complaint(kind: Kind, found: Found, spec: Any) -> str:
         return f"{found.value} says kind '{spec.kind}' but is announced in the group {kind.group}"
     if spec.name != found.name:
         return f"{found.value} says name '{spec.name}' but is announced as '{found.name}'"
-    if getattr(spec, "app", None) == "" and not spec.run:
+    if getattr(spec, "run", "-") == "":
         return f"{found.value} names no function to run"
     for need in getattr(spec, "requires", ()):
         if not (isinstance(need, Requirement) and isinstance(need.module, str) and isinstance(need.hint, str)):

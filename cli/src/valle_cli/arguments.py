@@ -24,6 +24,7 @@ class Arguments:
         flags: (key, value) in the order typed.
         switches: of `"help"`, `"json"` and `"quiet"` those given.
         rest: words that are no option.
+        behind: words behind a bare `--`.
         unknown: words that look like an option and are not one.
     """
 
@@ -32,6 +33,7 @@ class Arguments:
     flags: list[tuple[str, object]] = field(default_factory=list)
     switches: set[str] = field(default_factory=set)
     rest: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     def keys(self) -> frozenset[str]:
@@ -58,8 +60,11 @@ def arguments(
         raise _refuse(word, owners, rows, command)
     if "help" in taken.switches:
         return taken
-    places = iter([row for row in rows if row.positional])
-    words = list(taken.rest)
+    places = iter([row for row in rows if row.positional and not row.rest])
+    rest = next((row.key for row in rows if row.rest), "")
+    words = [*taken.rest, *([] if rest else taken.behind)]
+    if rest and taken.behind:
+        taken.flags.append((rest, taken.behind))
     while words:
         row = next(places, None)
         if row is None:
@@ -88,19 +93,19 @@ def _refuse(word: str, owners: Mapping[str, str], rows: Sequence[OptionRow], com
 
 
 def _take(argv: Sequence[str], rows: Sequence[OptionRow]) -> Arguments:
-    values = {row.flag: row for row in rows if not row.positional}
+    values = {word: row for row in rows if not row.positional for word in (row.flag, row.short) if word}
     switched_off = {row.off: row for row in rows if row.off}
     taken = Arguments()
     words = iter(argv)
     for word in words:
         if word == "--":
-            taken.rest += words
+            taken.behind += words
             break
         flag, equals, inline = word.partition("=")
         row = values.get(flag)
         if word in HELP:
             taken.switches.add("help")
-        elif row is not None and row.only_on:
+        elif row is not None and row.switch and not row.key:
             if equals:
                 raise UserError(f"{flag} takes no value, got '{inline}'")
             taken.switches.add(flag[2:])

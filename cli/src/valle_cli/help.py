@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
-from valle_cli.commands.table import COMMANDS, GROUPS
-from valle_core.plugin import UserError
+from valle_cli.known import HOUSE, KNOWN
+from valle_core.plugin import CommandSpec, UserError
+from valle_core.registry.catalog import Entry
 from valle_core.registry.registry import Registry
 
 HEAD = """\
@@ -27,42 +29,48 @@ Examples:
 """
 
 
-def root_help(*, safe: bool) -> int:
-    """Print all commands with their summaries, those of plugins too; returns 0."""
-    registry = Registry.open(safe=safe)
-    rows = [(command.name, command.summary) for command in COMMANDS]
-    built_in = {command.name for command in COMMANDS}
-    plugins = [
-        (entry.name, entry.spec.summary if entry.spec else f"({entry.status})")
-        for entry in registry.entries("command")
-        if entry.status not in ("disabled", "not-installed") and entry.name not in built_in
-    ]
-    width = max(len(name) for name, _ in rows + plugins) + 2
+def root_help(registry: Registry) -> int:
+    """Print all commands with their summaries, those of plugins apart; returns 0."""
+    ours, others = [], []
+    for entry in _there(registry):
+        (ours if entry.distribution in HOUSE else others).append(entry)
+    order = {name: place for place, name in enumerate(name for home in HOUSE for name in KNOWN[home]["command"])}
+    ours.sort(key=lambda entry: order.get(entry.name, len(order)))
+    width = max((len(entry.name) for entry in [*ours, *others]), default=0) + 2
     print(HEAD)
-    _section("Commands:", rows, width)
-    if plugins:
+    _section("Commands:", ours, width)
+    if others:
         print()
-        _section("Commands of plugins:", plugins, width)
+        _section("Commands of plugins:", others, width)
     print(FOOT, end="")
     return 0
 
 
-def group_help(group: str, registry: Registry | None = None) -> int:
-    """Print the commands whose first word is `group`, those in `registry` too; returns 0."""
-    rows = [(command.name, command.summary) for command in COMMANDS if command.name.startswith(f"{group} ")]
-    if registry is not None:
-        entries = [entry for entry in registry.entries("command") if entry.name.startswith(f"{group} ")]
-        rows += [(entry.name, entry.spec.summary if entry.spec else f"({entry.status})") for entry in entries]
-    title = GROUPS.get(group, f"Commands that begin with '{group}'")
+def group_help(group: str, registry: Registry) -> int:
+    """Print the commands whose first word is `group`; returns 0."""
+    entries = [entry for entry in _there(registry) if entry.name.startswith(f"{group} ")]
+    titles = [entry.spec.group for entry in entries if isinstance(entry.spec, CommandSpec) and entry.spec.group]
+    title = titles[0] if titles else f"Commands that begin with '{group}'"
     print(f"Usage: valle {group} COMMAND [ARGS]...\n\n{title}.\n")
-    _section("Commands:", rows, max((len(name) for name, _ in rows), default=0) + 2)
+    _section("Commands:", entries, max(len(entry.name) for entry in entries) + 2)
     return 0
 
 
-def _section(title: str, rows: list[tuple[str, str]], width: int) -> None:
+def command_names(registry: Registry) -> set[str]:
+    """Of all commands that are announced or known, those that are switched off or not installed included."""
+    known = {name for kinds in KNOWN.values() for name in kinds.get("command", ())}
+    return known | {found.name for found in registry.announced if found.group == "valle.commands"}
+
+
+def _there(registry: Registry) -> list[Entry]:
+    return [entry for entry in registry.entries("command") if entry.status not in ("disabled", "not-installed")]
+
+
+def _section(title: str, entries: Iterable[Entry], width: int) -> None:
     print(title)
-    for name, summary in rows:
-        print(f"  {name:<{width}}{summary}")
+    for entry in entries:
+        summary = entry.spec.summary if isinstance(entry.spec, CommandSpec) else f"({entry.status})"
+        print(f"  {entry.name:<{width}}{summary}")
 
 
 def version() -> int:
@@ -75,12 +83,9 @@ def version() -> int:
 
 def refuse_unknown(words: list[str], registry: Registry) -> UserError:
     """The error for words that name no command, with the nearest there is."""
-    names = [command.name for command in COMMANDS] + registry.names("command")
-    if words[0] in GROUPS:
-        typed = " ".join(words[:2])
-        near = difflib.get_close_matches(typed, names, n=1)
-    else:
-        typed = words[0]
-        near = difflib.get_close_matches(typed, [*names, *GROUPS], n=1)
+    names = registry.names("command")
+    groups = {first for first, space, _ in (name.partition(" ") for name in names) if space}
+    typed = " ".join(words[:2]) if words[0] in groups else words[0]
+    near = difflib.get_close_matches(typed, [*names, *([] if words[0] in groups else groups)], n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return UserError(f"there is no command '{typed}'.{hint} See: valle --help")

@@ -48,7 +48,7 @@ def _parameter(name: str, row: OptionRow) -> inspect.Parameter:
         return inspect.Parameter(name, keyword, default=missing, annotation=Annotated[str | None, argument])
     if not row.switch:
         shown["metavar"] = row.metavar
-    words = f"{row.flag}/{row.off}" if row.switch and row.off else row.flag
-    option = typer.Option(words, rich_help_panel=escape(row.panel), **shown)
+    words = [f"{row.flag}/{row.off}" if row.off else row.flag, *filter(None, [row.short])]
+    option = typer.Option(*words, rich_help_panel=escape(row.panel), **shown)
     annotation: Any = bool | None if row.switch else list[str] | None if row.many else str | None
     return inspect.Parameter(name, keyword, default=missing, annotation=Annotated[annotation, option])

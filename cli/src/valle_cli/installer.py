@@ -51,7 +51,7 @@ def find_installer() -> Installer:
 
 
 def carry_out(command: Sequence[str], *, yes: bool, must_ask: bool) -> bool:
-    """Show a command and run it; its output goes where ours goes.
+    """Show a command and run it; all of that goes to stderr, so that stdout stays for results.
 
     Args:
         command: what to run.
@@ -64,22 +64,23 @@ def carry_out(command: Sequence[str], *, yes: bool, must_ask: bool) -> bool:
     Raises:
         UserError: nobody can be asked, or the command failed.
     """
-    print(f"$ {shlex.join(command)}", flush=True)
+    print(f"$ {shlex.join(command)}", file=sys.stderr, flush=True)
     if not yes:
         if sys.stdin is not None and sys.stdin.isatty():
             if not _agreed():
-                print("nothing was changed")
+                print("nothing was changed", file=sys.stderr)
                 return False
         elif must_ask:
             raise UserError("this is no terminal, so nobody can be asked. Add --yes to go on, or --dry-run to see it")
-    done = subprocess.run(list(command), check=False)
+    done = subprocess.run(list(command), check=False, stdout=2)
     if done.returncode:
         raise UserError(f"`{shlex.join(command)}` ended with exit code {done.returncode}; what it says is above")
     return True
 
 
 def _agreed() -> bool:
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     try:
-        return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+        return input().strip().lower() in ("y", "yes")
     except EOFError:
         return False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import json
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,10 @@ class Command:
     ) -> list[OptionRow]:
         """Rows that do not depend on plugins, except for the names there are."""
         known = {slot.kind: registry.names(slot.kind) for slot in self.schema.slots} if registry else {}
+        kinds = f"; one of: {', '.join(row.name for row in registry.rows)}" if registry else ""
+        own = section_rows(self.schema)
         return [
-            *section_rows(self.schema),
+            *(dataclasses.replace(row, help=row.help + kinds) if row.one_of == "kinds" else row for row in own),
             *slot_rows(self.schema, names or {}, known),
             *standard_rows(self.schema, progress=self.spec.progress),
         ]
@@ -91,7 +94,7 @@ def interpret(command: Command, argv: Sequence[str], registry: Registry) -> int:
         return 0
     _require(schema, {setting.path[0] for setting in stack[1]} | taken.keys(), name)
     context = _context(schema, registry, plugins, taken)
-    for line in notes(registry, selected):
+    for line in notes(registry, selected) if schema.slots else []:
         print(line, file=sys.stderr)
     return _answer(command.run(context), as_json=context.json)
 
@@ -108,10 +111,19 @@ def _context(schema: Schema, registry: Registry, plugins: PluginSelector, taken:
         resolved=resolve(schema, plugins, yaml_file=taken.config, sets=taken.sets, flags=taken.flags),
         registry=registry,
         progress=progress,
+        command=functools.partial(_run_another, safe=registry.safe, as_json="json" in taken.switches),
         config=None if taken.config is None else Path(taken.config),
         given=taken.keys(),
         json="json" in taken.switches,
     )
+
+
+def _run_another(*words: object, safe: bool, as_json: bool) -> int:
+    from valle_cli.main import run
+
+    argv = [*(["--safe"] if safe else []), *map(str, words)]
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        return run(argv)
 
 
 def _answer(outcome: Any, *, as_json: bool) -> int:

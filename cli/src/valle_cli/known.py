@@ -1,10 +1,38 @@
-"""First-party plugins by name, so that a missing one is answered with the command that installs it."""
+"""First-party plugins and commands by name, so that a missing one is answered with the command that installs it."""
 
 from __future__ import annotations
 
+HOUSE = ("valle-data", "valle", "valle-testing", "valle-bench")
+"""The command line and the wings that bring it commands, in the order of `valle --help`."""
+
 KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
-    "valle-bench": {},  # these two announce kinds
-    "valle-data": {},
+    "valle-data": {
+        "command": (
+            "prepare",
+            "transcribe",
+            "prepare-noise",
+            "data convert",
+            "data list",
+            "data sample",
+            "data similar",
+            "data stats",
+            "data validate",
+        )
+    },
+    "valle": {
+        "command": (
+            "train",
+            "synth",
+            "demo",
+            "list-plugins",
+            "plugins info",
+            "plugins doctor",
+            "plugins install",
+            "plugins uninstall",
+        )
+    },
+    "valle-testing": {"command": ("plugins check", "new-plugin")},
+    "valle-bench": {"command": ("bench arch", "bench codec", "bench attention", "bench decode", "bench startup")},
     "valle-transformer": {"arch": ("transformer",)},
     "valle-llama": {"arch": ("llama",)},
     "valle-mixtral": {"arch": ("mixtral",)},

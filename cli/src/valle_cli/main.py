@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 import warnings
@@ -11,10 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from valle_cli import streams
-from valle_cli.commands.table import COMMANDS, GROUPS, Command
 from valle_core.plugin import CommandSpec, UserError
 
 if TYPE_CHECKING:
+    from valle_core.registry.catalog import Entry
     from valle_core.registry.registry import Registry
 
 GLOBAL_FLAGS = ("--debug", "--safe")
@@ -107,87 +106,50 @@ def _take_global_flags(argv: Sequence[str]) -> tuple[list[str], set[str]]:
 
 
 def _dispatch(words: list[str], *, safe: bool) -> int | None:
-    if not words or words[0] in ("--help", "-h", "help"):
-        from valle_cli.help import root_help
-
-        return root_help(safe=safe)
-    if words[0] in ("--version", "-V"):
-        from valle_cli.help import version
-
-        return version()
-    if words[0] in GROUPS and (len(words) == 1 or words[1] in ("--help", "-h")):
-        from valle_cli.help import group_help
-
-        return group_help(words[0])
-    for length in (2, 1):
-        name = " ".join(words[:length])
-        for command in COMMANDS:
-            if command.name == name:
-                return _built_in(command, words[length:], safe=safe)
-    return _plugin_command(words, safe=safe)
-
-
-def _built_in(command: CommandSpec | Command, argv: list[str], *, safe: bool) -> int | None:
-    if isinstance(command, CommandSpec):
-        from valle_core.registry.registry import Registry
-
-        return _interpreted(command, argv, Registry.open(safe=safe))
-    module = importlib.import_module(f"valle_cli.commands.{command.module}")
-    if hasattr(module, "main"):
-        return module.main(argv, safe=safe)
-    return _launched(module.app, command.name, argv, safe=safe)
-
-
-def _interpreted(spec: CommandSpec, argv: list[str], registry: Registry, owner: str = "") -> int:
-    from valle_cli.interpreter import interpret, opened
-    from valle_cli.metadata import tolerated
-
-    with tolerated():
-        return interpret(opened(spec, owner), argv, registry)
-
-
-def _launched(app: object, name: str, argv: list[str], *, safe: bool) -> int | None:
-    from valle_cli.launch import launch
-    from valle_cli.metadata import tolerated
-
-    with tolerated():
-        return launch(app, name, argv, safe=safe)
-
-
-def _plugin_command(words: list[str], *, safe: bool) -> int | None:
-    from valle_cli.help import refuse_unknown
+    from valle_cli import help as helping
     from valle_core.registry.registry import Registry
 
+    if words and words[0] in ("--version", "-V"):
+        return helping.version()
     registry = Registry.open(safe=safe)
+    if not words or words[0] in ("--help", "-h", "help"):
+        return helping.root_help(registry)
     if words[0].startswith("-"):
         raise UserError(f"unknown option '{words[0]}'. See: valle --help")
     names = registry.names("command")
-    announced = {found.name for found in registry.announced if found.group == "valle.commands"}
-    length = 2 if " ".join(words[:2]).rpartition(":")[2] in announced else 1
-    if words[1:] in ([], ["--help"], ["-h"]) and any(name.startswith(f"{words[0]} ") for name in names):
-        from valle_cli.help import group_help
+    in_group = words[0] not in names and any(name.startswith(f"{words[0]} ") for name in names)
+    if in_group and words[1:] in ([], ["--help"], ["-h"]):
+        return helping.group_help(words[0], registry)
+    length = 2 if " ".join(words[:2]).rpartition(":")[2] in helping.command_names(registry) else 1
+    entry = _command(words, length, registry)
+    if entry.why:
+        print(f"warning: command '{entry.name}': {entry.why}", file=sys.stderr)
+    return _interpreted(entry, words[length:], registry)
 
-        return group_help(words[0], registry)
+
+def _command(words: list[str], length: int, registry: Registry) -> Entry:
+    """The command that is meant. Raises `UserError` where there is none, or it cannot be used."""
+    from valle_cli.help import refuse_unknown
+
     name = " ".join(words[:length])
     try:
         entry = registry.find("command", name)
     except UserError as error:
-        if name in names:  # two plugins provide it
+        if name in registry.names("command"):  # two plugins provide it
             raise
         raise refuse_unknown(words, registry) from error
     if entry.status == "not-installed":
         raise UserError(f"command '{name}' is not installed. Install it with: {entry.hint}")
-    if entry.status != "ok" or not isinstance(entry.spec, CommandSpec):
+    if entry.status != "ok":
         who = f"command '{name}' ({entry.owner})"
         raise UserError(f"{who} is {entry.status}: {entry.why}. Fix it with: {entry.hint}")
-    if entry.why:
-        print(f"warning: command '{name}': {entry.why}", file=sys.stderr)
-    if entry.spec.run:
-        return _interpreted(entry.spec, words[length:], registry, entry.owner)
-    from valle_core.registry.loading import LoadError, load
+    return entry
 
-    try:
-        app = load(entry.spec.app)
-    except LoadError as error:
-        raise UserError(f"command '{name}' ({entry.owner}) is broken: {error}") from error
-    return _launched(app, name, words[length:], safe=safe)
+
+def _interpreted(entry: Entry, argv: list[str], registry: Registry) -> int:
+    from valle_cli.interpreter import interpret, opened
+    from valle_cli.metadata import tolerated
+
+    assert isinstance(entry.spec, CommandSpec)
+    with tolerated():
+        return interpret(opened(entry.spec, entry.owner), argv, registry)

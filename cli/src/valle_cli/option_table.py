@@ -32,6 +32,9 @@ class OptionRow:
         positional: given without a flag; `flag` is then how it is shown, `"TEXT"`.
         required: has no default.
         only_on: a switch without `--no-…`.
+        short: the same in one letter, `"-y"`, or "".
+        rest: takes the words behind a bare `--`.
+        one_of: what its words are, where the registry knows: `"kinds"`.
     """
 
     flag: str
@@ -45,6 +48,9 @@ class OptionRow:
     positional: bool = False
     required: bool = False
     only_on: bool = False
+    short: str = ""
+    rest: bool = False
+    one_of: str = ""
 
     @property
     def off(self) -> str:
@@ -91,6 +97,10 @@ def section_rows(schema: Schema) -> Iterator[OptionRow]:
             main = section.main and row.key == prefix + section.main
             if row.key in section.positional:
                 row = dataclasses.replace(row, flag=row.key.upper(), positional=True, default=None)
+            elif row.key == section.rest:
+                row = dataclasses.replace(row, flag="-- " + row.key.upper(), positional=True, default=None, rest=True)
+            elif row.default == "off" and not schema.slots:  # no file and no default could have switched it on
+                row = dataclasses.replace(row, only_on=True)
             yield dataclasses.replace(row, flag=flag_of(section.name), key=section.name) if main else row
 
 
@@ -117,6 +127,8 @@ def dataclass_rows(options_type: type, prefix: str, panel: str) -> Iterator[Opti
             panel=panel,
             help=field.metadata.get("help") or texts.get(field.name) or f"expects {describe(hint)}",
             metavar="|".join(words) if words else kinds.get(_item(hint), "VALUE"),
+            short=field.metadata.get("short", ""),
+            one_of=field.metadata.get("one_of", ""),
             default=_default(field, hint),
             switch=bare(hint) is bool,
             many=is_many(hint),
@@ -147,8 +159,15 @@ def _default(field: dataclasses.Field, hint: Any) -> str | None:
 
 
 def attribute_texts(options_type: type) -> dict[str, str]:
-    """Field → text, read from the `Attributes:` section of the class's docstring."""
-    lines = inspect.cleandoc(options_type.__doc__ or "").splitlines()
+    """Field → text, read from the `Attributes:` sections of the docstrings of the class and those it extends."""
+    texts: dict[str, str] = {}
+    for owner in reversed(options_type.__mro__):
+        texts |= _texts_in(owner.__doc__ or "")
+    return texts
+
+
+def _texts_in(docstring: str) -> dict[str, str]:
+    lines = inspect.cleandoc(docstring).splitlines()
     texts: dict[str, str] = {}
     name = ""
     inside = False

@@ -12,7 +12,7 @@ from valle_core.plugin import CommandSpec
 from valle_testing import planted, suite
 from valle_testing.suites.command.ran import examples, valle
 
-SPEC = CommandSpec(name="count", api=1, summary="Count the letters of words", app="a:b")
+SPEC = CommandSpec(name="count", api=2, summary="Count the letters of words", run="a:b")
 HELP = """Usage: valle count [OPTIONS] WORDS...
 
 Count the letters of each word.
@@ -181,5 +181,5 @@ def test_examples_are_read_over_line_ends_without_their_comments():
 
 @pytest.mark.parametrize("name", ["corpus", "pack-bitnet", "train-codec", "train-tokenizer"])
 def test_the_commands_of_this_repository_conform(name):
-    report = suite.run("command", valle(name), spec=CommandSpec(name=name, api=1, summary="s", app="a:b"))
+    report = suite.run("command", valle(name), spec=CommandSpec(name=name, api=2, summary="s", run="a:b"))
     assert report.ok, report.table()

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from valle_core.plugin import CommandSpec
 
+ARCH = CommandSpec(
+    name="bench arch",
+    api=2,
+    summary="Measure every backbone beside the library it replaces, and at equal size",
+    run="valle_bench.commands.arch:arch",
+    schema="valle_bench.commands.arch:SCHEMA",
+    examples=("valle bench arch --quick --arch llama --arch retnet", "valle bench arch --out benchmarks/results"),
+    group="Measure the toolkit beside what it replaces",
+)
+CODEC = CommandSpec(
+    name="bench codec",
+    api=2,
+    summary="Measure every codec beside the package it replaces, equal codes first",
+    run="valle_bench.commands.codec:codec",
+    schema="valle_bench.commands.codec:SCHEMA",
+    examples=("valle bench codec --quick --codec tiny", "valle bench codec --out benchmarks/results"),
+)
 DECODE = CommandSpec(
     name="bench decode",
     api=2,
@@ -25,4 +42,11 @@ ATTENTION = CommandSpec(
     ),
     progress=True,
 )
-COMMANDS = (DECODE, ATTENTION)
+STARTUP = CommandSpec(
+    name="bench startup",
+    api=2,
+    summary="Measure how fast `--help` and `list-plugins` answer",
+    run="valle_bench.commands.startup:startup",
+    schema="valle_bench.commands.startup:SCHEMA",
+    examples=("valle bench startup", "valle bench startup --runs 30 --json"),
+)

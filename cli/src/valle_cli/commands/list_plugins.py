@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from typing import NoReturn
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from valle_core.plugin import UserError
-from valle_core.registry.announced import every_kind
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
 from valle_core.registry.catalog import Entry
-from valle_core.registry.registry import Registry
-
-EPILOG = """examples:
-  valle list-plugins
-  valle list-plugins --kind arch
-  valle list-plugins --json | jq '.[] | select(.status != "ok")'
-"""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"valle list-plugins: {message}")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What is listed.
+
+    Attributes:
+        kind: only this kind
+    """
+
+    kind: str | None = field(default=None, metadata={"one_of": "kinds"})
 
 
-def parser() -> argparse.ArgumentParser:
-    """Its options."""
-    parser = _Parser(
-        prog="valle list-plugins",
-        description="Show every plugin: kind, name, version, distribution, status, why, and how to fix it.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--kind", choices=[row.name for row in every_kind()], help="only this kind")
-    parser.add_argument("--json", action="store_true", help="a JSON list on stdout, for scripts")
-    return parser
+SCHEMA = Schema(sections=(Section("list", Options, flat=True, help="Options"),))
 
 
-def main(argv: list[str], *, safe: bool = False) -> int:
-    """Print the list; returns 0 whatever state the plugins are in."""
-    options = parser().parse_args(argv)
-    registry = Registry.open(safe=safe)
-    for warning in registry.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    rows = [as_row(entry) for entry in registry.entries(options.kind)]
-    if options.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
-    else:
-        print_table(rows)
-    return 0
+def list_plugins(context: CommandContext) -> CommandResult:
+    """Show every plugin: kind, name, version, distribution, status, why, and how to fix it."""
+    rows = [as_row(entry) for entry in context.registry.entries(context.options("list").kind)]
+    for line in [*context.registry.warnings, *([] if context.json else warnings_of(rows))]:
+        context.warn(line)
+    return CommandResult(text=table(rows), facts=rows)
 
 
 def as_row(entry: Entry) -> dict[str, object]:
@@ -71,18 +51,22 @@ def as_row(entry: Entry) -> dict[str, object]:
     }
 
 
-def print_table(rows: list[dict[str, object]]) -> None:
-    """The rows as columns, with summary or reason and hint behind; warnings go to stderr."""
+def table(rows: Sequence[dict[str, object]]) -> str:
+    """The rows as columns, with summary or reason and hint behind."""
     columns = ("kind", "name", "version", "distribution", "status")
     cells = [columns, *(tuple(str(row[column]) or "-" for column in columns) for row in rows)]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     notes = ["", *(_note(row) for row in rows)]
+    lines = []
     for line, note in zip(cells, notes, strict=True):
         text = "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
-        print(f"{text}  {note}".rstrip())
-    for row in rows:
-        if row["status"] == "ok" and row["why"]:
-            print(f"warning: {row['kind']} '{row['name']}': {row['why']}", file=sys.stderr)
+        lines.append(f"{text}  {note}".rstrip())
+    return "\n".join(lines)
+
+
+def warnings_of(rows: Sequence[dict[str, object]]) -> list[str]:
+    """One line for each plugin that can be used, and about which there is something to say."""
+    return [f"{row['kind']} '{row['name']}': {row['why']}" for row in rows if row["status"] == "ok" and row["why"]]
 
 
 def _note(row: dict[str, object]) -> str:

@@ -2,58 +2,42 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
-import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any
 
 from valle_cli.commands.list_plugins import as_row
 from valle_cli.installed import installed_named
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
 from valle_core.plugin import PluginSpec, Requirement, UserError
-from valle_core.registry.announced import every_kind
 from valle_core.registry.catalog import Entry
 from valle_core.registry.loading import is_importable, one_line
-from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
-
-EPILOG = """examples:
-  valle plugins info tiny
-  valle plugins info valle-retnet:retnet --kind arch --json
-"""
+from valle_testing.named import find_entry
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"valle plugins info: {message}")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """Which plugin.
+
+    Attributes:
+        name: plugin, or distribution:plugin
+        kind: where several kinds have the name
+    """
+
+    name: str
+    kind: str | None = field(default=None, metadata={"one_of": "kinds"})
 
 
-def parser() -> argparse.ArgumentParser:
-    """Its options."""
-    parser = _Parser(
-        prog="valle plugins info",
-        description="Show what a plugin says about itself: status, devices, needs, licence, options, "
-        "and where it lies.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("name", help="plugin, or distribution:plugin")
-    parser.add_argument("--kind", choices=[row.name for row in every_kind()], help="where several kinds have the name")
-    parser.add_argument("--json", action="store_true", help="a JSON object on stdout, for scripts")
-    return parser
+SCHEMA = Schema(sections=(Section("info", Options, flat=True, help="Options", positional=("name",)),))
 
 
-def main(argv: list[str], *, safe: bool = False) -> int:
-    """Print it; returns 0. Raises `UserError` for a name nobody has and for one that several kinds have."""
-    options = parser().parse_args(argv)
-    facts = facts_of(find_entry(Registry.open(safe=safe), options.name, options.kind))
-    if options.json:
-        print(json.dumps(facts, indent=1, ensure_ascii=False))
-        return 0
-    for line in lines_of(facts):
-        print(line)
-    return 0
+def info(context: CommandContext) -> CommandResult:
+    """Show what a plugin says about itself: status, devices, needs, licence, options, and where it lies."""
+    own: Options = context.options("info")
+    facts = facts_of(find_entry(context.registry, own.name, own.kind))
+    return CommandResult(text="\n".join(lines_of(facts)), facts=facts)
 
 
 def lines_of(facts: dict[str, Any]) -> Iterator[str]:
@@ -74,20 +58,6 @@ def lines_of(facts: dict[str, Any]) -> Iterator[str]:
     widths = [max(len(cell[index]) for cell in cells) for index in (0, 1)] if cells else []
     for flag, default, text in cells:
         yield f"  {flag:<{widths[0]}}  {default:<{widths[1]}}  {text}".rstrip()
-
-
-def find_entry(registry: Registry, name: str, kind: str | None) -> Entry:
-    """The plugin of this name, of any kind. Raises `UserError` for a name nobody has and for one of several kinds."""
-    if kind:
-        return registry.find(kind, name)
-    known = {entry.kind.name for entry in registry.entries() if entry.name == name.rpartition(":")[2]}
-    if len(known) > 1:
-        raise UserError(f"several kinds have '{name}'. Choose one: --kind {' or --kind '.join(sorted(known))}")
-    if not known:
-        near = difflib.get_close_matches(name, sorted({entry.name for entry in registry.entries()}), n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise UserError(f"there is no plugin '{name}'.{hint} See: valle list-plugins")
-    return registry.find(known.pop(), name)
 
 
 def facts_of(entry: Entry) -> dict[str, Any]:

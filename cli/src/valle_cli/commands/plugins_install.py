@@ -2,77 +2,76 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
 import sys
-from typing import NoReturn
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from valle_cli.commands.list_plugins import print_table
-from valle_cli.installed import installed
+from valle_cli.commands.list_plugins import table, warnings_of
+from valle_cli.installed import Installed, installed
 from valle_cli.installer import carry_out, find_installer
 from valle_cli.targets import to_install
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
 from valle_core.registry.scan import normalise
 
-EPILOG = """examples:
-  valle plugins install mamba
-  valle plugins install valle-mamba==0.1.0 ./acme-softcap
-  valle plugins install --editable ./acme-softcap -- --no-deps --no-build-isolation
 
-What follows `--` is handed to pip (or to uv, where there is no pip) as it is.
-"""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What comes, and how.
 
+    Attributes:
+        names: plugin, distribution, folder, wheel or address
+        editable: install folders so that changes in them count
+        upgrade: take the newest version even if one is there
+        dry_run: show the command, run nothing
+        yes: do not ask
+        pip: handed to pip (or to uv, where there is no pip) as it is
+    """
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"valle plugins install: {message}")
-
-
-def parser() -> argparse.ArgumentParser:
-    """Its options."""
-    parser = _Parser(
-        prog="valle plugins install",
-        description="Install plugins into this interpreter's environment: shows the command, runs it, lists what came.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="plugin, distribution, folder, wheel or address")
-    parser.add_argument("--editable", "-e", action="store_true", help="install folders so that changes in them count")
-    parser.add_argument("--upgrade", "-U", action="store_true", help="take the newest version even if one is there")
-    parser.add_argument("--dry-run", action="store_true", help="show the command, run nothing")
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-    return parser
+    names: tuple[str, ...]
+    editable: bool = field(default=False, metadata={"short": "-e"})
+    upgrade: bool = field(default=False, metadata={"short": "-U"})
+    dry_run: bool = False
+    yes: bool = field(default=False, metadata={"short": "-y"})
+    pip: tuple[str, ...] = ()
 
 
-def main(argv: list[str], *, safe: bool = False) -> int:
-    """Install; returns 0, or 1 when the user said no. Raises `UserError` for bad names and when the installer fails."""
-    end = argv.index("--") if "--" in argv else len(argv)
-    options, more = parser().parse_args(argv[:end]), argv[end + 1 :]
+SCHEMA = Schema(sections=(Section("install", Options, flat=True, help="Options", positional=("names",), rest="pip"),))
+
+
+def install(context: CommandContext) -> CommandResult:
+    """Install plugins into this interpreter's environment: shows the command, runs it, lists what came."""
+    own: Options = context.options("install")
     before = list(installed())
-    targets = list(dict.fromkeys(to_install(name, before) for name in options.names))
-    words = [word for target in targets for word in (*(["--editable"] if options.editable else []), target.requirement)]
-    command = find_installer().command("install", words, [*(["--upgrade"] if options.upgrade else []), *more])
-    if options.dry_run:
-        print(shlex.join(command))
-        return 0
-    if not carry_out(command, yes=options.yes, must_ask=False):
-        return 1
-    known = {(found.key, found.version, entry.name) for found in before for entry in found.announced}
+    targets = list(dict.fromkeys(to_install(name, before) for name in own.names))
+    words = [word for target in targets for word in (*(["--editable"] if own.editable else []), target.requirement)]
+    command = find_installer().command("install", words, [*(["--upgrade"] if own.upgrade else []), *own.pip])
+    facts = {"command": command, "dry_run": own.dry_run, "plugins": []}
+    if own.dry_run:
+        return CommandResult(text=shlex.join(command), facts=facts)
+    if not carry_out(command, yes=own.yes, must_ask=False):
+        return CommandResult(text="", facts=facts, code=1)
     asked = {target.distribution for target in targets}
-    rows = [row for row in _listed(safe=safe) if row["status"] != "not-installed"]
-    came = [
+    came = arrived(before, asked, _listed(safe=context.registry.safe))
+    for line in warnings_of(came):
+        context.warn(line)
+    nothing = "no plugin came with that; `valle plugins doctor` looks for what is wrong"
+    return CommandResult(text=table(came) if came else nothing, facts={**facts, "plugins": came})
+
+
+def arrived(before: Iterable[Installed], asked: set[str], rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """Of the list as it is now, what was asked for or was not there before."""
+    known = {(found.key, found.version, entry.name) for found in before for entry in found.announced}
+    return [
         row
         for row in rows
-        if (key := normalise(str(row["distribution"]))) in asked or (key, row["version"], row["name"]) not in known
+        if row["status"] != "not-installed"
+        and ((key := normalise(str(row["distribution"]))) in asked or (key, row["version"], row["name"]) not in known)
     ]
-    if came:
-        print_table(came)
-    else:
-        print("no plugin came with that; `valle plugins doctor` looks for what is wrong")
-    return 0
 
 
 def _listed(*, safe: bool) -> list[dict[str, object]]:

@@ -2,66 +2,66 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from typing import NoReturn
+import sys
+from dataclasses import dataclass, field
 
 from valle_cli.installed import Installed, announced_as, installed
 from valle_cli.installer import carry_out, find_installer
 from valle_cli.targets import to_uninstall
+from valle_core.command import CommandContext, CommandResult
+from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
 
-EPILOG = """examples:
-  valle plugins uninstall mamba
-  valle plugins uninstall acme-softcap:softcap --dry-run
-  valle plugins uninstall valle-mamba valle-retnet --yes
 
-Works for broken and for disabled plugins. valle-core and valle themselves stay.
-"""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What goes.
 
+    Attributes:
+        names: plugin, distribution, or distribution:plugin
+        dry_run: show the command, run nothing
+        yes: do not ask
+    """
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"valle plugins uninstall: {message}")
-
-
-def parser() -> argparse.ArgumentParser:
-    """Its options."""
-    parser = _Parser(
-        prog="valle plugins uninstall",
-        description="Remove the distributions of plugins: says what goes, shows the command, asks, runs it.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="plugin, distribution, or distribution:plugin")
-    parser.add_argument("--dry-run", action="store_true", help="show the command, run nothing")
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-    return parser
+    names: tuple[str, ...]
+    dry_run: bool = False
+    yes: bool = field(default=False, metadata={"short": "-y"})
 
 
-def main(argv: list[str], *, safe: bool = False) -> int:
-    """Remove them; returns 0, or 1 when the user said no. Raises `UserError` for names of nothing that may go."""
-    options = parser().parse_args(argv)
+SCHEMA = Schema(sections=(Section("uninstall", Options, flat=True, help="Options", positional=("names",)),))
+
+
+def uninstall(context: CommandContext) -> CommandResult:
+    """Remove the distributions of plugins: says what goes, shows the command, asks, runs it.
+
+    Works for broken and for disabled plugins. valle-core and valle themselves stay.
+    """
+    own: Options = context.options("uninstall")
     there = list(installed())
-    removed = list({found.key: found for found in (to_uninstall(name, there) for name in options.names)}.values())
+    removed = list({found.key: found for found in (to_uninstall(name, there) for name in own.names)}.values())
     command = find_installer().command("uninstall", [found.name for found in removed])
-    for found in removed:
-        names = ", ".join(announced_as(entry.group, entry.name) for entry in found.announced)
-        print(f"{found.name} {found.version} goes, and with it {names or 'no plugin'}")
-    if options.dry_run:
-        print(shlex.join(command))
-        return 0
+    facts = {"command": command, "removed": [], "dry_run": own.dry_run}
+    told = "\n".join(going(found) for found in removed)
+    if own.dry_run:
+        return CommandResult(text=f"{told}\n{shlex.join(command)}", facts=facts)
+    print(told, file=sys.stderr)
     try:
-        if not carry_out(command, yes=options.yes, must_ask=True):
-            return 1
+        if not carry_out(command, yes=own.yes, must_ask=True):
+            return CommandResult(text="", facts=facts, code=1)
     except UserError as error:
         raise _explained(error, removed) from error
     stayed = {found.key: found for found in installed()}
     for found in removed:
         if rest := stayed.get(found.key):
             raise UserError(f"{rest.name} {rest.version} is still there: {rest.folder}. Run the same again")
-    return 0
+    return CommandResult(text="", facts={**facts, "removed": [found.name for found in removed]})
+
+
+def going(found: Installed) -> str:
+    """What goes with a distribution."""
+    names = ", ".join(announced_as(entry.group, entry.name) for entry in found.announced)
+    return f"{found.name} {found.version} goes, and with it {names or 'no plugin'}"
 
 
 def _explained(error: UserError, removed: list[Installed]) -> UserError:

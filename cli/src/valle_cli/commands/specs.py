@@ -32,11 +32,66 @@ SYNTH = CommandSpec(
         "--spectrogram speech.png",
     ),
 )
-STARTUP = CommandSpec(
-    name="bench startup",
+DEMO = CommandSpec(
+    name="demo",
     api=2,
-    summary="Measure how fast `--help` and `list-plugins` answer",
-    run="valle_cli.commands.bench_startup:startup",
-    schema="valle_cli.commands.bench_startup:SCHEMA",
-    examples=("valle bench startup", "valle bench startup --runs 30 --json"),
+    summary="From nothing to a recognised sentence: corpus, training, speech, verdict",
+    run="valle_cli.commands.demo:demo",
+    schema="valle_cli.commands.demo:SCHEMA",
+    examples=("valle demo", "valle demo --out demo --minutes 4 --json"),
+)
+LIST = CommandSpec(
+    name="list-plugins",
+    api=2,
+    summary="Show every plugin with its status, the reason and the hint",
+    run="valle_cli.commands.list_plugins:list_plugins",
+    schema="valle_cli.commands.list_plugins:SCHEMA",
+    examples=(
+        "valle list-plugins",
+        "valle list-plugins --kind arch",
+        "valle list-plugins --json | jq '.[] | select(.status != \"ok\")'",
+    ),
+)
+INFO = CommandSpec(
+    name="plugins info",
+    api=2,
+    summary="Show all that one plugin says about itself",
+    run="valle_cli.commands.plugins_info:info",
+    schema="valle_cli.commands.plugins_info:SCHEMA",
+    examples=("valle plugins info tiny", "valle plugins info valle-retnet:retnet --kind arch --json"),
+    group="Look after plugins",
+)
+DOCTOR = CommandSpec(
+    name="plugins doctor",
+    api=2,
+    summary="Look for what is wrong with the installed plugins",
+    run="valle_cli.commands.plugins_doctor:doctor",
+    examples=(
+        "valle plugins doctor",
+        "valle plugins doctor --json | jq '.findings[] | select(.severity == \"problem\")'",
+    ),
+)
+INSTALL = CommandSpec(
+    name="plugins install",
+    api=2,
+    summary="Install plugins by name, distribution, folder or wheel",
+    run="valle_cli.commands.plugins_install:install",
+    schema="valle_cli.commands.plugins_install:SCHEMA",
+    examples=(
+        "valle plugins install mamba",
+        "valle plugins install valle-mamba==0.1.0 ./acme-softcap",
+        "valle plugins install --editable ./acme-softcap -- --no-deps --no-build-isolation",
+    ),
+)
+UNINSTALL = CommandSpec(
+    name="plugins uninstall",
+    api=2,
+    summary="Remove the distributions of plugins, broken ones too",
+    run="valle_cli.commands.plugins_uninstall:uninstall",
+    schema="valle_cli.commands.plugins_uninstall:SCHEMA",
+    examples=(
+        "valle plugins uninstall mamba",
+        "valle plugins uninstall acme-softcap:softcap --dry-run",
+        "valle plugins uninstall valle-mamba valle-retnet --yes",
+    ),
 )

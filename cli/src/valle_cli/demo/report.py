@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import typer
 
 from valle_cli.demo.recognition import SentenceRecognizer
 from valle_cli.demo.sentences import demo_sentences
@@ -112,34 +111,33 @@ def row(trial: Trial) -> dict[str, Any]:
     }
 
 
-def show(report: dict[str, Any]) -> None:
+def shown(report: dict[str, Any]) -> Iterator[str]:
     """The report for a person; a failure is shown as a failure."""
-    echo = typer.echo
-    echo("\nTrained on these sentences, by two voices:")
+    yield "\nTrained on these sentences, by two voices:"
     for sentence in report["trained_sentences"]:
-        echo(f"  {sentence}")
-    echo(f"Voice prompt (never trained on): {report['prompt']}\n")
-    echo(f"{'judged by a recognizer that knows the sentences':<50}{'recognised':>12}{'WER':>7}   must be    verdict")
+        yield f"  {sentence}"
+    yield f"Voice prompt (never trained on): {report['prompt']}\n"
+    yield f"{'judged by a recognizer that knows the sentences':<50}{'recognised':>12}{'WER':>7}   must be    verdict"
     for trial in report["trials"]:
         count = f"{trial['recognised']}/{trial['of']}"
         must = "recognised" if trial["must_be_recognised"] else "rejected"
         verdict = "ok" if trial["passed"] else "FAILED"
-        echo(f"{trial['what']:<50}{count:>12}{trial['wer']:>7.2f}   {must:<11}{verdict}")
+        yield f"{trial['what']:<50}{count:>12}{trial['wer']:>7.2f}   {must:<11}{verdict}"
     alike = report["voice_similarity"]
     here, there = alike["to_the_prompt"], alike["to_the_other_voice"]
-    echo(f"\nvoice: {here:.3f} alike to the prompt, {there:.3f} to the other voice")
+    yield f"\nvoice: {here:.3f} alike to the prompt, {there:.3f} to the other voice"
     for speed in report["speed"]:
-        echo(
+        yield (
             f"speed, batch of {speed['batch']}: {speed['tokens_per_second']:.0f} tokens/s at level 0, "
             f"real-time factor {speed['real_time_factor']:.3f} (below 1 is faster than real time)"
         )
     for name, path in report["files"].items():
-        echo(f"{name.replace('_', ' ')}: {path}")
+        yield f"{name.replace('_', ' ')}: {path}"
     hypothesis = report["hypothesis"] or "nothing it knows"
     verdict = "RECOGNISED" if report["recognised"] else "NOT RECOGNISED"
-    echo(f"\nasked to say: {report['sentence']}\nrecognized:   {hypothesis}\n{verdict}")
+    yield f"\nasked to say: {report['sentence']}\nrecognized:   {hypothesis}\n{verdict}"
     if not report["passed"]:
-        echo("The demo FAILED: see the table above.")
+        yield "The demo FAILED: see the table above."
 
 
 def commit() -> str:

@@ -10,6 +10,7 @@ from valle_core.command import CommandContext
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Schema
 from valle_core.registry.registry import Registry
+from valle_testing.suites.command.ran import valle
 
 
 class Silent:
@@ -37,5 +38,6 @@ def context_of(schema: Schema, **options: Any) -> CommandContext:
         resolved=resolve(schema, registry, flags=given.items()),
         registry=registry,
         progress=no_progress,
+        command=lambda *words: valle(*words[:1])(list(map(str, words[1:]))),
         given=frozenset(key.partition(".")[0] for key in given),
     )

@@ -55,6 +55,7 @@ CONVERT = CommandSpec(
     summary="Make the same dataset in another storage: files, shards or HDF5",
     run="valle_data.commands.convert:convert",
     schema="valle_data.commands.convert:SCHEMA",
+    group="Look after datasets",
     progress=True,
     examples=(
         "valle data convert data --out packed --storage hdf5",
@@ -104,4 +105,3 @@ VALIDATE = CommandSpec(
     progress=True,
     examples=("valle data validate data", "valle data validate data --json"),
 )
-COMMANDS = (PREPARE, TRANSCRIBE, PREPARE_NOISE, CONVERT, LIST, SAMPLE, SIMILAR, STATS, VALIDATE)

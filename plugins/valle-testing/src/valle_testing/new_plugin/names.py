@@ -8,10 +8,8 @@ import re
 import sys
 from dataclasses import dataclass
 
-from valle_cli.commands.table import COMMANDS, GROUPS
-from valle_cli.known import KNOWN
 from valle_core.plugin import Kind, UserError
-from valle_core.registry.directory import distribution_of
+from valle_core.registry.directory import distribution_of, known_plugins
 from valle_core.registry.scan import Scan, normalise, scan
 
 PLUGIN = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -90,12 +88,12 @@ def _refuse_distribution(names: Names, default: str) -> None:
 
 def _refuse_taken_name(row: Kind, names: Names, there: Scan) -> None:
     other = f"Choose another, e.g. my-{names.name}"
-    built_in = {word for command in COMMANDS for word in command.name.split()[:1]} | set(GROUPS)
-    if row.name == "command" and names.name in built_in:
-        raise UserError(f"'valle {names.name}' is a built-in command. {other}")
     if not row.usage:
         return
-    if home := distribution_of(KNOWN, row.name, names.name):
+    words = {found.name.partition(" ")[0] for found in there.found if found.group == row.group and " " in found.name}
+    if names.name in words:
+        raise UserError(f"'{row.usage.format(kind=row.name, name=names.name)}' begins other commands. {other}")
+    if home := distribution_of(known_plugins(there), row.name, names.name):
         raise UserError(f"{row.name} '{names.name}' is the name of a first-party plugin ({home}). {other}")
     owners = {found.distribution for found in there.found if (found.group, found.name) == (row.group, names.name)}
     if owners:
@@ -104,7 +102,7 @@ def _refuse_taken_name(row: Kind, names: Names, there: Scan) -> None:
 
 def _refuse_taken_package(names: Names, there: Scan) -> None:
     wanted = normalise(names.distribution)
-    if wanted in there.distributions or wanted in KNOWN:
+    if wanted in there.distributions or wanted in known_plugins(there):
         what = "installed already" if wanted in there.distributions else "first-party"
         raise UserError(
             f"the distribution '{names.distribution}' is {what}. Choose another with --distribution, or another NAME"

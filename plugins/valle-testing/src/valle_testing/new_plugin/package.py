@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from valle_cli.package_names import Names
 from valle_core.plugin import Kind, UserError
 from valle_core.registry.announced import every_kind
+from valle_testing.new_plugin.names import Names
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).parents[1] / "templates"
 SHARED = "shared"
 """Folder of what every package has; a file of the kind's own folder with the same path replaces it."""
 

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from valle_bench.broken_plugins import write_broken
 from valle_bench.machine import describe, provenance
-from valle_cli.broken_plugins import write_broken
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError

@@ -1,0 +1,1 @@
+"""Makes plugin packages from the templates beside it: names, files."""
