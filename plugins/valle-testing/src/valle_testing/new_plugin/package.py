@@ -22,8 +22,8 @@ SHARED = "shared"
 FRAGMENTS = {"about.md": "<!-- about -->\n", "files.md": "<!-- files -->\n"}
 """Files of a kind's folder that are put into the shared README, and the line they replace."""
 
-RENAMED = {"gitignore": ".gitignore"}
-"""Under its own name, git and the wheel builder would obey it here already."""
+RENAMED = {"gitignore": ".gitignore", "project.toml": "pyproject.toml"}
+"""Under their own names, git, the wheel builder and installers would obey them here already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
