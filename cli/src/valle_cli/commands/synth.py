@@ -62,7 +62,7 @@ def synth(context: CommandContext) -> CommandResult:
     from valle_core.registry.hooks import SPEAKING, open_observers
     from valle_core.synthesis.open import open_synthesizer
     from valle_data.audio.reading import load
-    from valle_language.long_text import Splitting, speak_long, with_language
+    from valle_language.long_text import Splitting, speak_long, with_languages
     from valle_language.phonemic import symbols_of
 
     own: Options = context.options("speech")
@@ -74,21 +74,16 @@ def synth(context: CommandContext) -> CommandResult:
         context.resolved, context.registry, observers, read_text=symbols_of, load_prompt=load
     )
     languages = synthesizer.components.languages
-    tagged = [with_language(request, languages) for request in requests(own, texts)]
-    for note in dict.fromkeys(note for _, note in tagged if note):
+    asked, notes = with_languages(requests(own, texts), languages)
+    for note in notes:
         context.note(note)
-    asked = [request for request, _ in tagged]
     speeches = speak_long(synthesizer, asked, splitting, languages)
     write_all(paths, speeches, own.prompt, own.spectrogram)
-    for request, speech in zip(asked, speeches, strict=True):
-        for line in speech.notes(request):
-            context.warn(line)
+    for line in (line for request, speech in zip(asked, speeches, strict=True) for line in speech.notes(request)):
+        context.warn(line)
     assert synthesizer.timing is not None
-    rows = [
-        row(number, path, request, speech, languages[0])
-        for number, path, request, speech in zip(texts, paths, asked, speeches, strict=True)
-    ]
-    return written(rows, synthesizer.timing)
+    lines = zip(texts, paths, asked, speeches, strict=True)
+    return written([row(*line, languages[0]) for line in lines], synthesizer.timing)
 
 
 def requests(own: Options, texts: Mapping[int, str]) -> list[Request]:

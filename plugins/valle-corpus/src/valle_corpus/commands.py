@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from valle_core.api import CommandContext, CommandResult, Schema, Section
 from valle_core.plugin import UserError
+
+if TYPE_CHECKING:
+    from valle_corpus.plan import CorpusPlan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,17 +76,31 @@ def corpus(context: CommandContext) -> CommandResult:
     Voices and sentences are drawn from built-in lists, or named with --speaker and --script. Interrupted, the same
     command goes on.
     """
-    from valle_corpus.engines.known import engine_row
-    from valle_corpus.plan import CorpusPlan
-    from valle_corpus.sentences.wordnet import examples
     from valle_corpus.writing import write_corpus
 
     own: CorpusOptions = context.options("corpus")
+    with context.progress("utterance") as bar:
+        seconds = write_corpus(
+            own.out,
+            plan_of(own),
+            workers=own.workers,
+            progress=lambda group, done, total, length: bar.move(done, total, f"{group} {length / 60:.1f} min"),
+        )
+    spoken = ", ".join(f"{group} {value / 60:.1f} min" for group, value in seconds.items())
+    return CommandResult(text=f"wrote {own.out}: {spoken}", facts={"out": str(own.out), "seconds": seconds})
+
+
+def plan_of(own: CorpusOptions) -> CorpusPlan:
+    """What to speak. Raises `UserError` for what the engine does not take, or a file that cannot be read."""
+    from valle_corpus.engines.known import engine_row
+    from valle_corpus.plan import CorpusPlan
+    from valle_corpus.sentences.wordnet import examples
+
     row = engine_row(own.engine)
     given = {"styles": str(own.styles)} if own.styles is not None else {}
     if strange := [name for name in given if name not in row.options]:
         raise UserError(f"engine '{own.engine}' takes no --{strange[0]}")
-    plan = CorpusPlan(
+    return CorpusPlan(
         engine=own.engine,
         options=given or None,
         texts=tuple(examples(own.wordnet)) if own.wordnet else read_script(own.texts),
@@ -98,15 +116,6 @@ def corpus(context: CommandContext) -> CommandResult:
         script=read_script(own.script),
         held_out_script=read_script(own.held_out_script),
     )
-    with context.progress("utterance") as bar:
-        seconds = write_corpus(
-            own.out,
-            plan,
-            workers=own.workers,
-            progress=lambda group, done, total, length: bar.move(done, total, f"{group} {length / 60:.1f} min"),
-        )
-    spoken = ", ".join(f"{group} {value / 60:.1f} min" for group, value in seconds.items())
-    return CommandResult(text=f"wrote {own.out}: {spoken}", facts={"out": str(own.out), "seconds": seconds})
 
 
 def read_script(path: Path | None) -> tuple[str, ...]:

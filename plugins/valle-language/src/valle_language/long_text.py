@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 from typing import Literal, Protocol
@@ -77,6 +77,12 @@ def with_language(request: Request, languages: Sequence[str]) -> tuple[Request, 
         raise UserError(f"phonemes do not show their language. Name it: --language TAG, one of {', '.join(candidates)}")
     found = detect(without_markup(request.text), candidates)
     return replace(request, language=found.language), found.note()
+
+
+def with_languages(requests: Iterable[Request], languages: Sequence[str]) -> tuple[list[Request], list[str]]:
+    """`with_language` of each, and the notes, each once."""
+    tagged = [with_language(request, languages) for request in requests]
+    return [request for request, _ in tagged], list(dict.fromkeys(note for _, note in tagged if note))
 
 
 def pieces(request: Request, language: str, splitting: Splitting) -> list[Request]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
 from valle_data.storage.facts import row_json
+
+if TYPE_CHECKING:
+    from valle_core.data.dataset import Dataset
+    from valle_core.data.record import IndexEntry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +40,11 @@ class Options:
         if self.limit is not None and self.limit < 1:
             raise UserError(f"limit must be at least 1, got {self.limit}")
 
+    def wants(self, row: IndexEntry) -> bool:
+        """Whether an utterance is one of them."""
+        pairs = ((self.speaker, row.speaker), (self.language, row.language), (self.tone, row.tone))
+        return all(wanted in (None, found) for wanted, found in pairs)
+
 
 SCHEMA = Schema(sections=(Section("list", Options, flat=True, help="Options", positional=("data",)),))
 
@@ -47,6 +58,18 @@ def list_utterances(context: CommandContext) -> CommandResult:
 
     own: Options = context.options("list")
     dataset = open_dataset(own.data)
+    tones = known(own, dataset)
+    chosen = list(islice((row for row in dataset.rows() if own.wants(row)), own.limit))
+    lines = []
+    for row in chosen:
+        tone = [row.tone or ""] if tones else []
+        fields = [row.id, row.speaker, row.language, f"{row.seconds:.2f}", *tone, row.text]
+        lines.append("\t".join(_one_line(field) for field in fields))
+    return CommandResult(text="\n".join(lines), facts=[row_json(row) for row in chosen])
+
+
+def known(own: Options, dataset: Dataset) -> Sequence[str]:
+    """The dataset's tones. Raises `UserError` for a speaker, a language or a tone that nobody has."""
     if own.speaker is not None and own.speaker not in dataset.speakers():
         raise UserError(f"nobody in '{own.data}' is called '{own.speaker}'. See the names: valle data stats {own.data}")
     if own.language is not None and own.language not in dataset.languages:
@@ -54,24 +77,7 @@ def list_utterances(context: CommandContext) -> CommandResult:
     tones, _ = dataset.toned()
     if own.tone is not None and own.tone not in tones:
         raise UserError(f"nothing in '{own.data}' has the tone '{own.tone}'. It has {', '.join(tones) or 'no tones'}")
-    rows = (
-        row
-        for row in dataset.rows()
-        if own.speaker in (None, row.speaker) and own.language in (None, row.language) and own.tone in (None, row.tone)
-    )
-    chosen = list(islice(rows, own.limit))
-    lines = []
-    for row in chosen:
-        fields = [
-            row.id,
-            row.speaker,
-            row.language,
-            f"{row.seconds:.2f}",
-            *([row.tone or ""] if tones else []),
-            row.text,
-        ]
-        lines.append("\t".join(_one_line(field) for field in fields))
-    return CommandResult(text="\n".join(lines), facts=[row_json(row) for row in chosen])
+    return tones
 
 
 def _one_line(field: str) -> str:

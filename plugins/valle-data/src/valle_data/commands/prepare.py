@@ -1,41 +1,34 @@
-"""`valle prepare`: a folder of recordings becomes a dataset of phonemes and codes."""
+"""`valle prepare` and `valle prepare-noise`: a folder of recordings becomes a dataset, or a set of noise."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from valle_core.command import CommandContext, CommandResult, Outcome, Progress
 from valle_core.config.schema import Schema, Section
-from valle_core.plugin import UserError
 from valle_data.preparation.config import PREPARE_SCHEMA
-from valle_data.preparation.options import NOT_GIVEN
+from valle_data.preparation.noise_options import NOISE_SCHEMA
+from valle_data.preparation.share import Share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """What is not part of the dataset.
+class NoiseShare(Share):
+    """Whose noise.
 
     Attributes:
-        folder: folder or table of recordings; --layout says which are known
-        device: torch device of the codec: auto, cpu, cuda
-        rank: of this process, from 0; default: of torchrun or SLURM, if any
-        world_size: processes that share the work; with --rank
+        folder: wav, flac, ogg or mp3 in folders of any depth
     """
 
-    folder: str = ""
-    device: str = "auto"
-    rank: int | None = None
-    world_size: int | None = None
+
+def _schema(of: Schema, share: type[Share]) -> Schema:
+    return Schema(
+        of.slots, (Section("command", share, flat=True, help="Options", positional=("folder",)), *of.sections)
+    )
 
 
-SCHEMA = Schema(
-    PREPARE_SCHEMA.slots,
-    (Section("command", Options, flat=True, help="Options", positional=("folder",)), *PREPARE_SCHEMA.sections),
-)
+SCHEMA, NOISE = _schema(PREPARE_SCHEMA, Share), _schema(NOISE_SCHEMA, NoiseShare)
 
 
 def prepare(context: CommandContext) -> Outcome:
@@ -45,22 +38,27 @@ def prepare(context: CommandContext) -> Outcome:
     reported with its reason and left out. Under torchrun or srun, or with --rank and --world-size, each process
     makes its share in the same --out; whoever makes the last part finishes the dataset.
     """
-    from valle_core.assemble.device import choose_device
-    from valle_data.preparation.components import open_components
-    from valle_data.preparation.prepare import prepare_share
-    from valle_data.preparation.ranks import ShareReport, find_device, find_ranks
+    return prepared(context)
 
-    own, options = context.options("command"), context.options("prepare")
-    if not own.folder and options.source is NOT_GIVEN:
-        raise UserError("no folder of recordings given; name it: valle prepare FOLDER --out data")
-    if options.out is NOT_GIVEN:
-        raise UserError("no folder for the dataset given; name it: --out data")
-    options = dataclasses.replace(options, source=Path(own.folder) if own.folder else options.source)
-    ranks = find_ranks(own.rank, own.world_size, os.environ)
-    device = choose_device(find_device(own.device, os.environ))
+
+def prepare_noise(context: CommandContext) -> Outcome:
+    """Turn recordings of noise into a set of codec codes that training mixes with speech.
+
+    Recordings may have any length and need no transcripts; their folders are their labels. May be interrupted at any
+    moment and run again, or shared by several processes, as `valle prepare`. What cannot be used is reported with
+    its reason and left out. The codec must be that of the speech.
+    """
+    return prepared(context)
+
+
+def prepared(context: CommandContext) -> Outcome:
+    """Do this process's share and tell what is worth knowing."""
+    from valle_data.preparation.open import open_preparation
+    from valle_data.preparation.ranks import ShareReport
+
     with context.progress("recording") as bar:
-        components = open_components(context.resolved, context.registry, device)
-        report = prepare_share(options, components, ranks, progress=Speed(bar))
+        preparation = open_preparation(context.resolved, context.registry, context.options("command"), os.environ)
+        report = preparation.run(Speed(bar))
     if isinstance(report, ShareReport):
         return report
     for note in (*([report.languages_text()] if report.detected else []), *report.notes):

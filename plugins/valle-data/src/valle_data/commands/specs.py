@@ -41,8 +41,8 @@ PREPARE_NOISE = CommandSpec(
     name="prepare-noise",
     api=2,
     summary="Turn recordings of noise into codes that training mixes with speech",
-    run="valle_data.commands.prepare_noise:prepare_noise",
-    schema="valle_data.commands.prepare_noise:SCHEMA",
+    run="valle_data.commands.prepare:prepare_noise",
+    schema="valle_data.commands.prepare:NOISE",
     progress=True,
     examples=(
         "valle prepare-noise noises/ --out noise/",
