@@ -7,7 +7,7 @@ import json
 import pytest
 
 from valle_bench import machine
-from valle_cli.commands import bench_codec
+from valle_bench.commands import codec as bench_codec
 
 FAKE = """
     import os
