@@ -46,7 +46,7 @@ class FakeSpeaker:
         half = torch.nn.Linear(4, 4)
         torch.nn.init.constant_(half.weight, scale)
         task = SimpleNamespace(continues=False)
-        self.voice = SimpleNamespace(ar=half, nar=half, codec=FakeCodec(), task=task, languages=("en",))
+        self.components = SimpleNamespace(ar=half, nar=half, codec=FakeCodec(), task=task, languages=("en",))
         self.asked = []
 
     def __call__(self, requests):

@@ -44,12 +44,12 @@ def open_speaker(context: CommandContext) -> Synthesizer:
 
 def model_told(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:
     """What its speech depends on: weights by hash, codec, samplers with their options."""
-    voice = speaker.voice
-    halves = {"level 0": voice.ar} if voice.ar is voice.nar else {"level 0": voice.ar, "other levels": voice.nar}
+    parts = speaker.components
+    halves = {"level 0": parts.ar} if parts.ar is parts.nar else {"level 0": parts.ar, "other levels": parts.nar}
     return {
         "model": str(resolved.sections["synthesis"].model),
         "weights": {name: hash_tensors(model.state_dict()) for name, model in halves.items()},
-        "codec": f"{voice.codec.identity.name} {voice.codec.identity.weights_hash}",
+        "codec": f"{parts.codec.identity.name} {parts.codec.identity.weights_hash}",
         "samplers": {
             slot: [{"name": part.name, **asdict(part.options)} for part in resolved.parts[slot]]
             for slot in ("task", "sampler", "nar_sampler")
