@@ -10,11 +10,7 @@ at: the core by itself has none.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,66 +18,19 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
-WINGS = ("valle-data", "valle-language", "valle-testing")
+WINGS = ("valle-data", "valle-kit", "valle-language", "valle-testing")
 """To prepare a dataset and to check: no command line, no plugin."""
 
 pytestmark = pytest.mark.slow
 
 
-@dataclass(frozen=True, slots=True)
-class Clean:
-    """A venv and a copy of the package's sources."""
-
-    python: Path
-    package: Path
-
-    def run(self, *words: str | Path, cwd: Path) -> str:
-        """Run its Python, with nothing inherited that could name another place to import from."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VALLE", "VIRTUAL_ENV"))}
-        environment |= {"OMP_NUM_THREADS": "1", "PYTHONNOUSERSITE": "1"}
-        command = [str(word) for word in (self.python, *words)]
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        return done.stdout
-
-
-def share_what_is_not_valle(folder: Path) -> None:
-    """Links to everything installed here but valle's own distributions and the hooks of editable installs."""
-    folder.mkdir()
-    for place in (Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")):
-        for child in sorted(place.iterdir()):
-            name = child.name.lower()
-            own = name.startswith(("valle", "_editable_impl_", "__editable__")) or name.endswith((".pth", ".egg-link"))
-            if not own and not (folder / child.name).exists():
-                (folder / child.name).symlink_to(child, target_is_directory=child.is_dir())
-
-
 @pytest.fixture(scope="module")
-def clean(package, tmp_path_factory) -> Clean:
+def clean(package, environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("clean")
-    share_what_is_not_valle(folder / "shared")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    python = folder / "venv" / "bin" / "python"
-    (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
-    (site / "shared.pth").write_text(f"{folder / 'shared'}\n", encoding="utf-8")
     copy = shutil.copytree(package, folder / "acme-valle", ignore=shutil.ignore_patterns("__pycache__"))
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
-    [ROOT / "plugins" / wing for wing in WINGS]
-    wheels = subprocess.run(
-        [
-            *pip,
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            ROOT,
-            *(ROOT / "plugins" / wing for wing in WINGS),
-            copy,
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert wheels.returncode == 0, wheels.stderr
-    return Clean(python, copy)
+    made = environment(folder, [ROOT, *(ROOT / "plugins" / wing for wing in WINGS), copy])
+    made.package = copy
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +49,14 @@ def test_nothing_of_valle_is_there_but_the_core_and_the_package(facts, clean):
     assert seen["valle"] == ["acme-valle", "valle-core", *WINGS]
     assert seen["importable"] == []
     assert Path(seen["core"]).is_relative_to(clean.python.parents[1])
-    assert facts["loaded"] == ["valle_core", "valle_data", "valle_language", "valle_testing"]
+    assert facts["loaded"] == ["valle_core", "valle_data", "valle_kit", "valle_language", "valle_testing"]
 
 
-def test_the_registry_lists_its_two_plugins_and_no_other(facts):
+def test_the_registry_lists_its_plugins_and_no_other(facts):
     assert facts["listed"]["plugins"] == [
         ["arch", "acme-retention", "acme-valle", "ok"],
         ["sampler", "acme-eta", "acme-valle", "ok"],
+        ["command", "acme roundtrip", "acme-valle", "ok"],
         ["acme-voicing", "acme-energy", "acme-valle", "ok"],
     ]
 
