@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -140,6 +141,22 @@ def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, tmp
     assert valle("corpus") == (
         2, "", "error: command 'corpus' is not installed. Install it with: pip install valle-corpus\n",
     )  # fmt: skip
+
+
+def test_a_checkout_older_than_its_commands_is_installed_again_from_its_folder(valle, tmp_path, monkeypatch):
+    for name, entries in (("valle", "[valle.directory]\nvalle = valle_cli.known:KNOWN\n"), ("valle-data", "")):
+        info = tmp_path / f"{name.replace('-', '_')}-0.1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 0.1.0\n\n")
+        (info / "entry_points.txt").write_text(entries)
+        origin = {"url": f"file:///tree/{name}", "dir_info": {"editable": True}}
+        (info / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    again = "Install it with: pip install -e /tree/valle-data\n"
+    assert valle("data", "stats") == (2, "", f"error: command 'data stats' is not installed. {again}")
+    code, _, err = valle("--help")
+    assert code == 0
+    assert f"warning: valle-data lacks commands. {again}" in err
 
 
 def test_of_two_commands_of_one_name_the_distribution_picks_one(valle, hello, install):

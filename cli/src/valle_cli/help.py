@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 from valle_cli.known import HOUSE, KNOWN
@@ -43,6 +44,9 @@ def root_help(registry: Registry) -> int:
         print()
         _section("Commands of plugins:", others, width)
     print(FOOT, end="")
+    lacking = [entry for entry in registry.entries("command") if entry.status == "not-installed"]
+    for entry in {one.distribution: one for one in lacking if one.distribution in HOUSE}.values():
+        print(f"warning: {entry.distribution} lacks commands. Install it with: {to_install(entry)}", file=sys.stderr)
     return 0
 
 
@@ -54,6 +58,14 @@ def group_help(group: str, registry: Registry) -> int:
     print(f"Usage: valle {group} COMMAND [ARGS]...\n\n{title}.\n")
     _section("Commands:", entries, max(len(entry.name) for entry in entries) + 2)
     return 0
+
+
+def to_install(entry: Entry) -> str:
+    """How a command that is known and not there comes: a checkout that is older than the command is installed again."""
+    from valle_cli.installed import installed_named
+
+    found = installed_named(entry.distribution)
+    return f"pip install -e {found.source}" if found and found.source else entry.hint
 
 
 def command_names(registry: Registry) -> set[str]:

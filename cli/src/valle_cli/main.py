@@ -129,7 +129,7 @@ def _dispatch(words: list[str], *, safe: bool) -> int | None:
 
 def _command(words: list[str], length: int, registry: Registry) -> Entry:
     """The command that is meant. Raises `UserError` where there is none, or it cannot be used."""
-    from valle_cli.help import refuse_unknown
+    from valle_cli.help import refuse_unknown, to_install
 
     name = " ".join(words[:length])
     try:
@@ -139,7 +139,7 @@ def _command(words: list[str], length: int, registry: Registry) -> Entry:
             raise
         raise refuse_unknown(words, registry) from error
     if entry.status == "not-installed":
-        raise UserError(f"command '{name}' is not installed. Install it with: {entry.hint}")
+        raise UserError(f"command '{name}' is not installed. Install it with: {to_install(entry)}")
     if entry.status != "ok":
         who = f"command '{name}' ({entry.owner})"
         raise UserError(f"{who} is {entry.status}: {entry.why}. Fix it with: {entry.hint}")

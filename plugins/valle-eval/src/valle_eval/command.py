@@ -46,13 +46,8 @@ def evaluate(context: CommandContext) -> CommandResult:
     if own.export is not None:
         return exported(sentences, own.export)
     earlier = [read_result(path) for path in own.against]
-    judges = open_judges(
-        context.resolved,
-        context.registry,
-        choose_device(context.options("synthesis").device),
-        brought(own, sentences, spoken=spoken),
-        context.note,
-    )
+    device, there = choose_device(context.options("synthesis").device), brought(own, sentences, spoken=spoken)
+    judges = open_judges(context.resolved, context.registry, device, there, context.note)
     journal = Journal(own.out)
     about, systems = systems_of(context, own, sentences, journal, spoken=spoken)
     with context.progress("utterance") as bar:

@@ -13,7 +13,7 @@ from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 
 from acme_package.cache import StateCache
 from acme_package.options import AcmeNameOptions
-from acme_package.recurrence import RowMasks, Recurrence, row_masks
+from acme_package.recurrence import Recurrence, RowMasks, row_masks
 
 
 def build(options: AcmeNameOptions, *, attention: object | None = None) -> AcmeNameBackbone:
