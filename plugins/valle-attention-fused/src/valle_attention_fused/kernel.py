@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from valle_attention_fused.operators import INTERPRETED, MOST_QUERIES, attend, step
 from valle_attention_fused.options import FusedOptions
@@ -17,6 +18,8 @@ from valle_kit.attention_inputs import check_inputs
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 WIDEST = 256
+ALIGNED = 16
+"""Entries: head widths are rounded up to a multiple."""
 
 
 def build(options: FusedOptions) -> FusedKernel:
@@ -49,13 +52,18 @@ class FusedKernel:
         factor: float = q.shape[-1] ** -0.5 if scale is None else scale
         if factor <= 0.0:  # the kernels multiply after they took the largest score
             q, factor = (-q, -factor) if factor < 0.0 else (q * 0.0, 1.0)
+        width = q.shape[3]
+        if width % ALIGNED:  # what does not begin on 16 bytes is read entry by entry
+            q, k, v = (pad(x, (0, -width % ALIGNED)) for x in (q, k, v))
         learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
         few = q.shape[1] // k.shape[1] * q.shape[2] <= MOST_QUERIES
         rows = self._reader.rows(mask, q.shape[2], tiles_for(q.device, q.dtype, q.shape[3], q.shape[2]).block)
         where, cap = (rows.lengths, rows.prefix, rows.start), self.options.softcap
         if rows.blocks is None and few and not learns:
-            return step(q, k, v, *where, rows.window, factor, cap)
-        return attend(q, k, v, *where, rows.blocks, rows.window, factor, cap)[0]
+            out = step(q, k, v, *where, rows.window, factor, cap)
+        else:
+            out, _ = attend(q, k, v, *where, rows.blocks, rows.window, factor, cap)
+        return out[..., :width]
 
 
 def _check_device(device: torch.device) -> None:

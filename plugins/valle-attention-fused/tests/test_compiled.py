@@ -1,0 +1,79 @@
+"""Every kernel through the real compiler for compute capability 9.0, which takes no GPU: registers, shared memory."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+SPEC = importlib.util.spec_from_file_location("ahead_of_time", Path(__file__).with_name("ahead_of_time.py"))
+SHARED = 232_448
+"""Bytes of shared memory that a block may have there."""
+
+SPILLED = 512
+"""Bytes a thread may spill: none for head widths up to 128 in 16 bits, some for the wide ones."""
+
+TYPES = (torch.bfloat16, torch.float16, torch.float32)
+NAMES = ("forward", "query_gradient", "key_gradient", "decode")
+FORMS = {"PACKED": True, "WINDOW": True, "SOFTCAP": True, "GROUP": 4}
+
+
+@pytest.fixture
+def ahead(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRITON_DUMP_PTXAS_LOG", "1")
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    assert SPEC is not None
+    assert SPEC.loader is not None
+    module = importlib.util.module_from_spec(SPEC)
+    import sys
+
+    monkeypatch.setitem(sys.modules, "ahead_of_time", module)  # its dataclass looks itself up
+    SPEC.loader.exec_module(module)
+    return module
+
+
+def holds(found, name, dtype, width, record_property):
+    record_property("compiled", f"{name}: {found.registers} registers, {found.spilled} spilled, {found.shared} shared")
+    assert found.shared <= SHARED
+    assert found.spilled <= (0 if width <= 128 and dtype != torch.float32 else SPILLED), found.spilled
+    if name != "decode" and dtype != torch.float32:
+        assert "wgmma" in found.ptx, "without the matrix units of the ninth generation"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [16, 64, 80, 96, 128, 256])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_head_width_compiles(name, width, ahead, capfd, record_property):
+    holds(ahead.compiled(name, torch.bfloat16, width, capfd), name, torch.bfloat16, width, record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [64, 128, 256])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_dtype_compiles(name, dtype, width, ahead, capfd, record_property):
+    holds(ahead.compiled(name, dtype, width, capfd), name, dtype, width, record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [64, 128])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_mask_form_compiles(name, form, width, ahead, capfd, record_property):
+    if (name, form) == ("decode", "PACKED"):
+        pytest.skip("packed rows are no steps")
+    found = ahead.compiled(name, torch.bfloat16, width, capfd, **{form: FORMS[form]})
+    holds(found, name, torch.bfloat16, width, record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("splits", [1, 67])
+def test_a_step_of_many_queries_compiles(splits, ahead, capfd, record_property):
+    found = ahead.compiled("decode", torch.bfloat16, 128, capfd, M=64, SPLITS=splits)
+    holds(found, "decode", torch.bfloat16, 128, record_property)
+
+
+def test_the_parts_of_a_step_are_merged_by_a_kernel_that_compiles(ahead, capfd):
+    assert ahead.merging(torch.bfloat16, 128, capfd).spilled == 0
