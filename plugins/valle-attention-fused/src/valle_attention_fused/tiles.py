@@ -1,8 +1,8 @@
 """Sizes of blocks and tiles, warps and pipeline stages: a fixed table by head width, dtype and device.
 
 No search at run time: a search costs minutes at every new shape, and would make two runs differ. The rows were chosen
-so that the kernels compile for compute capability 9.0 with few or no spilled registers and fit its shared memory; no
-row was timed on a GPU yet.
+so that the kernels compile for compute capability 9.0 with few or no spilled registers, fit its shared memory and use
+its matrix units in 16 bits (`tests/test_compiled.py`); no row was timed on a GPU yet.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ def _all(block: int, *rows: tuple[int, int, int]) -> Tiles:
 
 
 HALF = {
-    64: _all(128, (64, 4, 3), (64, 4, 2), (64, 8, 2), (128, 4, 3)),
+    64: _all(128, (64, 4, 3), (64, 8, 3), (64, 8, 3), (128, 4, 3)),
     128: _all(128, (64, 8, 3), (64, 8, 2), (64, 8, 2), (64, 4, 3)),
-    256: _all(64, (32, 4, 2), (32, 8, 2), (32, 8, 2), (32, 4, 2)),
+    256: _all(64, (32, 8, 2), (32, 8, 2), (32, 8, 2), (32, 4, 2)),
 }
 """Padded head width, up to and with → tiles of bfloat16 and float16, compute capability 9.0 and above."""
 
 SINGLE = {
     64: _all(64, (32, 4, 2), (32, 4, 2), (32, 4, 2), (64, 4, 2)),
-    128: _all(64, (32, 8, 2), (32, 8, 2), (16, 8, 2), (32, 4, 2)),
-    256: _all(32, (16, 8, 2), (16, 8, 1), (16, 8, 1), (16, 4, 2)),
+    128: _all(32, (32, 4, 2), (16, 8, 1), (16, 8, 1), (32, 4, 2)),
+    256: _all(16, (16, 4, 1), (16, 8, 1), (16, 8, 1), (16, 4, 2)),
 }
 """The same in float32."""
 
