@@ -8,6 +8,9 @@ import pytest
 from valle_llama import bench_decode
 
 from valle_bench import machine
+from valle_bench.runner import ask as asking
+from valle_bench.runner.here import converse_here
+from valle_core.plugin import UserError
 
 ROWS = [
     bench_decode.Measurement(size="d 64, 2 layers", setting=setting, compiled="", match=match, tokens_per_s=rate,
@@ -26,6 +29,7 @@ def measured(monkeypatch) -> dict[str, object]:
         return ROWS
 
     monkeypatch.setattr(bench_decode, "compare", compare)
+    monkeypatch.setattr(asking, "converse", converse_here)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
     return settings
 
@@ -67,3 +71,17 @@ def test_an_out_that_is_a_file_is_refused(valle, measured, tmp_path):
     assert code == 2
     assert "is a file" in err
     assert not measured
+
+
+def test_a_case_that_gives_no_rows_says_why(valle, measured, monkeypatch):
+    def missing(**given):
+        raise UserError("llama needs transformers. Install it with: pip install transformers")
+
+    monkeypatch.setattr(bench_decode, "compare", missing)
+    code, out, err = valle("bench", "decode", "--quiet")
+    assert (code, out) == (2, "")
+    assert err == "error: llama: llama needs transformers. Install it with: pip install transformers\n"
+    monkeypatch.setattr(bench_decode, "compare", lambda **given: [{"tokens_per_s": 1.0}])
+    code, out, err = valle("bench", "decode", "--quiet")
+    assert (code, out) == (2, "")
+    assert "llama: it gave rows that are not dataclasses. Tell its author" in err

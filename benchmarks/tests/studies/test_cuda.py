@@ -12,9 +12,7 @@ import pytest
 from valle_bench import machine
 from valle_bench.attention import cells, peaks
 from valle_bench.runner import ask as asking
-from valle_bench.runner.measurement import Job
-from valle_bench.runner.worker import work
-from valle_core.registry.registry import Registry
+from valle_bench.runner.here import converse_here
 
 STUDIES = Path(__file__).parents[2] / "studies"
 PLUGINS = {"attention": "sdpa", "arch": "transformer", "codec": "tiny", "": ""}
@@ -34,12 +32,7 @@ def cuda(monkeypatch):
 def in_this_process(monkeypatch):
     """The worker of `bench attention` without a process."""
 
-    def converse(module, text, *, patience, begin):
-        said = []
-        work(Job.read(text), Registry.open(), said.append)
-        return said, ""
-
-    monkeypatch.setattr(asking, "converse", converse)
+    monkeypatch.setattr(asking, "converse", converse_here)
     monkeypatch.setattr(cells, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(peaks, "SECONDS", 0.0)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from valle_bench.machine import describe, provenance
-from valle_bench.report import Column, Report, as_mappings
+from valle_bench.report import Column, Report
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
-from valle_core.plugin import ReferenceSpec, UserError
+from valle_core.plugin import UserError
 
 TITLE = "Autoregressive decoding beside generate: batch 1, float32, CPU, greedy"
 QUICK = {"new_tokens": 24, "prompt_tokens": 32, "repeats": 2, "compiled": False}
@@ -55,6 +54,7 @@ def decode(context: CommandContext) -> CommandResult:
     weight once per token would take at the best read rate measured here.
     """
     from valle_bench.bars import draw_ratios
+    from valle_bench.decode.measurement import Settings, run
     from valle_bench.reference import references_of
 
     own: Options = context.options("decode")
@@ -64,20 +64,15 @@ def decode(context: CommandContext) -> CommandResult:
     if not cases:
         raise UserError("no installed plugin brings a decoding benchmark. See: valle list-plugins --kind reference")
     facts = {**describe(force=own.force), **provenance(["torch", "transformers", "numba"]), "quick": own.quick}
-    rows = [row for case in cases for row in measured(case, quick=own.quick)]
+    with context.progress("case") as bar:
+        rows, missing = run(cases, Settings(given=QUICK if own.quick else {}, safe=context.registry.safe), bar.move)
+    if not rows:
+        raise UserError("; ".join(missing))
     report = Report(title=TITLE, facts=facts, rows=rows, columns=COLUMNS)
     if own.out is not None:
         for path in report.save(own.out, "decode"):
             sys.stderr.write(f"wrote {path}\n")
         draw_ratios(own.out / "decode.png", TITLE, rows)
     used = f"{facts['cores']} cores, {facts['cores_in_use_by_others']} in use by others"
-    return CommandResult(text=f"{report.text()}\n{used}; ratio to generate's best", facts=report.to_json())
-
-
-def measured(case: ReferenceSpec, *, quick: bool) -> list[dict[str, Any]]:
-    """The rows of one case. Raises `UserError` where it gives something else."""
-    sys.stderr.write(f"measuring {case.title} …\n")
-    found = list(case.load(**(QUICK if quick else {})))
-    if not all(is_dataclass(row) for row in found):
-        raise UserError(f"reference '{case.name}' gave rows that are not dataclasses. Tell its author")
-    return [{"case": case.title, **row} for row in as_mappings(found)]
+    text = "\n".join([report.text(), *missing, f"{used}; ratio to generate's best"])
+    return CommandResult(text=text, facts=report.to_json())

@@ -28,6 +28,7 @@ DECODE = CommandSpec(
     run="valle_bench.commands.decode:decode",
     schema="valle_bench.commands.decode:SCHEMA",
     examples=("valle bench decode --quick", "valle bench decode --out benchmarks/results"),
+    progress=True,
 )
 ATTENTION = CommandSpec(
     name="bench attention",
