@@ -14,7 +14,6 @@ from torch import Tensor
 from valle_core.data.file_storage import FileStore
 from valle_core.data.options import StorageName
 from valle_core.data.record import Location, Record
-from valle_core.data.shard_storage import ShardStore
 from valle_core.plugin import UserError
 from valle_core.registry.loading import load
 from valle_core.registry.scan import STORAGE, scan
@@ -73,9 +72,8 @@ def open_store(storage: StorageName, folder: Path) -> Store:
     Raises:
         UserError: nobody here reads it.
     """
-    own = {"files": FileStore, "shards": ShardStore}
-    if storage in own:
-        return own[storage](folder)
+    if storage == "files":
+        return FileStore(folder)
     return cast(Callable[[Path], Store], reader_of(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
 
 

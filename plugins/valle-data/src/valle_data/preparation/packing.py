@@ -9,9 +9,9 @@ from pathlib import Path
 
 from valle_core.data.index import Index
 from valle_core.data.record import IndexEntry, Record
-from valle_core.data.shard_storage import ShardStore
 from valle_data.preparation.plan import DONE
 from valle_data.storage.hdf5 import Hdf5Store, file_name, pack
+from valle_data.storage.shards import ShardStore
 
 
 def pack_rows(folder: Path, index: Index) -> Iterator[IndexEntry]:
