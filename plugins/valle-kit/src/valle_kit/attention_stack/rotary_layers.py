@@ -57,7 +57,7 @@ class RotaryAttention(nn.Module):
             project(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, H or Hk, T, Dh]
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
-        q, k = rotate(q, by), rotate(k, by)
+        q, k = (rotate(one, by).to(v.dtype) for one in (q, k))  # under autocast the angles are of another dtype
         if append is not None:
             k, v = append(k, v)
         return self.project_out(self.kernel(q, k, v, mask).transpose(1, 2).flatten(2))
