@@ -20,6 +20,7 @@ from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import warn
+from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.meter import Meter
@@ -80,9 +81,10 @@ def train(
     accelerator = make_accelerator(options)
     model.to(accelerator.device).train()
     optimizer = make_optimizer(model, options)
+    average = Average(model, options.average)
     run, step = place.run, 0
     if place.resume:
-        step = restore(model, optimizer, stream, run, place.resume, manifest, accelerator)
+        step = restore(model, average, optimizer, stream, run, place.resume, manifest, accelerator)
     place.begin()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
@@ -101,6 +103,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             train_step(model, optimizer, accelerator, examples, meter, options)
+            average.update()
             step += 1
             if stop.asked:
                 reason = "interrupted"
@@ -117,9 +120,8 @@ def train(
             observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
                 state = replace(manifest, step=step, progress=progress(stream, accelerator))
-                path = save_checkpoint(
-                    run, state, model_config, tensors(model, optimizer, accelerator), keep=options.keep
-                )
+                kept = average.tensors() | tensors(model, optimizer, accelerator)
+                path = save_checkpoint(run, state, model_config, kept, keep=options.keep)
                 observers.call("checkpoint_saved", step=step, path=path)
             if logged:
                 report(line)  # after saving: it may write to a terminal that is gone
@@ -201,13 +203,12 @@ def progress(stream: ExampleStream, accelerator: Accelerator) -> dict[str, Any]:
 
 
 def tensors(model: CodecLM, optimizer: Any, accelerator: Accelerator) -> dict[str, dict[str, Tensor]]:
-    """Everything an exact resume needs: weights, optimizer state, random states."""
+    """What an exact resume needs beside the weights: optimizer state, random states."""
     plain = accelerator.unwrap_model(model)
     random = {"cpu": torch.get_rng_state()}
     if accelerator.device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(accelerator.device)
     return {
-        "model": plain.state_dict(),
         "optimizer": optimizer_tensors(plain, optimizer.optimizer),
         "random": random,
     }

@@ -25,13 +25,14 @@ def make_optimizer(model: nn.Module, options: TrainOptions) -> torch.optim.AdamW
 
 
 def learning_rate(options: TrainOptions, step: int) -> float:
-    """Rate of optimizer step `step` (0-based): linear warm-up, then constant or cosine to a tenth."""
+    """Rate of optimizer step `step` (0-based): linear warm-up, then constant, or a cosine to a tenth."""
     if step < options.warmup:
         return options.lr * (step + 1) / options.warmup
     if options.schedule == "constant":
         return options.lr
-    done = (step - options.warmup) / max(options.steps - options.warmup, 1)
-    return options.lr * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    start = max(options.warmup, round(options.decay_from * options.steps))
+    done = (step - start) / max(options.steps - start, 1)
+    return options.lr * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(max(done, 0.0), 1.0))))
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

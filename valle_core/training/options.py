@@ -19,8 +19,11 @@ class TrainOptions:
         lr: peak learning rate of AdamW; 0 learns nothing (the demo's untrained control).
         warmup: steps of linear warm-up.
         schedule: what follows the warm-up; cosine ends at a tenth of lr.
+        decay_from: part of the steps after which the cosine begins; before it the rate stays at lr.
         weight_decay: decoupled, on matrices only.
         betas: AdamW's moments.
+        average: what the moving average of the weights keeps at each step; it is saved to speak with. 0 saves the
+            weights as they are.
         clip: gradient norm to clip to, after unscaling; 0 is off.
         accumulate: batches per optimizer step.
         precision: of the forward and backward pass; weights stay float32.
@@ -38,8 +41,10 @@ class TrainOptions:
     lr: float = 1e-3
     warmup: int = 100
     schedule: Literal["constant", "cosine"] = "cosine"
+    decay_from: float = 0.0
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
+    average: float = 0.0
     clip: float = 1.0
     accumulate: int = 1
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -59,5 +64,8 @@ class TrainOptions:
             value = getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, found {value}")
+        for name in ("decay_from", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be in [0, 1), got {getattr(self, name):g}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise UserError(f"betas must lie in [0, 1), found {list(self.betas)}")

@@ -19,6 +19,7 @@ from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import changes, warn
+from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
 from valle_core.training.grown import fitted_table
 from valle_core.training.meter import cut_after
@@ -44,6 +45,7 @@ def named_checkpoint(run: RunFolder, name: str) -> Path:
 
 def restore(
     model: CodecLM,
+    average: Average,
     optimizer: Any,
     stream: ExampleStream,
     run: RunFolder,
@@ -58,18 +60,21 @@ def restore(
     """
     with _others_named(run, checkpoint):
         manifest = read_manifest(checkpoint)
-        weights, state, random = (read_tensors(checkpoint, stem) for stem in ("model", "optimizer", "random"))
+        averaged, state, random = (read_tensors(checkpoint, stem) for stem in ("model", "optimizer", "random"))
+        weights = read_tensors(checkpoint, "current") if "current.safetensors" in manifest.files else averaged
     refuse_other_data(manifest, wanted, checkpoint)
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
     refuse_other_parts(manifest, wanted, checkpoint)
-    _check_shapes(weights, model, checkpoint, "resume with the options of the run (its config.yaml)")
+    for found in (weights, averaged):
+        _check_shapes(found, model, checkpoint, "resume with the options of the run (its config.yaml)")
     with _others_named(run, checkpoint):
         try:
             load_optimizer_tensors(model, optimizer, state, whole=manifest.format_version > 1)
         except UserError as error:
             raise UserError(f"{checkpoint}: {error}; use another checkpoint of the run") from None
         model.load_state_dict(weights)
+        average.restore(averaged, manifest.step)
         restore_random(random, accelerator.device, checkpoint)
     try:
         if accelerator.scaler is not None and "scaler" in manifest.progress:

@@ -1,0 +1,43 @@
+"""Averaged weights (Polyak's, exponentially weighted): what a run is spoken with, beside those that it goes on from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+
+class Average:
+    """Follows a model's weights; buffers are the model's own.
+
+    Args:
+        model: as it is now, which the average begins with.
+        decay: what is kept of the average at each step; 0 keeps none, so that it is the model.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        def follow(average: Any, current: Any, steps: Any) -> None:
+            # Less is kept at first, so that a short run is not made of the weights it began with.
+            kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
+            get_ema_multi_avg_fn(kept)(average, current, steps)
+
+        self._model = model
+        self._averaged = AveragedModel(model, multi_avg_fn=follow) if decay else None
+
+    def update(self) -> None:
+        """Take the weights after a step."""
+        if self._averaged is not None:
+            self._averaged.update_parameters(self._model)
+
+    def restore(self, weights: dict[str, Tensor], step: int) -> None:
+        """Go on from the average saved at a step."""
+        if self._averaged is not None:
+            self._averaged.module.load_state_dict(weights)
+            self._averaged.n_averaged.fill_(step)
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """File stem → tensors of a checkpoint: the average is the model, what is trained on lies in `current`."""
+        if self._averaged is None:
+            return {"model": self._model.state_dict()}
+        return {"model": self._averaged.module.state_dict(), "current": self._model.state_dict()}
