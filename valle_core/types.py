@@ -140,6 +140,7 @@ class Utterance:
         language: index in the dataset's list of language tags.
         symbols: [P] phoneme ids in the dataset's symbol map.
         codes: [F, Q] codec codes.
+        times: [P + 1] frames (with fractions) at which each symbol begins and the last one ends, or None.
     """
 
     id: str
@@ -147,6 +148,7 @@ class Utterance:
     language: int
     symbols: Int[Tensor, "P"]
     codes: Int[Tensor, "F Q"]
+    times: Float[Tensor, "P_plus_1"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +161,8 @@ class TaskInputs:
         prompt: [F, Q] codes of the prompt, possibly of zero frames.
         response: [F, L] codes of the first L levels of the answer, as far as they are known.
         tone: index of the tone label, or None.
+        times: [P + 1] frames of the response at which each symbol of the text begins and the last one ends, where
+            that is known and the response says the text and nothing else.
     """
 
     text: Int[Tensor, "P"]
@@ -166,6 +170,7 @@ class TaskInputs:
     prompt: Int[Tensor, "Fp Q"]
     response: Int[Tensor, "F L"]
     tone: int | None = None
+    times: Float[Tensor, "P_plus_1"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,6 +224,7 @@ class TaskSequence:
         target: [F] codes to predict, or None at synthesis.
         output: what the answer is made of.
         continues: as the task's: the response goes on where the prompt ends, so that no layout puts anything between.
+        times: as in `TaskInputs`.
     """
 
     segments: tuple[Segment, ...]
@@ -228,6 +234,7 @@ class TaskSequence:
     target: Int[Tensor, "F"] | None = None
     output: Literal["codes", "symbols", "length"] = "codes"
     continues: bool = False
+    times: Float[Tensor, "P_plus_1"] | None = None
 
 
 class Pool(Protocol):

@@ -153,7 +153,7 @@ def test_options_that_are_no_frozen_dataclass_are_refused(site, after, why):
 
 def test_the_table_of_kinds_is_consistent():
     assert len({row.name for row in ROWS}) == len({row.group for row in ROWS}) == len(ROWS)
-    names = ["arch", "attention", "codec", "sampler", "task", "frontend", "rewrite"]
+    names = ["arch", "attention", "codec", "sampler", "task", "frontend", "rewrite", "alignment"]
     assert [row.name for row in KINDS] == names
     assert replace(KINDS[0]).group == "valle.arch"
 

@@ -48,7 +48,7 @@ def run(parts, prompts, bounds, seeds=None, samplers=GREEDY, look_every=None):
         backbone,
         prompted,
         embed=lambda tokens, rows: table[tokens][:, None],
-        head=head,
+        head=lambda h, rows: head(h),
         chain=SamplerChain(samplers),
         view=view,
         bounds=bounds,
@@ -221,6 +221,6 @@ def test_no_rows_give_no_rows(parts):
         mask=SequenceMask.causal(torch.zeros(0, dtype=torch.long)),
         positions=torch.zeros(0, 3, dtype=torch.long),
     )
-    found = decode(parts[0], nothing, lambda tokens, rows: tokens, parts[2], SamplerChain(GREEDY), view, bounds=[],
-                   stop=STOP)  # fmt: skip
+    chain = SamplerChain(GREEDY)
+    found = decode(parts[0], nothing, lambda tokens, rows: tokens, lambda h, rows: h, chain, view, bounds=[], stop=STOP)
     assert (found.tokens, found.stopped) == ([], [])

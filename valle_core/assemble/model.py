@@ -19,6 +19,7 @@ from valle_core.model.options import ModelOptions
 from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
 from valle_core.registry.select import Selected
+from valle_core.sequence.alignment import Alignment
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import CodecIdentity
 
@@ -29,12 +30,12 @@ class ModelFacts:
 
     Attributes:
         codec: whose codes are modelled.
-        symbols: size of the symbol map.
+        symbols: the symbol map.
         languages: how many language tags.
     """
 
     codec: CodecIdentity
-    symbols: int
+    symbols: tuple[str, ...]
     languages: int
 
 
@@ -66,13 +67,23 @@ def build_model(
         )
     backbone = build_backbone(resolved, selected)
     vocabulary = Vocabulary(
-        symbols=facts.symbols,
+        symbols=len(facts.symbols),
         languages=facts.languages,
         num_levels=levels,
         codebook_size=facts.codec.codebook_size,
         per_language_text=options.per_language_text,
     )
-    return CodecLM(backbone, vocabulary, options, codebooks)
+    return CodecLM(backbone, vocabulary, options, codebooks, _alignment(resolved, selected, backbone.d_model, facts))
+
+
+def _alignment(
+    resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]], d_model: int, facts: ModelFacts
+) -> Alignment | None:
+    if not resolved.parts["alignment"]:
+        return None
+    (chosen,) = selected["alignment"]
+    options = resolved.part("alignment").options
+    return build(chosen, options, d_model=d_model, symbols=facts.symbols, languages=facts.languages)
 
 
 def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]]) -> Backbone:

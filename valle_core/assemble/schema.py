@@ -10,6 +10,7 @@ MODEL_SCHEMA = Schema(
         Slot("arch", "arch", "llama"),
         Slot("attention", "attention", "sdpa", serves="arch"),
         Slot("rewrite", "rewrite", None, many=True),
+        Slot("alignment", "alignment", None),
     ),
     sections=(Section("model", ModelOptions, help="Codec language model"),),
 )

@@ -30,9 +30,20 @@ def as_stored(resolved: Resolved, registry: Registry, checkpoint: Path) -> Resol
     model = _kept(resolved.sections["model"], stored.sections["model"], "model", checkpoint)
     return replace(
         resolved,
-        parts={**resolved.parts, "arch": (arch,), "task": tasks},
+        parts={**resolved.parts, "arch": (arch,), "task": tasks, "alignment": _alignment(resolved, stored, checkpoint)},
         sections={**resolved.sections, "model": model},
     )
+
+
+def _alignment(resolved: Resolved, stored: Resolved, checkpoint: Path) -> tuple[Part, ...]:
+    """The checkpoint's where it was left open. Raises `UserError` where another was asked for."""
+    (asked, held) = (one.parts["alignment"] for one in (resolved, stored))
+    if asked and asked[0].options is None:
+        return held
+    names = [part[0].name if part else "none" for part in (held, asked)]
+    if names[0] == names[1]:
+        return asked
+    raise UserError(f"{checkpoint} was trained with --alignment {names[0]}, got {names[1]}; leave --alignment out")
 
 
 def _with_older_draws(part: Part, stored: Mapping[str, Any]) -> Part:

@@ -66,7 +66,7 @@ class StoredModel:
         """
         tensors = read_tensors(self.path, "model")
         manifest = self.manifest
-        facts = ModelFacts(codec=manifest.codec, symbols=len(manifest.symbols), languages=len(manifest.languages))
+        facts = ModelFacts(codec=manifest.codec, symbols=manifest.symbols, languages=len(manifest.languages))
         model = build_model(self.resolved, selected, facts, codebooks=tensors.get("embedding.codebooks"))
         load_weights(model, tensors, self.path)
         return LoadedModel(path=self.path, manifest=manifest, model=model.to(device, dtype).eval())

@@ -120,7 +120,7 @@ def chosen(schema: Schema, stack: Layers) -> dict[str, tuple[str, ...]]:
             picked = [setting.value for setting in layer if setting.path == (slot.name,)]
             if picked:
                 kept = picked if slot.many else picked[-1:]
-                last_reset = max((at for at, name in enumerate(kept) if name is None), default=-1)
+                last_reset = max((at for at, name in enumerate(kept) if name is None or name == slot.open), default=-1)
                 names[slot.name] = tuple(kept[last_reset + 1 :])
     return names
 
@@ -158,6 +158,8 @@ def _resolve_slot(slot: Slot, registry: PluginSelector, stack: Layers, *, stored
         written = [*before, [*sets, *flags]]
     for settings in written:
         chain = _extend(slot, registry, chain, settings) if slot.many else _replace(slot, registry, chain, settings)
+    if slot.open and [element.name for element in chain] == [slot.open]:
+        return (Part(slot.open, None),)
     return tuple(_build(slot, _select(slot, registry, element), element, stored=stored) for element in chain)
 
 
@@ -172,6 +174,10 @@ def _replace(slot: Slot, registry: PluginSelector, chain: list[_Element], settin
         if len(setting.path) > 1:
             if not chain:
                 raise UserError(f"{setting.origin}: {setting.key}: no {slot.kind} is selected that could have options")
+            if chain[0].name == slot.open:
+                raise UserError(
+                    f"{setting.origin}: {setting.key}: name the {slot.kind} that has it: --{slot.name} NAME"
+                )
             _put(slot, _hints(slot, registry, chain[0]), chain[0], setting)
     return chain
 

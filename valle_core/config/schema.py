@@ -18,6 +18,8 @@ class Slot:
         many: holds a chain instead of one plugin.
         serves: slot whose plugin receives this one, "" for none. Where that plugin's spec does not need the kind, a
             default stays away and a plugin that was asked for is refused.
+        open: word in place of a name that leaves the choice to the command, "" for none. It gives a `Part` of this
+            name without options, which no preflight looks at.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Slot:
     default: Any
     many: bool = False
     serves: str = ""
+    open: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,10 @@ class Resolved:
     def choices(self) -> dict[str, tuple[str, tuple[Any, ...]]]:
         """Slot → (kind, plugins, or names where they are not known), as the registry's preflight takes it."""
         return {
-            slot.name: (slot.kind, tuple(part.plugin or part.name for part in self.parts[slot.name]))
+            slot.name: (
+                slot.kind,
+                tuple(part.plugin or part.name for part in self.parts[slot.name] if part.options is not None),
+            )
             for slot in self.schema.slots
         }
 

@@ -194,6 +194,7 @@ class Dataset:
             language=language_index(self.languages, row.language),
             symbols=torch.tensor(self.symbols.indices(record.phonemes), dtype=torch.long),
             codes=record.codes.long(),
+            times=torch.tensor(record.times) * (self.frame_rate / 1000) if record.times else None,
         )
 
 

@@ -16,6 +16,7 @@ from valle_core.model.embedding import TokenEmbedding
 from valle_core.model.heads import Heads
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
+from valle_core.sequence.alignment import Alignment, Guided
 from valle_core.sequence.pack import PackRules, RowBatch, marker_indices
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import TaskSequence
@@ -51,6 +52,7 @@ class CodecLM(nn.Module):
         vocabulary: Vocabulary,
         options: ModelOptions,
         codebooks: Float[Tensor, "Q V d"] | None = None,
+        alignment: Alignment | None = None,
     ) -> None:
         """
         Args:
@@ -58,6 +60,7 @@ class CodecLM(nn.Module):
             vocabulary: sizes.
             options: variants of embeddings and heads; a layout of `auto` is one that suits every backbone.
             codebooks: the codec's vectors, for `options.codebook_embeddings`.
+            alignment: an `nn.Module` that says the text frame by frame, in place of a segment of it; None for none.
 
         Raises:
             UserError: the backbone takes no bidirectional rows but levels ≥ 1 are wanted, or codebooks are missing.
@@ -80,7 +83,10 @@ class CodecLM(nn.Module):
             sum_response=options.sum_levels in ("response", "both"),
             sum_markers=options.markers == "sum",
             layout="text-last" if options.layout == "auto" else options.layout,
+            aligned=alignment is not None,
         )
+        assert alignment is None or isinstance(alignment, nn.Module)
+        self.alignment = alignment
         if options.codebook_embeddings and codebooks is None:
             raise UserError("model.codebook_embeddings: this codec publishes no codebook vectors; leave it off")
         self.embedding = TokenEmbedding(
@@ -95,9 +101,17 @@ class CodecLM(nn.Module):
         )
 
     def embed(self, batch: RowBatch) -> Float[Tensor, "B T D"]:
-        """Summed table rows of every position; zeros where padded."""
+        """Summed table rows of every position, and what the alignment adds; zeros where padded."""
+        return self._guided(batch).x
+
+    def _guided(self, batch: RowBatch) -> Guided:
         B, T = batch.positions.shape
-        return self.embedding(batch.indices, batch.offsets).view(B, T, -1)
+        x = self.embedding(batch.indices, batch.offsets).view(B, T, -1)
+        if self.alignment is None:
+            return Guided(x, None)
+        assert batch.text is not None
+        added, targets = self.alignment.guide(batch.text, T)
+        return Guided(x + added, targets)
 
     def embed_token(
         self, rows: Sequence[TaskSequence]
@@ -124,11 +138,12 @@ class CodecLM(nn.Module):
         return self.embedding.table[batch.levels + start]
 
     def forward(self, batch: RowBatch) -> ModelOutput:
-        """Logits of every predicted position, and what the backbone adds."""
-        out = self.backbone(self.embed(batch), batch.mask, batch.positions, condition=self.condition(batch))
+        """Logits of every predicted position, and what backbone and alignment add."""
+        x, targets = self._guided(batch)
+        out = self.backbone(x, batch.mask, batch.positions, condition=self.condition(batch))
         flat = out.h.flatten(0, 1)  # [B · T, D]
-        logits = {
-            level: self.head(level)(self.backbone.finish(flat[predicted.positions]))
-            for level, predicted in batch.predicted.items()
-        }
-        return ModelOutput(logits, out.losses, out.figures)
+        h = {level: self.backbone.finish(flat[found.positions]) for level, found in batch.predicted.items()}
+        logits = {level: self.head(level)(found) for level, found in h.items()}
+        if self.alignment is None or targets is None or 0 not in h:
+            return ModelOutput(logits, out.losses, out.figures)
+        return ModelOutput(logits, {**out.losses, **self.alignment.losses(h[0], targets)}, out.figures)

@@ -65,7 +65,7 @@ KINDS: tuple[Kind, ...] = (
         suite="valle_testing.suites.task.checks",
         floor=15,
         template="valle_testing:templates/task",
-        words=frozenset({"codes", "symbols", "length"}),
+        words=frozenset({"codes", "symbols", "length", "times"}),
         usual="tts",
     ),
     Kind(
@@ -90,6 +90,18 @@ KINDS: tuple[Kind, ...] = (
         in_dtype=True,
         words=frozenset({"trainable"}),
         usual="bitlinear",
+    ),
+    Kind(
+        name="alignment",
+        group="valle.alignment",
+        interface="valle_core.sequence.alignment:Alignment",
+        api=1,
+        suite="valle_testing.suites.alignment.checks",
+        floor=12,
+        template="valle_testing:templates/alignment",
+        on_device=True,
+        in_dtype=True,
+        usual="pointer",
     ),
 )
 

@@ -82,6 +82,7 @@ def lay_out(
         language=inputs.language,
         target=target,
         continues=continues,
+        times=inputs.times,
     )
 
 

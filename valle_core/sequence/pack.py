@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from valle_core.plugin import UserError
+from valle_core.sequence.alignment import SpokenText
 from valle_core.sequence.layout import Layout, arranged
 from valle_core.sequence.vocabulary import Vocabulary, response_range
 from valle_core.types import Segment, SequenceMask, TaskSequence
@@ -27,6 +30,7 @@ class PackRules:
         sum_response: a response frame is the sum of all visible levels, else only the newest.
         sum_markers: language, level and tone are added to every position instead of standing as tokens.
         layout: order in which the model reads the segments.
+        aligned: an alignment says the text frame by frame, so that it is no segment, and decides where a row ends.
     """
 
     vocabulary: Vocabulary
@@ -34,6 +38,15 @@ class PackRules:
     sum_response: bool = True
     sum_markers: bool = False
     layout: Layout = "text-first"
+    aligned: bool = False
+
+    def standing(self, row: TaskSequence) -> tuple[Segment, ...]:
+        """Segments of the row that take positions, in the model's order."""
+        return tuple(
+            segment
+            for segment in arranged(row, self.layout)
+            if not ((self.sum_markers and segment.role in MARKERS) or (self.aligned and segment.role == "text"))
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +73,7 @@ class RowBatch:
         positions: [B, T] position ids.
         levels: [B] level that each row predicts.
         predicted: level → where it is predicted.
+        text: what an alignment reads, where the rules say that there is one.
     """
 
     indices: Int[Tensor, "M"]
@@ -68,6 +82,7 @@ class RowBatch:
     positions: Int[Tensor, "B T"]
     levels: Int[Tensor, "B"]
     predicted: dict[int, PredictedPositions] = field(default_factory=dict)
+    text: SpokenText | None = None
 
     def to(self, device: torch.device) -> RowBatch:
         """The same batch on `device`."""
@@ -90,6 +105,7 @@ class RowBatch:
             positions=self.positions.to(device),
             levels=self.levels.to(device),
             predicted=predicted,
+            text=None if self.text is None else self.text.to(device),
         )
 
 
@@ -97,8 +113,9 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
     """Lay the rows out as one batch, each in the order of `rules.layout`.
 
     At level 0 the position before the response and each response position predict the next code, the last one
-    the stop token; at levels ≥ 1 each response position predicts its own code. A separator follows every segment
-    but the response, which is last. Without a target, level-0 rows are predicted at their last position only.
+    the stop token (left out where an alignment ends the row); at levels ≥ 1 each response position predicts its own
+    code. A separator follows every segment but the response, which is last. Without a target, level-0 rows are
+    predicted at their last position only.
     """
     vocabulary = rules.vocabulary
     ranges = vocabulary.ranges()
@@ -115,13 +132,14 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
         mask=_mask(rows, lengths, T),
         positions=torch.arange(T).expand(B, T),
         levels=torch.tensor([row.level for row in rows]),
-        predicted=_predicted(rows, lengths, T, vocabulary.stop),
+        predicted=_predicted(rows, lengths, T, None if rules.aligned else vocabulary.stop),
+        text=_text(rows, lengths) if rules.aligned else None,
     )
 
 
 def row_length(row: TaskSequence, rules: PackRules) -> int:
     """Positions `pack` gives the row, separators included."""
-    standing = [s for s in arranged(row, rules.layout) if not (rules.sum_markers and s.role in MARKERS)]
+    standing = rules.standing(row)
     return sum(segment.tokens.shape[0] for segment in standing) + len(standing) - 1
 
 
@@ -146,7 +164,9 @@ def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask
     )
 
 
-def _predicted(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int) -> dict[int, PredictedPositions]:
+def _predicted(
+    rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int | None
+) -> dict[int, PredictedPositions]:
     positions: dict[int, list[Tensor]] = {}
     targets: dict[int, list[Tensor]] = {}
     for b, row in enumerate(rows):
@@ -155,13 +175,13 @@ def _predicted(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int)
         if row.causal and row.target is None:
             where = torch.arange(end - 1, end)
         elif row.causal:
-            where = torch.arange(end - frames - 1, end)
+            where = torch.arange(end - frames - 1, end - (stop is None))
         else:
             where = torch.arange(end - frames, end)
         positions.setdefault(row.level, []).append(where)
         if row.target is not None:
             target = row.target
-            if row.causal:
+            if row.causal and stop is not None:
                 target = torch.cat([target, target.new_full((1,), stop)])
             targets.setdefault(row.level, []).append(target)
     return {
@@ -172,15 +192,36 @@ def _predicted(rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int)
     }
 
 
+def _text(rows: Sequence[TaskSequence], lengths: Tensor) -> SpokenText:
+    """The texts of rows that an alignment says. Raises `UserError` where it is needed and not known when."""
+    texts = [next(s.tokens for s in row.segments if s.role == "text") for row in rows]
+    frames = torch.tensor([row.segments[-1].tokens.shape[0] for row in rows])
+    known = [row.times for row in rows if row.times is not None]
+    if len(known) < len(rows) and any(row.target is not None or row.level for row in rows):
+        raise UserError("the model says its text by an alignment, which this task does not give. Use --task tts")
+    symbols = pad_sequence(texts, batch_first=True)
+    times = symbols.new_zeros(len(known), symbols.shape[1] + 1, dtype=torch.float32)
+    for b, found in enumerate(known):
+        times[b] = found[-1]
+        times[b, : len(found)] = found
+    return SpokenText(
+        symbols=symbols,
+        lengths=torch.tensor([len(text) for text in texts]),
+        languages=torch.tensor([row.language for row in rows]),
+        levels=torch.tensor([row.level for row in rows]),
+        start=lengths - frames,
+        frames=frames,
+        times=times if len(known) == len(rows) else None,
+    )
+
+
 def _index_row(row: TaskSequence, rules: PackRules, ranges: dict[str, range]) -> tuple[Tensor, Tensor]:
     """Indices of all positions, concatenated, and how many each position has."""
     separator = torch.full((1, 1), ranges["separator"].start)
     markers = marker_indices(row, rules)
     parts: list[Tensor] = []  # each [positions, K]
-    for segment in arranged(row, rules.layout):
+    for segment in rules.standing(row):
         if segment.role in MARKERS:
-            if rules.sum_markers:
-                continue
             part = torch.tensor([[ranges[segment.role].start + int(segment.tokens[0])]])
         else:
             part = _index_segment(segment, row, rules, ranges)

@@ -74,7 +74,7 @@ def decode(
     backbone: Backbone,
     prompted: Prompted,
     embed: Callable[[Int[Tensor, "B"], Int[Tensor, "B"]], Float[Tensor, "B 1 D"]],
-    head: Callable[[Float[Tensor, "B D"]], Float[Tensor, "B V"]],
+    head: Callable[[Float[Tensor, "B D"], Int[Tensor, "B"]], Float[Tensor, "B V"]],
     chain: SamplerChain,
     view: View,
     *,
@@ -90,7 +90,7 @@ def decode(
         backbone: the sequence model, in eval mode.
         prompted: embedded rows.
         embed: (tokens, the rows of the first batch they belong to) → what the backbone reads next.
-        head: finished states → logits.
+        head: (finished states, their rows as for `embed`) → logits.
         chain: samplers.
         view: their histories and seeds, one row per row of the batch; narrowed with it.
         bounds: most tokens of each row, ≥ 1.
@@ -117,7 +117,7 @@ def decode(
     every = look_every or (1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR)
     steps = looked = 0
     for i in range(most):
-        logits = head(h).float()  # samplers add up probabilities, which half precision cannot
+        logits = head(h, rows).float()  # samplers add up probabilities, which half precision cannot
         if i % every == 0:
             refuse_undefined(logits, "level 0")
         if i == 0 and stop >= 0:

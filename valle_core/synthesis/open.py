@@ -79,6 +79,10 @@ def open_synthesizer(
 
     (task,), (frontend,) = built("task"), built("frontend")
     refuse_strange_symbols(frontend, parts["frontend"][0].name, ar)
+    if first.model.alignment is not None and task.continues:
+        raise UserError(f"{ar.path} says its text by an alignment and cannot continue a prompt; use --task tts")
+    if first.model.alignment is None and (options.speed != 1 or options.durations != "drawn"):
+        raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
     return Synthesizer(
         SynthesisComponents(
             ar=first.model,
@@ -98,6 +102,8 @@ def open_synthesizer(
                 load=load_prompt,
             ),
             read_text=read_text,
+            speed=options.speed,
+            steady=options.durations == "usual",
         )
     )
 
@@ -166,6 +172,8 @@ def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:
         raise UserError(f"{nar.path} holds level 0 only; add a run with the other levels: --nar-model RUN")
     if nar is ar:
         return
+    if nar.model.alignment is not None and ar.model.alignment is None:
+        raise UserError(f"{nar.path} needs an alignment, which {ar.path} has none of; train it with --alignment")
     require_same(ar.manifest.codec, nar.manifest.codec, f"{ar.path} speaks in codes of")
     for name in ("symbols", "languages"):
         if getattr(ar.manifest, name) != getattr(nar.manifest, name):

@@ -19,6 +19,8 @@ class SynthesisOptions:
         device: torch device; auto takes CUDA where it is.
         dtype: of weights and activations.
         max_prompt_seconds: longest voice prompt that is accepted.
+        speed: of speaking; only for models with an alignment, whose durations are drawn at 1 as they were learnt.
+        durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.
     """
 
     model: str = ""
@@ -26,10 +28,14 @@ class SynthesisOptions:
     device: str = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_prompt_seconds: float = 30.0
+    speed: float = 1.0
+    durations: Literal["drawn", "usual"] = "drawn"
 
     def __post_init__(self) -> None:
         if not self.max_prompt_seconds > 0:
             raise UserError(f"max_prompt_seconds must be above 0, found {self.max_prompt_seconds}")
+        if not 0.25 <= self.speed <= 4:
+            raise UserError(f"speed must be in [0.25, 4], got {self.speed:g}")
 
 
 SYNTHESIS_SCHEMA = Schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -32,6 +33,19 @@ class Request:
     phonemes: bool = False
 
 
+class Word(NamedTuple):
+    """A word as it was said.
+
+    Attributes:
+        symbols: its phonemes, joined.
+        start, end: seconds.
+    """
+
+    symbols: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speech:
     """One answer.
@@ -44,6 +58,7 @@ class Speech:
         stopped: False when the answer ran into its bound instead of ending by itself.
         unknown: phonemes the model has never seen, with counts (they were read as one unknown symbol).
         remarks: what else the listener should know, e.g. that the prompt was cut.
+        times: [P + 1] seconds at which each symbol begins and the last one ends; empty without an alignment.
     """
 
     wav: Float[Tensor, "N"]
@@ -53,6 +68,18 @@ class Speech:
     stopped: bool
     unknown: dict[str, int]
     remarks: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
+
+    @property
+    def words(self) -> list[Word]:
+        """What spaces part, with the seconds at which each begins and ends; nothing without an alignment."""
+        spaces = [place for place, symbol in enumerate(self.symbols) if symbol.isspace()]
+        edges = zip([0, *(place + 1 for place in spaces)], [*spaces, len(self.symbols)], strict=True)
+        return [
+            Word("".join(self.symbols[first:last]), self.times[first], self.times[last])
+            for first, last in edges
+            if self.times and first < last
+        ]
 
     @property
     def seconds(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,10 @@ TextReader = Callable[[str, str, Frontend, SymbolMap], tuple[str, ...]]
 that takes phonemes in `[[ ]]`."""
 
 
+_ADVANCE = 7919
+"""Salt of the numbers an alignment draws with, which no sampler of a chain uses."""
+
+
 def read_words(text: str, language: str, frontend: Frontend, known: SymbolMap) -> tuple[str, ...]:
     """What the frontend makes of the text. Raises `UserError` for phonemes in `[[ ]]`."""
     if "[[" in text:
@@ -62,6 +66,8 @@ class SynthesisComponents:
         observers: the `after_audio` hooks.
         prompts: what the model was trained on, and what is accepted.
         read_text: text → symbols, by the frontend.
+        speed: of speaking, for a model with an alignment.
+        steady: whether its durations are the usual ones instead of drawn.
     """
 
     ar: CodecLM
@@ -76,6 +82,8 @@ class SynthesisComponents:
     observers: Observers
     prompts: Prompts = field(default_factory=Prompts)
     read_text: TextReader = read_words
+    speed: float = 1.0
+    steady: bool = False
 
 
 class Prepared(NamedTuple):
@@ -115,7 +123,8 @@ class Synthesizer:
             inputs = [found.inputs for found in prepared]
             clock.append(time.perf_counter())
             seeds = torch.cat([row_seeds(request.seed, [0], device=self.device) for request in requests])
-            level0 = self._level0(inputs, seeds, [self._bound(request) for request in requests])
+            level0, times = self._level0(inputs, seeds, requests)
+            inputs = [replace(found, times=when) for found, when in zip(inputs, times, strict=True)]
             clock.append(time.perf_counter())
             codes = self._other_levels(inputs, level0, seeds)
             clock.append(time.perf_counter())
@@ -131,8 +140,11 @@ class Synthesizer:
                 stopped=stopped,
                 unknown=ready.unknown,
                 remarks=(ready.remark,) if ready.remark else (),
+                times=() if when is None else tuple((when / self.components.codec.frame_rate).tolist()),
             )
-            for request, wav, found, stopped, ready in zip(requests, wavs, codes, level0.stopped, prepared, strict=True)
+            for request, wav, found, stopped, ready, when in zip(
+                requests, wavs, codes, level0.stopped, prepared, times, strict=True
+            )
         ]
         spans = [after - before for before, after in pairwise(clock)]
         self.timing = Timing(
@@ -205,8 +217,11 @@ class Synthesizer:
             raise UserError(f"max_duration must be above 0 and at most 3600 s, got {request.max_seconds:g}")
         return max(1, round(request.max_seconds * self.components.codec.frame_rate))
 
-    def _level0(self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], bounds: list[int]) -> Decoded:
-        model = self.components.ar
+    def _level0(
+        self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], requests: Sequence[Request]
+    ) -> tuple[Decoded, Sequence[Float[Tensor, "P_plus_1"] | None]]:
+        """The codes of each row, and when it says each symbol where the model has an alignment."""
+        model, bounds = self.components.ar, [self._bound(request) for request in requests]
         rows = [self.components.task.compose(found, 0, training=False) for found in inputs]
         batch = pack(rows, model.rules)
         longest = model.backbone.max_length
@@ -216,7 +231,20 @@ class Synthesizer:
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
             bounds = [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
         batch = batch.to(self.device)
-        return decode(
+        read, answer = model.embed_token(rows), model.head(0)
+        view = View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop)
+        walk = None
+        if model.alignment is not None and batch.text is not None:
+            walk = model.alignment.walk(batch.text, speed=self.components.speed, steady=self.components.steady)
+
+        def embed(codes: Tensor, places: Tensor) -> Tensor:
+            return read(codes, places) if walk is None else read(codes, places) + walk.guide(places)[:, None]
+
+        def head(h: Tensor, places: Tensor) -> Tensor:
+            logits = answer(h)
+            return logits if walk is None else walk.answer(h, logits, places, view.uniform(_ADVANCE))
+
+        found = decode(
             model.backbone,
             Prompted(
                 x=model.embed(batch),
@@ -224,13 +252,14 @@ class Synthesizer:
                 positions=batch.positions,
                 condition=model.condition(batch),
             ),
-            model.embed_token(rows),
-            model.head(0),
+            embed,
+            head,
             self.components.chain,
-            View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop),
+            view,
             bounds=bounds,
             stop=model.vocabulary.stop,
         )
+        return found, walk.times([len(row) for row in found.tokens]) if walk else [None] * len(rows)
 
     def _other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]

@@ -63,7 +63,8 @@ class DataOptions:
 
 TRAIN_SCHEMA = Schema(
     slots=(
-        *MODEL_SCHEMA.slots,
+        *(slot for slot in MODEL_SCHEMA.slots if slot.name != "alignment"),
+        Slot("alignment", "alignment", "auto", open="auto"),
         Slot("codec", "codec", None),
         Slot("task", "task", ("tts",), many=True),
     ),

@@ -29,17 +29,24 @@ def text_probe(
     drawn = list(_drawn(source, tasks, settings, ids, level))
     pairs: list[tuple[TaskSequence, TaskSequence]] = []
     for index, (task, inputs) in enumerate(drawn):
-        others = (other.text for _, other in (*drawn[index + 1 :], *drawn[:index]))
-        text = next((text for text in others if not torch.equal(text, inputs.text)), None)
-        if text is None:
+        others = (other for _, other in (*drawn[index + 1 :], *drawn[:index]))
+        other = next((other for other in others if not torch.equal(other.text, inputs.text)), None)
+        if other is None:
             continue
-        right, swapped = (task.compose(found, level, training=True) for found in (inputs, replace(inputs, text=text)))
+        texts = (inputs, _saying(inputs, other))
+        right, swapped = (task.compose(found, level, training=True) for found in texts)
         if _fits(swapped, settings):
             pairs.append((right, swapped))
     if not pairs:
         return None
     right, swapped = (pack([pair[side] for pair in pairs], settings.packing) for side in (0, 1))
     return TextProbe(right=right, swapped=swapped)
+
+
+def _saying(inputs: TaskInputs, other: TaskInputs) -> TaskInputs:
+    """The inputs with another's text, said at the other's pace scaled to this response."""
+    scale = inputs.response.shape[0] / max(other.response.shape[0], 1)
+    return replace(inputs, text=other.text, times=None if other.times is None else other.times * scale)
 
 
 def _drawn(
@@ -51,7 +58,9 @@ def _drawn(
     for id in rng.sample(ids, min(_TRIED, len(ids))):
         task = rng.choice(tasks)
         inputs = task.draw(source.utterance(id), source, rng, frame_rate=settings.frame_rate)
-        if inputs is None or not len(inputs.text) or not _fits(task.compose(inputs, level, training=True), settings):
+        if inputs is None or not len(inputs.text) or (settings.packing.aligned and inputs.times is None):
+            continue
+        if not _fits(task.compose(inputs, level, training=True), settings):
             continue
         yield task, inputs
         found += 1

@@ -143,6 +143,8 @@ class RowMaker:
         if inputs is None:
             return LeftOut(_reason(task, utterance, self._source, settings.frame_rate))
         row = task.compose(inputs, draw_level(settings.level_weights, rng), training=True)
+        if settings.packing.aligned and row.times is None:
+            return LeftOut("no times of its phonemes (--alignment none needs none)")
         if settings.longest is not None and row_length(row, settings.packing) > settings.longest:
             return LeftOut(f"longer than the backbone's {settings.longest} positions a row")
         return drop_tokens(

@@ -31,6 +31,7 @@ from valle_core.registry.identity import identity_of, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
+from valle_core.training.aligning import TIMES, with_alignment
 from valle_core.training.config import DataOptions, RunOptions
 from valle_core.training.examples import ExampleStream
 from valle_core.training.loop import TrainResult, train
@@ -63,18 +64,20 @@ def run_training(
     if not data.path:
         raise UserError("no dataset given; make one with `valle prepare` and name it with --data")
     device = choose_device(options.device)
-    selected = preflight(
-        registry, resolved.choices(), device=device.type, demands={"rewrite": frozenset({"trainable"})}
-    )
+    demands = {"rewrite": frozenset({"trainable"})}
+    if resolved.choices()["alignment"][1]:
+        demands["task"] = frozenset({TIMES})
+    selected = preflight(registry, resolved.choices(), device=device.type, demands=demands)
     if checkpoint is not None:
         resolved = as_stored(resolved, registry, checkpoint)
     resolved = with_layout(resolved, selected)
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
+    resolved, selected = with_alignment(resolved, selected, registry, dataset, device.type)
     batches = Batches(dataset, resolved.sections["batching"])
     codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
-    facts = ModelFacts(codec=dataset.codec, symbols=len(dataset.symbols), languages=len(dataset.languages))
+    facts = ModelFacts(codec=dataset.codec, symbols=tuple(dataset.symbols.symbols), languages=len(dataset.languages))
     model = build_model(resolved, selected, facts, codebooks=codebooks)
     model_options: ModelOptions = resolved.sections["model"]
     recipe = RowRecipe(
@@ -161,7 +164,7 @@ def _check_codec(resolved: Resolved, registry: Registry, dataset: Dataset) -> to
 
 
 def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Selected, ...]]) -> Manifest:
-    recorded = ("arch", "attention", "rewrite", "task")
+    recorded = ("arch", "attention", "rewrite", "alignment", "task")
     plugins = tuple(identity_of(plugin) for slot in recorded for plugin in selected.get(slot, ()))
     return Manifest(
         step=0,

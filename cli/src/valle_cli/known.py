@@ -74,6 +74,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},
+    "valle-pointer": {"alignment": ("pointer",)},
     "valle-pocketsphinx": {"recognizer": ("pocketsphinx",)},
     "valle-samplers": {
         "sampler": (

@@ -114,6 +114,10 @@ def row(number: int, path: Path, request: Request, speech: Speech, language: str
         "seconds": speech.seconds,
         "stopped": speech.stopped,
         "unknown": speech.unknown,
+        "words": [
+            {"phonemes": word.symbols, "start": round(word.start, 3), "end": round(word.end, 3)}
+            for word in speech.words
+        ],
     }
 
 

@@ -145,6 +145,10 @@ def joined(speeches: Sequence[Speech], gaps: Sequence[float]) -> Speech:
         for speech, gap in zip(speeches, gaps, strict=True)
         for part in (torch.zeros(round(gap * rate)).to(speech.wav), speech.wav)
     ]
+    begins = accumulate(
+        (gap + speech.seconds for gap, speech in zip(gaps[1:], speeches, strict=False)), initial=gaps[0]
+    )
+    known = all(speech.times for speech in speeches)
     symbols = tuple(symbol for speech in speeches for symbol in (" ", *speech.symbols))[1:]
     return Speech(
         wav=torch.cat(wavs),
@@ -154,4 +158,5 @@ def joined(speeches: Sequence[Speech], gaps: Sequence[float]) -> Speech:
         stopped=all(speech.stopped for speech in speeches),
         unknown=dict(sum((Counter(speech.unknown) for speech in speeches), Counter())),
         remarks=tuple(dict.fromkeys(remark for speech in speeches for remark in speech.remarks)),
+        times=tuple(at + time for at, speech in zip(begins, speeches, strict=True) for time in speech.times if known),
     )

@@ -232,7 +232,7 @@ def _ours(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, pa
             backbone,
             prompted,
             lambda token, rows: F.embedding(token[:, None], table),
-            lambda h: F.linear(h, head),
+            lambda h, rows: F.linear(h, head),
             chain,
             view,
             bounds=[new],

@@ -11,7 +11,7 @@ TTS = PluginSpec(
     summary="Phonemes + other utterances of the speaker → speech",
     factory="valle_tasks.tts:TextToSpeech",
     options="valle_tasks.options:TextToSpeechOptions",
-    capabilities=frozenset({"codes"}),
+    capabilities=frozenset({"codes", "times"}),
 )
 
 TTS_C = PluginSpec(

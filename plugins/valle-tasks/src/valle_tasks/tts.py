@@ -50,7 +50,13 @@ class TextToSpeech:
             return None
         if options.no_prompt and rng.random() < options.no_prompt:
             prompt = prompt[:0]
-        return TaskInputs(text=utterance.symbols, language=utterance.language, prompt=prompt, response=utterance.codes)
+        return TaskInputs(
+            text=utterance.symbols,
+            language=utterance.language,
+            prompt=prompt,
+            response=utterance.codes,
+            times=utterance.times,
+        )
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
         if not pool.other(utterance.speaker, utterance.id):

@@ -1,0 +1,1 @@
+"""A phoneme pointer that stays or advances with each frame of speech."""

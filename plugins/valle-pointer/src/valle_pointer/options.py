@@ -1,0 +1,58 @@
+"""Options of the alignment `pointer` (standard library only, so that help panels are cheap)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from valle_core.plugin import UserError
+
+LOOKAHEAD = 10
+"""Most phonemes that the encoder may look ahead: speech can begin before a long text is read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointerOptions:
+    """The phoneme encoder, the loss of the pointer and the bounds of a phoneme.
+
+    Attributes:
+        layers: convolutional layers of the phoneme encoder.
+        kernel: phonemes that each layer sees, an odd number; layers × (kernel − 1) / 2 are looked ahead, at most 10.
+        dropout: of the phoneme encoder, in training.
+        dwell: frames that a phoneme has lasted are told to the backbone up to this number.
+        weight: of the loss of staying or advancing, beside the cross-entropy of the codes.
+        advance_weight: how much more an advance counts in that loss than a stay; decoding takes it back.
+        jitter: chance in training that the boundary between two phonemes is moved by one frame.
+        longest: most frames of a phoneme.
+        forced: a phoneme is left after this many times its mean number of frames.
+    """
+
+    layers: int = 3
+    kernel: int = 7
+    dropout: float = 0.1
+    dwell: int = 15
+    weight: float = 1.0
+    advance_weight: float = 1.0
+    jitter: float = 0.2
+    longest: int = 30
+    forced: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise UserError(f"kernel must be an odd number of at least 1, got {self.kernel}")
+        if self.layers < 0 or self.layers * (self.kernel // 2) > LOOKAHEAD:
+            raise UserError(
+                f"layers × (kernel − 1) / 2 must be in [0, {LOOKAHEAD}], got {self.layers * (self.kernel // 2)}"
+            )
+        for name in ("dwell", "longest"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.weight < math.inf:
+            raise UserError(f"weight must be at least 0, got {self.weight:g}")
+        if not 0.01 <= self.advance_weight <= 100:
+            raise UserError(f"advance_weight must be in [0.01, 100], got {self.advance_weight:g}")
+        for name in ("dropout", "jitter"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be in [0, 1), got {getattr(self, name):g}")
+        if not 1 <= self.forced < math.inf:
+            raise UserError(f"forced must be at least 1, got {self.forced:g}")

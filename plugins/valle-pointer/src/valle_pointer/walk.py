@@ -1,0 +1,117 @@
+"""Saying a text: the pointer goes forward unit by unit, and the row ends when it has left the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from valle_core.sequence.alignment import SpokenText
+from valle_pointer.units import Units
+
+
+class Sounds(NamedTuple):
+    """What units add to an embedding.
+
+    Attributes:
+        units: [B, U, D] each unit, with what comes next.
+        dwell: [n, D] by the frames it has lasted; the last row goes for more.
+    """
+
+    units: Float[Tensor, "B U D"]
+    dwell: Float[Tensor, "n D"]
+
+    def __call__(self, at: Int[Tensor, "B T"], lasted: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+        """For these units of each row."""
+        _, U, D = self.units.shape
+        units = self.units.gather(1, at.clamp(max=U - 1)[..., None].expand(-1, -1, D))
+        return units + self.dwell[lasted.clamp(0, len(self.dwell) - 1)]
+
+
+class PointerWalk:
+    """See `valle_core.sequence.alignment.Walk`. All rows are at the same frame; each has its own unit.
+
+    Args:
+        text: of the rows.
+        units: of the texts.
+        sounds: what they add.
+        limits: [B, U] most frames of each unit.
+        begin: [B] unit that is said first.
+        last: [B] unit that is said last.
+        advance: state → log odds that its frame is the last of its unit.
+        bias: added to these.
+        steady: a unit is left when it is as likely over as not, instead of by a draw.
+    """
+
+    def __init__(
+        self,
+        text: SpokenText,
+        units: Units,
+        sounds: Sounds,
+        limits: Int[Tensor, "B U"],
+        begin: Int[Tensor, "B"],
+        last: Int[Tensor, "B"],
+        advance: nn.Module,
+        *,
+        bias: float,
+        steady: bool,
+    ) -> None:
+        self._text, self._units, self._sounds, self._limits = text, units, sounds, limits
+        self._last, self._advance, self._bias, self._steady = last, advance, bias, steady
+        self._at, self._lasted = begin.clone(), torch.zeros_like(begin)
+        self._left = torch.ones(len(begin), dtype=torch.float64, device=begin.device)
+        U = limits.shape[1] + 1
+        self._begins = torch.full((len(begin), U), -1, dtype=torch.long, device=begin.device)
+        self._begins[torch.arange(len(begin), device=begin.device), begin] = 0
+        self._frame = 0
+
+    def answer(
+        self,
+        h: Float[Tensor, "R D"],
+        logits: Float[Tensor, "R V"],
+        rows: Int[Tensor, "R"],
+        chance: Float[Tensor, "R"],
+    ) -> Float[Tensor, "R V"]:
+        """See `Walk.answer`. A unit has at least one frame and at most its limit."""
+        at, lasted = self._at[rows], self._lasted[rows]
+        over = at > self._last[rows]
+        stop = torch.zeros_like(logits, dtype=torch.bool)
+        stop[:, -1] = True
+        answered = logits.masked_fill(stop != over[:, None], float("-inf"))
+
+        over_now = (self._advance(h)[:, 0].double() + self._bias).sigmoid()
+        left = self._left[rows] * (1 - over_now)
+        limit = self._limits[rows, at.clamp(max=self._limits.shape[1] - 1)]
+        go = ((left <= 0.5 if self._steady else chance < over_now) | (lasted + 1 >= limit)) & ~over
+        self._frame += 1
+        self._at[rows] = at + go
+        self._lasted[rows] = torch.where(go, 0, lasted + 1)
+        self._left[rows] = torch.where(go, 1.0, left)
+        self._begins[rows, at + go] = torch.where(go, self._frame, self._begins[rows, at + go])
+        return answered
+
+    def guide(self, rows: Int[Tensor, "R"]) -> Float[Tensor, "R D"]:
+        """See `Walk.guide`."""
+        sounds = self._sounds._replace(units=self._sounds.units[rows])
+        return sounds(self._at[rows][:, None], self._lasted[rows][:, None])[:, 0]
+
+    def times(self, frames: Sequence[int]) -> list[Float[Tensor, "P_plus_1"]]:
+        """See `Walk.times`."""
+        begins = torch.where(self._begins < 0, torch.iinfo(torch.long).max, self._begins)
+        begins = torch.minimum(begins, torch.tensor(frames, device=begins.device)[:, None])
+        units = self._units
+        # A mark behind its phoneme begins where that ends, so that the unit is read back whole.
+        behind = units.of + (~units.first & ~units.carrier & self._after(units)).long()
+        found = begins.gather(1, behind).cpu().float()
+        end = begins.gather(1, units.counts[:, None] + 1).cpu().float()
+        return [
+            torch.cat([row[:n], last]) for row, last, n in zip(found, end, self._text.lengths.tolist(), strict=True)
+        ]
+
+    def _after(self, units: Units) -> Tensor:
+        """Whether a symbol stands behind the carrier of its unit."""
+        seen = units.carrier.long().cumsum(1)  # carriers so far: one per unit, so a unit's symbols behind it count it
+        return seen >= units.of

@@ -1,0 +1,99 @@
+"""The contract of alignments: a text that is said frame by frame instead of being attended to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenText:
+    """The texts of a batch of rows that have no text segment, for an `Alignment`, which says them frame by frame.
+
+    Attributes:
+        symbols: [B, P] phoneme ids, right-padded with 0.
+        lengths: [B] symbols of each row.
+        languages: [B] index of each row's language.
+        levels: [B] level each row answers. At level 0 the position before a frame answers it, else its own.
+        start: [B] position of the first frame of the response.
+        frames: [B] frames of the response.
+        times: [B, P + 1] as in `TaskInputs`, right-padded with the row's last; None where nothing was said yet.
+    """
+
+    symbols: Int[Tensor, "B P"]
+    lengths: Int[Tensor, "B"]
+    languages: Int[Tensor, "B"]
+    levels: Int[Tensor, "B"]
+    start: Int[Tensor, "B"]
+    frames: Int[Tensor, "B"]
+    times: Float[Tensor, "B P_plus_1"] | None = None
+
+    def to(self, device: torch.device) -> SpokenText:
+        """The same on `device`."""
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(self, **{name: one.to(device) for name, one in found.items() if one is not None})
+
+
+class Guided(NamedTuple):
+    """What an `Alignment` says of a batch.
+
+    Attributes:
+        x: [B, T, D] to be added to the embeddings.
+        targets: what its losses need to know of the frames answered at level 0, laid end to end.
+    """
+
+    x: Float[Tensor, "B T D"]
+    targets: Tensor | None
+
+
+@runtime_checkable
+class Walk(Protocol):
+    """The texts of a batch while they are said; rows are those of the batch it began with, and may leave it."""
+
+    def answer(
+        self,
+        h: Float[Tensor, "R D"],
+        logits: Float[Tensor, "R V"],
+        rows: Int[Tensor, "R"],
+        chance: Float[Tensor, "R"],
+    ) -> Float[Tensor, "R V"]:
+        """Take the states that answer the next frame and give its logits back: the last of them, stop, is −inf while
+        there is something left to say, and all others are where there is nothing. `chance` is a number in (0, 1) for
+        each row, from its random seed and the frame: all that may be drawn from."""
+        ...
+
+    def guide(self, rows: Int[Tensor, "R"]) -> Float[Tensor, "R D"]:
+        """What is added to the embedding of the frame just chosen."""
+        ...
+
+    def times(self, frames: Sequence[int]) -> list[Float[Tensor, "P_plus_1"]]:
+        """As in `TaskInputs`, for every row, of which `frames` were said; what was not said begins where they end."""
+        ...
+
+
+@runtime_checkable
+class Alignment(Protocol):
+    """Says the text of a row frame by frame, in place of a segment that the backbone attends to; an `nn.Module`.
+
+    Factory: `(options, *, d_model: int, symbols: Sequence[str], languages: int) → Alignment`, with the symbol map.
+    Each row gives what it gives alone; a text says itself to its end, in the order of its symbols. In eval mode
+    nothing is drawn.
+    """
+
+    def guide(self, text: SpokenText, length: int) -> Guided:
+        """For rows of `length` positions, padding included: what belongs to the frame that a position answers, zeros
+        at others. Without times only the position that answers the first frame is known."""
+        ...
+
+    def losses(self, h: Float[Tensor, "K D"], targets: Tensor) -> Mapping[str, Float[Tensor, ""]]:
+        """Losses, by name, of the finished states that answer level 0, with the targets of `guide`."""
+        ...
+
+    def walk(self, text: SpokenText, *, speed: float = 1.0, steady: bool = False) -> Walk:
+        """A walk through these texts at `speed` times the usual; a `steady` one uses no chance."""
+        ...
