@@ -2,7 +2,8 @@
 
 python benchmarks/studies/cpu_attention.py [--repeats 20] [--out benchmarks/results/cpu-attention.md]
 
-The two take turns in one process and the median of each counts. `flash` runs inside the core's grouping of mixed rows,
+The two take turns in one process and the median of each counts; with one thread (OMP_NUM_THREADS=1) it is processor
+time, which other work on the machine changes little. `flash` runs inside the core's grouping of mixed rows,
 as `--attention flash` does.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -57,13 +58,14 @@ def steps(T: int) -> Iterator[tuple[str, SequenceMask]]:
 
 def compare(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median seconds of each; they take turns."""
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeats + 2):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if turn > 1:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     return {name: statistics.median(each) for name, each in times.items()}
 
 
@@ -75,15 +77,15 @@ def call(kernel: MixedRows, inputs: tuple[Tensor, Tensor, Tensor], mask: Sequenc
     return out.detach()
 
 
-def measure(repeats: int) -> Iterator[tuple[str, ...]]:
+def measure(lengths: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
     """Lines of the table."""
     kernels = {name: kernel(name) for name in ("cpu", "flash")}
-    whole = [(T, *case) for T in (256, 512, 1024, 2048) for case in rows(T)]
+    whole = [(T, *case) for T in lengths for case in rows(T)]
     cases = [(what, *case) for what in ("forward", "forward and backward") for case in whole]
     cases += [("step", T, *case) for T in (1024, 4096, 16384) for case in steps(T)]
     for what, T, name, mask in cases:
-        lengths = (1 if what == "step" else T, T, T)
-        q, k, v = (torch.randn(len(mask.lengths), HEADS, t, WIDTH) for t in lengths)
+        sizes = (1 if what == "step" else T, T, T)
+        q, k, v = (torch.randn(len(mask.lengths), HEADS, t, WIDTH) for t in sizes)
         inputs = tuple(x.requires_grad_("backward" in what) for x in (q, k, v))
         runs = {each: partial(call, made, inputs, mask) for each, made in kernels.items()}
         first, second = (run() for run in runs.values())
@@ -97,17 +99,18 @@ def main() -> None:
     """Print the table, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[256, 512, 1024, 2048])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.manual_seed(0)
     table = ["| what | T | rows | `cpu` ms | `flash` ms | ratio | match |", "|---|---|---|---|---|---|---|"]
     print(*table, sep="\n")
-    for line in measure(options.repeats):
+    for line in measure(options.lengths, options.repeats):
         table.append(f"| {' | '.join(line)} |")
         print(table[-1], flush=True)
     if options.out:
         threads = torch.get_num_threads()
-        said = f"`python benchmarks/studies/cpu_attention.py --repeats {options.repeats}`, {threads} threads"
+        said = f"`python benchmarks/studies/cpu_attention.py --repeats {options.repeats}`, {threads} thread(s)"
         head = f"# Kernel `cpu` beside `flash`\n\n{said}, float32, {HEADS} heads of {WIDTH}.\n\n"
         options.out.write_text(head + "\n".join(table) + "\n", encoding="utf-8")
 

@@ -16,6 +16,7 @@ import numpy as np
 from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba.core.caching import FunctionCache
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 # Slots of the job's int64 header, which the layers' addresses follow.
@@ -25,6 +26,9 @@ from numba.extending import intrinsic
 ) = range(24)  # fmt: skip
 # Addresses of one layer, in this order.
 NORM_1, QUERY, KEY, VALUE, OUT, NORM_2, GATE, UP, DOWN, PER_LAYER = range(10)
+
+AHEAD = 32
+"""Positions of keys or values to fetch ahead."""
 
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 """Rounding may differ in order, but a NaN or an infinity stays one."""
@@ -66,6 +70,20 @@ def _power_of_two(typingctx, exponent):
         return builder.bitcast(builder.shl(biased, ir.Constant(ir.IntType(32), 23)), ir.FloatType())
 
     return types.float32(types.int32), codegen
+
+
+@intrinsic
+def _fetch(typingctx, address):
+    """Ask for the line of memory at an address, which need not be valid."""
+
+    def codegen(context, builder, signature, args):
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        function = get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.inttoptr(args[0], pointer), *(ir.Constant(number, x) for x in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 @njit(fastmath=FAST, inline="always")
@@ -140,16 +158,42 @@ def _rotate(x, rotation, half, y):
 
 @njit(fastmath=FAST)
 def _attend(q, keys, values, count, width, scores, out):
-    """out = softmax(q · keysᵀ / √width) · values over the first `count` positions."""
+    """out = softmax(q · keysᵀ / √width) · values over the first `count` positions; four of them at a time.
+
+    `keys` and `values` are addresses. What comes a while later is fetched ahead: the processor's own guess ends with
+    each page of memory, and a long cache is nothing but pages.
+    """
     scale = np.float32(1.0 / math.sqrt(width))
     largest = np.float32(-np.inf)
-    for p in range(count):
+    p = 0
+    while p + 4 <= count:
+        a, b = carray(_floats(keys + 4 * p * width), (width,)), carray(_floats(keys + 4 * (p + 1) * width), (width,))
+        c, d = (
+            carray(_floats(keys + 4 * (p + 2) * width), (width,)),
+            carray(_floats(keys + 4 * (p + 3) * width), (width,)),
+        )
+        for line in range(0, 16 * width, 64):
+            _fetch(keys + 4 * (p + AHEAD) * width + line)
+        s = np.float32(0.0)
+        t = np.float32(0.0)
+        u = np.float32(0.0)
+        w = np.float32(0.0)
+        for j in range(width):
+            s += q[j] * a[j]
+            t += q[j] * b[j]
+            u += q[j] * c[j]
+            w += q[j] * d[j]
+        scores[p], scores[p + 1], scores[p + 2], scores[p + 3] = s * scale, t * scale, u * scale, w * scale
+        p += 4
+    while p < count:
+        a = carray(_floats(keys + 4 * p * width), (width,))
         s = np.float32(0.0)
         for j in range(width):
-            s += q[j] * keys[p * width + j]
-        s *= scale
-        scores[p] = s
-        largest = max(largest, s)
+            s += q[j] * a[j]
+        scores[p] = s * scale
+        p += 1
+    for p in range(count):
+        largest = max(largest, scores[p])
     total = np.float32(0.0)
     for p in range(count):
         scores[p] = _exp(scores[p] - largest)
@@ -158,19 +202,17 @@ def _attend(q, keys, values, count, width, scores, out):
         out[j] = np.float32(0.0)
     p = 0
     while p + 4 <= count:
+        a = carray(_floats(values + 4 * p * width), (4 * width,))
+        for line in range(0, 16 * width, 64):
+            _fetch(values + 4 * (p + AHEAD) * width + line)
         s, t, u, w = scores[p], scores[p + 1], scores[p + 2], scores[p + 3]
-        base = p * width
         for j in range(width):
-            out[j] += (
-                s * values[base + j]
-                + t * values[base + width + j]
-                + u * values[base + 2 * width + j]
-                + w * values[base + 3 * width + j]
-            )
+            out[j] += s * a[j] + t * a[width + j] + u * a[2 * width + j] + w * a[3 * width + j]
         p += 4
     while p < count:
+        a = carray(_floats(values + 4 * p * width), (width,))
         for j in range(width):
-            out[j] += scores[p] * values[p * width + j]
+            out[j] += scores[p] * a[j]
         p += 1
     inverse = np.float32(1.0) / total
     for j in range(width):
@@ -214,7 +256,8 @@ def _attention_heads(job, layer, qkv, mixed, mine, rank, threads):
             values[length * width + j] = qkv[fresh + j]
         for head in range(kv * group, (kv + 1) * group):
             _rotate(qkv[b * row + head * width :], rotation, width // 2, q)
-            _attend(q, keys, values, length + 1, width, scores, mixed[(b * heads + head) * width :])
+            out = mixed[(b * heads + head) * width :]
+            _attend(q, job[KEYS] + place, job[VALUES] + place, length + 1, width, scores, out)
 
 
 def _step(header):
