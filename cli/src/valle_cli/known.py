@@ -45,9 +45,11 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-mamba": {"arch": ("mamba", "mamba2")},
     "valle-attention-sdpa": {"attention": ("eager", "default", "math", "mem_efficient", "flash", "cudnn", "sdpa")},
     "valle-attention-cpu": {"attention": ("cpu",)},
-    "valle-attention-flex": {"attention": ("flex",)},
+    "valle-attention-flex": {"attention": ("flex", "flex_attention")},
     "valle-attention-xformers": {"attention": ("xformers",)},
-    "valle-attention-flash": {"attention": ("flash_attn",)},
+    "valle-attention-flash": {
+        "attention": ("flash_attn", "flash_attention_2", "flash_attention_3", "flash_attention_4", "varlen")
+    },
     "valle-attention-fused": {"attention": ("fused",)},
     "valle-codec-tiny": {"codec": ("tiny", "small", "mel-gl"), "command": ("train-codec",)},
     "valle-encodec": {"codec": ("encodec",)},

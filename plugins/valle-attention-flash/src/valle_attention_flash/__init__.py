@@ -1,0 +1,1 @@
+"""FlashAttention's kernels for valle."""
