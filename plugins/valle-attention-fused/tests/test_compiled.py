@@ -13,8 +13,8 @@ SPEC = importlib.util.spec_from_file_location("ahead_of_time", Path(__file__).wi
 SHARED = 232_448
 """Bytes of shared memory that a block may have there."""
 
-SPILLED, SPILLED_IN_SINGLE = 128, 1536
-"""Bytes a thread may spill, in 16 bits outside its loop; float32 is for checking, and slow where heads are wide."""
+SPILLED, SPILLED_IN_SINGLE = 320, 1536
+"""Bytes a thread may spill, in 16 bits and in float32, which is for checking, and slow where heads are wide."""
 
 TYPES = (torch.bfloat16, torch.float16, torch.float32)
 NAMES = ("forward", "query_gradient", "key_gradient", "decode")

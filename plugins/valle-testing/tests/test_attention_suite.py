@@ -270,6 +270,13 @@ def masked_scores_are_a_constant(q, k, v, mask, scale):
     return (weights @ v).masked_fill(~seen.any(-1, keepdim=True), 0.0)
 
 
+@rows_only
+def lengths_are_read_as_neighbours(q, k, v, mask, scale):
+    """Without a look at their strides."""
+    lengths = mask.lengths.as_strided(mask.lengths.shape, (1,))
+    return right(q, k, v, replace(mask, lengths=lengths), scale=scale)
+
+
 FAULTS = {
     upper_left_chunks: (None, "equals_the_rule"),
     full_rows_run_causally: (None, "equals_the_rule"),
@@ -294,6 +301,7 @@ FAULTS = {
     rows_share_a_maximum: (None, "keeps_rows_apart"),
     queries_are_scaled_in_place: (None, "writes_nothing"),
     heads_must_be_contiguous: (None, "takes_any_layout"),
+    lengths_are_read_as_neighbours: (None, "takes_any_layout"),
     "a mask is known by its identity": (OldMask(), "reads_the_mask_anew"),
     everything_comes_back_in_64_bits: (None, "gives_the_dtype_it_takes"),
     halves_come_back_in_32_bits: (None, "runs_in_the_dtypes_it_declares"),

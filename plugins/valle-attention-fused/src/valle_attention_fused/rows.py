@@ -39,12 +39,12 @@ class Reader:
     def rows(self, mask: SequenceMask | PackedMask, places: int, size: int) -> Rows:
         """What the kernels read, for blocks of `size` among so many places. Reads nothing from the device."""
         if isinstance(mask, SequenceMask):
-            window = mask.window or 0
-            return Rows(lengths=mask.lengths, prefix=mask.prefix, start=mask.query_start, window=window)
+            lengths, prefix, start = (x.contiguous() for x in (mask.lengths, mask.prefix, mask.query_start))
+            return Rows(lengths=lengths, prefix=prefix, start=start, window=mask.window or 0)
         # Inference tensors carry no version, so nothing would show that they were written to since.
         if torch.compiler.is_compiling() or mask.offsets.is_inference():
             return _packed(mask, places, size)
-        stamp = (places, size, mask.offsets._version, int(torch.is_inference_mode_enabled()))
+        stamp = (places, size, mask.offsets._version, mask.prefix._version, int(torch.is_inference_mode_enabled()))
         last = self._last
         if last is None or last[0] is not mask or last[1] != stamp:
             last = self._last = (mask, stamp, _packed(mask, places, size))
@@ -61,4 +61,5 @@ def _packed(mask: PackedMask, places: int, size: int) -> Rows:
     segment = torch.searchsorted(ends, index, right=True).clamp(max=max(segments - 1, 0))
     inside = index - (ends - counts)[segment] if segments else index
     blocks = torch.stack([segment, inside]).to(torch.int32)
-    return Rows(lengths=mask.offsets, prefix=mask.prefix, start=mask.prefix, blocks=blocks)
+    offsets, prefix = mask.offsets.contiguous(), mask.prefix.contiguous()
+    return Rows(lengths=offsets, prefix=prefix, start=prefix, blocks=blocks)

@@ -41,7 +41,7 @@ def register() -> None:
     try:
         from torch.nn.attention import register_flash_attention_impl
     except ImportError as error:
-        reason = f"torch {torch.__version__} has no register_flash_attention_impl; torch 2.11 has"
+        reason = f"torch {torch.__version__} has no register_flash_attention_impl"
         raise UserError(f"attention 'fused' cannot stand behind scaled_dot_product_attention: {reason}") from error
     register_flash_attention_impl(NAME, register_fn=activate)
 

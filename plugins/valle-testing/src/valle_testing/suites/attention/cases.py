@@ -177,6 +177,13 @@ def spread(x: Float[Tensor, "B H T Dh"]) -> Float[Tensor, "B H T Dh"]:
     return torch.cat([x, x], dim=2).transpose(1, 2).contiguous().transpose(1, 2)[:, :, : x.shape[2]]
 
 
+def strided(mask: SequenceMask | PackedMask) -> SequenceMask | PackedMask:
+    """The same values, each beside another."""
+    names = ("offsets", "prefix") if isinstance(mask, PackedMask) else ("lengths", "prefix", "query_start")
+    apart = {name: torch.stack([getattr(mask, name)] * 2, dim=1)[:, 0] for name in names}
+    return replace(mask, **apart)
+
+
 def tensors_of(mask: SequenceMask | PackedMask) -> list[Tensor]:
     return (
         [mask.offsets, mask.prefix] if isinstance(mask, PackedMask) else [mask.lengths, mask.prefix, mask.query_start]

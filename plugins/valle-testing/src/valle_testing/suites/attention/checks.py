@@ -24,6 +24,7 @@ from valle_testing.suites.attention.cases import (
     each,
     inputs_for,
     spread,
+    strided,
     tensors_of,
     visible,
 )
@@ -89,11 +90,13 @@ def writes_nothing(kernel: AttentionKernel, capabilities: frozenset[str], **wher
 
 @contract("AttentionKernel", "Any strides and any number of rows are taken")
 def takes_any_layout(kernel: AttentionKernel, capabilities: frozenset[str], **where: Any) -> None:
-    """Heads cut out of a fused projection and keys cut out of a longer buffer."""
+    """Heads cut out of a fused projection, keys cut out of a longer buffer, lengths that are columns of a table."""
     for case, (q, k, v) in declared(capabilities, **where):
         out, _ = TOLERANCE[q.dtype]
         moved = each((q, k, v), spread)
-        close(kernel(*moved, case.mask), kernel(q, k, v, case.mask), out, f"{case.name}: with other strides")
+        wanted = kernel(q, k, v, case.mask)
+        close(kernel(*moved, case.mask), wanted, out, f"{case.name}: with other strides")
+        close(kernel(q, k, v, strided(case.mask)), wanted, out, f"{case.name}: with other strides in the mask")
 
 
 @contract("AttentionKernel", "nothing kept but what belongs to the same values of a mask")
