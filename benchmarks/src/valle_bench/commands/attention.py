@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from valle_bench.attention.presets import Preset, Shapes, shapes_of
 from valle_bench.attention.settings import Candidate, Cell, Direction, Form, Settings
-from valle_bench.machine import describe, provenance
+from valle_bench.commands.measured import BenchOptions, facts_of
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
@@ -106,7 +106,7 @@ def attention(context: CommandContext) -> CommandResult:
     if own.against and own.against not in kernels:
         raise UserError(f"--against {own.against}: {left.get(own.against, 'there is no such kernel')}. "
                         f"Choose one of {', '.join(kernels)}")  # fmt: skip
-    facts = {**describe(force=own.force), **provenance(PACKAGES), **hardware(place), "preset": own.preset}
+    facts = facts_of(BenchOptions(force=own.force, quick=own.quick), place, PACKAGES, left) | {"preset": own.preset}
     settings = Settings(device=str(place), safe=context.registry.safe, seed=own.seed, **limits(own))
     candidate = Candidate(kernels=tuple(kernels), dtypes=tuple(dict.fromkeys(cell.dtype for cell in cells)))
     with context.progress("measured") as bar:
@@ -181,14 +181,6 @@ def words(name: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
         if word not in known:
             raise UserError(f"{name} must be some of {', '.join(known)}, got {word or 'nothing'}")
     return found
-
-
-def hardware(place: Any) -> dict[str, object]:
-    """Threads, and the name of an accelerator."""
-    import torch
-
-    facts: dict[str, object] = {"device": str(place), "threads": torch.get_num_threads()}
-    return facts | ({"accelerator": torch.cuda.get_device_name(place)} if place.type == "cuda" else {})
 
 
 def told(peaks: Any) -> dict[str, object]:
