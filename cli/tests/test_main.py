@@ -81,7 +81,12 @@ def test_a_command_of_a_plugin_runs(valle, hello):
     [
         ("user", 2, "error: the name is wrong\n"),
         ("interrupt", 130, "error: interrupted\n"),
-        ("bug", 1, "error: RuntimeError: two lines (unexpected; --debug shows the traceback)\n"),
+        (
+            "bug",
+            1,
+            "error: acme 1.0, acme_hello.py line 27: RuntimeError: two lines (unexpected; --debug shows the "
+            "traceback)\n",
+        ),
     ],
 )
 def test_failures_are_one_line_and_an_exit_code(valle, hello, fail, code, line):

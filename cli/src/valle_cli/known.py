@@ -8,26 +8,13 @@ HOUSE = ("valle-data", "valle", "valle-testing", "valle-bench")
 KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-data": {
         "command": (
-            "prepare",
-            "transcribe",
-            "prepare-noise",
-            "data convert",
-            "data list",
-            "data sample",
-            "data similar",
-            "data stats",
-            "data validate",
+            "prepare", "transcribe", "prepare-noise", "data convert", "data list", "data sample", "data similar",
+            "data stats", "data validate",
         )
     },
     "valle": {
         "command": (
-            "train",
-            "synth",
-            "demo",
-            "list-plugins",
-            "plugins info",
-            "plugins doctor",
-            "plugins install",
+            "train", "synth", "demo", "list-plugins", "plugins info", "plugins doctor", "plugins install",
             "plugins uninstall",
         )
     },
@@ -93,5 +80,5 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-tasks": {"task": ("tts", "tts-c")},
     "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
-}
+}  # fmt: skip
 """distribution → kind → names."""

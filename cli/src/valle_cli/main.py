@@ -55,7 +55,8 @@ def run(argv: Sequence[str]) -> int:
 
 def _unexpected(error: Exception, *, debug: bool) -> int:
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return _complain(f"{' '.join(reason.split())} (unexpected; --debug shows the traceback)", 1, debug=debug)
+    text = f"{_culprit(error)}{' '.join(reason.split())} (unexpected; --debug shows the traceback)"
+    return _complain(text, 1, debug=debug)
 
 
 _FIXES = {

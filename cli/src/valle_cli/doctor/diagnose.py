@@ -10,8 +10,9 @@ from valle_cli.doctor.finding import Finding, worst_first
 from valle_cli.doctor.hooks import hook_findings
 from valle_cli.doctor.metadata import metadata_findings
 from valle_cli.doctor.probe import probe
-from valle_cli.doctor.specs import import_findings, option_findings, status_findings, word_findings
+from valle_cli.doctor.specs import import_findings, opened_commands, option_findings, status_findings, word_findings
 from valle_cli.installed import installed
+from valle_core.registry.directory import known_plugins
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
@@ -26,7 +27,8 @@ def diagnose(environ: Mapping[str, str], *, safe: bool = False) -> list[Finding]
 
 
 def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
-    found, disabling = scan(), Disabling.read(environ, safe=safe)
+    found = scan()
+    disabling = Disabling.read(environ, safe=safe, first_party=known_plugins(found))
     before = Registry(found, disabling)
     for warning in before.warnings:
         variable, _, text = warning.partition(" ")
@@ -40,15 +42,9 @@ def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
     yield from status_findings(entries)
     yield from word_findings(entries)
     yield from option_findings(entries)
+    commands, broken = opened_commands(entries)
+    yield from broken
     yield from hook_findings(registry)
     yield from machine_findings()
-    yield from default_findings(registry, schemas(), automatic_device()[0] or "cpu")
-
-
-def schemas():
-    """Command → its configuration, for the commands that select plugins."""
-    from valle_core.synthesis.options import SYNTHESIS_SCHEMA
-    from valle_core.training.config import TRAIN_SCHEMA
-    from valle_data.preparation.config import PREPARE_SCHEMA
-
-    return {"prepare": PREPARE_SCHEMA, "train": TRAIN_SCHEMA, "synth": SYNTHESIS_SCHEMA}
+    schemas = {command.spec.name: command.schema for command in commands if command.schema.slots}
+    yield from default_findings(registry, schemas, automatic_device()[0] or "cpu")

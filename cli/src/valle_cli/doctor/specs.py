@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from valle_cli.doctor.finding import Finding, Severity
 from valle_cli.doctor.probe import Probed
-from valle_core.plugin import PluginSpec, UserError
+from valle_cli.interpreter import Command, opened
+from valle_core.plugin import CommandSpec, PluginSpec, UserError
 from valle_core.registry.announced import every_kind
 from valle_core.registry.catalog import Entry
 from valle_core.registry.loading import LoadError, load, one_line
@@ -63,6 +64,19 @@ def option_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
                     yield Finding(severity="problem", subject=who, text=text, hint=hint)
             if text := _factory_trouble(entry.spec.factory):
                 yield Finding(severity="problem", subject=who, text=text, hint=hint)
+
+
+def opened_commands(entries: Sequence[Entry]) -> tuple[list[Command], list[Finding]]:
+    """The commands that can be used, and those whose schema or function is not there or is another thing."""
+    commands, broken = [], []
+    for entry in entries:
+        if entry.status == "ok" and isinstance(entry.spec, CommandSpec):
+            try:
+                commands.append(opened(entry.spec, entry.owner))
+            except UserError as error:
+                hint = f"tell the authors of {entry.distribution}"
+                broken.append(Finding(severity="problem", subject="commands", text=str(error), hint=hint))
+    return commands, broken
 
 
 def _without_defaults(options: type) -> str:
