@@ -19,6 +19,7 @@ from valle_core.config.schema import Section as Section
 from valle_core.config.schema import Slot as Slot
 from valle_core.data.dataset import Dataset as Dataset
 from valle_core.data.dataset import open_dataset as open_dataset
+from valle_core.files import write_text as write_text
 from valle_core.plugin import CommandSpec as CommandSpec
 from valle_core.plugin import HookSpec as HookSpec
 from valle_core.plugin import PluginSpec as PluginSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,23 @@ def cut_after(path: Path, step: int) -> None:
     """Drop lines past `step` (and a torn last line), so that a resumed run writes each line once."""
     if not path.exists():
         return
-    kept = []
     try:
-        texts = read_bytes(path).decode("utf-8", errors="replace").splitlines()
+        kept = [text for text, line in lines_in(path) if line["step"] <= step]
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read ({error}); remove it and continue with --resume") from error
-    for text in texts:
+    write_text(path, "".join(text + "\n" for text in kept))
+
+
+def lines_in(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each line of a run's metrics as it is written and as it reads; a torn one (of a run that writes) is left out.
+
+    Raises:
+        OSError, ValueError: the file cannot be read.
+    """
+    for text in read_bytes(path).decode("utf-8", errors="replace").splitlines():
         try:
             line = loads(text)
         except ValueError:
             continue
-        if isinstance(line, dict) and is_of(line.get("step"), int) and line["step"] <= step:
-            kept.append(text)
-    write_text(path, "".join(text + "\n" for text in kept))
+        if isinstance(line, dict) and is_of(line.get("step"), int):
+            yield text, line

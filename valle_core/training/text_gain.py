@@ -6,19 +6,18 @@ A model that ignores its text learns a loss that looks healthy all the same; its
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
-from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import is_of
 from valle_core.sequence.pack import RowBatch
+from valle_core.training.meter import lines_in
 
 NEAR_ZERO = 0.02
 """Nats. A model that reads its text loses tenths when the text is another's."""
@@ -125,18 +124,9 @@ def measures_in(metrics: Path) -> list[Measure]:
         return []
     return [
         Measure(step=line["step"], loss=line["text_loss"], gain=line["text_gain"])
-        for line in map(_line, read_bytes(metrics).decode("utf-8", errors="replace").splitlines())
-        if is_of(line.get("step"), int) and all(is_of(line.get(name), float) for name in ("text_gain", "text_loss"))
+        for _, line in lines_in(metrics)
+        if all(is_of(line.get(name), float) for name in ("text_gain", "text_loss"))
     ]
-
-
-def _line(text: str) -> Mapping[str, Any]:
-    """A line of metrics; nothing where it is none."""
-    try:
-        line = loads(text)
-    except ValueError:
-        return {}
-    return line if isinstance(line, dict) else {}
 
 
 def _loss(model: CodecLM, batch: RowBatch) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 
 from valle_core.files import replacing
 from valle_core.plugin import UserError
-from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import is_of
+from valle_core.training.meter import lines_in
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -19,17 +19,9 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         UserError: the file cannot be read or holds no line yet.
     """
     try:
-        texts = read_bytes(Path(path)).decode("utf-8").splitlines()
+        lines = [line for _, line in lines_in(path)]
     except (OSError, ValueError) as error:
         raise UserError(f"metrics '{path}' cannot be read: {error}. Name the metrics.jsonl of a run") from error
-    lines: list[dict[str, Any]] = []
-    for text in texts:
-        try:
-            line = loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and is_of(line.get("step"), int):
-            lines.append(line)
     if not lines:
         raise UserError(f"metrics '{path}' hold no step yet. Train at least until the first log line")
     return lines

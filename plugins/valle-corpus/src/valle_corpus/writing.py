@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import soxr
 
+from valle_core.api import write_text
 from valle_core.plugin import UserError
 from valle_corpus.engines.engine import Engine, Span, Spoken
 from valle_corpus.engines.known import build_engine, engine_row
@@ -183,9 +184,7 @@ def _write_table(folder: Path, group: str, written: Sequence[Item]) -> None:
         row = {"audio": f"{item.stem}.wav", "text": item.text, "speaker": f"{group}/{item.speaker.name}"}
         row |= {"id": item.stem, "language": item.speaker.language}
         rows.append(row | _phones(facts))
-    temporary = folder / f"{group}.jsonl.tmp"
-    temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    os.replace(temporary, folder / f"{group}.jsonl")
+    write_text(folder / f"{group}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _phones(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from valle_core.api import SYNTHESIS_SCHEMA, CommandContext, CommandResult, Schema, Section, UserError
+from valle_core.api import SYNTHESIS_SCHEMA, CommandContext, CommandResult, Schema, Section, UserError, write_text
 from valle_eval.judges import SLOTS
 from valle_eval.options import EvalOptions
 
@@ -151,14 +151,3 @@ def exported(sentences: Sequence[Sentence], path: Path) -> CommandResult:
     """The texts, one per line, e.g. for `valle corpus --script`."""
     write_text(path, "".join(f"{one.text}\n" for one in sentences))
     return CommandResult(text=f"wrote {len(sentences)} sentences to {path}", facts={"sentences": len(sentences)})
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write '{path}': {error.strerror}. Choose another place") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import soundfile
 
+from valle_core.api import write_text
 from valle_core.plugin import UserError
 from valle_eval.comparison import Compared
 from valle_eval.edits import pair_up
@@ -65,12 +66,7 @@ def write_page(
         *_sentences(result, columns, listen),
         "</body></html>\n",
     ]
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text("\n".join(parts), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write '{path}': {error.strerror}. Choose another --out") from error
+    write_text(path, "\n".join(parts))
 
 
 def _about(result: Result) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from valle_core.plugin import UserError
 from valle_kit.hugging_face.layout import WEIGHTS, FolderLayout
 from valle_kit.hugging_face.reader import FolderReader
+from valle_kit.hugging_face.writer import write_files
 from valle_retnet.options import RetNetOptions, RetNetSizes, sizes_of
 from valle_retnet.tables import angles, log_decays
 
@@ -76,16 +73,11 @@ def save_folder(backbone: nn.Module, sizes: RetNetSizes, folder: Path) -> None:
 
     Files are written beside their place and renamed.
     """
-    state = {f"decoder.{name}": tensor.detach().contiguous().cpu() for name, tensor in backbone.state_dict().items()}
+    state = {f"decoder.{name}": tensor for name, tensor in backbone.state_dict().items()}
     config = {"architectures": ["RetNetModel"], "model_type": MODEL_TYPE, "vocab_size": 0, **asdict(sizes)}
     config["max_positions"] = config.pop("max_length")
     config["dtype"] = str(next(iter(state.values())).dtype).removeprefix("torch.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
-        save_file(state, Path(scratch) / WEIGHTS, metadata={"format": "pt"})
-        (Path(scratch) / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-        for name in (WEIGHTS, "config.json"):
-            os.replace(Path(scratch) / name, folder / name)
+    write_files(folder, {WEIGHTS: state}, config)
 
 
 def _config(path: Path) -> Mapping[str, Any] | None:

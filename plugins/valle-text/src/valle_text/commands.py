@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from valle_core.api import CommandContext, CommandResult, Schema, Section
+from valle_core.api import CommandContext, CommandResult, Schema, Section, write_text
 from valle_core.plugin import UserError
 
 
@@ -47,5 +47,5 @@ def train_tokenizer(context: CommandContext) -> CommandResult:
     content, count = training.train_tokenizer(
         training.texts_of(own.source, own.language), size=own.size, options=options
     )
-    training.write_tokenizer(own.out, content)
+    write_text(own.out, content)
     return CommandResult(text=f"wrote {own.out}: {count} tokens", facts={"out": str(own.out), "tokens": count})

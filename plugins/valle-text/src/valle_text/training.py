@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,15 +58,3 @@ def train_tokenizer(texts: Iterable[tuple[str, str]], *, size: int, options: Tex
     trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=[], initial_alphabet=letters)
     tokenizer.train_from_iterator(lines, trainer=trainer)
     return tokenizer.to_str(pretty=False), tokenizer.get_vocab_size()
-
-
-def write_tokenizer(path: Path, content: str) -> None:
-    """Replace `path` whole. Raises `UserError` when that cannot be done."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write '{path}' ({error.strerror}). Choose another --out") from None

@@ -44,12 +44,17 @@ def write_folder(
 
     transformers wants an embedding; without `table` a vocabulary of a single zero row is written, and the model is
     then to be run on `inputs_embeds`. `beside` are further files of tensors by name, for which transformers does not
-    look. Files are written beside their place and renamed, config.json last.
+    look.
     """
     norm = state[layout.norm]
     table = torch.zeros(1, len(norm)) if table is None else table
     config = config_of(layout, sizes, len(table), {"dtype": str(norm.dtype).removeprefix("torch."), **own})
     files = {**(beside or {}), WEIGHTS: {**state, layout.embedding: table.to(norm)}}
+    write_files(folder, files, config)
+
+
+def write_files(folder: Path, files: Mapping[str, Mapping[str, Tensor]], config: Mapping[str, Any]) -> None:
+    """Files of tensors by name, and config.json: written beside their place and renamed, config.json last."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
         for name, tensors in files.items():

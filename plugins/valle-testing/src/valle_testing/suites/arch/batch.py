@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.interfaces import Backbone
-from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 from valle_testing.watch import seeded
 
@@ -110,15 +109,6 @@ def weighed(states: Float[Tensor, "*B T D"]) -> Float[Tensor, ""]:
     T, D = states.shape[-2:]
     place = torch.arange(T, device=states.device)[:, None] * 1.3 + torch.arange(D, device=states.device) * 2.1
     return (states * place.cos().to(states.dtype)).sum()
-
-
-def refused(call: Callable[[], object]) -> bool:
-    """Whether it raises `UserError`; anything else it raises passes through."""
-    try:
-        call()
-    except UserError:
-        return True
-    return False
 
 
 def close(found: Tensor, wanted: Tensor, what: str, tolerance: float = TOLERANCE) -> None:

@@ -13,7 +13,8 @@ from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 from valle_testing.contract import contract
-from valle_testing.suites.arch.batch import Batch, Build, alone, batch, close, device_of, dtype_of, ready, refused
+from valle_testing.refusing import refused
+from valle_testing.suites.arch.batch import Batch, Build, alone, batch, close, device_of, dtype_of, ready
 
 ROOM = 20
 

@@ -17,7 +17,8 @@ from torch import nn
 
 from valle_core.types import PackedMask, SequenceMask
 from valle_testing.contract import contract
-from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, finished, ready, refused, weighed
+from valle_testing.refusing import refused
+from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, finished, ready, weighed
 from valle_testing.suites.arch.cache import CACHE_CHECKS
 from valle_testing.suites.arch.cached_rows import CACHED_ROW_CHECKS
 from valle_testing.suites.arch.declared import DECLARED_CHECKS, orders_by_positions

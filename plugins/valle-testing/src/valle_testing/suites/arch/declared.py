@@ -15,7 +15,8 @@ from valle_core.interfaces import Backbone
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.types import SequenceMask
 from valle_testing.contract import contract
-from valle_testing.suites.arch.batch import Build, batch, close, device_of, finished, ready, refused, weighed
+from valle_testing.refusing import refused
+from valle_testing.suites.arch.batch import Build, batch, close, device_of, finished, ready, weighed
 from valle_testing.suites.arch.cache import Decoding
 from valle_testing.watch import seeded
 

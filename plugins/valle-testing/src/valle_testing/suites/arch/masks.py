@@ -10,7 +10,8 @@ import torch
 from valle_core.interfaces import Backbone
 from valle_core.types import SequenceMask
 from valle_testing.contract import contract
-from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, dtype_of, finished, ready, refused
+from valle_testing.refusing import refused
+from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, dtype_of, finished, ready
 
 WINDOW = 3
 PARENTS = ((-1, 0, 0, 2, 1), (-1, -1, 0, 1, 3))

@@ -13,6 +13,7 @@ import torch
 
 from valle_core.plugin import PluginSpec
 from valle_testing.contract import contract
+from valle_testing.refusing import refused
 from valle_testing.suites.codec.options import OPTION_CHECKS
 from valle_testing.suites.codec.round_trip import ROUND_TRIP_CHECKS
 from valle_testing.suites.codec.signals import (
@@ -23,7 +24,6 @@ from valle_testing.suites.codec.signals import (
     frames_for,
     joined,
     padded,
-    refused,
     sound,
 )
 from valle_testing.suites.codec.stream import STREAM_CHECKS, TOLERANCE

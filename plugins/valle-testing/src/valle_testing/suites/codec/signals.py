@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.interfaces import Codec
-from valle_core.plugin import UserError
 
 Build = Callable[[], Codec]
 """Makes a codec on the device to test; small or random weights do."""
@@ -67,15 +66,6 @@ def joined(codec: Codec, codes: Int[Tensor, "B F L"], chunks: Sequence[int]) -> 
     stream = codec.stream(codes.shape[0])
     decoded = [stream.push(chunk) for chunk in codes.split(list(chunks), dim=1)]
     return torch.cat([*decoded, stream.flush()], dim=1)
-
-
-def refused(call: Callable[[], object]) -> bool:
-    """Whether it raises `UserError`; anything else it raises passes through."""
-    try:
-        call()
-    except UserError:
-        return True
-    return False
 
 
 def agree(found: Tensor, wanted: Tensor, tolerance: float, what: str = "") -> bool:

@@ -19,6 +19,7 @@ import torch
 
 from valle_language.recognition import RecognizedSegment, Transcript
 from valle_testing.contract import contract
+from valle_testing.refusing import refused
 from valle_testing.suites.recognizer.declared import (
     aligns_rows_as_if_alone,
     aligns_what_it_is_given,
@@ -31,7 +32,6 @@ from valle_testing.suites.recognizer.speech import (
     Clip,
     batch,
     clips_for,
-    refused,
     same,
     told,
     transcribed,

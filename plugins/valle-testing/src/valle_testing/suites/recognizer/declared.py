@@ -14,13 +14,13 @@ import torch
 from valle_core.plugin import PluginSpec
 from valle_language.recognition import RecognizedSegment, Recognizer, TimedWord, Transcript
 from valle_testing.contract import contract
+from valle_testing.refusing import refused
 from valle_testing.suites.recognizer.speech import (
     Build,
     Clip,
     aligned,
     batch,
     clips_for,
-    refused,
     same,
     same_words,
     told,

@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.audio.wav import resample
-from valle_core.plugin import UserError
 from valle_language.recognition import Recognizer, TimedWord, Transcript
 
 Build = Callable[[], Recognizer]
@@ -105,15 +104,6 @@ def aligned(
     wav, lengths = batch([clip.wav for clip in clips], behind=behind, spare=spare, device=device)
     texts, languages = [clip.text for clip in clips], [clip.language for clip in clips]
     return list(recognizer.align(wav, lengths, texts, languages=languages))
-
-
-def refused(call: Callable[[], object]) -> bool:
-    """Whether it raises `UserError`; anything else it raises passes through."""
-    try:
-        call()
-    except UserError:
-        return True
-    return False
 
 
 def told(transcript: Transcript) -> str:
