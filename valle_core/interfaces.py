@@ -70,10 +70,9 @@ class Backbone(Protocol):
     states are in the dtype of x.
 
     It may declare "prefix", "window", "tree" and "packed" (mask forms; the last is `PackedMask`), "rewind" (its caches
-    can), "positions" (the order comes from `positions`, not from the places), "recall" (a state reaches every earlier
-    position alike, however far back, as attention does and a fading memory does not; decides where a row has its text),
-    "checkpointing" (its option `gradient_checkpointing` keeps less for the backward pass and changes neither states nor
-    gradients) and "compile" (`torch.compile` changes no state). Masks it does not declare raise `UserError`.
+    can), "positions" (the order comes from `positions`, not from the places), "checkpointing" (its option
+    `gradient_checkpointing` keeps less for the backward pass and changes neither states nor gradients) and "compile"
+    (`torch.compile` changes no state). Masks it does not declare raise `UserError`.
 
     Attributes:
         d_model: D.

@@ -48,12 +48,12 @@ def as_if_older(run: Path) -> None:
     manifest.write_text(json.dumps(facts))
 
 
-@pytest.mark.parametrize(("arch", "layout"), [("retnet", "text-last"), ("mamba", "text-last"), ("llama", "text-first")])
-def test_the_layout_of_a_new_run_is_by_what_its_backbone_declares_and_is_kept(trained, arch, layout):
+@pytest.mark.parametrize("arch", ["retnet", "mamba", "llama"])
+def test_a_new_run_has_its_text_next_to_the_answer_and_keeps_that(trained, arch):
     run = trained(arch)
-    assert stored(run)["model"]["layout"] == layout
-    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["layout"] == layout
-    assert loaded(run).rules.layout == layout
+    assert stored(run)["model"]["layout"] == "text-last"
+    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["layout"] == "text-last"
+    assert loaded(run).rules.layout == "text-last"
 
 
 def test_a_layout_that_was_asked_for_is_kept(trained):
@@ -107,10 +107,3 @@ def test_every_arch_has_the_same_dropout_unless_told():
     registry = Registry.open()
     chances = {arch: registry.select("arch", arch).options_type()().dropout for arch in registry.names("arch")}
     assert set(chances.values()) == {0.0}, chances
-
-
-def test_what_has_attention_declares_recall_and_nothing_else_does():
-    registry = Registry.open()
-    for arch in registry.names("arch"):
-        spec = registry.select("arch", arch).spec
-        assert ("recall" in spec.capabilities) == ("attention" in spec.needs), arch

@@ -9,7 +9,6 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from valle_core.assemble.layout import with_layout
 from valle_core.assemble.part import build
 from valle_core.assemble.rewriting import rewritten
 from valle_core.config.schema import Resolved
@@ -57,7 +56,6 @@ def build_model(
     Raises:
         UserError: impossible sizes, before any weight is made.
     """
-    resolved = with_layout(resolved, selected)
     options: ModelOptions = resolved.sections["model"]
     levels = options.levels or facts.codec.num_levels
     if not 1 <= levels <= facts.codec.num_levels:

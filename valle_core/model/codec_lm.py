@@ -58,7 +58,7 @@ class CodecLM(nn.Module):
         Args:
             backbone: an `nn.Module` that keeps the `Backbone` contract.
             vocabulary: sizes.
-            options: variants of embeddings and heads; a layout of `auto` is one that suits every backbone.
+            options: variants of embeddings and heads, and the order of rows.
             codebooks: the codec's vectors, for `options.codebook_embeddings`.
             alignment: an `nn.Module` that says the text frame by frame, in place of a segment of it; None for none.
 
@@ -82,7 +82,7 @@ class CodecLM(nn.Module):
             sum_prompt=options.sum_levels in ("prompt", "both"),
             sum_response=options.sum_levels in ("response", "both"),
             sum_markers=options.markers == "sum",
-            layout="text-last" if options.layout == "auto" else options.layout,
+            layout=options.layout,
             aligned=alignment is not None,
         )
         assert alignment is None or isinstance(alignment, nn.Module)

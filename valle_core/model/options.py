@@ -18,9 +18,9 @@ class ModelOptions:
         level_distribution: how a row's level is drawn: half (half of the rows at level 0, which is the speech; the rest
             decreasing with the level), uniform, linear (decreasing with the level), normal (half-normal around level
             0), or list (level_weights).
-        layout: where a row has its text: `text-first` (text · language · level · prompt · tone · response), `text-last`
-            (language · level · prompt · tone · text · response) or `text-both` (the text at both places). `auto` takes
-            the first for a backbone that declares "recall" and the second for others. A checkpoint keeps its own.
+        layout: where a row has its text: `text-last` (language · level · prompt · tone · text · response), `text-first`
+            (text · language · level · prompt · tone · response) or `text-both` (the text at both places). A checkpoint
+            keeps its own.
         level_weights: weight of each level from 0 on, for level_distribution list.
         sum_levels: whether prompt and response frames are the sum of their levels' embeddings.
         codebook_embeddings: embed codes by a projection of the codec's own codebook vectors.
@@ -36,8 +36,8 @@ class ModelOptions:
     levels: int = 0
     level_distribution: Literal["half", "uniform", "linear", "normal", "list"] = "half"
     level_weights: tuple[float, ...] = ()
-    layout: Literal["auto", "text-first", "text-last", "text-both"] = field(
-        default="auto", metadata={BEFORE: "text-first"}
+    layout: Literal["text-first", "text-last", "text-both"] = field(
+        default="text-last", metadata={BEFORE: "text-first"}
     )
     sum_levels: Literal["none", "prompt", "response", "both"] = "both"
     codebook_embeddings: bool = False

@@ -17,7 +17,7 @@ KINDS: tuple[Kind, ...] = (
         in_dtype=True,
         owed=frozenset({"causal", "full", "mixed", "cache", "select"}),
         words=frozenset({"packed", "prefix", "window", "tree"})
-        | {"rewind", "positions", "recall", "checkpointing", "compile", "rounds"},
+        | {"rewind", "positions", "checkpointing", "compile", "rounds"},
         usual="llama",
     ),
     Kind(

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from valle_core.assemble.device import choose_device
-from valle_core.assemble.layout import with_layout
 from valle_core.assemble.model import ModelFacts, build_model
 from valle_core.assemble.portable import absolute, with_absolute_paths, with_portable_arch
 from valle_core.assemble.schema import model_part
@@ -70,7 +69,6 @@ def run_training(
     selected = preflight(registry, resolved.choices(), device=device.type, demands=demands)
     if checkpoint is not None:
         resolved = as_stored(resolved, registry, checkpoint)
-    resolved = with_layout(resolved, selected)
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
     resolved, selected = with_alignment(resolved, selected, registry, dataset, device.type)

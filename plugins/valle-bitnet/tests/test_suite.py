@@ -48,7 +48,7 @@ def test_it_satisfies_the_protocols_and_its_spec(kernel):
     model = small(kernel)
     assert isinstance(model, Backbone)
     assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
-    words = {"cache", "select", "rewind", "positions", "recall", "checkpointing", "compile", "rounds"}
+    words = {"cache", "select", "rewind", "positions", "checkpointing", "compile", "rounds"}
     assert model.mask_forms == SPEC.capabilities - words
 
 

@@ -33,7 +33,7 @@ def test_it_satisfies_the_protocols_and_its_spec(kernel):
     model = small(kernel)
     assert isinstance(model, Backbone)
     assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
-    words = {"cache", "select", "rewind", "positions", "recall", "checkpointing", "compile"}
+    words = {"cache", "select", "rewind", "positions", "checkpointing", "compile"}
     assert model.mask_forms == SPEC.capabilities - words
 
 

@@ -15,7 +15,6 @@ from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
 
 from valle_core.plugin import UserError
-from valle_core.types import SequenceMask
 from valle_kit.attention_stack import stack as module
 from valle_kit.key_value_cache import KeyValueCache
 from valle_testing import planted, suite
@@ -130,18 +129,6 @@ def positions_stay_in_32_bits(patch):
     return made()
 
 
-class Near(RuleKernel):
-    """Attention to the last five positions, as a memory that fades."""
-
-    def __call__(self, q, k, v, mask, *, scale=None):
-        fading = isinstance(mask, SequenceMask) and mask.window is None and mask.form == "causal"
-        return super().__call__(q, k, v, replace(mask, window=5) if fading else mask, scale=scale)
-
-
-def the_memory_fades(patch):
-    return made(kernel=Near())
-
-
 def the_final_norm_gives_32_bits(patch):
     patch.setattr(TransformerBackbone, "finish", lambda self, h: self.norm(h).float())
     return made()
@@ -180,7 +167,6 @@ FAULTS = {
     "rewinding is not declared": (good, "rewinds_as_it_declares", less("rewind")),
     "rewinding is declared and refused": (rewinding_is_refused, "rewinds_as_it_declares"),
     "positions count from the start of the call": (positions_count_from_the_start_of_the_call, "orders_by_positions"),
-    "the memory fades": (the_memory_fades, "reaches_far_back"),
     "checkpoints draw dropout anew": (checkpoints_draw_dropout_anew, "checkpoints_without_a_difference"),
     "checkpointing does nothing": (checkpointing_does_nothing, "checkpoints_without_a_difference"),
     "options cannot be changed": (options_cannot_be_changed, "checkpoints_without_a_difference"),

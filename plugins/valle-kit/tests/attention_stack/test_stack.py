@@ -13,7 +13,7 @@ from valle_kit.attention_stack.stack import AttentionStack, StackSizes
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 
-WORDS = "causal full mixed packed prefix window tree cache select rewind recall checkpointing compile"
+WORDS = "causal full mixed packed prefix window tree cache select rewind checkpointing compile"
 SPEC = PluginSpec(
     kind="arch",
     name="tiny",

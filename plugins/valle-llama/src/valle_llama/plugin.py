@@ -11,9 +11,7 @@ SPEC = PluginSpec(
     summary="LLaMA as in Hugging Face: RoPE, RMSNorm, SwiGLU, grouped-query attention; loads and saves HF weights",
     factory="valle_llama.factory:build",
     options="valle_llama.options:LlamaOptions",
-    capabilities=frozenset(
-        {"packed", "prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile"}
-    ),
+    capabilities=frozenset({"packed", "prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
 )
 

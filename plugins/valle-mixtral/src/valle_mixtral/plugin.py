@@ -24,7 +24,6 @@ SPEC = PluginSpec(
             "tree",
             "rewind",
             "positions",
-            "recall",
             "checkpointing",
             "compile",
         }

@@ -12,8 +12,6 @@ SPEC = PluginSpec(
     factory="valle_transformer.factory:build",
     options="valle_transformer.options:TransformerOptions",
     devices=("cpu", "cuda", "mps"),
-    capabilities=frozenset(
-        {"packed", "prefix", "window", "tree", "rewind", "positions", "recall", "checkpointing", "compile"}
-    ),
+    capabilities=frozenset({"packed", "prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
 )

@@ -21,8 +21,6 @@ from valle_testing.suites.arch.cache import Decoding
 from valle_testing.watch import seeded
 
 FORMS = frozenset({"packed", "prefix", "window", "tree"})
-LONG = 256
-"""Positions over which "recall" is looked at."""
 
 NEAR = {torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 2e-1}
 """Largest difference of finished states (of order one) from those in float32."""
@@ -68,27 +66,6 @@ def orders_by_positions(build: Build, spec: PluginSpec | None = None) -> None:
     close(finished(backbone, moved, mask), before[:, order], "entries moved with their positions")
     still = replace(rows, positions=rows.positions[:, order])
     assert (finished(backbone, still, mask) - before).abs().max() > 1e-4, "positions change nothing"
-
-
-@contract("Backbone", '"recall" (a state reaches every earlier position alike, however far back')
-def reaches_far_back(build: Build, spec: PluginSpec) -> None:
-    """The last state of a causal row of 256 (or `max_length`) gets as much from the first tenth as from the middle."""
-    if "recall" not in spec.capabilities:
-        raise SkipTest("it does not declare recall")
-    backbone = ready(build)
-    T = min(backbone.max_length or LONG, LONG)
-    rows = batch(backbone, [T])
-    x = rows.x.detach().requires_grad_()
-    states = finished(backbone, replace(rows, x=x), SequenceMask.causal(rows.lengths))
-    weighed(states[:, -1:]).backward()
-    assert x.grad is not None, "no gradient reaches the input"
-    share = x.grad[0].norm(dim=-1)
-    tenth = max(1, T // 10)
-    first, middle = float(share[:tenth].mean()), float(share[T // 2 : T // 2 + tenth].mean())
-    assert first > middle / 4, (
-        f"recall is declared, and of {T} positions the first {tenth} reach the last state with a gradient of "
-        f"{first:.2e}, those in the middle with {middle:.2e}"
-    )
 
 
 @contract("Backbone", "keeps less for the backward pass and changes neither states nor gradients")
@@ -217,7 +194,6 @@ DECLARED_CHECKS: tuple[Callable[..., None], ...] = (
     declares_the_masks_it_takes,
     rewinds_as_it_declares,
     orders_by_positions,
-    reaches_far_back,
     checkpoints_without_a_difference,
     compiles_without_a_difference,
     runs_in_the_dtypes_it_declares,
