@@ -93,6 +93,7 @@ def valle(registry, capsys, tmp_path, monkeypatch):
 
 def test_its_command_is_listed_and_its_help_has_slots_options_and_those_of_the_plugin(valle):
     assert "  acme roundtrip " in valle("--help")[1]
+    assert "Listen to what a codec keeps.\n" in valle("acme")[1]
     assert "Encode recordings with a codec and decode them again" in valle("acme")[1]
     code, out, _ = valle("acme", "roundtrip", "--codec", "tiny", "--help")
     assert code == 0

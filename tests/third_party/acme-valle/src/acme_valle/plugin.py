@@ -61,4 +61,5 @@ ROUNDTRIP = CommandSpec(
     schema="acme_valle.roundtrip:SCHEMA",
     progress=True,
     examples=("valle acme roundtrip take.wav --codec tiny --out copies",),
+    group="Listen to what a codec keeps",
 )
