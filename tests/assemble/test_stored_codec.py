@@ -7,12 +7,12 @@ import torch
 from valle_codec_tiny.options import TinyOptions
 
 from valle_core.assemble.model import build_codec
-from valle_core.assemble.portable import codec_options
 from valle_core.assemble.schema import CODEC_SCHEMA
 from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
+from valle_data.preparation.stored_options import codec_options
 
 CPU = torch.device("cpu")
 

@@ -204,12 +204,12 @@ def test_a_storage_that_nobody_here_reads_is_named_with_what_installs_it(tmp_pat
 
 def test_mixing_and_noise_without_valle_data_name_what_installs_it(tmp_path, monkeypatch):
     write_dataset(tmp_path / "data", list(made_records(2, seconds=(0.1, 0.2))))
-    monkeypatch.setattr("valle_core.data.storage.scan", lambda: Scan((), frozenset()))
     dataset = open_dataset(tmp_path / "data")
-    rules = SimpleNamespace(frame_rate=10.0)
-    recipe = RowRecipe(data=DataOptions(path=str(tmp_path / "data")), tasks=(), codec=None, rules=rules)
-    pool, _, _ = recipe.open(Registry.open(), dataset).material()
     codes = dataset.codes(dataset.ids[0])
+    monkeypatch.setattr("valle_core.data.storage.scan", lambda: Scan((), frozenset()))
+    settings = SimpleNamespace(frame_rate=10.0)
+    recipe = RowRecipe(data=DataOptions(path=str(tmp_path / "data")), tasks=(), codec=None, settings=settings)
+    pool, _, _ = recipe.open(Registry.open(), dataset).material()
     with pytest.raises(UserError, match=r"^a task mixes sounds\. .*pip install \./plugins/valle-data"):
         pool.mix(codes, codes, 0.0)
     with_noise = replace(recipe, data=replace(recipe.data, noise="hum"))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,28 +19,13 @@ class Portable(Protocol):
         ...
 
 
-def portable_options(part: Any, options: Any) -> dict[str, Any]:
-    """What is stored beside the name of a part: its own word for it, else the options it was built with."""
-    values = part.portable_options() if isinstance(part, Portable) else asdict(options)
-    return json.loads(json.dumps(dict(values), default=str))
-
-
-def codec_options(options: Any) -> dict[str, Any]:
-    """What is stored beside a codec's identity. Weights stay where they are: their path is made absolute.
-
-    An option holds such a path where it is called `weights` or `…_weights` (`random` and nothing are no paths).
-    """
-    values = {**asdict(options), **_absolute_weights(options)}
-    return json.loads(json.dumps(values, default=str))
-
-
 def with_absolute_paths(resolved: Resolved) -> Resolved:
     """The configuration with the paths among its parts' options absolute, so that it means the same everywhere.
 
     An option holds a path where it is a `Path`, or is called `weights` or `…_weights`.
     """
     parts = {
-        slot: tuple(replace(part, options=replace(part.options, **_absolute_weights(part.options))) for part in chain)
+        slot: tuple(replace(part, options=replace(part.options, **absolute_weights(part.options))) for part in chain)
         for slot, chain in resolved.parts.items()
     }
     return replace(resolved, parts=parts)
@@ -52,7 +36,7 @@ def absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute()) if path else ""
 
 
-def _absolute_weights(options: Any) -> dict[str, Any]:
+def absolute_weights(options: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in fields(options):
         value = getattr(options, item.name)

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
-from valle_core.data.file_storage import FileStore
 from valle_core.data.options import StorageName
 from valle_core.data.record import Location, Record
 from valle_core.plugin import UserError
@@ -67,13 +66,11 @@ class Mixes(Protocol):
 def open_store(storage: StorageName, folder: Path) -> Store:
     """A reader. Safe to carry into worker processes.
 
-    Storage that the core does not read itself is announced by who does, in the entry points of `valle.storage`.
+    Readers are announced in the entry points of `valle.storage`.
 
     Raises:
         UserError: nobody here reads it.
     """
-    if storage == "files":
-        return FileStore(folder)
     return cast(Callable[[Path], Store], reader_of(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -33,19 +32,9 @@ class SpokenText:
     frames: Int[Tensor, "B"]
     times: Float[Tensor, "B P_plus_1"] | None = None
 
-    def to(self, device: torch.device) -> SpokenText:
-        """The same on `device`."""
-        found = {item.name: getattr(self, item.name) for item in fields(self)}
-        return replace(self, **{name: one.to(device) for name, one in found.items() if one is not None})
-
 
 class Guided(NamedTuple):
-    """What an `Alignment` says of a batch.
-
-    Attributes:
-        x: [B, T, D] to be added to the embeddings.
-        targets: what its losses need to know of the frames answered at level 0, laid end to end.
-    """
+    """What is added to the embeddings of a batch, and what the losses need of the frames answered at level 0."""
 
     x: Float[Tensor, "B T D"]
     targets: Tensor | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -86,27 +87,7 @@ class RowBatch:
 
     def to(self, device: torch.device) -> RowBatch:
         """The same batch on `device`."""
-        mask = replace(
-            self.mask,
-            lengths=self.mask.lengths.to(device),
-            prefix=self.mask.prefix.to(device),
-            query_start=self.mask.query_start.to(device),
-        )
-        predicted = {
-            level: PredictedPositions(
-                positions=a.positions.to(device), targets=None if a.targets is None else a.targets.to(device)
-            )
-            for level, a in self.predicted.items()
-        }
-        return RowBatch(
-            indices=self.indices.to(device),
-            offsets=self.offsets.to(device),
-            mask=mask,
-            positions=self.positions.to(device),
-            levels=self.levels.to(device),
-            predicted=predicted,
-            text=None if self.text is None else self.text.to(device),
-        )
+        return _moved(self, device)
 
 
 def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
@@ -135,6 +116,15 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
         predicted=_predicted(rows, lengths, T, None if rules.aligned else vocabulary.stop),
         text=_text(rows, lengths) if rules.aligned else None,
     )
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """The same with every tensor in it on `device`."""
+    if isinstance(value, dict):
+        return {key: _moved(item, device) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{item.name: _moved(getattr(value, item.name), device) for item in fields(value)})
+    return value.to(device) if isinstance(value, torch.Tensor) else value
 
 
 def row_length(row: TaskSequence, rules: PackRules) -> int:

@@ -34,12 +34,7 @@ class Request:
 
 
 class Word(NamedTuple):
-    """A word as it was said.
-
-    Attributes:
-        symbols: its phonemes, joined.
-        start, end: seconds.
-    """
+    """A word as it was said: its phonemes, joined, and the seconds at which it starts and ends."""
 
     symbols: str
     start: float

@@ -13,8 +13,7 @@ from valle_core.registry.preflight import capabilities, preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 
-TIMES = "times"
-"""Capability of tasks whose inputs say when the response says each symbol of the text."""
+TIMES = "times"  # capability of tasks whose inputs have times
 
 
 def with_alignment(

@@ -11,9 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 class Average:
     """Follows a model's weights; buffers are the model's own.
 
-    Args:
-        model: as it is now, which the average begins with.
-        decay: what is kept of the average at each step; 0 keeps none, so that it is the model.
+    `decay` of the average is kept at each step; where that is 0, the average is the model.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -27,7 +25,7 @@ class Average:
 
     def update(self) -> None:
         """Take the weights after a step."""
-        if self._averaged is not None:
+        if self._averaged:
             self._averaged.update_parameters(self._model)
 
     def restore(self, weights: dict[str, Tensor], step: int) -> None:

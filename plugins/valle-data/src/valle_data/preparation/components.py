@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from valle_core.assemble.part import build
-from valle_core.assemble.portable import codec_options, portable_options
 from valle_core.config.schema import Resolved
 from valle_core.interfaces import Codec, Frontend
 from valle_core.registry.identity import PluginIdentity, identity_of
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
+from valle_data.preparation.stored_options import codec_options, portable_options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,7 @@ class PreparationComponents:
         codec: whose codes are stored.
         frontend: whose phonemes are stored.
         frontend_name: of the registry.
-        frontend_options: stored for those who build the frontend again, see `valle_core.assemble.portable`.
+        frontend_options: stored for those who build the frontend again, see `valle_data.preparation.stored_options`.
         codec_options: the same of the codec.
         plugins: who provided the two.
         device: of the codec.

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from valle_core.data.damage import damaged
-from valle_core.data.record import Location, Record, record_of
+from valle_core.data.record import Location, Record
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named, map_tensors
+from valle_data.storage.stored_record import record_of
 
 PARTS = ("codes", "phonemes", "words", "times")
 """What is stored of a record; the last one only where a record has it."""

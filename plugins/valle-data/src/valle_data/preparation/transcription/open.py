@@ -8,10 +8,10 @@ from typing import Any
 
 from valle_core.assemble.device import choose_device
 from valle_core.assemble.part import build
-from valle_core.assemble.portable import portable_options
 from valle_core.config.schema import Resolved
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
+from valle_data.preparation.stored_options import portable_options
 from valle_data.preparation.transcription.transcriber import Transcriber
 
 
