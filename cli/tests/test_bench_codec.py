@@ -148,7 +148,7 @@ def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_pa
         (["--codec", "tiny", "--seconds", "2,x"], "expected seconds from 0.1 to 3600"),
         (["--codec", "tiny", "--seconds", "0"], "expected seconds from 0.1 to 3600"),
         (["--codec", "tiny", "--set", "dac.levels=2"], "expected CODEC.OPTION=VALUE with one of tiny"),
-        (["--codec", "tiny", "--speech", "nowhere"], "--speech nowhere is no folder"),
+        (["--codec", "tiny", "--speech", "nowhere"], "--speech nowhere is not a folder"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(valle, idle, words, said):

@@ -55,4 +55,4 @@ def test_unknown_names_in_the_environment_warn_on_stderr(valle, monkeypatch):
     monkeypatch.setenv("VALLE_DISABLE_PLUGINS", "nobody")
     code, _, err = valle("list-plugins", "--json")
     assert code == 0
-    assert err == "warning: VALLE_DISABLE_PLUGINS names 'nobody', which is no installed plugin or distribution\n"
+    assert err == "warning: VALLE_DISABLE_PLUGINS names 'nobody', which is not an installed plugin or distribution\n"

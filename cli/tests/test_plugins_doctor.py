@@ -129,7 +129,7 @@ def test_what_is_switched_off_is_not_imported(examine, install, tmp_path, monkey
     install("acme", {"valle.arch": {"mine": "acme_mine:SPEC"}}, acme_mine=f"open({str(trace)!r}, 'w')")
     monkeypatch.setenv("VALLE_DISABLE_PLUGINS", "mine nobody")
     _, lines = examine()
-    assert severity(lines, "VALLE_DISABLE_PLUGINS: names 'nobody', which is no installed plugin") == "warning"
+    assert severity(lines, "VALLE_DISABLE_PLUGINS: names 'nobody', which is not an installed plugin") == "warning"
     monkeypatch.delenv("VALLE_DISABLE_PLUGINS")
     examine("--safe")
     assert not trace.exists()

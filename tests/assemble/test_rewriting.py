@@ -129,7 +129,7 @@ def test_a_rewrite_that_raises_is_told_by_name(monkeypatch):
 
 def test_a_rewrite_that_gives_back_no_backbone_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
-    with pytest.raises(UserError, match="it gave back a Linear, which is no backbone"):
+    with pytest.raises(UserError, match="it gave back a Linear, which is not a backbone"):
         rewritten(FakeBackbone(), selected(), Options("alone"))
 
 

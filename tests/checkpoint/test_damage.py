@@ -92,8 +92,8 @@ def test_what_is_no_file_of_the_folder_is_not_read(checkpoint, name, kind, tmp_p
     [
         (lambda t: t.pop(min(t)), "is missing"),
         (lambda t: t.update(more=torch.zeros(1)), "'more' is unknown here"),
-        (lambda t: t.update({min(t): torch.zeros(1)}), r"should be \[.*\], found \[1\]"),
-        (lambda t: t.update({min(t): t[min(t)].double()}), "should be float32, found float64"),
+        (lambda t: t.update({min(t): torch.zeros(1)}), r"must be \[.*\], got \[1\]"),
+        (lambda t: t.update({min(t): t[min(t)].double()}), "must be float32, got float64"),
     ],
 )
 def test_tensors_are_compared_with_the_model_before_they_are_loaded(checkpoint, change_tensors, message):

@@ -32,7 +32,7 @@ class TopK:
 
     def __post_init__(self) -> None:
         if self.k < 1:
-            raise ValueError(f"k is {self.k}, but must be at least 1")
+            raise ValueError(f"k must be at least 1, got {self.k}")
         if self.k > 10**6:
             raise KeyError("a plugin's own mistake")
 

@@ -166,7 +166,7 @@ def test_a_folder_that_is_not_whole_is_refused_with_one_line(folder, damage, rea
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
-    with pytest.raises(UserError, match="is no dataset"):
+    with pytest.raises(UserError, match="is not a valle dataset"):
         open_dataset(tmp_path)
     with pytest.raises(UserError, match="is not a folder"):
         open_dataset(tmp_path / "missing")

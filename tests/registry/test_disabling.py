@@ -41,7 +41,7 @@ def test_an_empty_list_of_plugins_switches_all_off(two):
 
 def test_unknown_names_warn(two):
     registry = Registry.open(environ={"VALLE_DISABLE_PLUGINS": "tow"})
-    assert registry.warnings == ("VALLE_DISABLE_PLUGINS names 'tow', which is no installed plugin or distribution",)
+    assert registry.warnings == ("VALLE_DISABLE_PLUGINS names 'tow', which is not an installed plugin or distribution",)
 
 
 def test_safe_keeps_first_party_plugins_only(two):

@@ -98,9 +98,9 @@ def test_a_group_that_nobody_reads_is_told_with_the_nearest():
     odd = [Found("valle.archs", "mine", "a:b", "acme", "1.0"), Found("valle.arch", "good", "a:b", "acme", "1.0")]
     registry = Registry(Scan(tuple(odd), frozenset({"acme"})))
     assert registry.warnings == (
-        "acme 1.0 announces 'mine' in 'valle.archs', which is no group; did its authors mean 'valle.arch'?",
+        "acme 1.0 announces 'mine' in 'valle.archs', which is not a group; did its authors mean 'valle.arch'?",
     )
 
 
 def test_every_group_of_an_installed_distribution_is_read():
-    assert [line for line in Registry.open().warnings if "which is no group" in line] == []
+    assert [line for line in Registry.open().warnings if "which is not a group" in line] == []

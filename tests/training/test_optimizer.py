@@ -56,19 +56,19 @@ DAMAGE = {
     "is empty": (lambda state: state.clear(), "the optimizer's state is empty"),
     "is too small": (
         lambda state: state.update({"weight/exp_avg_sq": torch.zeros(1)}),
-        r"'weight/exp_avg_sq' should be \[2, 3\], found \[1\]",
+        r"'weight/exp_avg_sq' must be \[2, 3\], got \[1\]",
     ),
     "is too large": (
         lambda state: state.update({"bias/exp_avg": torch.zeros(200)}),
-        r"'bias/exp_avg' should be \[2\], found \[200\]",
+        r"'bias/exp_avg' must be \[2\], got \[200\]",
     ),
     "is of another type": (
         lambda state: state.update({"bias/exp_avg": torch.zeros(2, dtype=torch.float64)}),
-        "should be float32, found float64",
+        "must be float32, got float64",
     ),
     "counts steps in a row": (
         lambda state: state.update({"bias/step": torch.ones(7)}),
-        r"'bias/step' should be \[\], found \[7\]",
+        r"'bias/step' must be \[\], got \[7\]",
     ),
     "counts no steps": (lambda state: state.update({"bias/step": torch.tensor(float("nan"))}), "counts nan steps"),
     "knows another key": (lambda state: state.update({"bias/x": torch.zeros(2)}), "'bias/x' is unknown here"),

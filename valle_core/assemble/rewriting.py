@@ -26,5 +26,5 @@ def rewritten(backbone: Any, selected: Selected, options: Any) -> Backbone:
     except Exception as error:
         raise UserError(f"{who} could not be applied: {one_line(error)}") from error
     if not isinstance(result, Backbone):
-        raise UserError(f"{who} is broken: it gave back a {type(result).__name__}, which is no backbone")
+        raise UserError(f"{who} is broken: it gave back a {type(result).__name__}, which is not a backbone")
     return result

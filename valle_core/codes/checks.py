@@ -14,14 +14,14 @@ def check_codes(codes: Tensor, *, num_levels: int, codebook_size: int, what: str
     `what` names the codes in the message, e.g. `"utterance 'a/b/1'"`.
     """
     if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
-        raise UserError(f"codes of {what} should be integers, found {codes.dtype}")
+        raise UserError(f"codes of {what} must be integers, got {codes.dtype}")
     if codes.ndim not in (2, 3) or codes.shape[-1] != num_levels:
-        raise UserError(f"codes of {what} should be [frames, {num_levels}], found {list(codes.shape)}")
+        raise UserError(f"codes of {what} must be [frames, {num_levels}], got {list(codes.shape)}")
     if codes.numel() == 0:
         return
     low, high = int(codes.min()), int(codes.max())
     if low < 0 or high >= codebook_size:
-        raise UserError(f"codes of {what} should lie in 0 … {codebook_size - 1}, found {low} … {high}")
+        raise UserError(f"codes of {what} must be in [0, {codebook_size - 1}], got {low} … {high}")
 
 
 def storage_dtype(codebook_size: int) -> torch.dtype:

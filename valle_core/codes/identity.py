@@ -63,7 +63,7 @@ def from_dict(stored: Any, where: str) -> CodecIdentity:
         raise UserError(f"'{where}' does not name a codec completely (needs {', '.join(kinds)}). Make it again")
     for name, kind in kinds.items():
         if type(stored[name]) is not kind:
-            raise UserError(f"'{where}': codec field '{name}' should be {kind.__name__}, found {stored[name]!r}")
+            raise UserError(f"'{where}': codec field '{name}' must be {kind.__name__}, got {stored[name]!r}")
         if kind is int and not 1 <= stored[name] <= _LARGEST:
             raise UserError(f"'{where}': codec field '{name}' must be in [1, {_LARGEST}], got {stored[name]!r:.80}")
     return CodecIdentity(**stored)

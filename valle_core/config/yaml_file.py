@@ -25,7 +25,7 @@ def read_file(path: str | Path) -> Located:
         with Path(path).open("rb") as file:  # perhaps a pipe, of `--config <(…)`
             text = file.read(4 * LONGEST + 1).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text, so it is no YAML file") from error
+        raise UserError(f"{path} is not UTF-8 text, so it is not a YAML file") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}. Give --config an existing YAML file") from error
     except ValueError as error:  # a name with a zero in it

@@ -60,7 +60,7 @@ class Batches:
     def __init__(self, dataset: Durations, options: BatchOptions, *, rank: int = 0, world: int = 1) -> None:
         """Raises `UserError` where the filters leave nothing, or fewer utterances than ranks."""
         if not 0 <= rank < world:
-            raise UserError(f"rank {rank} is not among {world} processes. Give 0 ≤ rank < world")
+            raise UserError(f"rank must be in [0, {world - 1}], got {rank}")
         self._options, self._rank, self._world = options, rank, world
         self._ids, self._seconds, self._speakers = dataset.ids, dataset.durations, dataset.speaker_numbers
         self._kept, self.left_out = _filter(self._seconds, options)

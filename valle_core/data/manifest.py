@@ -73,7 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.exists():
         if (folder / "prepare.json").exists():
             raise UserError(f"dataset '{folder}' is half-written. Finish it: run the same `valle prepare` again")
-        raise UserError(f"'{folder}' is no dataset (it has no {MANIFEST}). Make one with: valle prepare")
+        raise UserError(f"'{folder}' is not a valle dataset (it has no {MANIFEST}). Make one with: valle prepare")
     try:
         inside(folder, MANIFEST)
         stored = read_json(path)

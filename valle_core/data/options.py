@@ -40,16 +40,16 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
-            raise UserError(f"batch seconds must be above 0, found {self.seconds}")
+            raise UserError(f"batch seconds must be above 0, got {self.seconds}")
         if self.buckets < 1:
-            raise UserError(f"batch buckets must be at least 1, found {self.buckets}")
+            raise UserError(f"batch buckets must be at least 1, got {self.buckets}")
         if self.order not in ("random", "interleaved", "by-speaker"):
             raise UserError(f"batch order '{self.order}' is unknown. Choose random, interleaved or by-speaker")
         if self.max_seconds is not None and self.max_seconds < self.min_seconds:
-            raise UserError(f"max_seconds {self.max_seconds} is below min_seconds {self.min_seconds}")
+            raise UserError(f"max_seconds must be at least min_seconds {self.min_seconds}, got {self.max_seconds}")
         if self.curriculum < 0:
-            raise UserError(f"batch curriculum must be at least 0 batches, found {self.curriculum}")
+            raise UserError(f"batch curriculum must be at least 0 batches, got {self.curriculum}")
         if self.curriculum and self.curriculum_seconds <= self.min_seconds:
             raise UserError(
-                f"curriculum_seconds must be above min_seconds {self.min_seconds}, found {self.curriculum_seconds}"
+                f"curriculum_seconds must be above min_seconds {self.min_seconds}, got {self.curriculum_seconds}"
             )

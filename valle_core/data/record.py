@@ -80,9 +80,9 @@ class IndexEntry:
         check_kinds(stored, _KINDS)
         location, tone = stored["location"], stored.get("tone")
         if not (is_of(location, str) or (is_of(location, (object,)) and _is_place(location))):
-            raise ValueError(f"'location' should be a file, or a file and a row, found {location!r:.80}")
+            raise ValueError(f"'location' must be a file, or a file and a row, got {location!r:.80}")
         if tone is not None and not isinstance(tone, str):
-            raise ValueError(f"'tone' should be text, found {tone!r:.80}")
+            raise ValueError(f"'tone' must be text, got {tone!r:.80}")
         if not 0 <= stored["frames"] < 1 << 31 or stored["seconds"] < 0:
             raise ValueError(f"it lasts {stored['frames']} frames, {stored['seconds']} s")
         row = cls(

@@ -51,4 +51,4 @@ class ModelOptions:
     def __post_init__(self) -> None:
         for name in ("token_error", "token_rate"):
             if not all(0 <= chance <= 1 for chance in getattr(self, name)):
-                raise UserError(f"{name} must hold chances between 0 and 1, found {list(getattr(self, name))}")
+                raise UserError(f"{name} must be probabilities in [0, 1], got {list(getattr(self, name))}")

@@ -15,14 +15,14 @@ _NAMES = {str: "text", bool: "true or false", dict: "an object", int: "an intege
 def check_kinds(stored: Any, kinds: Mapping[str, Kind], optional: Collection[str] = ()) -> None:
     """Raises `ValueError` unless `stored` is an object that has these keys with values of these kinds."""
     if not isinstance(stored, Mapping):
-        raise ValueError(f"it should be an object, found {stored!r:.80}")
+        raise ValueError(f"it must be an object, got {stored!r:.80}")
     for name, kind in kinds.items():
         if name not in stored:
             if name in optional:
                 continue
             raise ValueError(f"it lacks '{name}'")
         if not is_of(stored[name], kind):
-            raise ValueError(f"'{name}' should be {describe(kind)}, found {stored[name]!r:.80}")
+            raise ValueError(f"'{name}' must be {describe(kind)}, got {stored[name]!r:.80}")
 
 
 def is_of(value: Any, kind: Kind) -> bool:

@@ -51,7 +51,7 @@ def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
             raise ValueError(f"tensor '{min(names)}' {what}{more}")
     for name, tensor in wanted.items():
         if found[name].shape != tensor.shape:
-            raise ValueError(f"tensor '{name}' should be {list(tensor.shape)}, found {list(found[name].shape)}")
+            raise ValueError(f"tensor '{name}' must be {list(tensor.shape)}, got {list(found[name].shape)}")
         if found[name].dtype != tensor.dtype:
             kinds = (str(one.dtype).removeprefix("torch.") for one in (tensor, found[name]))
-            raise ValueError("tensor '{}' should be {}, found {}".format(name, *kinds))
+            raise ValueError("tensor '{}' must be {}, got {}".format(name, *kinds))

@@ -56,7 +56,7 @@ class Disabling:
         entries = list(found)
         named = [("VALLE_PLUGINS", self.only or ()), ("VALLE_DISABLE_PLUGINS", self.off)]
         return [
-            f"{variable} names '{word}', which is no installed plugin or distribution"
+            f"{variable} names '{word}', which is not an installed plugin or distribution"
             for variable, words in named
             for word in words
             if not any(_matches(word, entry) for entry in entries)

@@ -137,4 +137,6 @@ def _misplaced(found: Found, groups: list[str]) -> str:
     """About an entry point in a group that nobody reads: most often a typo."""
     near = difflib.get_close_matches(found.group, groups, n=1)
     hint = f" did its authors mean '{near[0]}'?" if near else f" there are: {', '.join(groups)}"
-    return f"{found.distribution} {found.version} announces '{found.name}' in '{found.group}', which is no group;{hint}"
+    return (
+        f"{found.distribution} {found.version} announces '{found.name}' in '{found.group}', which is not a group;{hint}"
+    )

@@ -205,7 +205,7 @@ class Synthesizer:
         if not isinstance(prompt, Tensor):
             return encode_prompt(prompt, codec, components.prompts, device=self.device)
         if prompt.ndim != 2:
-            raise UserError(f"codes of the prompt should be [frames, {codec.num_levels}], found {list(prompt.shape)}")
+            raise UserError(f"codes of the prompt must be [frames, {codec.num_levels}], got {list(prompt.shape)}")
         read = max(components.ar.vocabulary.num_levels, components.nar.vocabulary.num_levels)
         given = prompt.shape[1]  # the codes of a speech are as many levels as the models read
         levels = given if read <= given <= codec.num_levels else codec.num_levels
@@ -214,7 +214,7 @@ class Synthesizer:
 
     def _bound(self, request: Request) -> int:
         if not 0 < request.max_seconds <= 3600:
-            raise UserError(f"max_duration must be above 0 and at most 3600 s, got {request.max_seconds:g}")
+            raise UserError(f"max_duration must be in (0, 3600] s, got {request.max_seconds:g}")
         return max(1, round(request.max_seconds * self.components.codec.frame_rate))
 
     def _level0(

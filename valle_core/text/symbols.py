@@ -21,10 +21,10 @@ class SymbolMap:
     def __init__(self, symbols: Sequence[str]) -> None:
         """Raises `UserError` unless the specials come first and no symbol repeats."""
         if tuple(symbols[:2]) != (PAD, UNKNOWN):
-            raise UserError(f"a symbol map must begin with {PAD} and {UNKNOWN}, found {list(symbols[:2])}")
+            raise UserError(f"a symbol map must begin with {PAD} and {UNKNOWN}, got {list(symbols[:2])}")
         repeated = [symbol for symbol, count in Counter(symbols).items() if count > 1]
         if repeated:
-            raise UserError(f"a symbol map must not repeat symbols, found {repeated} twice")
+            raise UserError(f"a symbol map must not repeat symbols, got {repeated} twice")
         self.symbols = tuple(symbols)
         self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
 

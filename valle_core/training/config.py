@@ -56,9 +56,9 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         if self.mixes_gb < 0:
-            raise UserError(f"mixes_gb must be at least 0, found {self.mixes_gb}")
+            raise UserError(f"mixes_gb must be at least 0, got {self.mixes_gb}")
         if not 0 <= self.workers <= _MAX_WORKERS:
-            raise UserError(f"data workers must lie in 0 … {_MAX_WORKERS}, found {self.workers}")
+            raise UserError(f"data workers must be in [0, {_MAX_WORKERS}], got {self.workers}")
 
 
 TRAIN_SCHEMA = Schema(

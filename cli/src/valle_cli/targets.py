@@ -118,7 +118,7 @@ def _path(path: Path) -> Target:
             name = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
         except FileNotFoundError:
             if not (path / "setup.py").exists():
-                raise UserError(f"{path} has no pyproject.toml, so it is no distribution") from None
+                raise UserError(f"{path} has no pyproject.toml, so it is not a distribution") from None
         except (OSError, ValueError, KeyError, TypeError):
             pass  # the installer says what is wrong with it
     return Target(str(path), normalise(name) if isinstance(name, str) else "")

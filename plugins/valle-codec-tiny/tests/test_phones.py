@@ -79,7 +79,7 @@ def test_reading_the_sounds_moves_the_latent_apart_by_sound():
 
 def test_a_damaged_table_is_named_and_none_is_nothing(corpus):
     (corpus / "train.jsonl").write_text('{"audio": "a", "phones": ["a"], "durations": [1, 2]}\n')
-    with pytest.raises(UserError, match=r"train\.jsonl' line 1 is no row of a corpus"):
+    with pytest.raises(UserError, match=r"train\.jsonl' line 1 is not a row of a corpus"):
         read_phone_labels(corpus)
     (corpus / "train.jsonl").write_text('{"audio": "a"}\n')
     assert read_phone_labels(corpus) is None

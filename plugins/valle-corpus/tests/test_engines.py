@@ -91,7 +91,7 @@ def test_kokoro_names_missing_styles_and_strange_voices(styles, tmp_path):
     with pytest.raises(UserError, match="no style 'af_nobody'"):
         engine.speaker("af_nobody-af_sky-35")
     for name in ("a-b", "af_sky-af_bella-x", "af_sky-af_bella-0"):
-        with pytest.raises(UserError, match="is no voice of engine 'kokoro'"):
+        with pytest.raises(UserError, match="is not a voice of engine 'kokoro'"):
             engine.speaker(name)
 
 
@@ -104,7 +104,7 @@ def test_hibari_makes_pseudo_voices_of_one():
     assert not {speaker.name for speaker in train} & {speaker.name for speaker in held_out}
     assert engine.speaker("hibari:pitch=0.6,tilt=-0.1").settings == {**OWN, "pitch": 0.6, "tilt": -0.1}
     for name in ("someone", "hibari:pitch=x", "hibari:height=2", "hibari:pitch=nan"):
-        with pytest.raises(UserError, match="is no voice of engine 'hibari'"):
+        with pytest.raises(UserError, match="is not a voice of engine 'hibari'"):
             engine.speaker(name)
 
 

@@ -92,7 +92,7 @@ def test_jitter_is_drawn_in_training_alone(kernel):
         ({"n_layers": 0}, "n_layers = 0"),
         ({"ffn_dim": -1}, "ffn_dim = -1"),
         ({"n_experts": 0}, "n_experts = 0"),
-        ({"experts_per_token": 5}, "experts_per_token = 5 must lie in 1 … n_experts = 4"),
+        ({"experts_per_token": 5}, "experts_per_token = 5 must be in [1, n_experts], n_experts = 4"),
         ({"router_aux_loss_coef": -0.1}, "router_aux_loss_coef"),
         ({"router_jitter_noise": 1.0}, "router_jitter_noise = 1.0"),
         ({"dropout": 1.0}, "dropout = 1.0"),

@@ -132,7 +132,7 @@ def test_too_few_that_pass_are_a_failure_though_all_were_expected():
 
 @pytest.mark.parametrize(
     ("reasons", "said"),
-    [({"no_such_check": "why"}, "'no_such_check' is no check"), ({"writes_nothing": " "}, "has no reason")],
+    [({"no_such_check": "why"}, "'no_such_check' is not a check"), ({"writes_nothing": " "}, "has no reason")],
 )
 def test_expected_failures_that_mean_nothing_are_refused(reasons, said):
     with pytest.raises(UserError, match=said):

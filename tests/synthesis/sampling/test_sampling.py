@@ -182,5 +182,5 @@ def test_a_chooser_that_is_not_last_is_refused(samplers: list[Best]) -> None:
 
 
 def test_what_is_no_sampler_is_refused() -> None:
-    with pytest.raises(UserError, match="str is no sampler"):
+    with pytest.raises(UserError, match="str is not a sampler"):
         SamplerChain(["greedy"])  # type: ignore[list-item]

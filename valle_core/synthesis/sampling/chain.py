@@ -61,7 +61,7 @@ class SamplerChain:
             elif isinstance(sampler, Chooser):
                 chooser = sampler
             else:
-                raise UserError(f"{name} is no sampler: it has neither process nor choose")
+                raise UserError(f"{name} is not a sampler: it has neither process nor choose")
         self._processors = tuple(processors)
         self._chooser: Chooser = Categorical() if chooser is None else chooser
 

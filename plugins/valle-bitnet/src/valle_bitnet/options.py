@@ -68,17 +68,17 @@ class BitNetSizes:
                 raise _refuse(name, getattr(self, name), "must be at least 1")
         if self.d_model % self.n_heads:
             if self.d_model % 2:
-                raise _refuse("d_model", self.d_model, "is odd; heads need an even width")
+                raise _refuse("d_model", self.d_model, "must be even, so that heads have an even width")
             divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if self.d_model % (2 * n) == 0]
             raise _refuse("n_heads", self.n_heads, f"must divide d_model = {self.d_model}, e.g. {divisors}")
         if self.n_heads % self.n_kv_heads:
             raise _refuse("n_kv_heads", self.n_kv_heads, f"must divide n_heads = {self.n_heads}")
         if self.head_dim % 2:
-            reason = f"gives heads of odd width {self.head_dim}; rotary positions need an even one"
+            reason = f"must give heads of even width for rotary positions, not {self.head_dim}"
             raise _refuse("n_heads", self.n_heads, reason)
         for name in ("rope_theta", "norm_eps"):
             if not getattr(self, name) > 0:
-                raise _refuse(name, getattr(self, name), "must be positive")
+                raise _refuse(name, getattr(self, name), "must be above 0")
         if self.max_length is not None and self.max_length < 1:
             raise _refuse("max_length", self.max_length, "must be at least 1")
 
@@ -100,4 +100,4 @@ def sizes_of(options: BitNetOptions) -> BitNetSizes:
 
 
 def _refuse(name: str, value: object, reason: str) -> UserError:
-    return UserError(f"arch 'bitnet': {name} = {value} {reason}")
+    return UserError(f"arch 'bitnet': {name} {reason}, got {value}")

@@ -30,7 +30,7 @@ class BitLinearOptions:
 
     def __post_init__(self) -> None:
         if self.smallest < 1:
-            raise UserError(f"smallest = {self.smallest} must be at least 1")
+            raise UserError(f"smallest must be at least 1, got {self.smallest}")
 
 
 class LinearRewrite:

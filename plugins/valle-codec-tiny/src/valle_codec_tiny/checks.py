@@ -11,7 +11,7 @@ from valle_core.plugin import UserError
 def check_wav(wav: Tensor, lengths: Tensor) -> Tensor:
     """[B, N] float waveforms whose rows hold `lengths` samples, clipped to [−1, 1]."""
     if wav.ndim != 2 or not wav.is_floating_point():
-        raise UserError(f"audio of shape {tuple(wav.shape)} and {wav.dtype} is no batch. Give float [B, N], mono")
+        raise UserError(f"audio must be float [B, N], mono, got {tuple(wav.shape)} of {wav.dtype}")
     if lengths.shape != wav.shape[:1] or bool((lengths < 0).any()) or bool((lengths > wav.shape[1]).any()):
         raise UserError(f"lengths {lengths.tolist()} do not fit {tuple(wav.shape)}. Give 0 … N for each row")
     if not bool(torch.isfinite(wav).all()):
@@ -26,5 +26,5 @@ def check_codes(codes: Tensor, levels: int, size: int) -> Tensor:
             f"codes of shape {tuple(codes.shape)} and {codes.dtype} do not fit. Give integers [B, F, 1 … {levels}]"
         )
     if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= size):
-        raise UserError(f"codes {int(codes.min())} … {int(codes.max())} are out of range. They go from 0 to {size - 1}")
+        raise UserError(f"codes must be in [0, {size - 1}], got {int(codes.min())} … {int(codes.max())}")
     return codes.long()

@@ -57,7 +57,7 @@ def read_phone_labels(corpus: Path) -> PhoneLabels | None:
                 rows.append((row["audio"], *_sounds(row)))
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
-                f"'{table}' line {number} is no row of a corpus ({error!r}). Make the table again"
+                f"'{table}' line {number} is not a row of a corpus ({error!r}). Make the table again"
             ) from error
     if not rows:
         return None

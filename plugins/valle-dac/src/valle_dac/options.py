@@ -31,6 +31,6 @@ class DacOptions:
 
     def __post_init__(self) -> None:
         if self.levels < 0:
-            raise UserError(f"levels {self.levels} is negative. Give 1 or more, or 0 for all")
+            raise UserError(f"levels must be at least 0 (0: all), got {self.levels}")
         if not -70 < self.loudness <= 0:
-            raise UserError(f"loudness {self.loudness} is no LUFS to aim at. Give -69 … -1, or 0 to leave it")
+            raise UserError(f"loudness must be in (-70, 0] LUFS (0: unchanged), got {self.loudness}")

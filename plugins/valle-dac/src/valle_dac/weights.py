@@ -72,7 +72,7 @@ def _checkpoint(path: Path) -> tuple[dict[str, Any], DacConfig]:
     read = read_tensors(path)
     tensors, metadata = read.get("state_dict"), read.get("metadata")
     if not isinstance(tensors, Mapping) or not isinstance(metadata, Mapping) or "kwargs" not in metadata:
-        raise UserError(f"'{path}' is no DAC checkpoint (state_dict and metadata). Give weights_*.pth or a folder")
+        raise UserError(f"'{path}' is not a DAC checkpoint (state_dict and metadata). Give weights_*.pth or a folder")
     sizes = metadata["kwargs"]
     config = DacConfig(**{ours: sizes[theirs] for theirs, ours in _FIELDS.items() if theirs in sizes})
     for theirs, value in (("decoder_rates", config.upsampling_ratios), ("latent_dim", config.hidden_size)):

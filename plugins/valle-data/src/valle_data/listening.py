@@ -54,7 +54,7 @@ class Sample:
 def choose(dataset: Dataset, number: int, seed: int) -> list[str]:
     """At most `number` ids drawn by `seed`, sorted. Raises `UserError` for a number below 1."""
     if number < 1:
-        raise UserError(f"the number of samples must be at least 1, found {number}")
+        raise UserError(f"the number of samples must be at least 1, got {number}")
     return sorted(Random(f"samples {seed}").sample(dataset.ids, min(number, len(dataset))))
 
 

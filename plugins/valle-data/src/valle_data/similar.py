@@ -85,7 +85,7 @@ def make_similar(
     if by not in BYS:
         raise UserError(f"similarity by '{by}' is unknown. Choose one of {', '.join(BYS)}")
     if neighbours < 1:
-        raise UserError(f"neighbours must be at least 1, found {neighbours}")
+        raise UserError(f"neighbours must be at least 1, got {neighbours}")
     groups = _groups(dataset, across=across)
     vectors = normalised(embed(dataset, codec, by, progress))
     places, cosines = nearest(vectors, groups, neighbours)

@@ -84,7 +84,7 @@ def test_another_alignment_makes_a_row_anew_and_another_unit_is_refused(table, t
         ("ab", [1, True], "durations should be numbers"),
         ("ab", "1 x", "durations should be numbers"),
         ("ab", 3, "durations should be numbers"),
-        (7, None, "phones should be text or a list of symbols, found 7"),
+        (7, None, "phones must be text or a list of symbols, got 7"),
         (["a", ""], None, "phones should be text or a list of symbols"),
         ([["a"]], None, "phones should be text or a list of symbols"),
         (" .", None, "phones without a sound"),

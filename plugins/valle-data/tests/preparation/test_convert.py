@@ -199,7 +199,7 @@ def test_wrong_choices_are_refused(source, tmp_path):
         convert(source, tmp_path / "out", storage="tape")
     with pytest.raises(UserError, match="shard_size must be at least 1"):
         convert(source, tmp_path / "out", storage="shards", shard_size=0)
-    with pytest.raises(UserError, match="is no dataset"):
+    with pytest.raises(UserError, match="is not a valle dataset"):
         convert(tmp_path, tmp_path / "out", storage="shards")
 
 

@@ -67,5 +67,5 @@ def test_the_candidates_may_be_named_by_region(tmp_path):
 
 def test_a_candidate_that_is_no_language_of_the_frontend_is_refused(tmp_path):
     record(tmp_path / "wav", "paul", "Petit à petit, l'oiseau fait son nid.")
-    with pytest.raises(UserError, match=r"'it' is no language of the frontend. Choose from de, fr, fr-be"):
+    with pytest.raises(UserError, match=r"'it' is not a language of the frontend. Choose from de, fr, fr-be"):
         run(tmp_path / "wav", tmp_path / "out", "auto:it,de")

@@ -86,7 +86,7 @@ def test_the_nearest_language_file_counts_and_a_transcript_of_that_name_does_not
         "otto/a": "fr",
     }
     (tmp_path / "c" / "language.txt").write_text("in German")
-    with pytest.raises(UserError, match=r"should hold one language tag, e.g. en-us, found 'in German'"):
+    with pytest.raises(UserError, match=r"must hold one language tag, e.g. en-us, got 'in German'"):
         with_languages(found, options, ManyLanguages())
 
 
@@ -158,4 +158,4 @@ def test_a_tone_that_is_no_text_is_bad_facts_where_the_language_is_needed(tmp_pa
     options = PrepareOptions(source=tmp_path / "c", out=tmp_path / "out")
     report = prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
     assert report.reasons == {"bad-facts": 1}
-    assert "tone should be text, found 3" in report.rejected[0].detail
+    assert "tone must be text, got 3" in report.rejected[0].detail

@@ -108,7 +108,7 @@ def test_a_torn_or_changed_line_is_skipped_with_one_warning_and_asked_again(corp
 @pytest.mark.parametrize("content", ["precious notes\n", "", "[1]\n", '{"what": "else", "format_version": 1}\n'])
 def test_a_file_that_is_something_else_is_refused_and_kept(corpus, tmp_path, content):
     (tmp_path / "cache").write_text(content)
-    with pytest.raises(UserError, match="is no phoneme cache of valle"):
+    with pytest.raises(UserError, match="is not a phoneme cache of valle"):
         run(corpus, tmp_path / "a", tmp_path / "cache")
     assert (tmp_path / "cache").read_text() == content
 

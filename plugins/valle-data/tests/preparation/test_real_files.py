@@ -82,7 +82,7 @@ def test_texts_zero_samples_and_nothing_are_bad_audio(tmp_path):
     add(folder, "good")
     for name in ("text", "zero", "empty", "half"):
         (folder / f"{name}.txt").write_text("a")
-    (folder / "text.wav").write_text("this is no audio\n" * 100)
+    (folder / "text.wav").write_text("this is not audio\n" * 100)
     soundfile.write(folder / "zero.wav", np.zeros(0), 16_000)
     (folder / "empty.wav").touch()
     (folder / "half.wav").write_bytes((folder / "good.wav").read_bytes()[:30])

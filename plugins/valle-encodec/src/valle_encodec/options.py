@@ -29,4 +29,4 @@ class EncodecOptions:
 
     def __post_init__(self) -> None:
         if self.bandwidth not in BANDWIDTHS:
-            raise UserError(f"bandwidth {self.bandwidth} is none of EnCodec's. Give 1.5, 3, 6, 12 or 24 (kbit/s)")
+            raise UserError(f"bandwidth must be 1.5, 3, 6, 12 or 24 kbit/s, got {self.bandwidth}")

@@ -70,7 +70,7 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
         except csv.Error as error:
             raise UserError(f"'{path}', line {reader.line_num}: {error}. Write it as CSV (RFC 4180)") from error
     else:
-        raise UserError(f"'{path}' is no table. Give a .jsonl, .csv or .tsv file, or a folder of wav and txt files")
+        raise UserError(f"'{path}' is not a table. Give a .jsonl, .csv or .tsv file, or a folder of wav and txt files")
     return [(number, _named(row)) for number, row in found]
 
 

@@ -56,7 +56,7 @@ class KeyValueCache:
         if lengths.shape != self.lengths.shape or bool(((lengths > self.lengths) | (lengths < 0)).any()):
             raise UserError(
                 f"cannot rewind the cache from {self.lengths.tolist()} to {lengths.tolist()}: "
-                "each length must lie between 0 and the present one"
+                "each length must be in [0, the present one]"
             )
         self._set(lengths.to(self.lengths).clone())
 

@@ -52,9 +52,9 @@ class Splitting:
         if self.by not in ("sentences", "none"):
             raise UserError(f"--split {self.by} is unknown. Choose sentences or none")
         if not 0 <= self.pause <= 10:
-            raise UserError(f"the pause between sentences must lie in [0, 10] s, found {self.pause:g}")
+            raise UserError(f"the pause between sentences must be in [0, 10] s, got {self.pause:g}")
         if self.most < 20:
-            raise UserError(f"a piece must be allowed at least 20 letters, found {self.most}")
+            raise UserError(f"the letters of a sentence must be at least 20, got {self.most}")
 
 
 def with_language(request: Request, languages: Sequence[str]) -> tuple[Request, str]:

@@ -16,7 +16,7 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
     if attention is None:
         raise UserError("arch 'llama' needs an attention kernel: choose one with --attention, e.g. sdpa")
     if not 0.0 <= options.dropout < 1.0:
-        raise UserError(f"arch 'llama': dropout = {options.dropout} must be at least 0 and below 1")
+        raise UserError(f"arch 'llama': dropout must be in [0, 1), got {options.dropout}")
     folder = None if options.weights is None else FolderReader(options.weights, LAYOUT)
     sizes = sizes_of(options) if folder is None else sizes_in(folder, options)
     backbone = LlamaBackbone(

@@ -69,12 +69,12 @@ class LlamaSizes:
             raise _refuse("n_kv_heads", self.n_kv_heads, f"must divide n_heads = {self.n_heads}")
         if self.head_dim % 2:
             raise _refuse(
-                "n_heads", self.n_heads, f"gives heads of odd width {self.head_dim}; rotary positions need an even one"
+                "n_heads", self.n_heads, f"must give heads of even width for rotary positions, not {self.head_dim}"
             )
         if not self.rope_theta > 0:
-            raise _refuse("rope_theta", self.rope_theta, "must be positive")
+            raise _refuse("rope_theta", self.rope_theta, "must be above 0")
         if not self.norm_eps > 0:
-            raise _refuse("norm_eps", self.norm_eps, "must be positive")
+            raise _refuse("norm_eps", self.norm_eps, "must be above 0")
         if self.max_length is not None and self.max_length < 1:
             raise _refuse("max_length", self.max_length, "must be at least 1")
 
@@ -83,7 +83,7 @@ def sizes_of(options: LlamaOptions) -> LlamaSizes:
     """The sizes the options ask for. Raises `UserError` for sizes no LLaMA can have."""
     if options.n_heads < 1 or options.d_model % options.n_heads:
         if options.d_model % 2:
-            raise _refuse("d_model", options.d_model, "is odd; heads need an even width")
+            raise _refuse("d_model", options.d_model, "must be even, so that heads have an even width")
         divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if options.d_model % (2 * n) == 0]
         raise _refuse("n_heads", options.n_heads, f"must divide d_model = {options.d_model}, e.g. {divisors}")
     default_ffn = -(-options.d_model * 8 // 3 // 64) * 64
@@ -101,4 +101,4 @@ def sizes_of(options: LlamaOptions) -> LlamaSizes:
 
 
 def _refuse(name: str, value: object, reason: str) -> UserError:
-    return UserError(f"arch 'llama': {name} = {value} {reason}")
+    return UserError(f"arch 'llama': {name} {reason}, got {value}")

@@ -35,10 +35,10 @@ def _check(options: MambaOptions | Mamba2Options, arch: str, attention: Attentio
     if attention is not None:
         raise UserError(f"arch '{arch}' has no attention and was given a kernel; leave --attention out")
     if not 0.0 <= options.dropout < 1.0:
-        raise UserError(f"arch '{arch}': dropout = {options.dropout} must be at least 0 and below 1")
+        raise UserError(f"arch '{arch}': dropout must be in [0, 1), got {options.dropout}")
     for name, words in (("engine", ("auto", "torch", "kernels")), ("full_rows", ("bidirectional", "causal"))):
         if getattr(options, name) not in words:
-            raise UserError(f"arch '{arch}': {name} = {getattr(options, name)!r} must be one of {', '.join(words)}")
+            raise UserError(f"arch '{arch}': {name} must be one of {', '.join(words)}, got {getattr(options, name)!r}")
     return None if options.weights is None else FolderReader(options.weights, LAYOUTS[arch])
 
 

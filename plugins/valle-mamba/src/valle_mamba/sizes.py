@@ -103,7 +103,7 @@ class Mamba2Sizes:
             raise _refuse(self, "n_groups", f"must divide the number of heads, {self.n_heads}")
         low, high = self.dt_limit
         if not 0 <= low <= high:
-            raise _refuse(self, "dt_limit", "must be two numbers, 0 ≤ smallest ≤ largest")
+            raise _refuse(self, "dt_limit", "must be two numbers with 0 ≤ smallest ≤ largest")
 
 
 Sizes = MambaSizes | Mamba2Sizes
@@ -149,10 +149,10 @@ def _positive(sizes: Sizes, names: Iterable[str]) -> None:
         if value is None:
             continue
         if name == "norm_eps" and not value > 0:
-            raise _refuse(sizes, name, "must be positive")
+            raise _refuse(sizes, name, "must be above 0")
         if name != "norm_eps" and value < 1:
             raise _refuse(sizes, name, "must be at least 1")
 
 
 def _refuse(sizes: Sizes, name: str, reason: str) -> UserError:
-    return UserError(f"arch '{sizes.arch}': {name} = {getattr(sizes, name)} {reason}")
+    return UserError(f"arch '{sizes.arch}': {name} {reason}, got {getattr(sizes, name)}")

@@ -54,26 +54,26 @@ def check(options: MixtralOptions) -> None:
             raise _refuse(name, value, "must be at least 1")
     if options.d_model % options.n_heads:
         if options.d_model % 2:
-            raise _refuse("d_model", options.d_model, "is odd; heads need an even width")
+            raise _refuse("d_model", options.d_model, "must be even, so that heads have an even width")
         divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if options.d_model % (2 * n) == 0]
         raise _refuse("n_heads", options.n_heads, f"must divide d_model = {options.d_model}, e.g. {divisors}")
     if options.d_model // options.n_heads % 2:
         width = options.d_model // options.n_heads
-        raise _refuse("n_heads", options.n_heads, f"gives heads of odd width {width}; rotary positions need even ones")
+        raise _refuse("n_heads", options.n_heads, f"must give heads of even width for rotary positions, not {width}")
     if options.n_heads % (options.n_kv_heads or options.n_heads):
         raise _refuse("n_kv_heads", options.n_kv_heads, f"must divide n_heads = {options.n_heads}")
     if not 1 <= options.experts_per_token <= options.n_experts:
         raise _refuse(
-            "experts_per_token", options.experts_per_token, f"must lie in 1 … n_experts = {options.n_experts}"
+            "experts_per_token", options.experts_per_token, f"must be in [1, {options.n_experts}] (n_experts)"
         )
     for name in ("rope_theta", "norm_eps"):
         if not getattr(options, name) > 0:
-            raise _refuse(name, getattr(options, name), "must be positive")
+            raise _refuse(name, getattr(options, name), "must be above 0")
     for name in ("dropout", "router_jitter_noise"):
         if not 0.0 <= getattr(options, name) < 1.0:
-            raise _refuse(name, getattr(options, name), "must be at least 0 and below 1")
+            raise _refuse(name, getattr(options, name), "must be in [0, 1)")
     if not options.router_aux_loss_coef >= 0:
-        raise _refuse("router_aux_loss_coef", options.router_aux_loss_coef, "must not be negative")
+        raise _refuse("router_aux_loss_coef", options.router_aux_loss_coef, "must be at least 0")
 
 
 def ffn_dim_of(options: MixtralOptions) -> int:
@@ -82,4 +82,4 @@ def ffn_dim_of(options: MixtralOptions) -> int:
 
 
 def _refuse(name: str, value: object, reason: str) -> UserError:
-    return UserError(f"arch 'mixtral': {name} = {value} {reason}")
+    return UserError(f"arch 'mixtral': {name} {reason}, got {value}")

@@ -29,6 +29,6 @@ class PocketSphinxOptions:
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.pause <= 10:
-            raise UserError(f"recognizer.pause is {self.pause}, needs to lie in 0.1 … 10 seconds")
+            raise UserError(f"recognizer.pause must be in [0.1, 10] seconds, got {self.pause}")
         if not self.least_fit <= 0:
-            raise UserError(f"recognizer.least_fit is {self.least_fit}, a log-likelihood per second is at most 0")
+            raise UserError(f"recognizer.least_fit must be at most 0 (log-likelihood per second), got {self.least_fit}")

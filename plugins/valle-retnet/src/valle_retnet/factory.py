@@ -43,7 +43,7 @@ def build(options: RetNetOptions, *, attention: AttentionKernel | None = None) -
 def build_hf(options: RetNetOptions, *, attention: AttentionKernel | None = None) -> RetNetHFBackbone:
     """Arch `retnet-hf`. Raises `UserError` before any weight is made."""
     if options.engine != "own":
-        raise refuse("engine", options.engine, "belongs to arch 'retnet'; 'retnet-hf' runs our own layers")
+        raise refuse("engine", options.engine, "must be own with arch 'retnet-hf', which runs our own layers")
     sizes = _sizes(options, attention)
     from valle_retnet.hf_backbone import RetNetHFBackbone
     from valle_retnet.hf_config import config_of

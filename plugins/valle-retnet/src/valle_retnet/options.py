@@ -104,11 +104,11 @@ class RetNetSizes:
                 raise refuse(name, getattr(self, name), "must be at least 1")
         if self.d_model % self.n_heads or self.key_width % 2:
             if self.d_model % 2:
-                raise refuse("d_model", self.d_model, "is odd; heads need an even width")
+                raise refuse("d_model", self.d_model, "must be even, so that heads have an even width")
             fitting = [n for n in (1, 2, 4, 8, 16) if self.d_model % (2 * n) == 0]
             raise refuse("n_heads", self.n_heads, f"must divide d_model = {self.d_model} into even widths: {fitting}")
         if not self.decays and self.n_heads > MOST_HEADS:
-            reason = f"is more than {MOST_HEADS}: further heads would never forget; give decays"
+            reason = f"must be at most {MOST_HEADS} without decays, as further heads would never forget"
             raise refuse("n_heads", self.n_heads, reason)
         if self.decays and not (len(self.decays) == 2 and 1 <= self.decays[0] <= self.decays[1] <= LARGEST_EXPONENT):
             reason = f"must be none, or two exponents in [1, {LARGEST_EXPONENT:g}] in order, e.g. 5 and 12"
@@ -116,15 +116,15 @@ class RetNetSizes:
         if self.value_dim % self.n_heads:
             raise refuse("value_dim", self.value_dim, f"must be a multiple of n_heads = {self.n_heads}")
         if self.activation not in ("gelu", "swish"):
-            raise refuse("activation", repr(self.activation), "is unknown, choose gelu or swish")
+            raise refuse("activation", repr(self.activation), "must be gelu or swish")
         if not self.norm_eps > 0:
-            raise refuse("norm_eps", self.norm_eps, "must be positive")
+            raise refuse("norm_eps", self.norm_eps, "must be above 0")
         if self.max_length is not None and self.max_length < 1:
             raise refuse("max_length", self.max_length, "must be at least 1")
         if self.n_experts < 0 or self.n_experts == 1:
             raise refuse("n_experts", self.n_experts, "must be 0 for none, or at least 2")
         if self.n_experts and not 1 <= self.experts_per_token <= self.n_experts:
-            raise refuse("experts_per_token", self.experts_per_token, f"must be 1 … n_experts = {self.n_experts}")
+            raise refuse("experts_per_token", self.experts_per_token, f"must be in [1, {self.n_experts}] (n_experts)")
 
 
 def sizes_of(options: RetNetOptions) -> RetNetSizes:
@@ -148,7 +148,7 @@ def sizes_of(options: RetNetOptions) -> RetNetSizes:
 def refuse_impossible(options: RetNetOptions) -> None:
     """Raises `UserError` for wrong values that are no sizes."""
     if not 0.0 <= options.dropout < 1.0:
-        raise refuse("dropout", options.dropout, "must be at least 0 and below 1")
+        raise refuse("dropout", options.dropout, "must be in [0, 1)")
     if options.chunk_size < 1:
         raise refuse("chunk_size", options.chunk_size, "must be at least 1")
     if not options.router_loss >= 0:
@@ -157,4 +157,4 @@ def refuse_impossible(options: RetNetOptions) -> None:
 
 def refuse(name: str, value: object, reason: str) -> UserError:
     """The error for an option of either arch."""
-    return UserError(f"arch 'retnet': {name} = {value} {reason}")
+    return UserError(f"arch 'retnet': {name} {reason}, got {value}")

@@ -40,11 +40,11 @@ class TextToSpeechOptions:
         if not 0 <= self.no_prompt <= 1:
             raise UserError(f"tts's no_prompt must be in [0, 1], got {self.no_prompt:g}")
         if self.max_utterances < 1:
-            raise UserError(f"tts's max_utterances is {self.max_utterances}, but must be at least 1")
+            raise UserError(f"tts's max_utterances must be at least 1, got {self.max_utterances}")
         if self.prompt not in ("random", "similar", "continuous"):
-            raise UserError(f"tts's prompt is '{self.prompt}', but must be random, similar or continuous")
+            raise UserError(f"tts's prompt must be random, similar or continuous, got '{self.prompt}'")
         if self.similar < 1:
-            raise UserError(f"tts's similar is {self.similar}, but must be at least 1")
+            raise UserError(f"tts's similar must be at least 1, got {self.similar}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +61,6 @@ class ContinuationOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= 60:
-            raise UserError(f"tts-c's seconds is {self.seconds}, but must be greater than 0 and at most 60")
+            raise UserError(f"tts-c's seconds must be in (0, 60], got {self.seconds}")
         if not 0 < self.min_rest_seconds <= 60:
-            raise UserError(
-                f"tts-c's min_rest_seconds is {self.min_rest_seconds}, but must be greater than 0 and at most 60"
-            )
+            raise UserError(f"tts-c's min_rest_seconds must be in (0, 60], got {self.min_rest_seconds}")

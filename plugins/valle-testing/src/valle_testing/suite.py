@@ -224,7 +224,7 @@ def _expected(kind: str, spec: Spec | None) -> Mapping[str, str]:
     names = [check.__name__ for check in checks_of(kind, spec)]
     for name, reason in reasons.items():
         if name not in names:
-            raise UserError(f"expected failure '{name}' is no check of kind {kind}. Checks: {', '.join(names)}")
+            raise UserError(f"expected failure '{name}' is not a check of kind {kind}. Checks: {', '.join(names)}")
         if not reason.strip():
             raise UserError(f"expected failure '{name}' of kind {kind} has no reason. Give one in the spec")
     return reasons

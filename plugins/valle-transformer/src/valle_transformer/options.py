@@ -36,7 +36,7 @@ def refuse_impossible(options: TransformerOptions) -> None:
     """Raises `UserError` for sizes no backbone can have."""
     for name in ("d_model", "n_layers", "n_heads", "ffn_mult", "max_length"):
         if getattr(options, name) < 1:
-            raise UserError(f"arch.{name} is {getattr(options, name)}, needs to be at least 1")
+            raise UserError(f"arch.{name} must be at least 1, got {getattr(options, name)}")
     if options.d_model % options.n_heads:
         divisors = [n for n in range(1, options.d_model + 1) if options.d_model % n == 0]
         nearest = min(divisors, key=lambda n: abs(n - options.n_heads))
@@ -47,4 +47,4 @@ def refuse_impossible(options: TransformerOptions) -> None:
     if options.d_model % 2:
         raise UserError(f"arch.d_model is {options.d_model}, sinusoidal positions need an even width")
     if not 0.0 <= options.dropout < 1.0:
-        raise UserError(f"arch.dropout is {options.dropout}, needs to be at least 0 and below 1")
+        raise UserError(f"arch.dropout must be in [0, 1), got {options.dropout}")

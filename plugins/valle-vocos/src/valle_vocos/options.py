@@ -35,4 +35,4 @@ class VocosOptions:
 
     def __post_init__(self) -> None:
         if self.bandwidth not in BANDWIDTHS:
-            raise UserError(f"bandwidth {self.bandwidth} is none of Vocos's. Give 1.5, 3, 6 or 12 (kbit/s)")
+            raise UserError(f"bandwidth must be 1.5, 3, 6 or 12 kbit/s, got {self.bandwidth}")

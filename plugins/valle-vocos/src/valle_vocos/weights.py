@@ -35,7 +35,7 @@ def load(source: str, fetch: Fetch = fetch_from_hub) -> dict[str, Tensor]:
     }
     if CODEBOOKS not in tensors or "backbone.norm.scale.weight" not in tensors:
         raise UserError(
-            f"'{path}' is no Vocos that decodes EnCodec's codes (it lacks '{CODEBOOKS}' or the bandwidths). "
+            f"'{path}' is not a Vocos that decodes EnCodec's codes (it lacks '{CODEBOOKS}' or the bandwidths). "
             "Give charactr/vocos-encodec-24khz"
         )
     return tensors

@@ -41,13 +41,12 @@ class WhisperOptions:
     def __post_init__(self) -> None:
         for name in ("beams", "batch"):
             if getattr(self, name) < 1:
-                raise UserError(f"{name} {getattr(self, name)} is none. Give 1 or more")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.silence <= 0:
-            raise UserError(f"silence {self.silence} is above full scale. Give dB of 0 or less, e.g. -60")
+            raise UserError(f"silence must be at most 0 dB of full scale, got {self.silence}")
         if not 0 <= self.no_speech <= 1:
-            raise UserError(f"no_speech {self.no_speech} is no probability. Give 0 … 1")
-        if self.logprob > 0 or self.compression < 0:
-            raise UserError(
-                f"logprob {self.logprob} and compression {self.compression} do not fit. "
-                "A logprob is 0 or less, a compression 0 or more"
-            )
+            raise UserError(f"no_speech must be in [0, 1], got {self.no_speech}")
+        if self.logprob > 0:
+            raise UserError(f"logprob must be at most 0, got {self.logprob}")
+        if self.compression < 0:
+            raise UserError(f"compression must be at least 0, got {self.compression}")

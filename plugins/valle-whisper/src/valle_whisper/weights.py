@@ -121,5 +121,5 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' is missing or damaged. Fetch it beside the weights") from error
     if not isinstance(read, dict):
-        raise UserError(f"'{path}' is no configuration. Fetch it again")
+        raise UserError(f"'{path}' is not a configuration. Fetch it again")
     return read

@@ -61,7 +61,7 @@ class HibariEngine:
                 settings[key] = float("nan")
         if name.partition(":")[0] != "hibari" or not all(np.isfinite(one) for one in settings.values()):
             raise UserError(
-                f"'{name}' is no voice of engine 'hibari'. Write hibari, or hibari:pitch=0.6 ({', '.join(OWN)})"
+                f"'{name}' is not a voice of engine 'hibari'. Write hibari, or hibari:pitch=0.6 ({', '.join(OWN)})"
             )
         return Speaker(name=name.replace(":", "-").replace(",", "-"), language="en-us", settings=settings)
 

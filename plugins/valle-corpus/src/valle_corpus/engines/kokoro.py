@@ -78,7 +78,7 @@ class Kokoro:
         first, *rest = name.split("-")
         blended = len(rest) == 2 and rest[1].isdigit() and 0 < int(rest[1]) < 100
         if rest and not blended:
-            raise UserError(f"'{name}' is no voice of engine 'kokoro'. Name a style, or a blend such as a-b-35")
+            raise UserError(f"'{name}' is not a voice of engine 'kokoro'. Name a style, or a blend such as a-b-35")
         share = int(rest[1]) / 100 if rest else 1.0
         mix = {first: share, rest[0]: 1 - share} if rest else {first: 1.0}
         for style in mix:

@@ -48,7 +48,7 @@ def _blocks(path: Path, sample_rate: int) -> Iterator[Float[np.ndarray, "n"]]:
     import soxr
 
     if not path.is_file():
-        raise UserError(f"audio '{path}' is no file. Check the path")
+        raise UserError(f"audio '{path}' is not a file. Check the path")
     try:
         with path.open("rb") as opened, soundfile.SoundFile(opened) as file:
             rate = file.samplerate

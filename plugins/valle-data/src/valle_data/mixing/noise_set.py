@@ -41,7 +41,7 @@ class NoiseSet:
     def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
         """See `Pool.noise`. Raises `UserError` for no frames and for a label it does not have."""
         if frames < 1:
-            raise UserError(f"{frames} frames of noise are asked for. Ask for 1 or more")
+            raise UserError(f"frames of noise must be at least 1, got {frames}")
         places, ends = self._choice(label)
         place = int(places[np.searchsorted(ends, rng.randrange(int(ends[-1])), side="right")])
         try:

@@ -59,7 +59,7 @@ def _symbols(phones: Any) -> tuple[str, ...]:
         given = _json(given)
     symbols = tuple(given) if isinstance(given, str | list) else ()
     if not symbols or not all(isinstance(one, str) and one for one in symbols):
-        raise ValueError(f"phones should be text or a list of symbols, found {phones!r:.60}")
+        raise ValueError(f"phones must be text or a list of symbols, got {phones!r:.60}")
     if not any(_sounds(one) for one in symbols):
         raise ValueError(f"phones without a sound, found {phones!r:.60}")
     return symbols
@@ -74,7 +74,7 @@ def _numbers(durations: Any) -> tuple[float, ...]:
     except (TypeError, ValueError):
         numbers = (math.nan,)
     if not numbers or not all(0 <= one < math.inf for one in numbers):
-        raise ValueError(f"durations should be numbers that are not negative, found {durations!r:.60}")
+        raise ValueError(f"durations must be numbers that are not negative, got {durations!r:.60}")
     return numbers
 
 

@@ -47,7 +47,7 @@ def convert(
     if storage not in STORAGES:
         raise UserError(f"storage '{storage}' is unknown. Choose one of {', '.join(STORAGES)}")
     if shard_size < 1:
-        raise UserError(f"shard_size must be at least 1, found {shard_size}")
+        raise UserError(f"shard_size must be at least 1, got {shard_size}")
     _refuse_taken(out)
     dataset = open_dataset(source)
     with Locks(out.parent).alone(f"{out.name}.converting", f"'{out}' is being written"):

@@ -86,5 +86,5 @@ def _fault(id: str) -> str:
     if len(id.encode()) > _LONGEST_ID:
         return f"has more than {_LONGEST_ID} bytes"
     if "\0" in id or any(part in ("", ".", "..") for part in id.split("/")):
-        return f"is no path inside of a folder: {id!r}"
+        return f"is not a path inside of a folder: {id!r}"
     return ""

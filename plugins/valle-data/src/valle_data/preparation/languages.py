@@ -125,7 +125,7 @@ def _folder_tag(folder: str) -> str | None:
     if any(path.with_suffix(ending).exists() for ending in SUFFIXES):
         return None
     if len(words) != 1:
-        raise UserError(f"'{path}' should hold one language tag, e.g. en-us, found {' '.join(words)[:40]!r}")
+        raise UserError(f"'{path}' must hold one language tag, e.g. en-us, got {' '.join(words)[:40]!r}")
     return words[0]
 
 
@@ -144,7 +144,7 @@ def _detected(recordings: Sequence[Recording], language: str, frontend: Frontend
     candidates = candidates_of(language, [tag for tag in DETECTED if tag in accepted])
     foreign = [tag for tag in candidates if tag not in accepted]
     if foreign or not candidates:
-        named = f"'{foreign[0]}' is no language of the frontend" if foreign else "the frontend knows none of them"
+        named = f"'{foreign[0]}' is not a language of the frontend" if foreign else "the frontend knows none of them"
         raise UserError(f"--language {language}: {named}. Choose from {', '.join(sorted(accepted))}")
     texts = {one.id: transcript(one) for one in recordings if one.language is None}
     said = [(one.speaker, text) for one in recordings if isinstance(text := texts.get(one.id), str)]

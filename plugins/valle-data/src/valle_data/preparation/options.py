@@ -100,22 +100,20 @@ class PrepareOptions:
             raise UserError(f"storage '{self.storage}' is unknown. Choose one of {', '.join(STORAGES)}")
         for name in ("shard_size", "jobs"):
             if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.min_seconds < self.max_seconds:
-            raise UserError(
-                f"min_seconds must lie in [0, max_seconds), found {self.min_seconds} and {self.max_seconds}"
-            )
+            raise UserError(f"min_seconds must be in [0, max_seconds), got {self.min_seconds} and {self.max_seconds}")
         if self.batch_seconds <= 0:
-            raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
+            raise UserError(f"batch_seconds must be above 0, got {self.batch_seconds}")
         if not 0 <= self.min_speech <= self.max_seconds or self.keep_silence < 0:
             raise UserError(
-                f"min_speech must lie in [0, max_seconds] and keep_silence be at least 0, "
+                f"min_speech must be in [0, max_seconds] and keep_silence be at least 0, "
                 f"found {self.min_speech} and {self.keep_silence}"
             )
         if not 5 <= self.silence_db <= 90:
-            raise UserError(f"silence_db must lie in [5, 90], found {self.silence_db}")
+            raise UserError(f"silence_db must be in [5, 90], got {self.silence_db}")
         if self.loudness is not None and not -70 < self.loudness <= 0:
-            raise UserError(f"loudness must lie in (-70, 0] LUFS, found {self.loudness}")
+            raise UserError(f"loudness must be in (-70, 0] LUFS, got {self.loudness}")
         if self.max_peak < 1:
             raise UserError(f"max_peak must be at least 1, got {self.max_peak}")
         if not 0 < self.max_clipped <= 1:

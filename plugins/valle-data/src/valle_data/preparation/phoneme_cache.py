@@ -113,7 +113,7 @@ class PhonemeCache:
         except (ValueError, KeyError, TypeError):
             what, version = None, None
         if what != _KIND:
-            raise UserError(f"'{self._path}' is no phoneme cache of valle. Name another file; it is made if need be")
+            raise UserError(f"'{self._path}' is not a phoneme cache of valle. Name another file; it is made if need be")
         if version != VERSION:
             raise UserError(
                 f"phoneme cache '{self._path}' has format_version {version!r}, this valle reads {VERSION}. "

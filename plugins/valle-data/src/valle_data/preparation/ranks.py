@@ -26,10 +26,10 @@ class Ranks:
 
     def __post_init__(self) -> None:
         if self.world_size < 1:
-            raise UserError(f"world size must be at least 1, found {self.world_size} ({self.told_by})")
+            raise UserError(f"world size must be at least 1, got {self.world_size} ({self.told_by})")
         if not 0 <= self.rank < self.world_size:
             raise UserError(
-                f"rank must lie in 0 … {self.world_size - 1} (world size {self.world_size}), "
+                f"rank must be in [0, {self.world_size - 1}] (world size {self.world_size}), "
                 f"found {self.rank} ({self.told_by})"
             )
 
@@ -71,7 +71,7 @@ def _number(name: str, environment: Mapping[str, str]) -> int:
     text = environment[name]
     if not text.isdecimal():
         raise UserError(
-            f"{name}={text!r} in the environment is no whole number. Set it, or give --rank and --world-size"
+            f"{name}={text!r} in the environment is not a whole number. Set it, or give --rank and --world-size"
         )
     return int(text)
 

@@ -136,7 +136,7 @@ def facts(recording: Recording) -> Mapping[str, Any] | Rejection:
         return {}
     for name in ("language", "tone"):
         if not isinstance(stored.get(name, ""), str):
-            detail = f"'{path}': {name} should be text, found {stored[name]!r}"
+            detail = f"'{path}': {name} must be text, got {stored[name]!r}"
             return Rejection(id=recording.id, reason="bad-facts", detail=detail)
     return stored
 

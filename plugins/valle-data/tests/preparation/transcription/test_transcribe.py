@@ -223,8 +223,8 @@ def test_what_was_heard_by_another_recognizer_is_not_gone_on_with(record, run, t
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"min_seconds": 3, "max_seconds": 2}, "min_seconds must lie in"),
-        ({"pad": -1}, "pad must lie in 0 … 5 seconds, found -1"),
+        ({"min_seconds": 3, "max_seconds": 2}, "min_seconds must be in"),
+        ({"pad": -1}, "pad must be in [0, 5] seconds, got -1"),
         ({"beside": True, "out": "x.jsonl"}, "both --beside and --out"),
         ({"out": "x.csv"}, "let its name end in .jsonl"),
         ({"batch_seconds": 0}, "batch_seconds must be above 0"),

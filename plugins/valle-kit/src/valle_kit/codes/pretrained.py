@@ -112,7 +112,7 @@ def read_folder(folder: Path, files: Sequence[str]) -> tuple[dict[str, Any], dic
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' is missing or damaged. Fetch it beside the weights") from error
     if not isinstance(config, dict):
-        raise UserError(f"'{path}' is no configuration. Fetch it beside the weights")
+        raise UserError(f"'{path}' is not a configuration. Fetch it beside the weights")
     return read_tensors(found[0]), config
 
 

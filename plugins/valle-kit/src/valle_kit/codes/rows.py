@@ -15,7 +15,7 @@ from valle_core.plugin import UserError
 def check_wav(wav: Tensor, lengths: Tensor) -> Float[Tensor, "B N"]:
     """[B, N] float32 waveforms whose rows hold `lengths` samples; raises `UserError` for what does not fit and NaN."""
     if wav.ndim != 2 or not wav.is_floating_point():
-        raise UserError(f"audio of shape {tuple(wav.shape)} and {wav.dtype} is no batch. Give float [B, N], mono")
+        raise UserError(f"audio must be float [B, N], mono, got {tuple(wav.shape)} of {wav.dtype}")
     if lengths.shape != wav.shape[:1] or bool((lengths < 0).any()) or bool((lengths > wav.shape[1]).any()):
         raise UserError(f"lengths {lengths.tolist()} do not fit {tuple(wav.shape)}. Give 0 … N for each row")
     if not bool(torch.isfinite(wav).all()):
@@ -31,7 +31,7 @@ def check_levels(codes: Tensor, *, num_levels: int, codebook_size: int) -> Int[T
         )
     if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= codebook_size):
         low, high = int(codes.min()), int(codes.max())
-        raise UserError(f"codes {low} … {high} are out of range. They go from 0 to {codebook_size - 1}")
+        raise UserError(f"codes must be in [0, {codebook_size - 1}], got {low} … {high}")
     return codes.long()
 
 

@@ -105,7 +105,7 @@ class FakeCodec:
         """Samples of frames that follow on `phase` (in turns), and the phase after them."""
         L = codes.shape[-1]
         if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= _CODES):
-            raise UserError(f"codes of codec 'fake' must lie in 0 … {_CODES - 1}, found {int(codes.max())}")
+            raise UserError(f"codes of codec 'fake' must be in [0, {_CODES - 1}], got {int(codes.max())}")
         quantised = torch.stack([self.codebooks[q][codes[..., q]].double() for q in range(L)]).sum(0)
         quantised = quantised + self._centre(L, codes.device)
         loudness = torch.where(codes[..., min(L, 2) - 1] > 0, 10 ** (quantised[..., 0] / 20), 0.0)

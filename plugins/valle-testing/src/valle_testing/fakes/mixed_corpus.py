@@ -63,7 +63,7 @@ def _bad_ones(speaker: Path) -> dict[str, str]:
         soundfile.write(speaker / name, wav, 16_000, subtype=subtype)
     whole = (speaker / "bad cut.mp3").read_bytes()
     (speaker / "bad cut.mp3").write_bytes(whole[: len(whole) // 2])  # its header promises the other half
-    (speaker / "bad text.wav").write_text("this is no audio\n")
+    (speaker / "bad text.wav").write_text("this is not audio\n")
     (speaker / "bad no bytes.flac").touch()
     for name in {Path(name).stem for name in (*wavs, "bad text.wav", "bad no bytes.flac")} - {"bad no transcript"}:
         content = {"bad empty transcript": b" \n", "bad transcript bytes": b"\xff\xfe boat"}.get(

@@ -24,7 +24,7 @@ class FakeProcessor:
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
-            raise UserError(f"p is {self.p}, but must lie between 0 and 1")
+            raise UserError(f"p must be in [0, 1], got {self.p}")
 
     def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
         ascending, order = logits.sort(dim=-1)
@@ -41,7 +41,7 @@ class FakeChooser:
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.t <= 100:
-            raise UserError(f"t is {self.t}, but must lie between 0.01 and 100")
+            raise UserError(f"t must be in [0.01, 100], got {self.t}")
 
     def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]:
         steps = view.state.get("steps", torch.zeros_like(view.lengths))

@@ -23,7 +23,7 @@ class Eta:
 
     def __post_init__(self) -> None:
         if not 0 <= self.epsilon <= 1:
-            raise UserError(f"acme-eta's epsilon is {self.epsilon}, but must lie between 0 and 1")
+            raise UserError(f"acme-eta's epsilon must be in [0, 1], got {self.epsilon}")
 
     def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]:
         p = logits.double().softmax(-1)  # [B, V]

@@ -26,8 +26,8 @@ class RetentionOptions:
     def __post_init__(self) -> None:
         for name in ("d_model", "n_layers", "n_heads"):
             if getattr(self, name) < 1:
-                raise UserError(f"arch.{name} is {getattr(self, name)}, needs to be at least 1")
+                raise UserError(f"arch.{name} must be at least 1, got {getattr(self, name)}")
         if self.d_model % self.n_heads:
             raise UserError(f"arch.n_heads is {self.n_heads}, which does not divide arch.d_model {self.d_model}")
         if not 0.0 <= self.dropout < 1.0:
-            raise UserError(f"arch.dropout is {self.dropout}, needs to be at least 0 and below 1")
+            raise UserError(f"arch.dropout must be in [0, 1), got {self.dropout}")

@@ -83,7 +83,7 @@ def _read(path: Path, found: Found) -> list[Manifest]:
                     lines.append(_checked(loads(line)))
                 except (ValueError, KeyError, TypeError, OverflowError) as error:
                     found.reject(
-                        f"{path.name}:{number}", "bad-line", f"'{path.name}:{number}' is no manifest ({error!r})"
+                        f"{path.name}:{number}", "bad-line", f"'{path.name}:{number}' is not a manifest ({error!r})"
                     )
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise UserError(f"'{path}' cannot be read ({error}). Write it again with lhotse") from error
@@ -112,7 +112,7 @@ def _checked(one: Any) -> Manifest:
     for holder in (one, *said):
         channel = holder.get("channel", 0)
         if not is_of(channel, int) and not is_of(channel, (int,)):
-            raise ValueError(f"channel should be a number or a list of them, found {channel!r:.80}")
+            raise ValueError(f"channel must be a number or a list of them, got {channel!r:.80}")
     if "supervisions" in one:
         _ = _seconds(one.get("start", 0.0))
     return one
@@ -121,13 +121,13 @@ def _checked(one: Any) -> Manifest:
 def _seconds(value: Any) -> float:
     seconds = float(value)
     if not math.isfinite(seconds):
-        raise ValueError(f"a time should be seconds, found {value!r:.80}")
+        raise ValueError(f"a time must be seconds, got {value!r:.80}")
     return seconds
 
 
 def _check_scalar(value: Any) -> None:
     if value is not None and not isinstance(value, str | int | float):
-        raise ValueError(f"a name should be text, found {value!r:.80}")
+        raise ValueError(f"a name must be text, got {value!r:.80}")
 
 
 def _folder(recordings: list[Manifest], source: Path) -> Path:

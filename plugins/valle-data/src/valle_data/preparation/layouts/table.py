@@ -50,7 +50,7 @@ def find(source: Path, options: PrepareOptions) -> Found:
     for number, row in table.rows:
         where = f"{source.name}:{number}"
         if row is None:
-            found.reject(where, "bad-line", f"{where} is no row with the fields {', '.join(table.columns)}")
+            found.reject(where, "bad-line", f"{where} is not a row with the fields {', '.join(table.columns)}")
             continue
         made = _recording({name: row.get(name) for name in FIELDS}, folder, where, paths)
         if isinstance(made, Recording):
@@ -85,7 +85,7 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
     if "audio" not in values:
         return unusable(values.get("id", where), "no-audio", " names no audio")
     if wrong := [name for name, value in values.items() if not _is_text(value)]:
-        detail = f": {wrong[0]} should be text, found {values[wrong[0]]!r}"
+        detail = f": {wrong[0]} must be text, got {values[wrong[0]]!r}"
         return unusable(values.get("id", where), "bad-line", detail)
     if is_address(values["audio"]):
         return unusable(
@@ -99,7 +99,7 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
     except ValueError:
         start, end = 0.0, 0.0
     if end is not None and end <= (start or 0.0):
-        return unusable(id, "bad-times", f": start and end should be seconds, the end after the start, found {times}")
+        return unusable(id, "bad-times", f": start and end must be seconds, the end after the start, got {times}")
     try:
         said = aligned(*sounds)
     except ValueError as error:

@@ -44,15 +44,13 @@ class TranscribeOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_seconds < self.max_seconds:
-            raise UserError(
-                f"min_seconds must lie in [0, max_seconds), found {self.min_seconds} and {self.max_seconds}"
-            )
+            raise UserError(f"min_seconds must be in [0, max_seconds), got {self.min_seconds} and {self.max_seconds}")
         if not 0 <= self.pad <= 5:
-            raise UserError(f"pad must lie in 0 … 5 seconds, found {self.pad}")
+            raise UserError(f"pad must be in [0, 5] seconds, got {self.pad}")
         if self.batch_seconds <= 0:
-            raise UserError(f"batch_seconds must be above 0, found {self.batch_seconds}")
+            raise UserError(f"batch_seconds must be above 0, got {self.batch_seconds}")
         if self.jobs < 1:
-            raise UserError(f"jobs must be at least 1, found {self.jobs}")
+            raise UserError(f"jobs must be at least 1, got {self.jobs}")
         if self.beside and self.out is not NOT_GIVEN:
             raise UserError("both --beside and --out are given: write beside the recordings or into a table")
         if self.out is not NOT_GIVEN and self.out.suffix != ".jsonl":

@@ -41,7 +41,7 @@ def keeps_no_tensor_beside_its_buffers(build: Build) -> None:
                 continue
             for tensor in _tensors(value):
                 where = f"{path}.{name}" if path else name
-                raise AssertionError(f"{where} holds a tensor {tuple(tensor.shape)} that is no parameter or buffer")
+                raise AssertionError(f"{where} holds a tensor {tuple(tensor.shape)} that is not a parameter or buffer")
 
 
 @contract("Backbone", "`.to()` moves all of it")

@@ -43,7 +43,7 @@ def applied(
 
 def states(backbone: nn.Module) -> Tensor:
     """Finished states of a batch of causal and full rows."""
-    assert isinstance(backbone, Backbone), f"apply gave back a {type(backbone).__name__}, which is no backbone"
+    assert isinstance(backbone, Backbone), f"apply gave back a {type(backbone).__name__}, which is not a backbone"
     return finished(backbone, batch(backbone, [9, 6, 4], [0, 6, 0]))
 
 
@@ -58,7 +58,7 @@ def names_its_targets(build: Build, *, device: str = "cpu") -> None:
         assert names, f"nothing to replace in the {make.__name__} backbone"
         assert len(set(names)) == len(names), "a target is named twice"
         strange = sorted(set(names) - set(kinds))
-        assert not strange, f"{strange[0]!r} is no module of the backbone"
+        assert not strange, f"{strange[0]!r} is not a module of the backbone"
         assert list(rewrite.targets(backbone)) == names, "asked again, it names other targets"
         assert {name: type(part) for name, part in backbone.named_modules()} == kinds, "targets replaces modules"
         _equal(_weights(backbone), before, "targets changed")
@@ -92,10 +92,10 @@ def leaves_the_rest_alone(build: Build, *, device: str = "cpu") -> None:
         for name, old in before.named_modules():
             if name in names or any(name.startswith(f"{target}.") for target in names):
                 continue
-            assert name in after, f"'{name}' is no target and is gone"
+            assert name in after, f"'{name}' is not a target and is gone"
             new = after[name]
-            assert type(new) is type(old), f"'{name}' is no target and became a {type(new).__name__}"
-            _equal(_own(new), _own(old), f"'{name}' is no target and has other weights:")
+            assert type(new) is type(old), f"'{name}' is not a target and became a {type(new).__name__}"
+            _equal(_own(new), _own(old), f"'{name}' is not a target and has other weights:")
 
 
 @contract("Rewrite", "with the same facts, shapes and dtypes")

@@ -27,7 +27,7 @@ def freezes_nothing_and_thaws_nothing(build: Callable[[], Rewrite], *, device: s
                 wanted = not any(word in name for word in frozen)
                 if not name.startswith(targets):
                     found = "trained" if parameter.requires_grad else "frozen"
-                    assert parameter.requires_grad == wanted, f"'{name}' is no target and is {found} after apply"
+                    assert parameter.requires_grad == wanted, f"'{name}' is not a target and is {found} after apply"
 
 
 @contract("Rewrite.apply", "the mode (train, eval) is that of the backbone, everywhere.")

@@ -39,7 +39,9 @@ EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, -1e-38, 0.0, 5e-324, 1e-3
 def is_a_frozen_dataclass(build: Build, *, device: str = "cpu") -> None:
     """Frozen, equal to another with the same options, and either a processor or a chooser."""
     sampler = build()
-    assert dataclasses.is_dataclass(sampler) and not isinstance(sampler, type), f"{sampler!r} is no dataclass instance"
+    assert dataclasses.is_dataclass(sampler) and not isinstance(sampler, type), (
+        f"{sampler!r} is not a dataclass instance"
+    )
     assert type(sampler).__dataclass_params__.frozen, f"{type(sampler).__name__} is not frozen"  # type: ignore[attr-defined]
     assert build() == sampler, "two with the same options are not equal"
     roles = [role.__name__ for role in (Processor, Chooser) if isinstance(sampler, role)]

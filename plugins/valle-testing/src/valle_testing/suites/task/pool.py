@@ -80,7 +80,7 @@ class CorpusPool:
     def similar(self, id: str, n: int, *, across: bool = False) -> Sequence[str]:
         """See `Pool.similar`: the utterances whose number is nearest."""
         if not (isinstance(n, int) and n >= 1):
-            self.misused.append(f"similar('{id}', {n!r}): n is no whole number of 1 or more")
+            self.misused.append(f"similar('{id}', {n!r}): n is not a whole number of 1 or more")
             n = 1
         speaker, number = self._all[id].speaker, int(id.rpartition("/")[2])
         others = [one for one in self.ids() if one != id and (across or self._all[one].speaker == speaker)]

@@ -28,8 +28,8 @@ class AcmeNameOptions:
     def __post_init__(self) -> None:
         for name in ("d_model", "n_layers", "ffn_mult"):
             if getattr(self, name) < 1:
-                raise UserError(f"arch.{name} is {getattr(self, name)}, needs to be at least 1")
+                raise UserError(f"arch.{name} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.dropout < 1.0:
-            raise UserError(f"arch.dropout is {self.dropout}, needs to be at least 0 and below 1")
+            raise UserError(f"arch.dropout must be in [0, 1), got {self.dropout}")
         if not 2.0 <= self.longest_memory <= 1e6:
-            raise UserError(f"arch.longest_memory is {self.longest_memory}, needs to lie in 2 … 1000000")
+            raise UserError(f"arch.longest_memory must be in [2, 1000000], got {self.longest_memory}")

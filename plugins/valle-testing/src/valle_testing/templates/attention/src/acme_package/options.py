@@ -19,4 +19,4 @@ class AcmeNameOptions:
 
     def __post_init__(self) -> None:
         if self.block < 1:
-            raise UserError(f"attention.block is {self.block}, needs to be at least 1")
+            raise UserError(f"attention.block must be at least 1, got {self.block}")

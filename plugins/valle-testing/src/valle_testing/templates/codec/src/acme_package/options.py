@@ -29,4 +29,4 @@ class AcmeNameOptions:
     def __post_init__(self) -> None:
         for name, low, high in (("num_levels", 1, 32), ("codebook_size", 2, 65_536), ("bands", 1, HOP)):
             if not low <= getattr(self, name) <= high:
-                raise UserError(f"codec.{name} is {getattr(self, name)}, needs to lie in {low} … {high}")
+                raise UserError(f"codec.{name} must be in [{low}, {high}], got {getattr(self, name)}")

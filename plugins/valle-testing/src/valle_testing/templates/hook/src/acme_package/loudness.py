@@ -25,11 +25,11 @@ class AcmeNameOptions:
 
     def __post_init__(self) -> None:
         if not -60.0 <= self.level <= 0.0:
-            raise UserError(f"loudness: level is {self.level} dB, needs to lie in -60 … 0")
+            raise UserError(f"loudness: level must be in [-60, 0] dB, got {self.level}")
         if not 0.0 < self.peak <= 1.0:
-            raise UserError(f"loudness: peak is {self.peak}, needs to be above 0 and at most 1")
+            raise UserError(f"loudness: peak must be in (0, 1], got {self.peak}")
         if not 0.0 <= self.most <= 60.0:
-            raise UserError(f"loudness: most is {self.most} dB, needs to lie in 0 … 60")
+            raise UserError(f"loudness: most must be in [0, 60] dB, got {self.most}")
 
 
 def levelled(wav: Float[Tensor, "N"], options: AcmeNameOptions) -> Float[Tensor, "N"]:

@@ -24,4 +24,4 @@ class AcmeNameOptions:
     def __post_init__(self) -> None:
         for name, low, high in (("shortest", 0.02, 1.0), ("gap", 0.05, 10.0), ("quietest", 0.0, 1.0)):
             if not low <= getattr(self, name) <= high:
-                raise UserError(f"recognizer.{name} is {getattr(self, name)}, needs to lie in {low} … {high}")
+                raise UserError(f"recognizer.{name} must be in [{low}, {high}], got {getattr(self, name)}")

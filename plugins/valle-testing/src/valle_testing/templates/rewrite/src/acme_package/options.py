@@ -21,4 +21,4 @@ class AcmeNameOptions:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share <= 1.0:
-            raise UserError(f"rewrite.share is {self.share}, needs to be above 0 and at most 1")
+            raise UserError(f"rewrite.share must be in (0, 1], got {self.share}")

@@ -26,7 +26,7 @@ class AcmeNameSampler:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.epsilon < 1.0:
-            raise UserError(f"acme-name's epsilon is {self.epsilon}, needs to be above 0 and below 1")
+            raise UserError(f"acme-name's epsilon must be in (0, 1), got {self.epsilon}")
 
     def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
         log_p = logits.float().log_softmax(dim=-1)

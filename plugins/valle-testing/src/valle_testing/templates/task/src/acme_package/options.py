@@ -28,4 +28,4 @@ class AcmeNameOptions:
                 "but must be 0 < min_share ≤ max_share < 1"
             )
         if not 0 <= self.min_seconds <= 60:
-            raise UserError(f"task.min_seconds is {self.min_seconds}, needs to lie in 0 … 60")
+            raise UserError(f"task.min_seconds must be in [0, 60], got {self.min_seconds}")
