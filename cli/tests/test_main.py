@@ -144,7 +144,10 @@ def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, tmp
     (info / "entry_points.txt").write_text("[valle.directory]\nvalle = valle_cli.known:KNOWN\n")
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     assert valle("corpus") == (
-        2, "", "error: command 'corpus' is not installed. Install it with: pip install valle-corpus\n",
+        2,
+        "",
+        "error: command 'corpus' is not installed. "
+        "Install it with: pip install ./plugins/valle-corpus (in a checkout of valle)\n",
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def test_another_version_is_a_warning_with_both_and_the_install_line(run):
     (line,) = load(run)
     assert line == (
         f"{run} was made with arch 'transformer' of valle-transformer 0.0.9, and 0.1.0 is installed. "
-        "To have the same again: pip install valle-transformer==0.0.9"
+        "To have the same again, install valle-transformer 0.0.9"
     )
 
 

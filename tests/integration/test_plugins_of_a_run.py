@@ -68,7 +68,7 @@ def test_other_versions_are_warnings_and_it_speaks(valle, copy, tmp_path):
     assert code == 0
     warnings = [line for line in err.splitlines() if line.startswith("warning: ") and "0.0.9" in line]
     assert len(warnings) == 3
-    assert all("0.1.0 is installed. To have the same again: pip install valle-" in line for line in warnings)
+    assert all("0.1.0 is installed. To have the same again, install valle-" in line for line in warnings)
 
 
 def test_resuming_with_another_version_is_a_warning(valle, spine, copy):

@@ -31,7 +31,9 @@ def test_a_known_plugin_that_is_missing_says_what_to_install():
     registry = Registry(Scan((COMMAND_LINE,), frozenset({"valle"})))
     with pytest.raises(UserError) as caught:
         registry.select("arch", "mamba")
-    assert str(caught.value) == "arch 'mamba' is not installed. Install it with: pip install valle-mamba"
+    assert str(caught.value) == (
+        "arch 'mamba' is not installed. Install it with: pip install ./plugins/valle-mamba (in a checkout of valle)"
+    )
 
 
 def test_without_the_command_line_nothing_is_known_and_nothing_promised():
@@ -44,7 +46,7 @@ def test_without_the_command_line_nothing_is_known_and_nothing_promised():
 def test_missing_known_plugins_are_listed_with_their_mend():
     entries = {entry.name: entry for entry in Registry(Scan((COMMAND_LINE,), frozenset({"valle"}))).entries("arch")}
     assert entries["retnet-hf"].status == "not-installed"
-    assert entries["retnet-hf"].hint == "pip install valle-retnet"
+    assert entries["retnet-hf"].hint == "pip install ./plugins/valle-retnet (in a checkout of valle)"
 
 
 def test_stale_metadata_of_a_known_distribution_is_told_apart():

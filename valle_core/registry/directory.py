@@ -24,6 +24,13 @@ def known_plugins(found: Scan) -> Known:
     return {}
 
 
+def how_to_install(known: Known, distribution: str, version: str = "") -> str:
+    """The command that installs a distribution; ours come from their folders, as none of them is published."""
+    if normalise(distribution) in known:
+        return f"pip install ./plugins/{normalise(distribution)} (in a checkout of valle)"
+    return f"pip install {distribution}{'==' + version if version else ''}"
+
+
 def distribution_of(known: Known, kind: str, name: str) -> str | None:
     """The distribution of ours that provides `name`, or None."""
     return next((home for home, kinds in known.items() if name in kinds.get(kind, ())), None)

@@ -41,11 +41,6 @@ class PluginIdentity:
     def __str__(self) -> str:
         return f"{self.kind} '{self.bare}' of {self.distribution} {self.version}"
 
-    @property
-    def install(self) -> str:
-        """The command that brings exactly this one."""
-        return f"pip install {self.distribution}=={self.version}"
-
 
 def identity_of(plugin: Selected) -> PluginIdentity:
     """What to write down about a selected plugin."""
@@ -65,12 +60,13 @@ def check_plugin(wanted: PluginIdentity, registry: Registry, where: str) -> str:
         UserError: it is missing, switched off, broken or doubled, or was made for an API this core does not serve.
     """
     made = f"{where} was made with {wanted}"
+    install = registry.how_to_install(wanted.distribution, wanted.version)
     _check_api(wanted, registry, made)
     try:
         entry = registry.find(wanted.kind, wanted.bare)
     except UserError as error:
         if wanted.bare not in registry.names(wanted.kind):
-            raise UserError(f"{made}, which is not installed. Install it with: {wanted.install}") from error
+            raise UserError(f"{made}, which is not installed. Install it with: {install}") from error
         rivals = [
             found.distribution
             for found in registry.announced
@@ -80,7 +76,7 @@ def check_plugin(wanted: PluginIdentity, registry: Registry, where: str) -> str:
             f"{made}; several plugins have that name. Leave the others out: VALLE_DISABLE_PLUGINS={','.join(rivals)}"
         ) from error
     if entry.status == "not-installed":
-        raise UserError(f"{made}, which is not installed. Install it with: {wanted.install}")
+        raise UserError(f"{made}, which is not installed. Install it with: {install}")
     if entry.status != "ok":
         raise UserError(f"{made}, which is {entry.status}: {entry.why}. Fix it with: {entry.hint}")
     return _other(wanted, entry.distribution, entry.version, made)
@@ -101,7 +97,7 @@ def warn(message: str) -> None:
 
 
 def _other(wanted: PluginIdentity, distribution: str, version: str, made: str) -> str:
-    same = f"To have the same again: {wanted.install}"
+    same = f"To have the same again, install {wanted.distribution} {wanted.version}"
     if normalise(distribution) != normalise(wanted.distribution):
         return f"{made}, and is used with that of {distribution} {version}, which may answer otherwise. {same}"
     return f"{made}, and {version} is installed. {same}" if version != wanted.version else ""
@@ -111,10 +107,7 @@ def _check_api(wanted: PluginIdentity, registry: Registry, made: str) -> None:
     """As for plugins, one number older is still understood."""
     api = kind_named(wanted.kind, registry.rows).api
     if wanted.api > api:
-        raise UserError(
-            f"{made} for {wanted.kind} API {wanted.api}, this valle-core has {api}. "
-            "Install a newer one: pip install -U valle-core"
-        )
+        raise UserError(f"{made} for {wanted.kind} API {wanted.api}, this valle-core has {api}. Update valle")
     if wanted.api < max(api - 1, 1):
         raise UserError(
             f"{made} for {wanted.kind} API {wanted.api}, this valle-core has {api}. "

@@ -50,7 +50,7 @@ def check_usable(entry: Entry, name: str) -> Selected:
     """The selection, if the entry's status allows it. Raises `UserError` with reason and hint."""
     kind = entry.kind.name
     if entry.status == "not-installed":
-        raise UserError(f"{kind} '{name}' is not installed. Install it with: pip install {entry.distribution}")
+        raise UserError(f"{kind} '{name}' is not installed. Install it with: {entry.hint}")
     if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
         return Selected(name=name, entry=entry, spec=entry.spec)
     hint = f" Fix it with: {entry.hint}" if entry.hint else ""

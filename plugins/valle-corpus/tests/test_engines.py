@@ -123,7 +123,7 @@ def test_the_own_voice_is_left_as_it_is_and_others_are_scaled():
 
 @pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("hibari", "onnx", "onnxruntime", "scipy")),
-    reason="hibari-tts is missing: pip install 'valle-corpus[hibari]'",
+    reason="hibari-tts is missing: pip install hibari-tts",
 )
 def test_hibari_speaks_the_same_for_a_seed_with_a_time_for_each_symbol():
     engine = HibariEngine()

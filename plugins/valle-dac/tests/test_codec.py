@@ -205,7 +205,7 @@ def test_wrong_options_are_refused():
 
 def test_a_missing_original_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "dac", None)
-    with pytest.raises(UserError, match=r"pip install 'valle-dac\[original\]'"):
+    with pytest.raises(UserError, match=r"pip install descript-audio-codec"):
         small(engine="original")
 
 

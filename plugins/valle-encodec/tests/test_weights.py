@@ -125,5 +125,5 @@ def test_a_bandwidth_is_a_number_of_levels(bandwidth, levels):
 
 def test_a_missing_original_package_is_named(config, tensors, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "encodec", None)
-    with pytest.raises(UserError, match=r"pip install 'valle-encodec\[original\]'"):
+    with pytest.raises(UserError, match=r"pip install encodec"):
         with_weights(config, tensors, EncodecOptions(engine="original"), CPU)

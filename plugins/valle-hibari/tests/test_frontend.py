@@ -12,7 +12,7 @@ from valle_core.plugin import UserError
 from valle_testing import suite
 
 needs_hibari = pytest.mark.skipif(
-    importlib.util.find_spec("hibari") is None, reason="hibari-tts is missing: pip install 'valle-hibari[hibari]'"
+    importlib.util.find_spec("hibari") is None, reason="hibari-tts is missing: pip install hibari-tts"
 )
 
 if importlib.util.find_spec("hibari") is not None:
@@ -24,7 +24,7 @@ if importlib.util.find_spec("hibari") is not None:
 
 def test_the_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(frontend, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"needs hibari-tts\. pip install 'valle-hibari\[hibari\]'"):
+    with pytest.raises(UserError, match=r"needs hibari-tts\. Install it with: pip install hibari-tts"):
         build(HibariOptions())
 
 

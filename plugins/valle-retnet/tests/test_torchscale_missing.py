@@ -19,7 +19,7 @@ def without(monkeypatch):
 
 
 def test_the_second_engine_names_the_install_line(without):
-    with pytest.raises(UserError, match=r"pip install 'valle-retnet\[torchscale\]'"):
+    with pytest.raises(UserError, match=r"pip install torchscale"):
         build(RetNetOptions(engine="torchscale"))
 
 

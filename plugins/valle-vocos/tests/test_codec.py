@@ -70,7 +70,7 @@ def test_pieces_of_bounded_size_give_the_sound_of_the_whole():
 
 def test_a_missing_original_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "vocos.models", None)
-    with pytest.raises(UserError, match=r"pip install 'valle-vocos\[original\]'"):
+    with pytest.raises(UserError, match=r"pip install vocos"):
         with_weights(HALF, *made(), levels=(1, 2, 4), bandwidth_id=2, device=CPU, engine="original")
 
 

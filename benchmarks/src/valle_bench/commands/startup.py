@@ -71,7 +71,9 @@ def commands() -> dict[str, list[str]]:
     """What is measured, by the name it is reported under."""
     script = Path(sysconfig.get_path("scripts")) / "valle"
     if not script.exists():
-        raise UserError(f"there is no {script}. Install the command line with: pip install valle")
+        raise UserError(
+            f"there is no {script}. Install the command line with: pip install ./cli (in a checkout of valle)"
+        )
     return {
         "python -c pass": [sys.executable, "-c", "pass"],
         "valle --help": [str(script), "--help"],

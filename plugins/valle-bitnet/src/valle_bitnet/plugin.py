@@ -61,7 +61,7 @@ PACK = CommandSpec(
     examples=("valle pack-bitnet runs/bitnet --out packed",),
 )
 
-_HF = (Requirement(module="transformers", hint="pip install 'valle-bitnet[hf]'"),)
+_HF = (Requirement(module="transformers", hint="pip install transformers"),)
 
 BITNET_REFERENCE = ReferenceSpec(
     name="transformers-bitnet",

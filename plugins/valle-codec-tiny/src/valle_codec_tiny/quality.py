@@ -31,7 +31,7 @@ def score(
     `reconstruct(clip, levels)` returns at least the clip's length.
     """
     if find_spec("pystoi") is None:
-        raise UserError("pystoi is missing. Install it with: pip install 'valle-codec-tiny[train]'")
+        raise UserError("pystoi is missing. Install it with: pip install pystoi")
     from pystoi import stoi
 
     measure = _pesq if has_pesq() else None

@@ -64,7 +64,7 @@ def original_model(config: DacConfig, tensors: Mapping[str, Tensor], device: tor
     except (ImportError, OSError) as error:
         raise UserError(
             f"engine 'original' needs the package descript-audio-codec ({str(error).splitlines()[0][:100]}). "
-            "Install it with: pip install 'valle-dac[original]', or use --codec.engine transformers"
+            "Install it with: pip install descript-audio-codec, or use --codec.engine transformers"
         ) from error
     with torch.random.fork_rng(devices=[]):
         model: Any = DAC(

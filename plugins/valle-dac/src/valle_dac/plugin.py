@@ -13,7 +13,7 @@ SPEC = PluginSpec(
     options="valle_dac.options:DacOptions",
     dtypes=("float32",),
     capabilities=frozenset({"streaming", "codebooks"}),
-    requires=(Requirement(module="transformers", hint="pip install valle-dac"),),
+    requires=(Requirement(module="transformers", hint="pip install transformers"),),
     licence="Apache-2.0 (this code, transformers); DAC's code and weights: MIT",
     advisories=(
         "Language models on DAC at 24 kHz and 8 kbit/s were reported not to converge; 44.1 kHz is the usual choice.",

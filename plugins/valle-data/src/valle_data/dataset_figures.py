@@ -45,7 +45,7 @@ def _panel(across: str, up: str, title: str) -> tuple[Any, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UserError("pictures need matplotlib. Install it with: pip install 'valle-data[plot]'") from error
+        raise UserError("pictures need matplotlib. Install it with: pip install matplotlib") from error
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
     panel = figure.subplots()

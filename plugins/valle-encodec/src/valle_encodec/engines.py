@@ -75,7 +75,7 @@ def original_model(config: EncodecConfig, tensors: Mapping[str, Tensor], device:
     except (ImportError, OSError) as error:
         raise UserError(
             f"engine 'original' needs the package encodec ({str(error).splitlines()[0][:100]}). "
-            "Install it with: pip install 'valle-encodec[original]', or use --codec.engine transformers"
+            "Install it with: pip install encodec, or use --codec.engine transformers"
         ) from error
     sizes: dict[str, Any] = {
         "channels": 1, "norm": "weight_norm", "causal": True, "true_skip": False, "pad_mode": config.pad_mode,

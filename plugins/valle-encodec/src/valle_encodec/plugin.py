@@ -13,7 +13,7 @@ SPEC = PluginSpec(
     options="valle_encodec.options:EncodecOptions",
     dtypes=("float32",),
     capabilities=frozenset({"streaming", "codebooks"}),
-    requires=(Requirement(module="transformers", hint="pip install valle-encodec"),),
+    requires=(Requirement(module="transformers", hint="pip install transformers"),),
     licence="Apache-2.0 (this code, transformers); EnCodec's code: MIT; EnCodec's weights: CC-BY-NC 4.0",
     advisories=("The published EnCodec weights are CC-BY-NC 4.0: not for commercial use.",),
 )

@@ -24,7 +24,7 @@ def _tagger() -> Any:
     except ImportError:
         raise UserError(
             "frontend 'espeak' reads kanji with fugashi and unidic-lite, which are not installed. Install them with: "
-            "pip install 'valle-espeak[ja]', or write Japanese in kana"
+            "pip install fugashi unidic-lite, or write Japanese in kana"
         ) from None
     return fugashi.Tagger(f'-d "{unidic_lite.DICDIR}"')
 

@@ -14,7 +14,7 @@ SPEC = PluginSpec(
     devices=("cpu",),
     dtypes=(),
     capabilities=frozenset({"words", "align"}),
-    requires=(Requirement(module="hama", hint="pip install 'valle-hama[hama]'"),),
+    requires=(Requirement(module="hama", hint="pip install hama==1.7.0"),),
     licence="Apache-2.0 (hama with its weights too)",
     advisories=("It writes phonemes, each as a word of its own; for words choose another recognizer.",),
 )

@@ -39,7 +39,7 @@ class HibariFrontend:
 
     def __init__(self, options: HibariOptions) -> None:
         if find_spec("hibari") is None:
-            raise UserError("frontend 'hibari' needs hibari-tts. pip install 'valle-hibari[hibari]'")
+            raise UserError("frontend 'hibari' needs hibari-tts. Install it with: pip install hibari-tts==0.2.1")
         self.options = options
         self._readers: dict[str, Callable[[str], str]] = {}
 

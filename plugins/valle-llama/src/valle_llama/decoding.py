@@ -38,7 +38,7 @@ class Decoding:
         self._sizes = sizes
         if path == "fused" and find_spec("numba") is None:
             raise UserError(
-                "arch 'llama': decode_step = 'fused' needs numba. Install it with: pip install 'valle-llama[fast]', "
+                "arch 'llama': decode_step = 'fused' needs numba. Install it with: pip install numba, "
                 "or leave decode_step at 'auto'"
             )
         self._enabled = path != "layers" and find_spec("numba") is not None

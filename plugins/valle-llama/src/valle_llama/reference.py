@@ -61,7 +61,7 @@ def load(backbone: LlamaBackbone) -> LlamaReference:
     try:
         from transformers import LlamaConfig, LlamaModel
     except ModuleNotFoundError as error:
-        raise UserError("transformers is missing. Install it with: pip install 'valle-llama[hf]'") from error
+        raise UserError("transformers is missing. Install it with: pip install transformers") from error
     sizes = backbone.sizes
     config = LlamaConfig(
         vocab_size=1,

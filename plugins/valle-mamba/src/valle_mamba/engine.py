@@ -38,7 +38,7 @@ class Engine:
         if wanted == "kernels" and missing:
             raise UserError(
                 f"arch '{arch}': engine = 'kernels' needs {' and '.join(missing)}, not installed. "
-                "Install with: pip install 'valle-mamba[kernels]' (CUDA), or leave engine at 'auto'"
+                "Install with: pip install mamba-ssm causal-conv1d (CUDA), or leave engine at 'auto'"
             )
         return cls(wanted=wanted, missing=missing)
 

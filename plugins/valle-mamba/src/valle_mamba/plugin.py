@@ -26,7 +26,7 @@ MAMBA2 = PluginSpec(
     capabilities=CAPABILITIES,
 )
 
-_HF = (Requirement(module="transformers", hint="pip install 'valle-mamba[hf]'"),)
+_HF = (Requirement(module="transformers", hint="pip install transformers"),)
 
 TRANSFORMERS_MAMBA = ReferenceSpec(
     name="transformers-mamba",

@@ -24,7 +24,7 @@ HF_SPEC = PluginSpec(
     factory="valle_retnet.factory:build_hf",
     options="valle_retnet.options:RetNetOptions",
     capabilities=CAPABILITIES,
-    requires=(Requirement(module="transformers", hint="pip install 'valle-retnet[hf]'"),),
+    requires=(Requirement(module="transformers", hint="pip install transformers"),),
 )
 
 TORCHSCALE = ReferenceSpec(

@@ -21,8 +21,7 @@ from valle_retnet.options import RetNetOptions, RetNetSizes
 from valle_retnet.tables import log_decays
 
 INSTALL = (
-    "pip install 'valle-retnet[torchscale]', or, where its old pins do not install, "
-    "pip install --no-deps torchscale==0.3.0"
+    "pip install torchscale==0.3.0, or, where its old pins do not install, pip install --no-deps torchscale==0.3.0"
 )
 
 

@@ -27,7 +27,7 @@ def vocos_parts(sizes: Sizes, tensors: Mapping[str, Tensor]) -> tuple[Any, Any]:
     except (ImportError, OSError) as error:
         raise UserError(
             f"engine 'original' needs the package vocos ({str(error).splitlines()[0][:100]}). "
-            "Install it with: pip install 'valle-vocos[original]', or use --codec.engine own"
+            "Install it with: pip install vocos, or use --codec.engine own"
         ) from error
     model = nn.Module()
     with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten

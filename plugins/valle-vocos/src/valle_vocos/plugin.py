@@ -13,7 +13,7 @@ SPEC = PluginSpec(
     options="valle_vocos.options:VocosOptions",
     dtypes=("float32",),
     capabilities=frozenset({"streaming", "codebooks"}),
-    requires=(Requirement(module="transformers", hint="pip install valle-vocos"),),
+    requires=(Requirement(module="transformers", hint="pip install transformers"),),
     licence="Apache-2.0 (this code, transformers); Vocos's code and weights: MIT; EnCodec's weights: CC-BY-NC 4.0",
     advisories=("Codes are made with the published EnCodec weights, which are CC-BY-NC 4.0: not for commercial use.",),
 )

@@ -24,7 +24,7 @@ class VocosReference:
         except (ImportError, OSError) as error:
             raise UserError(
                 f"the package vocos cannot be used ({str(error).splitlines()[0][:100]}). "
-                "Install it with: pip install 'valle-vocos[original]'"
+                "Install it with: pip install vocos"
             ) from error
         parts = encodec_parts(codec.half)
         width = codec.num_levels * codec.half.config.frame_rate * codec.half.config.codebook_nbits / 1000 + 0.1

