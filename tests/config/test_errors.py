@@ -28,7 +28,7 @@ import pytest
         ("arch: [net]", "run.yaml:1: arch: takes one arch, got a list"),
         ("arch: 3", "run.yaml:1: arch: expected a name or {name: …, options}, got 3"),
         ("arch: {name: 3}", "run.yaml:1: arch.name: expected a name, got 3"),
-        ("sampler:\n- greedy\n- {name: top_k, k: 0}", "run.yaml:3: sampler 'top_k': k is 0, but must be at least 1"),
+        ("sampler:\n- greedy\n- {name: top_k, k: 0}", "run.yaml:3: sampler 'top_k': k must be at least 1, got 0"),
         ("model: 3", "run.yaml:1: model: expected options below it, got 3"),
         ("- arch", "run.yaml:1: expected keys like 'arch: llama', got ['arch']"),
         ("steps: 1\nsteps: 2", "run.yaml:2: key 'steps' stands here a second time"),
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_a_dataclass_error_names_the_part_even_without_options(read, complaint):
     assert complaint(flags=[("sampler", "top_k"), ("sampler.k", "0")]) == (
-        "--sampler.k: sampler 'top_k': k is 0, but must be at least 1"
+        "--sampler.k: sampler 'top_k': k must be at least 1, got 0"
     )
 
 

@@ -29,5 +29,5 @@ def test_an_older_plugin_that_still_works_carries_a_warning_and_its_mend(site):
 
 def test_a_newer_plugin_asks_for_a_newer_core(site):
     site.plugin("acme", "new", api=4)
-    with pytest.raises(UserError, match=r"API 4, this valle-core has 3. Fix it with: pip install -U valle-core"):
+    with pytest.raises(UserError, match=r"API 4, this valle-core has 3. Fix it with: update valle"):
         Registry.open(environ={}, rows=AT_THREE).select("arch", "new")

@@ -37,7 +37,7 @@ def parts():
     return backbone, table, head
 
 
-def run(parts, prompts, bounds, seeds=None, samplers=GREEDY, look_every=None):
+def run(parts, prompts, bounds, seeds=None, samplers=GREEDY, check_every=None):
     backbone, table, head = parts
     lengths = torch.tensor([p.shape[0] for p in prompts])
     x = torch.nn.utils.rnn.pad_sequence(prompts, batch_first=True)
@@ -53,7 +53,7 @@ def run(parts, prompts, bounds, seeds=None, samplers=GREEDY, look_every=None):
         view=view,
         bounds=bounds,
         stop=STOP,
-        look_every=look_every,
+        check_every=check_every,
     )
 
 
@@ -139,21 +139,21 @@ class Penalty:
 
 
 @pytest.mark.parametrize("samplers", [GREEDY, (), (Penalty(),)], ids=["greedy", "drawn", "penalty"])
-@pytest.mark.parametrize("look_every", [3, 16])
-def test_looking_seldom_at_who_has_stopped_changes_no_token(parts, samplers, look_every):
+@pytest.mark.parametrize("check_every", [3, 16])
+def test_looking_seldom_at_who_has_stopped_changes_no_token(parts, samplers, check_every):
     prompts = [prompt(length, seed) for seed, length in enumerate((5, 3, 9, 1, 4, 7))]
     bounds = [30, 30, 4, 40, 17, 1]
     for chosen in ([0, 1, 2, 3, 4, 5], [2], [3, 0], [5, 2, 4]):
         batch, limits = [prompts[b] for b in chosen], [bounds[b] for b in chosen]
-        often = run(parts, batch, limits, seeds=chosen, samplers=samplers, look_every=1)
-        seldom = run(parts, batch, limits, seeds=chosen, samplers=samplers, look_every=look_every)
+        often = run(parts, batch, limits, seeds=chosen, samplers=samplers, check_every=1)
+        seldom = run(parts, batch, limits, seeds=chosen, samplers=samplers, check_every=check_every)
         assert [t.tolist() for t in seldom.tokens] == [t.tolist() for t in often.tokens]
         assert seldom.stopped == often.stopped
     assert any(run(parts, prompts, bounds, samplers=samplers).stopped), "the test needs rows that stop between looks"
 
 
-@pytest.mark.parametrize("look_every", [1, 16])
-def test_no_row_is_given_more_room_than_its_own_prompt_and_bound(parts, look_every):
+@pytest.mark.parametrize("check_every", [1, 16])
+def test_no_row_is_given_more_room_than_its_own_prompt_and_bound(parts, check_every):
     """A long prompt with a small bound beside a short one with a large bound fits a backbone of 12 positions."""
     backbone, table, head = parts
 
@@ -170,7 +170,7 @@ def test_no_row_is_given_more_room_than_its_own_prompt_and_bound(parts, look_eve
     short.load_state_dict(backbone.state_dict())
     silent = torch.nn.Linear(24, V + 1)
     silent.load_state_dict(head.state_dict() | {"bias": head.bias.detach().index_fill(0, torch.tensor([STOP]), -99.0)})
-    found = run((short, table, silent), [prompt(10, 0), prompt(2, 1)], [2, 10], look_every=look_every)
+    found = run((short, table, silent), [prompt(10, 0), prompt(2, 1)], [2, 10], check_every=check_every)
     assert [len(tokens) for tokens in found.tokens] == [2, 10]
     assert found.stopped == [False, False]
 
@@ -190,7 +190,7 @@ def test_a_row_that_stops_between_two_looks_leaves_at_the_next(parts):
         def choose(self, logits, view):
             return torch.where(view.lengths == 3, STOP, 2)
 
-    found = run(parts, [prompt(4, 9)], [100], samplers=(StopAtFour(),), look_every=16)
+    found = run(parts, [prompt(4, 9)], [100], samplers=(StopAtFour(),), check_every=16)
     assert found.tokens[0].tolist() == [2, 2, 2]
     assert found.steps == 15
 

@@ -18,12 +18,12 @@ class BatchOptions:
     """Batches bounded by seconds of audio.
 
     Attributes:
-        seconds: of audio in a batch, padding included, per process.
+        seconds: seconds of audio in a batch, padding included, per process.
         buckets: groups of like duration from which batches are made; more of them pad less and shuffle less.
         min_seconds: utterances shorter than this are left out, and counted.
         max_seconds: utterances longer than this are left out, and counted; None means `seconds`.
         order: `random`; `interleaved` (speakers take turns); `by-speaker` (each batch holds one speaker).
-        seed: of the order, together with the epoch.
+        seed: random seed of the order, combined with the epoch.
         curriculum: short utterances first: over so many batches of a process (steps, where `--accumulate` is 1) the
             longest utterance grows evenly from `curriculum_seconds` to the longest there is; 0 is off.
         curriculum_seconds: the longest utterance of the first batches.

@@ -64,8 +64,8 @@ class TrainingPool:
         """See `Pool.noise`."""
         if self._noise is None:
             raise UserError(
-                "a task asks for noise and there is none. Make it with `valle prepare-noise RECORDINGS --out noise` "
-                "and give it with --data.noise noise"
+                "a task asks for noise and there is no noise set. Make one with "
+                "`valle prepare-noise RECORDINGS --out noise` and name it with --data.noise noise"
             )
         return self._noise.noise(frames, rng, label=label)
 

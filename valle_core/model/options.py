@@ -15,7 +15,7 @@ class ModelOptions:
     Attributes:
         parts: rows to train: level 0 (ar), levels ≥ 1 (nar), or both in one backbone.
         levels: codebook levels to model; 0 takes all the codec has.
-        level_distribution: how a row's level is drawn: half (half of the rows at level 0, which is the speech; the rest
+        level_distribution: distribution of a row's level: half (half of the rows at level 0, the speech; the rest
             decreasing with the level), uniform, linear (decreasing with the level), normal (half-normal around level
             0), or list (level_weights).
         layout: where a row has its text: `text-last` (language · level · prompt · tone · text · response), `text-first`
@@ -28,8 +28,8 @@ class ModelOptions:
         per_language_text: one phoneme table per language.
         markers: language, level and tone as tokens of their own, or summed into every position.
         heads: one output layer per level, or one shared by all.
-        token_error: chance, by level, that a visible response code is replaced by a neighbouring one in training.
-        token_rate: chance, by level, that a visible response code is replaced by the mask token in training.
+        token_error: probability, by level, that a visible response code is replaced by a neighbouring one in training.
+        token_rate: probability, by level, that a visible response code is replaced by the mask token in training.
     """
 
     parts: Literal["both", "ar", "nar"] = "both"

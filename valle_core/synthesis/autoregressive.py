@@ -80,7 +80,7 @@ def decode(
     *,
     bounds: list[int],
     stop: int,
-    look_every: int | None = None,
+    check_every: int | None = None,
 ) -> Decoded:
     """Decode every row until it chooses `stop` or has `bounds[b]` tokens.
 
@@ -95,7 +95,7 @@ def decode(
         view: their histories and seeds, one row per row of the batch; narrowed with it.
         bounds: most tokens of each row, ≥ 1.
         stop: index of the stop token among the logits; −1 for none.
-        look_every: steps between two looks at who has stopped; None is 1 on the CPU, elsewhere
+        check_every: steps between two looks at who has stopped; None is 1 on the CPU, elsewhere
             `CHECK_EVERY_ON_ACCELERATOR`. Rows leave at their bounds without being looked for.
     """
     B = prompted.x.shape[0]
@@ -110,12 +110,12 @@ def decode(
     h = backbone.finish(out.h[torch.arange(B, device=device), prompted.mask.lengths - 1])
     stepper = _Stepper(backbone, cache, prompted)
 
-    said = torch.full((B, most), stop, dtype=torch.long, device=device)
+    tokens = torch.full((B, most), stop, dtype=torch.long, device=device)
     bound = torch.tensor(bounds, device=device)
     rows = torch.arange(B, device=device)
-    leaving = set(bounds)
-    every = look_every or (1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR)
-    steps = looked = 0
+    last_steps = set(bounds)
+    every = check_every or (1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR)
+    steps = checked = 0
     for i in range(most):
         logits = head(h, rows).float()  # samplers add up probabilities, which half precision cannot
         if i % every == 0:
@@ -123,14 +123,14 @@ def decode(
         if i == 0 and stop >= 0:
             logits = logits.index_fill(1, torch.tensor([stop], device=device), float("-inf"))
         token = chain(logits, view)
-        said[rows, i] = token
+        tokens[rows, i] = token
         if i + 1 == most:
             break
-        if i + 1 - looked >= every or i + 1 in leaving:
-            ended = token == stop if looked == i else said[rows, looked : i + 1].eq(stop).any(1)
-            if i + 1 in leaving:
+        if i + 1 - checked >= every or i + 1 in last_steps:
+            ended = token == stop if checked == i else tokens[rows, checked : i + 1].eq(stop).any(1)
+            if i + 1 in last_steps:
                 ended = ended | (bound[rows] <= i + 1)
-            looked = i + 1
+            checked = i + 1
             if bool(ended.any()):
                 staying = (~ended).nonzero().squeeze(1)
                 if staying.numel() == 0:
@@ -139,10 +139,10 @@ def decode(
                 view.select(staying)
                 stepper.select(staying)
         view.append(token)
-        # Between two looks a stopped row may go on; what it says then is cut off below.
+        # Between two checks a stopped row may go on; its further tokens are cut off below.
         h = stepper(embed(token.clamp(max=stop - 1) if every > 1 and stop >= 0 else token, rows))
         steps += 1
-    return _cut(said, bound, stop, steps)
+    return _cut(tokens, bound, stop, steps)
 
 
 class _Stepper:

@@ -17,7 +17,7 @@ class SynthesisOptions:
         model: run or checkpoint folder; its level 0 is used, and its other levels unless nar_model is given.
         nar_model: run or checkpoint folder for levels ≥ 1, when they were trained apart.
         device: torch device; auto takes CUDA where it is.
-        dtype: of weights and activations.
+        dtype: data type of weights and activations.
         max_prompt_seconds: longest voice prompt that is accepted.
         speed: of speaking; only for models with an alignment, whose durations are drawn at 1 as they were learnt.
         durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.

@@ -19,7 +19,7 @@ class Request:
         prompt: audio file of the voice, or its codes [F, Q]; None lets the model choose a voice.
         language: tag, or None for the model's first.
         prompt_text: what the prompt says, for tasks that continue it.
-        seed: of every draw for this request; equal seeds give equal speech in every batch.
+        seed: random seed; the same seed gives the same speech in every batch.
         max_seconds: bound of the answer.
         phonemes: the text is phonemes, as the model's symbols are written.
     """

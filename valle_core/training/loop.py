@@ -110,12 +110,12 @@ def train(
             elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
                 reason = "minutes"
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
-            looked = gain.due(step, last=step == options.steps or reason == "minutes")
-            logged = saving or looked or step % options.log_every == 0
+            measured = gain.due(step, last=step == options.steps or reason == "minutes")
+            logged = saving or measured or step % options.log_every == 0
             if logged:
-                line = meter.line(step, rate) | (gain.measure(model, accelerator, step) if looked else {})
+                line = meter.line(step, rate) | (gain.measure(model, accelerator, step) if measured else {})
                 place.append(line)
-            if looked and step < options.steps and (warning := gain.news()):
+            if measured and step < options.steps and (warning := gain.news()):
                 warn(warning)
             observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:

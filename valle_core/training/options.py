@@ -26,13 +26,13 @@ class TrainOptions:
             weights as they are.
         clip: gradient norm to clip to, after unscaling; 0 is off.
         accumulate: batches per optimizer step.
-        precision: of the forward and backward pass; weights stay float32.
+        precision: data type of the forward and backward pass; weights stay float32.
         compile: run the backbone through torch.compile.
         checkpoint_every: steps between checkpoints (the last step always saves).
         keep: checkpoints to keep; 0 keeps all.
         log_every: steps per line of metrics.jsonl.
         text_gain_every: steps between two measures of `text_gain`, what the right text is worth; 0 measures none.
-        seed: of weights, data order, level and task draws, dropout.
+        seed: random seed of weights, data order, sampled levels and tasks, and dropout.
         device: torch device; auto takes CUDA where it is.
     """
 

@@ -23,25 +23,25 @@ def survey(maker: RowMaker, ids: Sequence[str]) -> str:
     """
     stride = max(1, -(-len(ids) // MOST))
     reasons = Counter[str]()
-    looked = usable = left = 0
+    examined = usable = left = 0
     begun = time.perf_counter()
     for id in ids[::stride]:
         tasks, found = maker.usable(id)
         reasons.update(found)
-        looked, usable, left = looked + 1, usable + bool(tasks), left + bool(found)
+        examined, usable, left = examined + 1, usable + bool(tasks), left + bool(found)
         if time.perf_counter() - begun > _SECONDS:
             break
-    if not usable and looked == len(ids):
-        raise UserError(refusal(reasons, looked))
+    if not usable and examined == len(ids):
+        raise UserError(refusal(reasons, examined))
     if not left:
         return ""
-    seen = f"{looked} utterances" if looked == len(ids) else f"{looked} utterances looked at ({len(ids)} in all)"
+    seen = f"{examined} utterances" if examined == len(ids) else f"{examined} utterances examined ({len(ids)} in all)"
     return f"{left} of {seen} are left out: {named(reasons)}"
 
 
-def refusal(reasons: Mapping[str, int], looked: int) -> str:
+def refusal(reasons: Mapping[str, int], examined: int) -> str:
     """What to say where nothing can be trained on."""
-    return f"none of {looked} utterances can be used by the chosen tasks: {named(reasons)}"
+    return f"none of {examined} utterances can be used by the chosen tasks: {named(reasons)}"
 
 
 def named(reasons: Mapping[str, int]) -> str:

@@ -14,7 +14,7 @@ from valle_core.registry.registry import Registry
 HEAD = """\
 Usage: valle [--debug] [--safe] COMMAND [ARGS]...
 
-Train neural codec language models and speak with them.
+Train neural codec language models and synthesize speech with them.
 """
 
 FOOT = """

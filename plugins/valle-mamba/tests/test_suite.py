@@ -225,17 +225,17 @@ def test_half_precision_and_autocast_stay_near_float32(make):
 @pytest.mark.parametrize(
     ("make", "changes", "words"),
     [
-        (mamba, {"d_model": 0}, "d_model = 0 must be at least 1"),
-        (mamba, {"n_layers": 0}, "n_layers = 0"),
-        (mamba, {"d_state": 0}, "d_state = 0"),
-        (mamba, {"dt_rank": 0}, "dt_rank = 0"),
-        (mamba, {"dropout": 1.0}, "dropout = 1.0"),
-        (mamba, {"norm_eps": 0.0}, "norm_eps = 0.0 must be positive"),
-        (mamba, {"max_length": 0}, "max_length = 0"),
-        (mamba, {"full_rows": "both"}, "full_rows = 'both' must be one of bidirectional, causal"),
-        (mamba2, {"head_dim": 24}, r"head_dim = 24 must divide expand · d_model = 64, e.g. \[8, 16, 32, 64\]"),
-        (mamba2, {"n_groups": 3}, "n_groups = 3 must divide the number of heads, 4"),
-        (mamba2, {"d_conv": 0}, "d_conv = 0"),
+        (mamba, {"d_model": 0}, "d_model must be at least 1, got 0"),
+        (mamba, {"n_layers": 0}, "n_layers must be at least 1, got 0"),
+        (mamba, {"d_state": 0}, "d_state must be at least 1, got 0"),
+        (mamba, {"dt_rank": 0}, "dt_rank must be at least 1, got 0"),
+        (mamba, {"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        (mamba, {"norm_eps": 0.0}, "norm_eps must be above 0, got 0.0"),
+        (mamba, {"max_length": 0}, "max_length must be at least 1, got 0"),
+        (mamba, {"full_rows": "both"}, "full_rows must be one of bidirectional, causal, got 'both'"),
+        (mamba2, {"head_dim": 24}, r"head_dim must divide expand · d_model = 64, e.g. \[8, 16, 32, 64\], got 24"),
+        (mamba2, {"n_groups": 3}, "n_groups must divide the number of heads, 4, got 3"),
+        (mamba2, {"d_conv": 0}, "d_conv must be at least 1, got 0"),
     ],
 )
 def test_impossible_sizes_are_refused_before_weights_are_made(make, changes, words, monkeypatch):

@@ -37,7 +37,7 @@ test_the_adaptive_backbone_conforms = suite.conformance(
     ("changes", "message"),
     [
         ({"n_heads": 5}, r"arch.n_heads is 5, which does not divide arch.d_model 32. Try: --arch.n-heads 4"),
-        ({"n_layers": 0}, r"arch.n_layers is 0, needs to be at least 1"),
+        ({"n_layers": 0}, r"arch.n_layers must be at least 1, got 0"),
         ({"d_model": 33, "n_heads": 3}, r"needs? an even width"),
         ({"max_length": 0}, r"arch.max_length is 0"),
         ({"dropout": 1.0}, r"arch.dropout is 1.0"),

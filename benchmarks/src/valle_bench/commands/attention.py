@@ -40,7 +40,7 @@ class Options:
         repeats: timed runs of each kernel at least
         cell_seconds: leave out runs that are foreseen to take longer
         max_seconds: leave out shapes that would begin after so many; 0 is no limit
-        seed: of the inputs
+        seed: random seed of the inputs
         device: torch device
         force: measure although others use the machine
         out: folder for attention.json, .md, .csv, .png and -dark.png

@@ -30,7 +30,7 @@ class Options:
         spectrogram: PNG of the prompt and the speech side by side
         split: long text: a sentence at a time, joined; or none
         pause: seconds between two sentences
-        max_letters: of a piece; longer sentences are cut at their clauses
+        max_letters: longest sentence in letters; longer ones are split at their clauses
         seed: random seed; the same seed reproduces the same audio
         max_duration: maximum duration of a sentence in seconds; longer output is truncated with a warning
     """
@@ -57,7 +57,7 @@ SCHEMA = Schema(
 
 
 def synth(context: CommandContext) -> CommandResult:
-    """Speak a text in the voice of a prompt with a trained model."""
+    """Synthesize speech from text in the voice of a prompt, with a trained model."""
     from valle_cli.speech import read_lines, targets, write_all
     from valle_core.registry.hooks import SPEAKING, open_observers
     from valle_core.synthesis.open import open_synthesizer

@@ -20,7 +20,7 @@ class BitNetOptions:
         n_heads: query heads; must divide d_model into an even head width.
         n_kv_heads: key and value heads, a divisor of n_heads; as many as query heads when not given.
         ffn_dim: width of the feed-forward layer; two thirds of 4 · d_model, rounded up to 64, when not given.
-        activation: of the gate: "relu2" is relu(x)² (BitNet b1.58 2B4T), "silu" makes it SwiGLU (BitNet b1.58).
+        activation: gate activation: "relu2" is relu(x)² (BitNet b1.58 2B4T), "silu" makes it SwiGLU (BitNet b1.58).
         rope_theta: base of the rotary frequencies.
         norm_eps: epsilon of the RMS norms.
         dropout: dropout of what each sub-layer adds to the residual stream.

@@ -66,7 +66,7 @@ _HF = (Requirement(module="transformers", hint="pip install transformers"),)
 BITNET_REFERENCE = ReferenceSpec(
     name="transformers-bitnet",
     api=1,
-    summary="transformers' BitNetModel beside arch 'bitnet'",
+    summary="transformers' BitNetModel as a reference for arch 'bitnet'",
     bench="arch",
     beside="bitnet",
     title="transformers BitNetModel",
@@ -77,7 +77,7 @@ BITNET_REFERENCE = ReferenceSpec(
 PACKED_REFERENCE = ReferenceSpec(
     name="bitnet-packed",
     api=1,
-    summary="Packed ternary weights beside arch 'bitnet'",
+    summary="Packed ternary weights as a reference for arch 'bitnet'",
     bench="arch",
     beside="bitnet",
     title="valle bitnet, packed",

@@ -20,7 +20,7 @@ class TrainOptions:
         batch: crops per process and step
         frames: code frames of a crop, 20 ms each
         lr: learning rate at its height
-        weight_decay: of AdamW, for matrices
+        weight_decay: weight decay of AdamW, for matrices
         log: weight of log spectra
         compressed: weight of compressed spectra
         mel: weight of mel bands
@@ -31,7 +31,7 @@ class TrainOptions:
         adversarial: length of the critics' gradient at the waveform as a multiple of the reconstruction's; 0: none
         matching: the same for the distance of the critics' features
         phones: weight of reading from level 0 what is said (`train.jsonl` of the corpus says it); 0: none
-        first: of eight training rows, how many keep level 0 only; the others keep 2, 3, 4, 8, 8 … levels
+        first: number of rows in eight that keep level 0 only; the others keep 2, 3, 4, 8, 8 … levels
         practice: steps of the critics alone before they are followed
         critic_lr: learning rate of the critics
         average: decay of the averaged weights that are scored and exported; 0 for the last ones

@@ -19,14 +19,14 @@ class CorpusOptions:
 
     Attributes:
         out: empty or new folder, or one that the same command began
-        engine: who speaks: espeak, kokoro, hibari, flite …; a wrong name lists them
+        engine: speech synthesizer: espeak, kokoro, hibari, flite …; a wrong name lists them
         voices: training speakers
         utterances: sentences of each training speaker
         held_out_voices: speakers that are not in training
         held_out_utterances: sentences of each of them
         languages: comma-separated, of en, fr, de, es
         minutes: stop a group after about so much audio; 0: no bound
-        sample_rate: in Hz; 0: the engine's own
+        sample_rate: sample rate in Hz; 0: the engine's own
         seed: random seed; equal options and seed give equal bytes
         workers: processes
         speaker: a voice of the engine, e.g. en-us+f2; repeatable, with --script

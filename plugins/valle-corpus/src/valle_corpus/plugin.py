@@ -7,7 +7,7 @@ from valle_core.plugin import CommandSpec
 CORPUS = CommandSpec(
     name="corpus",
     api=2,
-    summary="Speak a synthetic multi-speaker corpus with exact phoneme times",
+    summary="Synthesize a multi-speaker corpus with exact phoneme times",
     run="valle_corpus.commands:corpus",
     schema="valle_corpus.commands:SCHEMA",
     progress=True,

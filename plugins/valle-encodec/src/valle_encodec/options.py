@@ -18,8 +18,8 @@ class EncodecOptions:
         bandwidth: kbit/s: 1.5, 3, 6, 12 or 24 for 2, 4, 8, 16 or 32 levels.
         weights: a folder with `config.json` and `model.safetensors`, or the original checkpoint `encodec_24khz-*.th`;
             empty for facebook/encodec_24khz in the Hub's cache or downloaded; `random` for untrained ones (tests only).
-        seed: of random weights.
-        engine: whose networks run: `transformers`, or `original` for the package encodec.
+        seed: random seed of untrained weights.
+        engine: implementation of the networks: `transformers`, or `original` for the package encodec.
     """
 
     bandwidth: float = 6.0

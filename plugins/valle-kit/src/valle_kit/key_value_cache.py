@@ -54,10 +54,7 @@ class KeyValueCache:
 
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
         if lengths.shape != self.lengths.shape or bool(((lengths > self.lengths) | (lengths < 0)).any()):
-            raise UserError(
-                f"cannot rewind the cache from {self.lengths.tolist()} to {lengths.tolist()}: "
-                "each length must be in [0, the present one]"
-            )
+            raise UserError(f"lengths to rewind to must be in [0, {self.lengths.tolist()}], got {lengths.tolist()}")
         self._set(lengths.to(self.lengths).clone())
 
     def open(self, mask: SequenceMask, new: int) -> Places:

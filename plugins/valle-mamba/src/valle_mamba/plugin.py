@@ -31,7 +31,7 @@ _HF = (Requirement(module="transformers", hint="pip install transformers"),)
 TRANSFORMERS_MAMBA = ReferenceSpec(
     name="transformers-mamba",
     api=1,
-    summary="transformers' MambaModel beside arch 'mamba'",
+    summary="transformers' MambaModel as a reference for arch 'mamba'",
     bench="arch",
     beside="mamba",
     title="transformers MambaModel",
@@ -42,7 +42,7 @@ TRANSFORMERS_MAMBA = ReferenceSpec(
 TRANSFORMERS_MAMBA2 = ReferenceSpec(
     name="transformers-mamba2",
     api=1,
-    summary="transformers' Mamba2Model beside arch 'mamba2'",
+    summary="transformers' Mamba2Model as a reference for arch 'mamba2'",
     bench="arch",
     beside="mamba2",
     title="transformers Mamba2Model",

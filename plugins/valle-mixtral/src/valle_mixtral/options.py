@@ -20,7 +20,7 @@ class MixtralOptions:
         n_experts: experts in each layer.
         experts_per_token: experts each position is sent to.
         router_aux_loss_coef: weight of the loss that balances the experts (2101.03961, eq. 4) in the training loss.
-        router_jitter_noise: in training the experts' input is multiplied by numbers from 1 − noise to 1 + noise.
+        router_jitter_noise: range of the noise in training: the experts' input is multiplied by 1 − noise to 1 + noise.
         rope_theta: base of the rotary frequencies.
         norm_eps: epsilon of the RMS norms.
         dropout: dropout of what each sub-layer adds to the residual stream.

@@ -29,7 +29,7 @@ class RetNetOptions:
             as torchscale's weights have them.
         value_dim: width of all heads' values together, a multiple of n_heads; 2 · d_model when not given.
         ffn_dim: width of the gated feed-forward layer; 4/3 · d_model, rounded up to 64, when not given.
-        activation: of the feed-forward layer, "gelu" or "swish".
+        activation: activation of the feed-forward layer, "gelu" or "swish".
         norm_eps: epsilon of all RMS norms, those of the heads included.
         dropout: dropout of what each sub-layer adds to the residual stream.
         max_length: longest sequence it accepts; no bound when not given.

@@ -34,8 +34,8 @@ class TextToSpeechOptions:
     def __post_init__(self) -> None:
         if not 0 < self.min_seconds <= self.max_seconds <= 60:
             raise UserError(
-                f"tts's min_seconds is {self.min_seconds} and max_seconds {self.max_seconds}, "
-                "but must be 0 < min_seconds ≤ max_seconds ≤ 60"
+                "tts's min_seconds and max_seconds must be in (0, 60] and in order, "
+                f"got {self.min_seconds} and {self.max_seconds}"
             )
         if not 0 <= self.no_prompt <= 1:
             raise UserError(f"tts's no_prompt must be in [0, 1], got {self.no_prompt:g}")

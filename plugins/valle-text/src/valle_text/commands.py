@@ -17,9 +17,9 @@ class TokenizerOptions:
         source: dataset, folder of recordings with .txt, LJSpeech, or a text file
         out: tokenizer file to write
         size: most tokens, the letters included
-        language: of texts that do not say theirs; for numbers
-        lowercase: as the frontend will be told
-        normalise: as the frontend will be told
+        language: language tag of texts that name none; for numbers
+        lowercase: lower the case, as the frontend does with the same option
+        normalise: write out numbers and abbreviations, as the frontend does with the same option
     """
 
     source: Path

@@ -23,8 +23,8 @@ class VocosOptions:
             Hub's cache or downloaded; `random` for untrained ones (tests only).
         encodec_weights: a folder with EnCodec's `config.json` and `model.safetensors`; empty for
             facebook/encodec_24khz in the Hub's cache or downloaded; `random` for untrained ones (tests only).
-        seed: of random weights.
-        engine: whose network decodes: `own`, or `original` for the package vocos.
+        seed: random seed of untrained weights.
+        engine: implementation of the decoder: `own`, or `original` for the package vocos.
     """
 
     bandwidth: float = 6.0

@@ -13,10 +13,10 @@ class WhisperOptions:
     """Options of the recognizer `whisper`. Thresholds and their defaults are those of arXiv 2212.04356 §4.5.
 
     Attributes:
-        model: on the Hub, e.g. openai/whisper-large-v3; taken from its cache or downloaded where `weights` is empty.
+        model: Hub name, e.g. openai/whisper-large-v3; read from its cache or downloaded where `weights` is empty.
         weights: a folder with the model's files; `random` for a small untrained one (tests only).
-        seed: of random weights, and of what `fallback` draws.
-        dtype: of the network; float16 and bfloat16 need a GPU.
+        seed: random seed of untrained weights and of what `fallback` samples.
+        dtype: data type of the network; float16 and bfloat16 need a GPU.
         beams: width of the beam search; 1 takes the likeliest token each time.
         batch: rows decoded together; above 1 is faster on a GPU, but neighbours may then change a row's last digits.
         fallback: decode again with temperatures 0.2 … 1.0 where a text loops or is too unlikely.

@@ -27,7 +27,7 @@ class Options:
         speaker: only this speaker's
         language: only those in this language
         tone: only those with this tone label
-        limit: at most so many
+        limit: largest number of utterances to list
     """
 
     data: Path

@@ -18,7 +18,7 @@ class Options:
     Attributes:
         data: folder that `valle prepare` made
         out: folder for the wav files and the page
-        number: how many
+        number: number of utterances
         seed: random seed of the choice
         device: torch device of the codec: auto, cpu, cuda
     """

@@ -20,7 +20,7 @@ class Options:
         data: folder that `valle prepare` made
         by: compare quantised frames, or voices of the decoded sound
         neighbours: most similar utterances kept of each
-        across: of any speaker, in an index of its own
+        across: compare utterances of all speakers, in an index of its own
         device: torch device of the codec: auto, cpu, cuda
     """
 

@@ -25,7 +25,7 @@ class NoiseOptions:
         shard_size: recordings stored at once; what is stored is kept when the preparation is interrupted.
         min_seconds: shorter recordings are left out, and reported.
         piece_seconds: longer recordings are stored in pieces of this length.
-        batch_seconds: of short recordings encoded at once, padding included.
+        batch_seconds: seconds of short recordings encoded at once, padding included.
         jobs: threads that read and resample.
         replace: the noise set shall hold this source alone; else what other sources brought stays, and this one adds.
         repair: read all of a finished noise set first, and make anew what is missing or damaged.

@@ -34,8 +34,8 @@ class PrepareOptions:
             looks what is there.
         recipe: lhotse's recipe that reads the source, in place of a layout.
         recipe_options: what the recipe is given beside the folder, e.g. `{mic_id: mic1}`.
-        microphone: of VCTK.
-        tables: of Common Voice, without `.tsv`; empty takes `validated`.
+        microphone: which of the two microphones of VCTK.
+        tables: tables of Common Voice, without `.tsv`; empty takes `validated`.
         language: tag of transcripts that name none; `auto` detects each speaker's (`auto:en-gb,fr` among these); None
             reads it from the `.json` beside each recording.
         speaker_languages: CSV with lines `speaker,language`.
@@ -50,12 +50,12 @@ class PrepareOptions:
         loudness: LUFS (ITU-R BS.1770-4) that every recording is brought to, as far as nothing clips; None for as it is.
         max_peak: recordings with a sample above it are left out as `out-of-scale`, where 1 is full scale.
         max_clipped: recordings of which a larger share is cut flat at the peak are left out as `clipped`.
-        min_letters: of text for each second; recordings with fewer are left out as `too-slow`.
-        max_letters: of text for each second that is not silence; recordings with more are left out as `too-fast`.
-        batch_seconds: of audio encoded at once, padding included.
+        min_letters: letters of text per second; recordings with fewer are left out as `too-slow`.
+        max_letters: letters of text per second that is not silence; recordings with more are left out as `too-fast`.
+        batch_seconds: seconds of audio encoded at once, padding included.
         jobs: threads that read and resample.
         phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
-        held_out_fraction: of each speaker's utterances; see `SplitOptions`.
+        held_out_fraction: fraction of each speaker's utterances that training never sees.
         held_out_groups: groups that training never sees.
         duration_unit: seconds of a table's durations, e.g. 0.025.
         alignment_shift: seconds added to the times of its phonemes; a synthesizer's own lag behind its sound
@@ -105,11 +105,10 @@ class PrepareOptions:
             raise UserError(f"min_seconds must be in [0, max_seconds), got {self.min_seconds} and {self.max_seconds}")
         if self.batch_seconds <= 0:
             raise UserError(f"batch_seconds must be above 0, got {self.batch_seconds}")
-        if not 0 <= self.min_speech <= self.max_seconds or self.keep_silence < 0:
-            raise UserError(
-                f"min_speech must be in [0, max_seconds] and keep_silence be at least 0, "
-                f"found {self.min_speech} and {self.keep_silence}"
-            )
+        if not 0 <= self.min_speech <= self.max_seconds:
+            raise UserError(f"min_speech must be in [0, max_seconds], got {self.min_speech}")
+        if self.keep_silence < 0:
+            raise UserError(f"keep_silence must be at least 0, got {self.keep_silence}")
         if not 5 <= self.silence_db <= 90:
             raise UserError(f"silence_db must be in [5, 90], got {self.silence_db}")
         if self.loudness is not None and not -70 < self.loudness <= 0:

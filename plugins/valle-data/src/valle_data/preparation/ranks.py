@@ -30,7 +30,7 @@ class Ranks:
         if not 0 <= self.rank < self.world_size:
             raise UserError(
                 f"rank must be in [0, {self.world_size - 1}] (world size {self.world_size}), "
-                f"found {self.rank} ({self.told_by})"
+                f"got {self.rank} ({self.told_by})"
             )
 
     @property

@@ -25,7 +25,7 @@ class TranscribeOptions:
         min_seconds: utterances shorter than this are left out, and counted.
         max_seconds: utterances are no longer than this, the silence around them included.
         pad: seconds of silence kept on either side of an utterance, where there is that much.
-        batch_seconds: of audio transcribed at once, padding included.
+        batch_seconds: seconds of audio transcribed at once, padding included.
         jobs: threads that read and resample.
     """
 

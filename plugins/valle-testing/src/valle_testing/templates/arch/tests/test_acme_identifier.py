@@ -29,5 +29,5 @@ def test_the_scan_is_the_recurrence_step_by_step():
 
 
 def test_impossible_sizes_are_refused():
-    with pytest.raises(UserError, match=r"arch.n_layers is 0, needs to be at least 1"):
+    with pytest.raises(UserError, match=r"arch.n_layers must be at least 1, got 0"):
         AcmeNameOptions(n_layers=0)

@@ -24,5 +24,5 @@ def test_blocks_change_nothing():
 
 
 def test_a_block_of_nothing_is_refused():
-    with pytest.raises(UserError, match=r"attention.block is 0, needs to be at least 1"):
+    with pytest.raises(UserError, match=r"attention.block must be at least 1, got 0"):
         AcmeNameOptions(block=0)

@@ -42,5 +42,5 @@ def test_silence_and_nothing_stay_as_they_are():
 
 
 def test_a_level_above_full_scale_is_refused():
-    with pytest.raises(UserError, match=r"level is 3.0 dB, needs to lie in -60 … 0"):
+    with pytest.raises(UserError, match=r"level must be in \[-60, 0\] dB, got 3.0"):
         AcmeNameOptions(level=3.0)

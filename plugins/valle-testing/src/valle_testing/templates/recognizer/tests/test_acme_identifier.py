@@ -74,5 +74,5 @@ def test_a_word_that_was_not_dialled_is_named():
 
 
 def test_an_impossible_length_is_refused():
-    with pytest.raises(UserError, match=r"recognizer.shortest is 0.0, needs to lie in 0.02 … 1.0"):
+    with pytest.raises(UserError, match=r"recognizer.shortest must be in \[0.02, 1.0\], got 0.0"):
         AcmeNameOptions(shortest=0.0)

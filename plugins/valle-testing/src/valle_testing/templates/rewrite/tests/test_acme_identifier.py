@@ -41,5 +41,5 @@ def test_only_the_layers_that_are_named_and_get_smaller_are_replaced():
 
 
 def test_a_share_of_nothing_is_refused():
-    with pytest.raises(UserError, match=r"rewrite.share is 0.0, needs to be above 0 and at most 1"):
+    with pytest.raises(UserError, match=r"rewrite.share must be in \(0, 1\], got 0.0"):
         AcmeNameOptions(share=0.0)

@@ -25,5 +25,5 @@ def test_the_tokens_above_eta_stay(epsilon):
 
 
 def test_an_impossible_epsilon_is_refused():
-    with pytest.raises(UserError, match=r"acme-name's epsilon is 1.5, needs to be above 0 and below 1"):
+    with pytest.raises(UserError, match=r"acme-name's epsilon must be in \(0, 1\), got 1.5"):
         AcmeNameSampler(epsilon=1.5)

@@ -28,5 +28,5 @@ def test_prompt_and_answer_are_the_utterance_cut_within_the_shares():
 
 
 def test_shares_that_leave_no_answer_are_refused():
-    with pytest.raises(UserError, match=r"task.max_share 1.0, but must be"):
+    with pytest.raises(UserError, match=r"task.max_share must be in \(0, 1\) and in order, got 0.1 and 1.0"):
         AcmeNameOptions(max_share=1.0)

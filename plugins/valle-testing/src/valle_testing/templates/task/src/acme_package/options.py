@@ -24,8 +24,8 @@ class AcmeNameOptions:
     def __post_init__(self) -> None:
         if not 0 < self.min_share <= self.max_share < 1:
             raise UserError(
-                f"task.min_share is {self.min_share} and task.max_share {self.max_share}, "
-                "but must be 0 < min_share ≤ max_share < 1"
+                "task.min_share and task.max_share must be in (0, 1) and in order, "
+                f"got {self.min_share} and {self.max_share}"
             )
         if not 0 <= self.min_seconds <= 60:
             raise UserError(f"task.min_seconds must be in [0, 60], got {self.min_seconds}")
