@@ -60,9 +60,9 @@ RANGE = re.compile(r"(?P<what>.*)\bmust be (in [\[(]|at least \S|at most \S|abov
 
 
 def files(*endings: str) -> Iterator[Path]:
-    for path in sorted(ROOT.rglob("*")):
-        name = path.relative_to(ROOT).as_posix()
-        if path.suffix in endings and path.is_file() and not OUTSIDE.search(name):
+    folders = ("valle_core", "cli", "plugins", "benchmarks", "docs", "tests")
+    for path in sorted([*ROOT.glob("*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]):
+        if path.suffix in endings and path.is_file() and not OUTSIDE.search(named(path)):
             yield path
 
 

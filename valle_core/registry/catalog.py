@@ -73,7 +73,7 @@ def entry_of(kind: Kind, found: Found, status: Status, why: str, hint: str, spec
 def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec) -> Entry:
     written = f"written for {kind.name} API {spec.api}, this valle-core has {kind.api}"
     if spec.api > kind.api:
-        return entry_of(kind, found, "incompatible", written, "pip install -U valle-core", spec)
+        return entry_of(kind, found, "incompatible", written, "update valle", spec)
     upgrade = f"pip install -U {found.distribution}"
     if spec.api == kind.api - 1 and spec.api >= 1:
         return _with_requirements(kind, found, spec, why=f"{written}; works until the next", hint=upgrade)

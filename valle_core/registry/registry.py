@@ -10,7 +10,7 @@ from dataclasses import replace
 from valle_core.plugin import Kind
 from valle_core.registry.announced import GROUP, with_announced
 from valle_core.registry.catalog import Entry, entry_of, examine
-from valle_core.registry.directory import DIRECTORY, distribution_of, known_plugins
+from valle_core.registry.directory import DIRECTORY, distribution_of, how_to_install, known_plugins
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.kinds import ROWS, kind_named
 from valle_core.registry.scan import STORAGE, Found, Scan, normalise, scan
@@ -125,11 +125,16 @@ class Registry:
             entries += [self._missing(row, name, home) for name in kinds.get(row.name, ()) if name not in there]
         return entries
 
+    def how_to_install(self, distribution: str, version: str = "") -> str:
+        """The command that installs a distribution."""
+        return how_to_install(self._known, distribution, version)
+
     def _missing(self, row: Kind, name: str, home: str) -> Entry:
         if home in self._distributions:
-            why, hint = f"{home} is installed but does not announce it", f"pip install --force-reinstall {home}"
+            why = f"{home} is installed but does not announce it"
         else:
-            why, hint = f"{home} is not installed", f"pip install {home}"
+            why = f"{home} is not installed"
+        hint = self.how_to_install(home)
         return Entry(kind=row, name=name, distribution=home, version="", status="not-installed", why=why, hint=hint)
 
 

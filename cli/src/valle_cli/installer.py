@@ -71,7 +71,9 @@ def carry_out(command: Sequence[str], *, yes: bool, must_ask: bool) -> bool:
                 print("nothing was changed", file=sys.stderr)
                 return False
         elif must_ask:
-            raise UserError("this is no terminal, so nobody can be asked. Add --yes to go on, or --dry-run to see it")
+            raise UserError(
+                "this is not a terminal, so nobody can be asked. Add --yes to go on, or --dry-run to see it"
+            )
     done = subprocess.run(list(command), check=False, stdout=2)
     if done.returncode:
         raise UserError(f"`{shlex.join(command)}` ended with exit code {done.returncode}; what it says is above")

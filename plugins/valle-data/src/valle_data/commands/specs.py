@@ -55,7 +55,7 @@ CONVERT = CommandSpec(
     summary="Convert a dataset to another storage: files, shards or HDF5",
     run="valle_data.commands.convert:convert",
     schema="valle_data.commands.convert:SCHEMA",
-    group="Look after datasets",
+    group="Inspect and convert datasets",
     progress=True,
     examples=(
         "valle data convert data --out packed --storage hdf5",
