@@ -63,7 +63,7 @@ class Options(BenchOptions):
                 raise UserError(f"{name} must be at least {least}, got {value}")
         if self.speech is not None and not self.speech.is_dir():
             raise UserError(
-                f"--speech {self.speech} is no folder. Name one with recordings, e.g. CORPUS/held-out of valle corpus"
+                f"--speech {self.speech} is not a folder. Name one with recordings, e.g. CORPUS/held-out of valle corpus"
             )
 
 
