@@ -142,6 +142,16 @@ def test_errors_have_the_forms_that_were_agreed():
     assert not found, "\n".join(found)
 
 
+def test_nothing_tells_to_install_what_is_not_published():
+    found = [
+        f"{named(path)}:{number}: {line.strip()[:90]}"
+        for path in filter(shipped, files(".py", ".md"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search(r"pip install (-U )?'?valle-[a-z]", line)
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_folders_that_hints_install_from_are_there():
     for path in files(".py", ".md"):
         for folder in re.findall(r"\./(plugins/valle-[a-z-]+)", path.read_text(encoding="utf-8")):

@@ -33,7 +33,7 @@ class SynthesisOptions:
 
     def __post_init__(self) -> None:
         if not self.max_prompt_seconds > 0:
-            raise UserError(f"max_prompt_seconds must be above 0, found {self.max_prompt_seconds}")
+            raise UserError(f"max_prompt_seconds must be above 0, got {self.max_prompt_seconds}")
         if not 0.25 <= self.speed <= 4:
             raise UserError(f"speed must be in [0.25, 4], got {self.speed:g}")
 

@@ -59,13 +59,13 @@ class TrainOptions:
     def __post_init__(self) -> None:
         for name in ("steps", "accumulate", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every"):
             value = getattr(self, name)
             if value < 0 or not math.isfinite(value):
-                raise UserError(f"{name} must be at least 0, found {value}")
+                raise UserError(f"{name} must be at least 0, got {value}")
         for name in ("decay_from", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be in [0, 1), got {getattr(self, name):g}")
         if not all(0 <= beta < 1 for beta in self.betas):
-            raise UserError(f"betas must lie in [0, 1), found {list(self.betas)}")
+            raise UserError(f"betas must be in [0, 1), got {list(self.betas)}")

@@ -62,9 +62,7 @@ class Options(BenchOptions):
             if value is not None and not value >= least:
                 raise UserError(f"{name} must be at least {least}, got {value}")
         if self.speech is not None and not self.speech.is_dir():
-            raise UserError(
-                f"--speech {self.speech} is not a folder. Name one with recordings, e.g. CORPUS/held-out of valle corpus"
-            )
+            raise UserError(f"--speech {self.speech} is not a folder. Name one with recordings, e.g. CORPUS/held-out")
 
 
 SCHEMA = Schema(sections=(Section("codec", Options, flat=True, help="Options"),))
@@ -119,11 +117,11 @@ def held_out(speech: Path | None, context: CommandContext, *, wanted: bool) -> I
     if not wanted:
         yield None, "not measured"
     elif missing:
-        yield None, f"not measured: {' and '.join(missing)} missing. pip install 'valle-bench[quality,pesq]'"
+        yield None, f"not measured: {' and '.join(missing)} missing. Install with: pip install pystoi pesq"
     elif speech is not None:
         yield speech, f"recordings under {speech}"
     elif not any(entry.name == "corpus" and entry.status == "ok" for entry in context.registry.entries("command")):
-        hint = "no `valle corpus` to make speech with. pip install 'valle-corpus[espeak]', or give --speech"
+        hint = "no speech to measure on: give --speech, or pip install ./plugins/valle-corpus espeakng-loader"
         yield None, f"not measured: {hint}"
     else:
         with tempfile.TemporaryDirectory() as folder:
