@@ -30,8 +30,7 @@ def load() -> Library:
         from xformers.ops.fmha.attn_bias import BlockDiagonalMask  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise UserError(
-            "attention 'xformers' needs the package xformers. Install it with: pip install "
-            f"'valle-attention-xformers[kernels]' ({error})"
+            f"attention 'xformers' needs the package xformers. Install it with: pip install xformers ({error})"
         ) from error
     return Library(memory_efficient_attention, BlockDiagonalMask)
 
