@@ -216,3 +216,11 @@ def test_what_does_not_fit_is_refused(random_one, tones):
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(UserError, match=r"Give|compression"):
         WhisperOptions(**wrong)
+
+
+def test_it_says_which_weights_it_recognizes_with(parts, random_one):
+    told = random_one.identity()
+    assert told == WhisperRecognizer(parts, WhisperOptions(), CPU).identity()
+    assert set(told) == {"weights", "transformers"}
+    other = build(WhisperOptions(weights="random", seed=9), device=CPU)
+    assert other.identity()["weights"] != told["weights"]

@@ -47,7 +47,8 @@ def evaluate(context: CommandContext) -> CommandResult:
         return exported(sentences, own.export)
     earlier = [read_result(path) for path in own.against]
     device, there = choose_device(context.options("synthesis").device), brought(own, sentences, spoken=spoken)
-    judges = open_judges(context.resolved, context.registry, device, there, context.note)
+    usual = {"normaliser": "words"} if own.preset == "box" else {}  # recognizers write its numbers either way
+    judges = open_judges(context.resolved, context.registry, device, there, context.note, usual)
     journal = Journal(own.out)
     about, systems = systems_of(context, own, sentences, journal, spoken=spoken)
     with context.progress("utterance") as bar:

@@ -79,7 +79,12 @@ class Judges:
 
 
 def open_judges(
-    resolved: Resolved, registry: Registry, device: torch.device, there: frozenset[str], note: Callable[[str], None]
+    resolved: Resolved,
+    registry: Registry,
+    device: torch.device,
+    there: frozenset[str],
+    note: Callable[[str], None],
+    usual: Mapping[str, Any] | None = None,
 ) -> Judges:
     """Those that were named, or all that can judge here.
 
@@ -89,6 +94,7 @@ def open_judges(
         device: of metrics and recognizers; the CPU for those that run on nothing else.
         there: what the sentences bring of `valle_language.measuring.NEEDS`.
         note: is told what is left out, one line each.
+        usual: options of metrics where none is named, for those that have them, e.g. `{"normaliser": "words"}`.
 
     Raises:
         UserError: a metric that was named cannot run here, or lacks what it needs.
@@ -100,7 +106,7 @@ def open_judges(
     why = {need: str(words) for need in OF_WORDS if isinstance(words, str)}
     why |= {need: str(phones) for need in OF_PHONES if isinstance(phones, str)}
     named = resolved.parts["metric"]
-    parts = named or tuple(_all_metrics(registry, note))
+    parts = named or tuple(_with(part, usual or {}) for part in _all_metrics(registry, note))
     metrics: list[Judge] = []
     for part in parts:
         spec = registry.select("metric", part.name).spec
@@ -131,6 +137,12 @@ def _all_metrics(registry: Registry, note: Callable[[str], None]) -> Iterable[Pa
             yield _default("metric", entry.name, registry)
         elif entry.status != "disabled":
             note(f"metric '{entry.name}' is left out: {entry.why}. {entry.hint}".rstrip(". "))
+
+
+def _with(part: Part, usual: Mapping[str, Any]) -> Part:
+    names = {field.name for field in dataclasses.fields(part.options)}
+    own = {name: value for name, value in usual.items() if name in names}
+    return Part(part.name, dataclasses.replace(part.options, **own))
 
 
 def _default(kind: str, name: str, registry: Registry) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ class PocketSphinx:
     def languages(self) -> Sequence[str]:
         """American English by either name."""
         return LANGUAGES
+
+    def identity(self) -> Mapping[str, str]:
+        """See `valle_language.recognition.KnowsItself`: the models are in the package."""
+        return {"pocketsphinx": version("pocketsphinx")}
 
     @torch.no_grad()
     def transcribe(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from valle_core.codes.identity import hash_tensors
 from valle_core.plugin import UserError
 from valle_kit.codes.rows import check_wav
 from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
@@ -60,6 +62,10 @@ class WhisperRecognizer:
     def languages(self) -> Sequence[str]:
         """The model's languages, with usual regions."""
         return list(accepted(self.decoder.languages or ("en",)))
+
+    def identity(self) -> Mapping[str, str]:
+        """See `valle_language.recognition.KnowsItself`."""
+        return {"weights": hash_tensors(self.decoder.model.state_dict()), "transformers": version("transformers")}
 
     @torch.inference_mode()
     def transcribe(
