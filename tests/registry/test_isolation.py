@@ -14,7 +14,7 @@ BAD = {
     "raises": ("raise RuntimeError('no\\nway')", "broken", "RuntimeError: no way"),
     "leaves": ("import sys; sys.exit(3)", "broken", "called sys.exit(3)"),
     "lacks": ("import a_module_nobody_has", "broken", "No module named 'a_module_nobody_has'"),
-    "syntax": ("this is not Python", "broken", "SyntaxError"),
+    "syntax": ("not valid Python", "broken", "SyntaxError"),
 }
 
 

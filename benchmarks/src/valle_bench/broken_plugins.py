@@ -42,7 +42,7 @@ BROKEN: tuple[Broken, ...] = (
     Broken(name="leaves", status="broken", why="called sys.exit(3)", before="import sys; sys.exit(3)"),
     Broken(name="interrupts", status="broken", why="raised KeyboardInterrupt", before="raise KeyboardInterrupt"),
     Broken(name="recurses", status="broken", why="RecursionError", before="def f(): f()\nf()"),
-    Broken(name="syntax", status="broken", why="SyntaxError", before="this is not Python"),
+    Broken(name="syntax", status="broken", why="SyntaxError", before="not valid Python"),
     Broken(name="lacks", status="broken", why="a_module_nobody_has", before="import a_module_nobody_has"),
     Broken(name="heavy", status="broken", why="its spec module imports torch", before="import torch"),
     Broken(name="typed", status="broken", why="is a dict, expected a PluginSpec", spec="", before="SPEC = {}"),

@@ -85,7 +85,7 @@ def test_nothing_to_replace_and_patterns_that_name_nothing_are_refused(build, op
 
 
 def test_a_size_below_one_is_refused():
-    with pytest.raises(UserError, match="smallest = 0"):
+    with pytest.raises(UserError, match="smallest must be at least 1, got 0"):
         BitLinearOptions(smallest=0)
 
 

@@ -112,9 +112,9 @@ def test_the_sum_of_the_codebooks_is_what_fewer_levels_decode(any_codec):
 def test_codes_out_of_range_are_refused(any_codec, wrong):
     codes = _codes(any_codec, 4)
     codes[0, 2, 3] = wrong
-    with pytest.raises(UserError, match="out of range"):
+    with pytest.raises(UserError, match=r"codes must be in \["):
         any_codec.decode(codes, torch.tensor([4]))
-    with pytest.raises(UserError, match="out of range"):
+    with pytest.raises(UserError, match=r"codes must be in \["):
         any_codec.stream().push(codes)
 
 

@@ -324,7 +324,7 @@ def test_the_rank_is_told_by_flags_then_torchrun_then_slurm(flags, environment, 
     [
         ((1, None), {}, "belong together"),
         ((None, 2), {}, "belong together"),
-        ((2, 2), {}, r"rank must be in [0, 1] .*--rank"),
+        ((2, 2), {}, r"rank must be in \[0, 1\] .*--rank"),
         ((0, 0), {}, "world size must be at least 1"),
         ((None, None), {"RANK": "1"}, "RANK but not WORLD_SIZE"),
         ((None, None), {"RANK": "x", "WORLD_SIZE": "2"}, "RANK='x' .* no whole number"),

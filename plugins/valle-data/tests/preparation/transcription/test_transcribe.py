@@ -224,7 +224,7 @@ def test_what_was_heard_by_another_recognizer_is_not_gone_on_with(record, run, t
     ("options", "said"),
     [
         ({"min_seconds": 3, "max_seconds": 2}, "min_seconds must be in"),
-        ({"pad": -1}, "pad must be in [0, 5] seconds, got -1"),
+        ({"pad": -1}, r"pad must be in \[0, 5\] seconds, got -1"),
         ({"beside": True, "out": "x.jsonl"}, "both --beside and --out"),
         ({"out": "x.csv"}, "let its name end in .jsonl"),
         ({"batch_seconds": 0}, "batch_seconds must be above 0"),
