@@ -35,7 +35,7 @@ def test_rows_of_equal_length_are_decoded_together_and_silent_past_their_ends():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(UserError, match="no batch"):
+    with pytest.raises(UserError, match="audio must be float"):
         check_wav(torch.zeros(5), torch.tensor([5]))
     with pytest.raises(UserError, match="lengths"):
         check_wav(torch.zeros(1, 5), torch.tensor([6]))
