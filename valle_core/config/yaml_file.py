@@ -126,7 +126,9 @@ class _Reader:
             raise
         except (ValueError, KeyError, AttributeError, OverflowError, TypeError, IndexError) as error:
             kind = node.tag.rpartition(":")[2]
-            raise UserError(f"{self._origin(node)}: not valid YAML: {node.value!r:.80} is not of type {kind}") from error
+            raise UserError(
+                f"{self._origin(node)}: not valid YAML: {node.value!r:.80} is not of type {kind}"
+            ) from error
 
     def _origin(self, node: yaml.Node) -> str:
         return f"{self._name}:{node.start_mark.line + 1}"
