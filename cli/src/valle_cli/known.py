@@ -19,6 +19,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "valle-testing": {"command": ("plugins check", "new-plugin")},
+    "valle-kit": {"attention": ("auto",)},
     "valle-bench": {"command": ("bench arch", "bench codec", "bench attention", "bench decode", "bench startup")},
     "valle-transformer": {"arch": ("transformer",)},
     "valle-llama": {"arch": ("llama",)},

@@ -1,0 +1,1 @@
+"""An attention kernel for valle over PyTorch's FlexAttention."""
