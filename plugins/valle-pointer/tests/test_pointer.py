@@ -1,0 +1,197 @@
+"""Symbols become units, times become frames, and the pointer's options and counts hold what they say."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from valle_pointer.bounds import bounds_of
+from valle_pointer.options import PointerOptions
+from valle_pointer.pointer import Pointer
+from valle_pointer.units import BACK, FORWARD, OWN, kinds_of, units_of
+
+from valle_core.plugin import UserError
+from valle_core.sequence.alignment import SpokenText
+
+SYMBOLS = ("<pad>", "<unk>", " ", "ˈ", "ː", "a", "b", ".")
+
+
+def units(*texts: str):
+    rows = [torch.tensor([SYMBOLS.index(symbol) for symbol in text], dtype=torch.long) for text in texts]
+    padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    return padded, units_of(kinds_of(SYMBOLS)[padded], torch.tensor([len(text) for text in texts]))
+
+
+def bounds(text: str, times: list[float], frames: int, jitter: float = 0.0) -> list[int]:
+    _, found = units(text)
+    row = bounds_of(found, torch.tensor([times]), torch.tensor([frames]), jitter=jitter)[0]
+    return row[: int(found.counts[0]) + 3].tolist()
+
+
+def test_stress_goes_forward_spaces_and_length_go_back():
+    assert kinds_of((" ", "ˈ", "ˌ", "ː", "̃", "ʰ", "a", "ʤ", ".", "ᵊ", "iː")).tolist() == [
+        BACK, FORWARD, FORWARD, BACK, BACK, BACK, OWN, OWN, OWN, OWN, OWN,
+    ]  # fmt: skip
+    _, found = units("ˈaː bˈab.", "ab")
+    assert found.of[0].tolist() == [1, 1, 1, 1, 2, 3, 3, 4, 5]
+    assert found.of[1].tolist() == [1, 2] + [3] * 7
+    assert found.counts.tolist() == [5, 2]
+    assert found.carrier[0].long().tolist() == [0, 1, 0, 0, 1, 0, 1, 1, 1]
+    assert found.carrier[1].long().tolist() == [1, 1] + [0] * 7
+
+
+@pytest.mark.parametrize("text", [" a", "aˈ", "ˈ", "ˈˈa", "ː", "ˈ a"])
+def test_marks_without_a_phoneme_are_units_with_one_name(text):
+    _, found = units(text)
+    N = int(found.counts[0])
+    assert N >= 1
+    for unit in range(1, N + 1):
+        inside = found.of[0] == unit
+        assert inside.any()
+        assert found.first[0][inside].sum() == 1
+        assert found.carrier[0][inside].sum() == 1
+
+
+def test_boundaries_are_rounded_one_by_one_and_silences_are_what_is_left():
+    # The silence before, a, b, the silence behind.
+    assert bounds("ab", [1.4, 3.6, 5.5], 8) == [0, 1, 4, 6, 8]
+    assert bounds("ab", [0.0, 3.0, 8.0], 8) == [0, 0, 3, 8, 8]
+    tenth = [0.4 * k for k in range(11)]
+    assert bounds("ababababab", tenth, 12)[1:] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]
+
+
+def test_each_phoneme_has_a_frame_where_there_are_enough():
+    assert bounds("abab", [0.1, 0.2, 0.3, 0.4, 9.0], 9) == [0, 0, 1, 2, 3, 9, 9]
+    assert bounds("abab", [5.6, 5.7, 5.8, 5.9, 6.0], 6) == [0, 2, 3, 4, 5, 6, 6]
+    assert bounds("abab", [0.0, 1.0, 1.0, 1.0, 3.0], 3)[-1] == 3  # four phonemes in three frames
+
+
+def test_what_begins_at_the_end_of_the_response_has_none():
+    """As where a row ran into its bound: what was said keeps its frames."""
+    assert bounds("abab", [1.0, 4.0, 6.0, 6.0, 6.0], 6) == [0, 1, 4, 6, 6, 6, 6]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_jitter_keeps_order_sum_and_a_frame_each(seed):
+    torch.manual_seed(seed)
+    frames = int(torch.randint(8, 30, ()))
+    times = (torch.rand(9).sort().values * frames).tolist()
+    found = bounds("ˈab aˈbab.", [*times[:1], *times, times[-1]][:11], frames, jitter=0.9)
+    lasts = [later - earlier for earlier, later in pairwise(found)]
+    assert sum(lasts) == frames
+    assert min(lasts[1:-1]) >= 1
+    assert min(lasts) >= 0
+
+
+def text_of(times: bool = True) -> SpokenText:
+    symbols, _ = units("ˈaː b.", "ab")
+    return SpokenText(
+        symbols=symbols,
+        lengths=torch.tensor([6, 2]),
+        languages=torch.tensor([0, 1]),
+        levels=torch.tensor([0, 1]),
+        start=torch.tensor([3, 2]),
+        frames=torch.tensor([9, 6]),
+        times=torch.tensor([[1.0, 1.5, 3.0, 4.0, 5.0, 7.0, 8.0], [0.0, 3.0, 6.0, 6.0, 6.0, 6.0, 6.0]])
+        if times
+        else None,
+    )
+
+
+def made(**options) -> Pointer:
+    torch.manual_seed(0)
+    return Pointer(PointerOptions(**options), d_model=16, symbols=SYMBOLS, languages=2)
+
+
+def test_level_0_is_guided_one_position_before_its_frames_other_levels_at_them():
+    pointer = made().eval()
+    guided = pointer.guide(text_of(), 12)
+    there = guided.x.abs().sum(-1) > 0
+    assert there[0].nonzero()[:, 0].tolist() == list(range(2, 11))
+    assert there[1].nonzero()[:, 0].tolist() == list(range(2, 8))
+    assert guided.targets is not None
+    # a lasts from 1 to 5 with its stress, length and space, b to 7, the mark to 8.
+    assert guided.targets.long().tolist() == [1, 0, 0, 0, 1, 0, 1, 1, 1]
+    first = pointer.guide(text_of(times=False), 12)
+    assert first.targets is None
+
+
+def test_padding_and_other_rows_change_nothing():
+    pointer = made().eval()
+    text = text_of()
+    both = pointer.guide(text, 12).x
+    one = SpokenText(
+        symbols=text.symbols[1:, :2],
+        lengths=text.lengths[1:],
+        languages=text.languages[1:],
+        levels=text.levels[1:],
+        start=text.start[1:],
+        frames=text.frames[1:],
+        times=text.times[1:, :3] if text.times is not None else None,
+    )
+    torch.testing.assert_close(pointer.guide(one, 9).x[0], both[1, :9])
+
+
+def test_durations_are_counted_in_training_only_and_bound_the_walk():
+    pointer = made(jitter=0.0)
+    pointer.eval().guide(text_of(), 12)
+    assert int(pointer.dwells.texts) == 0
+    pointer.train().guide(text_of(), 12)
+    a, b, mark = (SYMBOLS.index(symbol) for symbol in "ab.")
+    assert int(pointer.dwells.texts) == 2
+    assert pointer.dwells.frames[[a, b, mark]].tolist() == [4 + 3, 2 + 3, 1]
+    assert pointer.dwells.counts[[a, b, mark]].tolist() == [2, 2, 1]
+    assert pointer.dwells.counts[-2:].tolist() == [1, 1]
+    symbols, found = units("ˈab")
+    assert pointer.dwells.limits(symbols, found, longest=30, forced=3.0)[0, 1:3].tolist() == [11, 8]
+    assert pointer.dwells.limits(symbols, found, longest=6, forced=3.0)[0, 1:3].tolist() == [6, 6]
+
+
+def test_a_unit_is_left_at_its_limit_and_no_earlier_than_after_one_frame():
+    pointer = made(longest=5).eval()
+    with torch.no_grad():
+        pointer.advance.weight.zero_()
+    for bias, lasts in ((-50.0, 5), (50.0, 1)):
+        pointer.advance.bias.data.fill_(bias)
+        walk = pointer.walk(text_of(times=False))
+        rows, frames = torch.arange(2), 0
+        while not bool(
+            (walk.answer(torch.zeros(2, 16), torch.zeros(2, 9), rows, torch.full((2,), 0.5))[:, -1] == 0).all()
+        ):
+            frames += 1
+            assert torch.isfinite(walk.guide(rows)).all()
+        assert frames == 3 * lasts
+        assert walk.times([3 * lasts, 2 * lasts])[1].tolist() == [0.0, lasts, 2 * lasts]
+
+
+def test_advance_weight_is_taken_back_in_decoding():
+    pointer = made(advance_weight=4.0)
+    logit = torch.full((100, 1), 0.25)  # learnt with the weight: p / (1 − p) = 4 × the true odds
+    with torch.no_grad():
+        pointer.advance.weight.zero_()
+        pointer.advance.bias.fill_(float(torch.tensor(4 * 0.25 / 0.75).log()))
+    walk = pointer.eval().walk(text_of(times=False))
+    walk.answer(torch.zeros(2, 16), torch.zeros(2, 9), torch.arange(2), torch.tensor([0.24, 0.26]))
+    assert walk._at.tolist() == [2, 1]
+    losses = pointer.losses(torch.zeros(100, 16), torch.arange(100) < 25)
+    losses["advance"].backward()
+    assert float(pointer.advance.bias.grad) == pytest.approx(0.0, abs=1e-5), logit.shape
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kernel": 4}, "kernel must be an odd number of at least 1, got 4"),
+        ({"layers": 4, "kernel": 7}, r"must be in \[0, 10\], got 12"),
+        ({"longest": 0}, "longest must be at least 1, got 0"),
+        ({"weight": -1.0}, "weight must be at least 0, got -1"),
+        ({"weight": float("nan")}, "weight must be at least 0, got nan"),
+        ({"advance_weight": 0.0}, r"advance_weight must be in \[0.01, 100\], got 0"),
+        ({"jitter": 1.0}, r"jitter must be in \[0, 1\), got 1"),
+        ({"forced": 0.5}, "forced must be at least 1, got 0.5"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        PointerOptions(**options)

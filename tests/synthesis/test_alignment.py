@@ -1,0 +1,169 @@
+"""A model with an alignment says what its rows, read as a whole with the times it gives, say is most likely."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from valle_core.assemble.part import build
+from valle_core.model.codec_lm import CodecLM
+from valle_core.model.options import ModelOptions
+from valle_core.model.rows import MixedRows
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.sequence.pack import pack
+from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.synthesis.request import Request, Speech
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.text.symbols import SymbolMap
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+
+ARCHS = ("llama", "retnet", "mamba2")
+
+
+SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefghˈː")
+
+
+class Greedy:
+    def choose(self, logits, view):
+        return logits.argmax(-1)
+
+
+def part(kind: str, name: str, options: dict, **parts):
+    plugin = Registry.open().select(kind, name)
+    return build(plugin, plugin.options_type()(**options), **parts)
+
+
+def model_of(arch: str, *, alignment: str = "pointer", silences: bool = False, **options) -> CodecLM:
+    """A model with random weights, whose pointer goes on about every third frame."""
+    torch.manual_seed(len(arch))
+    attention = None if arch == "mamba2" else MixedRows(part("attention", "sdpa", {}), frozenset({"mixed"}))
+    sizes = {"d_model": 32, "n_layers": 2} | ({} if arch == "mamba2" else {"n_heads": 2, "max_length": 800})
+    if arch == "retnet":
+        attention = None
+        sizes = {"d_model": 32, "n_layers": 2, "n_heads": 2}
+    backbone = part("arch", arch, sizes, attention=attention)
+    pointer = None
+    if alignment:
+        pointer = part("alignment", alignment, {}, d_model=32, symbols=SYMBOLS, languages=2)
+        with torch.no_grad():
+            pointer.advance.weight.normal_(std=0.3)
+            pointer.advance.bias.fill_(-0.7)
+            if silences:
+                pointer.dwells.texts.fill_(2)
+                pointer.dwells.counts[-2:].fill_(2)
+                pointer.dwells.frames[-2:].fill_(5)
+    vocabulary = Vocabulary(symbols=len(SYMBOLS), languages=2, num_levels=2, codebook_size=32)
+    return CodecLM(backbone, vocabulary, ModelOptions(**options), alignment=pointer).eval()
+
+
+def make(ar: CodecLM, nar: CodecLM) -> Synthesizer:
+    return Synthesizer(
+        SynthesisComponents(
+            ar=ar,
+            nar=nar,
+            symbols=SymbolMap(SYMBOLS),
+            languages=("xx", "yy"),
+            codec=FakeCodec(),
+            frontend=FakeFrontend(),
+            task=part("task", "tts", {}),
+            chain=SamplerChain([Greedy()]),
+            nar_chain=SamplerChain([Greedy()]),
+            observers=Observers(),
+        )
+    )
+
+
+def requests(seconds: float = 3.0) -> list[Request]:
+    prompts = [torch.randint(0, 32, (n, 4), generator=torch.Generator().manual_seed(n)) for n in (6, 1, 13)]
+    return [
+        Request(text="abc", prompt=prompts[0], language="yy", max_seconds=seconds),
+        Request(text="hg fe dc", language="xx", max_seconds=seconds, seed=3),
+        Request(text="d", prompt=prompts[1], language="xx", max_seconds=seconds),
+        Request(text="aˈabːb ˈccd", prompt=prompts[2], language="yy", max_seconds=seconds),
+    ]
+
+
+def forward_of(synthesizer, request, speech: Speech, level: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of a row read as a whole, at the times of the speech, and what was said."""
+    parts = synthesizer.components
+    model = parts.nar if level else parts.ar
+    times = torch.tensor(speech.times) * parts.codec.frame_rate
+    inputs = replace(synthesizer._prepare(request).inputs, response=speech.codes, times=times)
+    row = parts.task.compose(inputs, level, training=True)
+    with torch.inference_mode():
+        return model(pack([row], model.rules)).logits[level], row.target
+
+
+@pytest.mark.parametrize("silences", [False, True])
+@pytest.mark.parametrize("arch", ARCHS)
+def test_decoding_with_a_cache_equals_the_forward_at_the_times_it_gives(arch, silences):
+    asked = requests()
+    synthesizer = make(model_of(arch, parts="ar", silences=silences), model_of("llama"))
+    for request, speech in zip(asked, synthesizer(asked), strict=True):
+        assert speech.stopped
+        for level in range(2):
+            logits, said = forward_of(synthesizer, request, speech, level)
+            lost = logits.max(-1).values - logits.gather(1, said[:, None].long())[:, 0]
+            assert lost.max() < 1e-4, (request, level, lost)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_a_request_gives_the_same_codes_and_times_alone_and_in_any_batch(arch):
+    asked = requests()
+    synthesizer = make(model_of(arch, parts="ar", markers="sum"), model_of("llama"))
+    together = synthesizer(asked)
+    backwards = synthesizer(asked[::-1])[::-1]
+    for request, speech, other in zip(asked, together, backwards, strict=True):
+        (alone,) = synthesizer([request])
+        assert torch.equal(alone.codes, speech.codes)
+        assert torch.equal(other.codes, speech.codes)
+        assert alone.times == speech.times == other.times
+
+
+def test_every_phoneme_is_said_once_in_order_and_the_row_ends_behind_the_last():
+    asked = requests()
+    synthesizer = make(model_of("llama"), model_of("llama"))
+    for speech in synthesizer(asked):
+        frames = [time * synthesizer.components.codec.frame_rate for time in speech.times]
+        assert speech.stopped
+        begins = [at for at, symbol in zip(frames, speech.symbols, strict=False) if symbol not in " ːˈ"]
+        assert all(later - earlier > 0.5 for earlier, later in zip(begins, [*begins[1:], frames[-1]], strict=True))
+        assert round(frames[-1]) == len(speech.codes)
+        said = [word.symbols for word in speech.words]
+        assert said == "".join(speech.symbols).split()
+        assert all(word.start < word.end for word in speech.words)
+
+
+def test_a_row_at_its_bound_is_cut_and_its_other_levels_keep_the_times_of_what_was_said():
+    asked = requests(0.1)[3:]
+    synthesizer = make(model_of("llama"), model_of("llama"))
+    (speech,) = synthesizer(asked)
+    assert not speech.stopped
+    assert speech.times[-1] == pytest.approx(0.1)
+    logits, said = forward_of(synthesizer, asked[0], speech, 1)
+    assert torch.equal(logits.argmax(-1), said.long())
+
+
+def test_speed_and_steady_durations():
+    asked = [replace(request, max_seconds=9.0, text="abcdefgh abcdefgh") for request in requests()]
+    model = model_of("llama")
+    lengths = {}
+    for speed in (0.5, 1.0, 2.0):
+        synthesizer = make(model, model)
+        synthesizer.components = replace(synthesizer.components, speed=speed)
+        lengths[speed] = sum(len(speech.codes) for speech in synthesizer(asked))
+    assert lengths[0.5] > lengths[1.0] > lengths[2.0]
+    synthesizer.components = replace(synthesizer.components, steady=True)
+    one, two = (synthesizer([replace(asked[0], seed=seed)])[0] for seed in (1, 2))
+    assert one.times == two.times
+
+
+def test_other_levels_without_times_are_refused():
+    ar, nar = model_of("llama", alignment=""), model_of("llama")
+    with pytest.raises(UserError, match="alignment"):
+        make(ar, nar)(requests()[:1])
