@@ -101,7 +101,7 @@ def test_kernels_of_others_are_measured_though_one_ends_its_process(valle, insta
         (["--form", "square"], "form must be some of causal, full, prefix, mixed, window, packed, got square"),
         (["--dtype", "int8"], "dtype must be some of fp32, bf16, fp16, float32, bfloat16, float16, got int8"),
         (["--direction", "decode", "--form", "full"], "direction decode takes the form causal only, got full"),
-        (["--kv-heads", "3"], "kv_heads must divide heads, got 3 and 8"),
+        (["--kv-heads", "3"], "kv_heads must divide heads, got 3 and 4"),
         (["--heads", "0"], "heads must be at least 1, got 0"),
         (["--repeats", "0"], "repeats must be at least 1, got 0"),
         (["--against", "cudnn"], "--against cudnn: needs cuda, found cpu. Choose one of eager, "),

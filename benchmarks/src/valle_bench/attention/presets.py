@@ -48,7 +48,7 @@ class Shapes:
     directions: tuple[Direction, ...] = ("forward", "backward")
     dtypes: tuple[str, ...] = ("float32",)
     head_widths: tuple[int, ...] = (64,)
-    heads: int = 8
+    heads: int = 4
     kv_heads: tuple[int, ...] = (0,)
     batches: tuple[int, ...] = (4,)
     shares: tuple[float, ...] = ()
