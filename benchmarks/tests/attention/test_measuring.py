@@ -125,11 +125,14 @@ def test_a_run_that_would_take_too_long_or_too_much_is_left_out_and_says_so(monk
 def test_cells_behind_the_time_limit_are_named():
     made = replace(bench(replace(SETTINGS, max_seconds=5.0), eager=DenseMask()), begun=-1e9)
     note = measure(made, MIXED, (), lambda implementation: None)["eager"].note
-    assert note == "skipped: the 5 s of the run are over"
+    assert note == "skipped: the time of the run is over"
+    page = AttentionReport(rows=[Row(kernel="eager", cell=MIXED, note=note)], settings=SETTINGS, peaks={}, facts={})
+    assert page.sections() == []
+    assert page.notes() == [f"{MIXED}: {note}"]
 
 
 def test_a_kernel_that_is_slow_on_one_short_row_is_not_given_a_batch(monkeypatch):
-    monkeypatch.setattr(measuring, "OVERHEAD", -1.0)  # as if the short row took a second
+    monkeypatch.setattr(measuring, "_own_seconds", lambda step: 1.0)
     wide = replace(MIXED, size=640, queries=640, lengths=(640,) * 3, prefix=(0,) * 3)
     settings = replace(SETTINGS, cell_seconds=5.0)
     assert measured(wide, settings=settings, slow=DenseMask())["slow"].note.startswith("skipped: about")

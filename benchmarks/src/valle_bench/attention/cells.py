@@ -13,7 +13,7 @@ import torch
 from valle_bench.attention.exact import Exact
 from valle_bench.attention.inputs import Inputs
 from valle_bench.attention.kernels import Kernel
-from valle_bench.attention.settings import Cell, Figure, Settings
+from valle_bench.attention.settings import OVER, Cell, Figure, Settings
 from valle_bench.attention.steps import Step
 from valle_bench.attention.work import flops
 from valle_bench.runner.limits import SPARE, PeakMemory, free_memory, held
@@ -29,6 +29,8 @@ PROBE = 64
 """Length of the first row that a kernel is given."""
 
 PROBES = 5
+SLOW = 0.1
+"""Seconds of that row below which nothing is concluded: most of them are not arithmetic."""
 
 OVERHEAD = 0.01
 """Seconds of a run that say nothing about a larger one."""
@@ -67,7 +69,7 @@ def measure(bench: Bench, cell: Cell, without: tuple[str, ...], alone: Callable[
     """The figures of every kernel; what fails, does not take the mask or would take too long says so in its note."""
     limit = bench.settings.max_seconds
     if limit and time.perf_counter() - bench.begun > limit:
-        return {name: Figure(note=f"skipped: the {limit:g} s of the run are over") for name in bench.kernels}
+        return {name: Figure(note=OVER) for name in bench.kernels}
     gc.collect()
     inputs = Inputs(cell, bench.device, bench.settings.seed)
     exact = Exact(cell, inputs.sets[0])
@@ -130,7 +132,8 @@ def _probe(bench: Bench, kernel: Kernel, cell: Cell) -> Pace:
                     prefix=(round(share * length),), heads=cell.heads // cell.kv_heads, kv_heads=1)  # fmt: skip
     step = Step(kernel.call, Inputs(small, bench.device, bench.settings.seed), bench.device)
     step.results()
-    return Pace(max(0.0, min(_own_seconds(step) for _ in range(PROBES)) - OVERHEAD) / flops(small), 0.0)
+    least = min(_own_seconds(step) for _ in range(PROBES))
+    return Pace(least / flops(small) if least > SLOW else 0.0, 0.0)
 
 
 def _own_seconds(step: Step) -> float:

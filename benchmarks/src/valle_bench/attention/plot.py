@@ -80,6 +80,9 @@ def _lines(axis: Any, rows: Sequence[Result], field: str, styles: dict[str, tupl
         colour, marker = styles[kernel]
         axis.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=4, linewidth=1.4)
     axis.set_xscale("log", base=2)
+    sizes = sorted({row.cell.size for row in rows if row.cell})
+    axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axis.minorticks_off()
 
 
 def _dress(axis: Any, theme: dict[str, str]) -> None:

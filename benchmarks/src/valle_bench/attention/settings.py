@@ -8,6 +8,9 @@ from typing import Literal
 EAGER = "eager"
 """The kernel that the others are compared with."""
 
+OVER = "skipped: the time of the run is over"
+"""Note of a cell that did not begin."""
+
 Form = Literal["causal", "full", "prefix", "mixed", "window", "packed"]
 Direction = Literal["forward", "backward", "decode"]
 

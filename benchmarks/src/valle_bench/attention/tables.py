@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_bench.attention.run import Result
-from valle_bench.attention.settings import Settings
+from valle_bench.attention.settings import OVER, Settings
 from valle_bench.report import Column, Report
 from valle_bench.runner.page import Page, finite
 from valle_core.files import write_text
@@ -47,14 +47,17 @@ class AttentionReport(Page):
         """One table for each direction."""
         found = []
         for direction, title in WORDS.items():
-            rows = [row for row in self.rows if row.cell and row.cell.direction == direction]
+            mine = [row for row in self.rows if row.cell and row.cell.direction == direction]
+            rows = [row for row in mine if row.note != OVER]
             if rows:
                 found.append(Report(title=title, facts={}, rows=[_line(row) for row in rows], columns=self._columns()))
         return found
 
     def notes(self) -> list[str]:
-        """Kernels that measured nothing at all."""
-        return [f"{row.kernel}: {row.note}" for row in self.rows if row.cell is None]
+        """Kernels that measured nothing at all, and cells that did not begin."""
+        absent = [f"{row.kernel}: {row.note}" for row in self.rows if row.cell is None]
+        late = [f"{row.cell}: {OVER}" for row in self.rows if row.note == OVER]
+        return [*absent, *dict.fromkeys(late)]
 
     def document(self) -> dict[str, Any]:
         """Settings, peaks and rows."""
