@@ -126,7 +126,7 @@ def test_cells_behind_the_time_limit_are_named():
     made = replace(bench(replace(SETTINGS, max_seconds=5.0), eager=DenseMask()), begun=-1e9)
     note = measure(made, MIXED, (), lambda implementation: None)["eager"].note
     assert note == "skipped: the time of the run is over"
-    page = AttentionReport(rows=[Row(kernel="eager", cell=MIXED, note=note)], settings=SETTINGS, peaks={}, facts={})
+    page = AttentionReport(rows=[Result(kernel="eager", cell=MIXED, note=note)], settings=SETTINGS, peaks={}, facts={})
     assert page.sections() == []
     assert page.notes() == [f"{MIXED}: {note}"]
 
