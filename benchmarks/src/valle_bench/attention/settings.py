@@ -100,7 +100,7 @@ class Figure:
     Attributes:
         seconds: median of a run; None where it was not made.
         runs: how many runs the median is of.
-        clock: what timed it: "wall", "events" or "graph".
+        clock: what timed it: "wall", "processor", "events" or "graph".
         nbytes: peak memory of a run beyond the inputs.
         error: largest distance to float64, over the largest value; of the gradients too, for "backward".
         note: why something is missing.

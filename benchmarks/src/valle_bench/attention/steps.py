@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -21,13 +23,14 @@ class Step:
     """A kernel on the inputs of a cell, the next set at each call.
 
     Attributes:
-        clock: what times it: "wall", "events" or "graph".
+        clock: what times it: "wall"; with one thread on a CPU "processor", its time for all threads of the process, to
+            which others on the machine add nothing; on a GPU "events" or "graph".
     """
 
     def __init__(self, kernel: AttentionKernel, inputs: Inputs, device: torch.device) -> None:
         self._kernel, self._inputs, self._device, self._turn = kernel, inputs, device, 0
         self.backward = inputs.cell.direction == "backward"
-        self.clock = "events" if device.type == "cuda" else "wall"
+        self.clock = "events" if device.type == "cuda" else "processor" if torch.get_num_threads() == 1 else "wall"
         self._graph: torch.cuda.CUDAGraph | None = None
         self._calls = 1
 
@@ -41,12 +44,19 @@ class Step:
         return (out.detach(), *grads)
 
     def once(self) -> float:
-        """Seconds of one step on the next set, by the wall clock."""
+        """Seconds of one step on the next set."""
         given = self._next()
         if not self.backward:
-            return timed(lambda: self._forward(given), self._device)[0]
+            return self._timed(lambda: self._forward(given))
         out, leaves = self._with_graph(given)
-        return timed(lambda: torch.autograd.grad(out, leaves, given.grad), self._device)[0]
+        return self._timed(lambda: torch.autograd.grad(out, leaves, given.grad))
+
+    def _timed(self, run: Callable[[], object]) -> float:
+        if self.clock != "processor":
+            return timed(run, self._device)[0]
+        begun = time.process_time()
+        run()
+        return time.process_time() - begun
 
     def ready(self, once: float) -> None:
         """Set the clock: how many calls lie between two events, or a graph of a decoding step.
@@ -54,7 +64,7 @@ class Step:
         Args:
             once: seconds of one step.
         """
-        if self.clock == "wall":
+        if self._device.type != "cuda":
             return
         self._calls = max(1, min(MOST_CALLS, math.ceil(EVENT_SECONDS / max(once, 1e-9))))
         if self._inputs.cell.direction == "decode":
@@ -62,7 +72,7 @@ class Step:
 
     def __call__(self) -> float:
         """Seconds of a step."""
-        if self.clock == "wall":
+        if self._device.type != "cuda":
             return self.once()
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         if self.backward:
