@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from valle_bench.attention.inputs import Buffers, Inputs
-from valle_bench.runner.turns import timed
+from valle_bench.runner.turns import by_processor, timed
 from valle_core.interfaces import AttentionKernel
 
 EVENT_SECONDS = 0.005
@@ -52,11 +51,7 @@ class Step:
         return self._timed(lambda: torch.autograd.grad(out, leaves, given.grad))
 
     def _timed(self, run: Callable[[], object]) -> float:
-        if self.clock != "processor":
-            return timed(run, self._device)[0]
-        begun = time.process_time()
-        run()
-        return time.process_time() - begun
+        return by_processor(run) if self.clock == "processor" else timed(run, self._device)[0]
 
     def ready(self, once: float) -> None:
         """Set the clock: how many calls lie between two events, or a graph of a decoding step.

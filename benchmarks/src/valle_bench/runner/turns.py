@@ -22,6 +22,13 @@ def timed(run: Callable[[], Out], device: torch.device) -> tuple[float, Out]:
     return time.perf_counter() - start, out
 
 
+def by_processor(run: Callable[[], object]) -> float:
+    """Seconds that this process computed in a call, all its threads together; what others do adds nothing."""
+    begun = time.process_time()
+    run()
+    return time.process_time() - begun
+
+
 def in_turns(
     runs: Mapping[str, Callable[[], float]],
     once: Mapping[str, float],
