@@ -13,6 +13,7 @@ from valle_core import interfaces, plugin, types
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry import hooks
 from valle_core.registry.announced import every_kind
+from valle_core.sequence import alignment
 from valle_language import recognition
 from valle_testing import suite
 from valle_testing.contract import sentence_of
@@ -54,7 +55,9 @@ def docstring_of(owner: str) -> str:
     """Of a class or method of the contract; a name that stands for several classes has the text behind it."""
     first, _, method = owner.partition(".")
     found = next(
-        vars(module)[first] for module in (interfaces, types, plugin, hooks, recognition) if first in vars(module)
+        vars(module)[first]
+        for module in (interfaces, types, plugin, hooks, recognition, alignment)
+        if first in vars(module)
     )
     if isinstance(found, type):
         return (getattr(found, method) if method else found).__doc__ or ""

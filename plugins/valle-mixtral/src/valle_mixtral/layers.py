@@ -64,7 +64,7 @@ def attend(
     **others: Any,
 ) -> tuple[Float[Tensor, "B Tq H Dh"], None]:
     """Called by transformers' attention module, which hands the mask and the kernel on as they are."""
-    out = kernel(query, key, value, attention_mask, scale=scaling)
+    out = kernel(query.to(value.dtype), key.to(value.dtype), value, attention_mask, scale=scaling)
     return out.transpose(1, 2).contiguous(), None
 
 

@@ -16,6 +16,7 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_testing import suite, watch
 from valle_testing.fakes.rule_kernel import RuleKernel
+from valle_testing.suites.alignment.texts import SIZES
 from valle_testing.suites.command.ran import valle
 
 SMALL: Mapping[str, Any] = {
@@ -107,7 +108,13 @@ def _backbone(selected: Selected, device: str) -> Given:
     return (once,), {}
 
 
+def _in_place_of_text(selected: Selected, device: str) -> Given:
+    """A function that builds it for the texts of the suite."""
+    return (_built(selected, **SIZES),), {}
+
+
 GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
+    "alignment": _in_place_of_text,
     "arch": _backbone,
     "attention": _kernel,
     "codec": _fetching_nothing,

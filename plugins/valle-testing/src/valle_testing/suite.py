@@ -46,7 +46,7 @@ def leaves_the_process_alone(changed: dict[str, list[str]]) -> None:
 
 
 PROCESS = sentence_of(leaves_the_process_alone)
-DRAWING = frozenset({"arch", "rewrite"})
+DRAWING = frozenset({"arch", "rewrite", "alignment"})
 """Kinds that may draw torch's random numbers (dropout, fresh weights); others draw at most while they are built."""
 OWN_PROCESS = frozenset({"command"})
 """Kinds that have the process for themselves and may change its settings."""

@@ -1,0 +1,106 @@
+"""The pointer keeps the contract of alignments, and faults planted in it are found."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from valle_pointer.options import PointerOptions
+from valle_pointer.plugin import POINTER
+from valle_pointer.pointer import Pointer, build
+
+from valle_testing import suite
+from valle_testing.suites.alignment.texts import SIZES
+
+test_it_conforms = suite.conformance("alignment", lambda: build(PointerOptions(), **SIZES), spec=POINTER)
+
+
+class Forgetful(Pointer):
+    """Draws in eval mode."""
+
+    def sounds(self, text, units):
+        sounds = super().sounds(text, units)
+        return sounds._replace(units=sounds.units + 0.1 * torch.randn(1))
+
+
+class Late(Pointer):
+    """Guides the frames of level 0 at their own positions."""
+
+    def guide(self, text, length):
+        return super().guide(text, length)._replace(x=super().guide(text, length).x.roll(1, 1))
+
+
+class Mixing(Pointer):
+    """A row sees the others."""
+
+    def sounds(self, text, units):
+        sounds = super().sounds(text, units)
+        return sounds._replace(units=sounds.units + sounds.units.mean())
+
+
+class Endless(Pointer):
+    """Never comes to an end."""
+
+    def walk(self, text, **how):
+        walk = super().walk(text, **how)
+        walk._last = walk._last + 10_000
+        return walk
+
+
+class Skipping(Pointer):
+    """Leaves out every other symbol."""
+
+    def walk(self, text, **how):
+        walk = super().walk(text, **how)
+        answer = walk.answer
+
+        def twice(h, logits, rows, chance):
+            before = walk._at[rows].clone()
+            found = answer(h, logits, rows, chance)
+            walk._at[rows] += (walk._at[rows] > before).long()
+            return found
+
+        walk.answer = twice
+        return walk
+
+
+class Adrift(Pointer):
+    """Frame by frame it says something else than as a whole."""
+
+    def walk(self, text, **how):
+        walk = super().walk(text, **how)
+        walk._sounds = walk._sounds._replace(dwell=walk._sounds.dwell.flip(0))
+        return walk
+
+
+class Deaf(Pointer):
+    """The loss reaches nothing."""
+
+    def losses(self, h, targets):
+        return {name: loss.detach() for name, loss in super().losses(h, targets).items()}
+
+
+class Hasty(Pointer):
+    """Slower where it should be faster."""
+
+    def walk(self, text, *, speed=1.0, steady=False):
+        return super().walk(text, speed=1 / speed**3, steady=steady)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "check"),
+    [
+        (Forgetful, "repeats_itself"),
+        (Late, "guides_the_positions_that_answer"),
+        (Late, "guides_the_first_frame_without_times"),
+        (Mixing, "rows_are_independent"),
+        (Endless, "says_all_in_order_and_ends"),
+        (Skipping, "says_all_in_order_and_ends"),
+        (Adrift, "guide_and_walk_agree"),
+        (Deaf, "learns_where_to_go_on"),
+        (Hasty, "speed_and_steadiness"),
+    ],
+)
+def test_a_planted_fault_is_found(faulty, check):
+    report = suite.run("alignment", lambda: faulty(PointerOptions(), **SIZES), only=(check,))
+    (outcome,) = [outcome for outcome in report.outcomes if outcome.check == check]
+    assert outcome.verdict == "failed", report.table()
