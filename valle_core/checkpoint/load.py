@@ -17,7 +17,7 @@ from valle_core.config.resolve import read_resolved
 from valle_core.config.schema import Part, Resolved
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
-from valle_core.reading.tensors import check_tensors
+from valle_core.reading.tensors import check_tensors, expanded
 from valle_core.registry.identity import check_plugin, warn
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
@@ -122,12 +122,13 @@ def name_of(dtype: torch.dtype) -> str:
 
 
 def load_weights(model: CodecLM, tensors: Mapping[str, Tensor], checkpoint: Path) -> None:
-    """Fill a model with a checkpoint's tensors once their names, shapes and types have been compared.
+    """Fill a model with a checkpoint's tensors, expanded, once their names, shapes and types have been compared.
 
     Raises:
         UserError: they are another model's.
     """
     try:
+        tensors = expanded(tensors, model.state_dict())
         check_tensors(tensors, model.state_dict())
     except ValueError as error:
         raise UserError(

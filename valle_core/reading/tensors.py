@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
@@ -20,7 +21,7 @@ def damage_named() -> Iterator[None]:
         yield
     except OSError:
         raise
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
         raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
 
@@ -34,6 +35,22 @@ def map_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors of a file and the text beside them. Raises as `read_tensors`."""
     with damage_named(), safe_open(regular(path), framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def expanded(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as those of `wanted`, where some are stored as whole numbers with a scale for each row.
+
+    `x` is then `x · x.scale` at the places `x.rows` of its first dimension, and zero elsewhere. Raises `ValueError`.
+    """
+    full = dict(found)
+    for name in [name for name in wanted if f"{name}.scale" in found.keys() - wanted.keys()]:
+        with damage_named():
+            values, scale, rows = (full.pop(f"{name}{part}") for part in ("", ".scale", ".rows"))
+            if values.shape != (len(rows), *wanted[name].shape[1:]):
+                raise ValueError(f"tensor '{name}' has {len(rows)} rows of another shape, {list(values.shape)}")
+            full[name] = torch.zeros_like(wanted[name])
+            full[name][rows.long()] = (values * scale[..., None]).to(wanted[name].dtype)
+    return full
 
 
 def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

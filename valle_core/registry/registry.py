@@ -13,7 +13,7 @@ from valle_core.registry.catalog import Entry, entry_of, examine
 from valle_core.registry.directory import DIRECTORY, distribution_of, how_to_install, known_plugins
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.kinds import ROWS, kind_named
-from valle_core.registry.scan import STORAGE, Found, Scan, normalise, scan
+from valle_core.registry.scan import STORAGE, VOICES, Found, Scan, normalise, scan
 from valle_core.registry.select import Selected, check_usable, refuse_conflict, refuse_unknown
 
 
@@ -38,7 +38,7 @@ class Registry:
         for entry in dict.fromkeys(known):
             self._found[groups[entry.group]].append(entry)
         self.announced = tuple(dict.fromkeys(known))
-        served = [GROUP, STORAGE, DIRECTORY, *groups]
+        served = [GROUP, STORAGE, VOICES, DIRECTORY, *groups]
         misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in served)
         self.warnings = (
             *self._disabling.unknown([*known, *kinds]),

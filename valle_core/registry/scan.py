@@ -13,6 +13,9 @@ SUFFIXES = (".dist-info", ".egg-info")
 STORAGE = "valle.storage"
 """Group of the readers of datasets that lie on disk in another way than the core's own; no plugins."""
 
+VOICES = "valle.voices"
+"""Group of folders that hold a model with named voices, for `valle synth` without a model; no plugins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
+from valle_core.plugin import UserError
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 
 if TYPE_CHECKING:
+    from jaxtyping import Int
+    from torch import Tensor
+
+    from valle.boxes import VoiceBox
     from valle_core.synthesis.request import Request, Speech, Timing
 
 
@@ -22,7 +27,9 @@ class Options:
     Attributes:
         text: what to say
         text_file: say each line of this file, as one batch; line k with seed + k - 1
-        prompt: recording of the voice; none: the model chooses
+        voice: saved voice that speaks, where no --model is named; default: the first
+        list_voices: list the saved voices, and say nothing
+        prompt: recording of the voice; none: a saved voice, or the model chooses
         prompt_text: what the prompt says (for --task tts-c)
         language: tag, e.g. en-us, or auto; default: the model's first
         phonemes: the text is phonemes (IPA), not words
@@ -37,6 +44,8 @@ class Options:
 
     text: str = ""
     text_file: Path | None = None
+    voice: str = ""
+    list_voices: bool = False
     prompt: Path | None = None
     prompt_text: str = ""
     language: str | None = None
@@ -57,7 +66,8 @@ SCHEMA = Schema(
 
 
 def synth(context: CommandContext) -> CommandResult:
-    """Synthesize speech from text in the voice of a prompt, with a trained model."""
+    """Synthesize speech from text in the voice of a prompt, with a trained model or the installed voice."""
+    from valle.speaker import box_of, prompt_of
     from valle_cli.speech import read_lines, targets, write_all
     from valle_core.registry.hooks import SPEAKING, open_observers
     from valle_core.synthesis.open import open_synthesizer
@@ -66,15 +76,20 @@ def synth(context: CommandContext) -> CommandResult:
     from valle_language.phonemic import symbols_of
 
     own: Options = context.options("speech")
+    box, resolved = box_of(context.options("synthesis")), context.resolved
+    if own.list_voices:
+        return listed(box)
+    if box is not None:
+        asked_for = "sampler" in context.given or context.config is not None
+        resolved = box.configured(resolved, context.registry, own_samplers=not asked_for)
+    voice = prompt_of(box, own.voice, own.prompt)
     splitting = Splitting(by=own.split, pause=own.pause, most=own.max_letters)
     texts = read_lines(own.text, own.text_file)
     paths = targets(own.out, len(texts), own.spectrogram)
     observers = open_observers(context.registry, of=SPEAKING)
-    synthesizer = open_synthesizer(
-        context.resolved, context.registry, observers, read_text=symbols_of, load_prompt=load
-    )
+    synthesizer = open_synthesizer(resolved, context.registry, observers, read_text=symbols_of, load_prompt=load)
     languages = synthesizer.components.languages
-    asked, notes = with_languages(requests(own, texts), languages)
+    asked, notes = with_languages(requests(own, texts, voice), languages)
     for note in notes:
         context.note(note)
     speeches = speak_long(synthesizer, asked, splitting, languages)
@@ -86,14 +101,22 @@ def synth(context: CommandContext) -> CommandResult:
     return written([row(*line, languages[0]) for line in lines], synthesizer.timing)
 
 
-def requests(own: Options, texts: Mapping[int, str]) -> list[Request]:
+def listed(box: VoiceBox | None) -> CommandResult:
+    """The saved voices, the one that speaks by default first. Raises `UserError` where the model has none."""
+    if box is None:
+        raise UserError("the model that --model names has no saved voices; leave --model out, or give a --prompt")
+    lines = [f"{name:<10}{sounds}" for name, sounds in box.voices.items()]
+    return CommandResult(text="\n".join(lines), facts=[{"name": n, "sounds": s} for n, s in box.voices.items()])
+
+
+def requests(own: Options, texts: Mapping[int, str], prompt: Path | Int[Tensor, "F Q"] | None) -> list[Request]:
     """One for each line; line k with seed + k - 1."""
     from valle_core.synthesis.request import Request
 
     return [
         Request(
             text=line,
-            prompt=own.prompt,
+            prompt=prompt,
             prompt_text=own.prompt_text,
             language=own.language,
             seed=own.seed + number - 1,
