@@ -58,7 +58,7 @@ class VoiceBox:
             raise UserError(f"{self.folder}: the voice '{wanted}' cannot be read ({error}); install it again") from None
 
     def configured(self, resolved: Resolved, registry: Registry, *, own_samplers: bool) -> Resolved:
-        """A configuration of `SYNTHESIS_SCHEMA` with the box's halves and, unless others were asked for, its samplers."""
+        """A configuration of `SYNTHESIS_SCHEMA` with the box's halves and, if wanted, its samplers."""
         options = replace(
             resolved.sections["synthesis"], model=str(self.folder / "ar"), nar_model=str(self.folder / "nar")
         )

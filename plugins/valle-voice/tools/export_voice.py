@@ -3,7 +3,7 @@
 python plugins/valle-voice/tools/export_voice.py AR_RUN NAR_RUN --data DATA [--voices TABLE] [--out FOLDER]
 
 A run is a run folder (its newest checkpoint) or a checkpoint folder. TABLE has an object a line: name, speaker, sounds,
-and `id` of the clip where the one nearest to the longest prompt is not the one wanted. The box appears whole or not at all.
+and `id` of the clip where the longest that fits is not the one wanted. The box appears whole or not at all.
 """
 
 from __future__ import annotations
