@@ -17,7 +17,9 @@ import pytest
 
 from valle_cli import installer
 from valle_cli.commands import plugins_install
+from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
+from valle_core.registry.directory import place_of
 
 SPEC = """
 from valle_core.plugin import PluginSpec
@@ -54,12 +56,9 @@ def without_pip(monkeypatch, tmp_path, *, uv: bool) -> None:
 @pytest.mark.parametrize(
     ("words", "requirements"),
     [
-        (["mamba"], ["valle-mamba"]),
-        (["mamba2", "mamba"], ["valle-mamba"]),
         (["mamba==0.1.0"], ["valle-mamba==0.1.0"]),
+        (["mamba2>=0", "mamba>=0"], ["valle-mamba>=0"]),
         (["mamba[kernels]>=0.1,<2"], ["valle-mamba[kernels]>=0.1,<2"]),
-        (["valle-retnet"], ["valle-retnet"]),
-        (["corpus"], ["valle-corpus"]),
         (["somebodys-plugin"], ["somebodys-plugin"]),
         (["lamma>=0"], ["lamma>=0"]),
         (["acme:softcap"], ["acme"]),
@@ -69,6 +68,81 @@ def without_pip(monkeypatch, tmp_path, *, uv: bool) -> None:
 def test_names_of_plugins_become_distributions(valle, ran, words, requirements):
     assert valle("plugins", "install", *words)[0] == 0
     assert ran == [[*PIP, "install", "--disable-pip-version-check", *requirements]]
+
+
+def distribution(folder: Path, name: str, *dependencies: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    needs = json.dumps(list(dependencies))
+    (folder / "pyproject.toml").write_text(f'[project]\nname = "{name}"\ndependencies = {needs}\n')
+    return folder
+
+
+@pytest.fixture
+def from_checkout(monkeypatch, tmp_path):
+    """`from_checkout(editable=…, where="cli")`: valle as it is installed from a folder of a checkout, nothing else."""
+    root = distribution(tmp_path / "checkout", "valle-core")
+    distribution(root / "cli", "valle")
+    distribution(root / "benchmarks", "valle-bench", "valle-core>=0.1")
+    distribution(root / "plugins/valle-mamba", "valle-mamba", "valle-core", "valle-kit>=0.1", "numpy>=2")
+    distribution(root / "plugins/valle-kit", "valle-kit", "valle-language; python_version > '3'", "valle-core")
+    distribution(root / "plugins/valle-language", "valle-language")
+    distribution(root / "plugins/valle-retnet", "somebody-elses")
+
+    def install(*, editable: bool, where: str = "cli") -> Path:
+        folder = root / where
+        name = "valle-core" if where == "." else "valle" if where == "cli" else Path(where).name
+        found = [as_installed(tmp_path / "meta", name, folder.as_uri(), editable=editable)]
+        if name != "valle-core":
+            found.append(as_installed(tmp_path / "meta", "valle-core", "https://example.org/x.whl", editable=False))
+        monkeypatch.setattr(plugins_install, "installed", lambda: iter(found))
+        return root
+
+    return install
+
+
+def as_installed(meta: Path, name: str, url: str, *, editable: bool) -> Installed:
+    folder = meta / f"{name}-0.1.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "direct_url.json").write_text(
+        json.dumps({"url": url, "dir_info": {"editable": True} if editable else {}})
+    )
+    return Installed(name=name, version="0.1", folder=folder, announced=())
+
+
+@pytest.mark.parametrize("where", ["cli", ".", "plugins/valle-kit"])
+def test_what_is_ours_comes_from_the_checkout_with_what_it_needs(valle, ran, from_checkout, where):
+    plugins = from_checkout(editable=False, where=where) / "plugins"
+    assert valle("plugins", "install", "mamba2", "valle-mamba")[0] == 0
+    others = [] if where == "plugins/valle-kit" else [str(plugins / "valle-kit"), str(plugins / "valle-language")]
+    assert ran == [[*PIP, "install", "--disable-pip-version-check", str(plugins / "valle-mamba"), *others]]
+
+
+def test_an_editable_checkout_gives_editable_plugins_and_extras_are_kept(valle, ran, from_checkout):
+    root = from_checkout(editable=True)
+    valle("plugins", "install", "valle-bench[plots]")
+    assert ran[0][-2:] == ["--editable", f"{root / 'benchmarks'}[plots]"]
+
+
+@pytest.mark.parametrize("name", ["retnet", "llama", "valle-llama[fast]"])
+def test_what_is_ours_and_in_no_checkout_is_not_asked_of_an_index(valle, ran, from_checkout, name):
+    from_checkout(editable=True)  # its valle-retnet is somebody else's, its valle-llama is not there
+    code, out, err = valle("plugins", "install", name)
+    assert (code, out, ran) == (2, "", [])
+    home = "valle-retnet" if name == "retnet" else "valle-llama"
+    assert err == (
+        f"error: {home} is not published yet, and valle was not installed from a checkout that holds it. In a checkout "
+        f"of valle: valle plugins install ./plugins/{home}. From an index of your own: "
+        f"valle plugins install '{home}>=0'\n"
+    )
+    assert valle("plugins", "install", f"{home}>=0")[0] == 0
+    assert ran[0][-1] == f"{home}>=0"
+
+
+def test_every_distribution_of_ours_lies_where_its_hint_says():
+    root = Path(__file__).parents[2]
+    for home in ("valle-core", *KNOWN):
+        text = (root / place_of(home) / "pyproject.toml").read_text()
+        assert f'\nname = "{home}"\n' in text
 
 
 def test_folders_and_wheels_are_handed_on_and_what_follows_two_dashes_too(valle, ran, tmp_path):
@@ -106,8 +180,8 @@ def test_what_cannot_be_installed_is_one_line_and_nothing_runs(valle, ran, words
 def test_uv_is_used_where_pip_is_absent(valle, ran, monkeypatch, tmp_path, install):
     install("acme", {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
     without_pip(monkeypatch, tmp_path, uv=True)
-    valle("plugins", "install", "mamba")
-    assert ran.pop() == [str(tmp_path / "uv"), "pip", "install", "--python", sys.executable, "valle-mamba"]
+    valle("plugins", "install", "somebodys")
+    assert ran.pop() == [str(tmp_path / "uv"), "pip", "install", "--python", sys.executable, "somebodys"]
     valle("plugins", "uninstall", "softcap", "--yes")
     assert ran.pop() == [str(tmp_path / "uv"), "pip", "uninstall", "--python", sys.executable, "acme"]
 

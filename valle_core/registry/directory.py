@@ -11,6 +11,7 @@ from valle_core.registry.scan import Scan, normalise
 DIRECTORY = "valle.directory"
 Known = Mapping[str, Mapping[str, tuple[str, ...]]]
 """distribution → kind → names."""
+_PLACES = {"valle-core": ".", "valle": "cli", "valle-bench": "benchmarks"}
 
 
 def known_plugins(found: Scan) -> Known:
@@ -24,10 +25,15 @@ def known_plugins(found: Scan) -> Known:
     return {}
 
 
+def place_of(distribution: str) -> str:
+    """The folder of a distribution of ours in a checkout."""
+    return _PLACES.get(distribution, f"plugins/{distribution}")
+
+
 def how_to_install(known: Known, distribution: str, version: str = "") -> str:
     """The command that installs a distribution; ours come from their folders, as none of them is published."""
     if normalise(distribution) in known:
-        return f"pip install ./plugins/{normalise(distribution)} (in a checkout of valle)"
+        return f"pip install ./{place_of(normalise(distribution))} (in a checkout of valle)"
     return f"pip install {distribution}{'==' + version if version else ''}"
 
 

@@ -40,13 +40,23 @@ class Installed:
     @property
     def source(self) -> Path | None:
         """The folder it was installed from in editable mode, or None."""
+        return self.origin if self._dir_info().get("editable") is True else None
+
+    @property
+    def origin(self) -> Path | None:
+        """The folder it was installed from, in editable mode or not, or None."""
         try:
-            origin = json.loads(_text(self.folder / "direct_url.json"))
-            if origin["dir_info"]["editable"] is True:
-                return Path(url2pathname(urlsplit(origin["url"]).path))
+            url = urlsplit(json.loads(_text(self.folder / "direct_url.json"))["url"])
+            return Path(url2pathname(url.path)) if url.scheme == "file" else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _dir_info(self) -> dict[str, object]:
+        try:
+            found = json.loads(_text(self.folder / "direct_url.json"))["dir_info"]
         except (ValueError, KeyError, TypeError):
-            pass
-        return None
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def removable(self) -> bool:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from valle_cli.checkout import is_ours, needed, source_of
 from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
 from valle_core.plugin import UserError
+from valle_core.registry.directory import place_of
 from valle_core.registry.scan import normalise
 
 OURS = ("valle-core", "valle")
@@ -28,27 +30,30 @@ class Target:
     Attributes:
         requirement: as pip reads it.
         distribution: name in the form that compares, or "" where only the installer can tell.
+        editable: whether it is installed in editable mode, asked for or not.
     """
 
     requirement: str
     distribution: str
+    editable: bool = False
 
 
-def to_install(word: str, there: Sequence[Installed]) -> Target:
+def to_install(word: str, there: Sequence[Installed]) -> list[Target]:
     """`mamba`, `valle-mamba==0.1.0`, `./acme-thing`, `thing-1.0-py3-none-any.whl` or an address.
 
     The name of a plugin means its distribution; a name that no plugin has is handed on as a distribution, unless it
-    looks like a slip of the pen: whoever owns that name on an index would be let in.
+    looks like a slip of the pen: whoever owns that name on an index would be let in. One of ours comes from the
+    checkout that valle was installed from, with those of ours that it needs; with a version it is handed on.
 
     Raises:
         UserError: a path where nothing is, a name that several distributions provide, one that is nearly a plugin's,
-            or no name at all.
+            one of ours where there is no checkout, or no name at all.
     """
     if "://" in word:
         name, at, _ = word.partition("@")
-        return Target(word, normalise(name.strip()) if at and "://" not in name else "")
+        return [Target(word, normalise(name.strip()) if at and "://" not in name else "")]
     if os.sep in word or word.startswith(".") or word.endswith((".whl", ".tar.gz", ".zip")):
-        return _path(Path(word))
+        return [_path(Path(word))]
     match = _NAME.match(word.partition(":")[0] if ":" in word else word)
     if match is None:
         raise UserError(f"'{word}' names no plugin, distribution, folder or wheel. Try: valle plugins install mamba")
@@ -57,7 +62,9 @@ def to_install(word: str, there: Sequence[Installed]) -> Target:
     if not home and not version:
         _refuse_slip(name, there)
     home = home or name
-    return Target(f"{home}{extras}{version}", normalise(home))
+    if is_ours(home) and not version:
+        return _ours(normalise(home), extras, there)
+    return [Target(f"{home}{extras}{version}", normalise(home))]
 
 
 def to_uninstall(word: str, there: Sequence[Installed]) -> Installed:
@@ -95,6 +102,19 @@ def _home(name: str, there: Sequence[Installed], action: str) -> str:
         pick = sorted(homes.values())[0]
         raise UserError(f"'{name}' is provided by {owners}. Choose one: valle plugins {action} {pick}")
     return next(iter(homes.values()), "")
+
+
+def _ours(home: str, extras: str, there: Sequence[Installed]) -> list[Target]:
+    """The folder of a distribution of ours, and of those it needs."""
+    source = source_of(home, there)
+    if source is None:
+        raise UserError(
+            f"{home} is not published yet, and valle was not installed from a checkout that holds it. In a checkout of "
+            f"valle: valle plugins install ./{place_of(home)}. From an index of your own: "
+            f"valle plugins install '{home}>=0'"
+        )
+    first = Target(f"{source.folder}{extras}", home, source.editable)
+    return [first, *(Target(str(one.folder), "", one.editable) for one in needed(source, there))]
 
 
 def _refuse_slip(name: str, there: Sequence[Installed]) -> None:

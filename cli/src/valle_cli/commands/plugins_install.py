@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from valle_cli.commands.list_plugins import table, warnings_of
 from valle_cli.installed import Installed, installed
 from valle_cli.installer import carry_out, find_installer
-from valle_cli.targets import to_install
+from valle_cli.targets import Target, to_install
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
@@ -47,8 +47,8 @@ def install(context: CommandContext) -> CommandResult:
     """Install plugins into this interpreter's environment: shows the command, runs it, lists what came."""
     own: Options = context.options("install")
     before = list(installed())
-    targets = list(dict.fromkeys(to_install(name, before) for name in own.names))
-    words = [word for target in targets for word in (*(["--editable"] if own.editable else []), target.requirement)]
+    targets = list(dict.fromkeys(target for name in own.names for target in to_install(name, before)))
+    words = [word for target in targets for word in _words(target, editable=own.editable or target.editable)]
     command = find_installer().command("install", words, [*(["--upgrade"] if own.upgrade else []), *own.pip])
     facts = {"command": command, "dry_run": own.dry_run, "plugins": []}
     if own.dry_run:
@@ -61,6 +61,10 @@ def install(context: CommandContext) -> CommandResult:
         context.warn(line)
     nothing = "no plugin came with that; `valle plugins doctor` looks for what is wrong"
     return CommandResult(text=table(came) if came else nothing, facts={**facts, "plugins": came})
+
+
+def _words(target: Target, *, editable: bool) -> list[str]:
+    return [*(["--editable"] if editable else []), target.requirement]
 
 
 def arrived(before: Iterable[Installed], asked: set[str], rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:

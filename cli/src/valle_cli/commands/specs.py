@@ -79,7 +79,7 @@ INSTALL = CommandSpec(
     schema="valle_cli.commands.plugins_install:SCHEMA",
     examples=(
         "valle plugins install mamba",
-        "valle plugins install valle-mamba==0.1.0 ./acme-softcap",
+        "valle plugins install ./acme-softcap acme-other==0.1.0",
         "valle plugins install --editable ./acme-softcap -- --no-deps --no-build-isolation",
     ),
 )
