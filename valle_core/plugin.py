@@ -138,9 +138,9 @@ class ReferenceSpec:
         api: API number of the kind `reference`.
         summary: one line for `valle list-plugins`.
         bench: word after `valle bench` whose table it appears in: `"arch"`, `"codec"`, `"attention"` …
-        beside: name of the part it stands beside, e.g. `"llama"`; "" where it brings both sides itself.
+        part: name of the part of ours it is compared with, e.g. `"llama"`; "" where it brings both itself.
         title: how it is called in the table.
-        loads: `"module:attribute"` of a callable. With `beside`: takes the part and gives a reference on its weights
+        loads: `"module:attribute"` of a callable. With `part`: takes the part and gives a reference on its weights
             (see `valle_bench.reference`). Without: takes settings and gives rows; for `"attention"` gives a kernel.
         requires: modules it needs.
     """
@@ -150,7 +150,7 @@ class ReferenceSpec:
     summary: str
     bench: str
     loads: str
-    beside: str = ""
+    part: str = ""
     title: str = ""
     requires: tuple[Requirement, ...] = ()
 

@@ -10,7 +10,7 @@ from valle_core.registry.registry import Registry
 
 
 def spec(**changes) -> ReferenceSpec:
-    given = {"name": "theirs", "api": 1, "summary": "s", "bench": "arch", "beside": "ours", "loads": "builtins:repr"}
+    given = {"name": "theirs", "api": 1, "summary": "s", "bench": "arch", "part": "ours", "loads": "builtins:repr"}
     return ReferenceSpec(**given | changes)
 
 

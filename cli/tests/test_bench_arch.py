@@ -21,7 +21,7 @@ FAKE = """
     SPEC = PluginSpec(kind="arch", name="acme", api=1, summary="s", factory="acme_mod:build",
                       options="acme_mod:Options", capabilities=frozenset({"causal", "full", "mixed"}))
     SAME, OTHER, GONE = (
-        ReferenceSpec(name=f"acme-{name}", api=1, summary="s", bench="arch", beside="acme", title=name,
+        ReferenceSpec(name=f"acme-{name}", api=1, summary="s", bench="arch", part="acme", title=name,
                       loads=f"acme_mod:{name}")
         for name in ("same", "other", "gone")
     )
@@ -90,7 +90,7 @@ def test_a_backbone_of_others_is_measured_beside_its_references_though_its_proce
 
 
 def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tmp_path):
-    references = FAKE.replace('beside="acme"', 'beside="transformer"')
+    references = FAKE.replace('part="acme"', 'part="transformer"')
     install("acme-arch", {"valle.reference": REFERENCES}, acme_mod=references)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -22,7 +22,7 @@ FAKE = """
     SPEC = PluginSpec(kind="codec", name="acme", api=1, summary="s", factory="acme_mod:build",
                       options="acme_mod:Options", capabilities=frozenset({"streaming", "codebooks"}))
     SAME, OTHER, GONE = (
-        ReferenceSpec(name=f"acme-{name}", api=1, summary="s", bench="codec", beside="acme", title=name,
+        ReferenceSpec(name=f"acme-{name}", api=1, summary="s", bench="codec", part="acme", title=name,
                       loads=f"acme_mod:{name}")
         for name in ("same", "other", "gone")
     )

@@ -23,16 +23,16 @@ def made(name, **more):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_its_codes_and_sound_are_ours(case, parity):
-    codec = made(case.beside)
+    codec = made(case.part)
     theirs = case.load(codec)
     wav = batch(1.0, codec.sample_rate, 2, seed=5)[:, :-7]
     codes, frames = codec.encode(wav, torch.full((2,), wav.shape[1]))
     package, _, model = case.title.partition(" ")
     apart = (theirs.encode(wav) != codes).float().mean()
-    parity(package, f"{model} beside {case.beside}, share of other codes", apart, torch.zeros(()), within=1e-3)
+    parity(package, f"{model} beside {case.part}, share of other codes", apart, torch.zeros(()), within=1e-3)
     sound, ours = theirs.decode(codes).clamp(-1, 1), codec.decode(codes, frames)[0]
     assert sound.std() > 1e-3
-    parity(package, f"{model} beside {case.beside}, sound", ours[:, : sound.shape[1]], sound, within=1e-4)
+    parity(package, f"{model} beside {case.part}, sound", ours[:, : sound.shape[1]], sound, within=1e-4)
 
 
 @pytest.mark.parametrize("name", SMALLER)

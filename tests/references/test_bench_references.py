@@ -35,7 +35,7 @@ def within(arch, tolerance=1e-4):
 def row(case, what):
     """Distribution and text of a line of the table."""
     distribution, _, model = case.title.partition(" ")
-    return distribution, f"{model} beside {case.beside}, {what}"
+    return distribution, f"{model} beside {case.part}, {what}"
 
 
 def small(arch):
@@ -57,28 +57,28 @@ def states(backbone, x):
 @pytest.mark.parametrize("T", [1, 33, 257])
 @torch.no_grad()
 def test_its_states_are_ours(case, T, parity):
-    backbone = small(case.beside)
+    backbone = small(case.part)
     x = torch.randn(2, T, backbone.d_model)
     theirs = case.load(backbone).forward(x)
-    parity(*row(case, f"states, T = {T}"), states(backbone, x), theirs, within=within(case.beside))
+    parity(*row(case, f"states, T = {T}"), states(backbone, x), theirs, within=within(case.part))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 @torch.no_grad()
 def test_its_steps_are_ours(case, parity):
-    backbone = small(case.beside)
+    backbone = small(case.part)
     x = torch.randn(2, 43, backbone.d_model)
     decoder = case.load(backbone).decoder(2, 43)
     if decoder is None:
         pytest.skip("it has no decoder")
     found = [decoder.feed(x[:, :30]), *(decoder.feed(x[:, t : t + 1]) for t in range(30, 43))]
     ours, theirs = states(backbone, x)[:, 30:], torch.cat(found[1:], dim=1)
-    parity(*row(case, "13 steps after 30"), ours, theirs, within=within(case.beside))
+    parity(*row(case, "13 steps after 30"), ours, theirs, within=within(case.part))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_the_gradient_of_its_input_is_ours(case, parity):
-    backbone = small(case.beside)
+    backbone = small(case.part)
     reference = case.load(backbone)
     x, weight = torch.randn(2, 35, backbone.d_model), torch.randn(2, 35, backbone.d_model)
     grads = []
@@ -86,4 +86,4 @@ def test_the_gradient_of_its_input_is_ours(case, parity):
         given = x.clone().requires_grad_()
         (run(given) * weight).sum().backward()
         grads.append(given.grad)
-    parity(*row(case, "gradient of the input, T = 35"), *grads, within=within(case.beside))
+    parity(*row(case, "gradient of the input, T = 35"), *grads, within=within(case.part))

@@ -23,7 +23,7 @@ FIELDS: dict[str, Any] = {
     "group": str,
     "loads": str,
     "bench": str,
-    "beside": str,
+    "part": str,
     "title": str,
     "plugin": str,
     "devices": tuple,

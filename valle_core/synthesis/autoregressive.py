@@ -176,11 +176,11 @@ class _Stepper:
             self.condition = self.condition[rows]
 
 
-def _cut(said: Int[Tensor, "B L"], bound: Int[Tensor, "B"], stop: int, steps: int) -> Decoded:
+def _cut(decoded: Int[Tensor, "B L"], bound: Int[Tensor, "B"], stop: int, steps: int) -> Decoded:
     """Cut each row at its first stop token or bound."""
-    index = torch.arange(said.shape[1], device=said.device)
-    past = said.eq(stop) if stop >= 0 else torch.zeros_like(said, dtype=torch.bool)
-    first = torch.where(past, index, said.shape[1]).min(1).values
+    index = torch.arange(decoded.shape[1], device=decoded.device)
+    past = decoded.eq(stop) if stop >= 0 else torch.zeros_like(decoded, dtype=torch.bool)
+    first = torch.where(past, index, decoded.shape[1]).min(1).values
     counts = torch.minimum(first, bound).tolist()
     stopped = (first < bound).tolist()
-    return Decoded(tokens=[row[:n] for row, n in zip(said, counts, strict=True)], stopped=stopped, steps=steps)
+    return Decoded(tokens=[row[:n] for row, n in zip(decoded, counts, strict=True)], stopped=stopped, steps=steps)

@@ -184,18 +184,18 @@ class Synthesizer:
 
     def _text(self, request: Request, language: str) -> str:
         """What the model reads: the text, after what the prompt says where the answer continues the prompt."""
-        said = request.prompt_text.strip()
+        transcript = request.prompt_text.strip()
         text = f"[[{request.text}]]" if request.phonemes else request.text
         if not self.components.task.continues:
-            if said:
+            if transcript:
                 raise UserError("this task does not continue its prompt, so it takes no prompt text; use --task tts-c")
             return text
-        if (request.prompt is None) == bool(said):
+        if (request.prompt is None) == bool(transcript):
             raise UserError("this task continues its prompt: give both a prompt and its words (--prompt-text), or none")
-        if said:
+        if transcript:
             # The text alone must hold something to say.
             self.components.read_text(text, language, self.components.frontend, self.components.symbols)
-        return f"{said} {text}".strip()
+        return f"{transcript} {text}".strip()
 
     def _prompt(self, prompt: Path | Tensor | None, nothing: Tensor) -> tuple[Int[Tensor, "F Q"], str]:
         """Its codes, of a length the model was trained on, and what should be known of it."""

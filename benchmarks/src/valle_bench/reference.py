@@ -62,7 +62,7 @@ class ReferenceCodec(Protocol):
         ...
 
 
-def references_of(registry: Registry, bench: str, beside: str = "") -> list[ReferenceSpec]:
+def references_of(registry: Registry, bench: str, part: str = "") -> list[ReferenceSpec]:
     """The installed references of a benchmark that stand beside one part, in the order of their names.
 
     Those whose modules are missing are among them: `load` says what to install.
@@ -70,7 +70,7 @@ def references_of(registry: Registry, bench: str, beside: str = "") -> list[Refe
     Args:
         registry: where they are found.
         bench: word after `valle bench`.
-        beside: name of the part; "" for benchmarks that bring both implementations.
+        part: name of the part; "" for benchmarks that bring both implementations.
 
     Raises:
         UserError: one cannot be used; its distribution and the reason are named.
@@ -81,7 +81,7 @@ def references_of(registry: Registry, bench: str, beside: str = "") -> list[Refe
             continue
         if not isinstance(entry.spec, ReferenceSpec):
             raise UserError(f"reference '{entry.name}' ({entry.owner}) is {entry.status}: {entry.why}")
-        if entry.spec.bench == bench and entry.spec.beside == beside:
+        if entry.spec.bench == bench and entry.spec.part == part:
             found.append(entry.spec)
     return found
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from valle_codec_tiny.adversarial import Rivals
+from valle_codec_tiny.adversarial import Critics
 from valle_codec_tiny.discriminators import Critic
 
 
@@ -17,7 +17,7 @@ def _voices(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_critics_learn_to_tell_the_sides_apart():
     torch.manual_seed(0)
-    rivals = Rivals(1.0, 1.0, practice=1000, lr=2e-3)
+    rivals = Critics(1.0, 1.0, practice=1000, lr=2e-3)
     losses: dict[str, torch.Tensor] = {}
     seen = []
     for step in range(12):
@@ -32,7 +32,7 @@ def test_critics_learn_to_tell_the_sides_apart():
 def test_the_gradient_is_the_reconstructions_while_the_critics_practise():
     recorded, decoded = _voices(0)
     decoded.requires_grad_(True)
-    gradient = Rivals(1.0, 1.0, practice=5, lr=1e-3).gradient(recorded, decoded, decoded.square().sum(), {})
+    gradient = Critics(1.0, 1.0, practice=5, lr=1e-3).gradient(recorded, decoded, decoded.square().sum(), {})
     assert torch.allclose(gradient, 2 * decoded.detach())
 
 
@@ -40,7 +40,7 @@ def test_what_critics_ask_is_as_long_as_the_fixed_multiple_says():
     torch.manual_seed(0)
     recorded, decoded = _voices(0)
     decoded.requires_grad_(True)
-    rivals = Rivals(0.5, 0.0, practice=0, lr=0.0)
+    rivals = Critics(0.5, 0.0, practice=0, lr=0.0)
     for scale in (1.0, 1000.0):
         own = 2 * scale * decoded.detach()
         extra = rivals.gradient(recorded, decoded, scale * decoded.square().sum(), {}) - own

@@ -26,6 +26,6 @@ def test_transformers_own_model_gives_our_codes_and_sound():
 
 def test_every_case_names_a_loader():
     cases = (ORIGINAL, TRANSFORMERS)
-    assert {case.beside for case in cases} == {"dac"}
+    assert {case.part for case in cases} == {"dac"}
     loaders = [case.loads.partition(":") for case in cases]
     assert all(module == reference.__name__ and callable(getattr(reference, name)) for module, _, name in loaders)

@@ -213,7 +213,7 @@ def test_missing_pickled_and_broken_weights_are_refused(tmp_path):
 @both
 @torch.no_grad()
 def test_the_peer_of_the_benchmark_gives_our_states(kind):
-    case = next(case for case in (TRANSFORMERS_MAMBA, TRANSFORMERS_MAMBA2) if case.beside == kind)
+    case = next(case for case in (TRANSFORMERS_MAMBA, TRANSFORMERS_MAMBA2) if case.part == kind)
     assert case.bench == "arch"
     backbone = KINDS[kind][2](KINDS[kind][3](d_model=32, n_layers=2), attention=None).eval()
     reference, x = case.load(backbone), torch.randn(2, 12, 32)

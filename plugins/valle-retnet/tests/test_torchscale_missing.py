@@ -24,7 +24,7 @@ def test_the_second_engine_names_the_install_line(without):
 
 
 def test_the_benchmark_row_names_the_install_line(without):
-    assert (TORCHSCALE.bench, TORCHSCALE.beside) == ("arch", "retnet")
+    assert (TORCHSCALE.bench, TORCHSCALE.part) == ("arch", "retnet")
     with pytest.raises(UserError, match="--no-deps torchscale"):
         TORCHSCALE.load(build(RetNetOptions(d_model=32)))
 

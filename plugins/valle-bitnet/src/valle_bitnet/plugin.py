@@ -68,7 +68,7 @@ BITNET_REFERENCE = ReferenceSpec(
     api=1,
     summary="transformers' BitNetModel as a reference for arch 'bitnet'",
     bench="arch",
-    beside="bitnet",
+    part="bitnet",
     title="transformers BitNetModel",
     loads="valle_bitnet.reference:BitNetReference",
     requires=_HF,
@@ -79,7 +79,7 @@ PACKED_REFERENCE = ReferenceSpec(
     api=1,
     summary="Packed ternary weights as a reference for arch 'bitnet'",
     bench="arch",
-    beside="bitnet",
+    part="bitnet",
     title="valle bitnet, packed",
     loads="valle_bitnet.reference:PackedReference",
 )

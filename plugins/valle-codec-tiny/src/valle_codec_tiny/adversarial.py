@@ -9,7 +9,7 @@ from torch import Tensor
 from valle_codec_tiny.discriminators import Critic
 
 
-class Rivals:
+class Critics:
     """Critics with their optimizer and the weights of what they say.
 
     Gradients are balanced at the waveform (as in EnCodec, 2210.13438, section 3.4): what the critics ask is as long as

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from valle_codec_tiny.adversarial import Rivals
+from valle_codec_tiny.adversarial import Critics
 from valle_codec_tiny.checkpoint import Part, load_training
 from valle_codec_tiny.features import HOP, features, pitch_of
 from valle_codec_tiny.growth import grow
@@ -69,7 +69,7 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     if options.average:
         parts["average"] = Part(average, None)
     rivals = (
-        Rivals(options.adversarial, options.matching, options.practice, options.critic_lr)
+        Critics(options.adversarial, options.matching, options.practice, options.critic_lr)
         if options.adversarial
         else None
     )

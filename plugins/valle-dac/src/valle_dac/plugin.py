@@ -26,7 +26,7 @@ ORIGINAL = ReferenceSpec(
     api=1,
     summary="The original package as a reference for codec 'dac'",
     bench="codec",
-    beside="dac",
+    part="dac",
     title="descript-audio-codec DAC",
     loads="valle_dac.reference:original",
 )
@@ -36,7 +36,7 @@ TRANSFORMERS = ReferenceSpec(
     api=1,
     summary="transformers' DacModel as a reference for codec 'dac'",
     bench="codec",
-    beside="dac",
+    part="dac",
     title="transformers DacModel",
     loads="valle_dac.reference:hugging_face",
 )

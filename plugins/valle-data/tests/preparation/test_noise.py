@@ -50,7 +50,7 @@ def source(tmp_path):
 
 
 def make(source, out, codec=None, **changes):
-    options = NoiseOptions(source=source, out=out, piece_seconds=3.0, **changes)
+    options = NoiseOptions(source=source, out=out, chunk_seconds=3.0, **changes)
     return prepare_noise(options, codec=codec or FakeCodec())
 
 
@@ -121,7 +121,7 @@ def test_interrupted_it_goes_on_and_ends_as_if_nothing_had_happened(source, tmp_
         if done >= stop:
             raise Stop
 
-    options = NoiseOptions(source=source, out=tmp_path / "noise", piece_seconds=3.0, storage=storage, shard_size=1)
+    options = NoiseOptions(source=source, out=tmp_path / "noise", chunk_seconds=3.0, storage=storage, shard_size=1)
     with pytest.raises(Stop):
         prepare_noise(options, codec=FakeCodec(), progress=interrupt)
     with pytest.raises(UserError, match="half-written"):
@@ -203,7 +203,7 @@ def test_of_two_files_of_one_name_the_first_counts(tmp_path):
 )
 def test_options_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UserError):
-        NoiseOptions(**{"piece_seconds": 3.0, **wrong})
+        NoiseOptions(**{"chunk_seconds": 3.0, **wrong})
 
 
 def test_two_runs_on_one_folder_at_once_are_refused(source, tmp_path):
@@ -244,7 +244,7 @@ def test_no_piece_is_shorter_than_asked_for_and_they_make_up_the_whole(tmp_path)
 
 def test_ranks_share_the_recordings_and_make_the_same_set(source, tmp_path):
     make(source, tmp_path / "alone", storage="shards", shard_size=2)
-    options = NoiseOptions(source=source, out=tmp_path / "shared", piece_seconds=3.0, storage="shards", shard_size=2)
+    options = NoiseOptions(source=source, out=tmp_path / "shared", chunk_seconds=3.0, storage="shards", shard_size=2)
     components = noise_equipment(FakeCodec())
     first = prepare_share(options.preparation(), components, Ranks(rank=1, world_size=2))
     assert isinstance(first, ShareReport)

@@ -23,7 +23,7 @@ ORIGINAL = ReferenceSpec(
     api=1,
     summary="The original package as a reference for codec 'encodec'",
     bench="codec",
-    beside="encodec",
+    part="encodec",
     title="encodec EncodecModel",
     loads="valle_encodec.reference:original",
 )
@@ -33,7 +33,7 @@ TRANSFORMERS = ReferenceSpec(
     api=1,
     summary="transformers' EncodecModel as a reference for codec 'encodec'",
     bench="codec",
-    beside="encodec",
+    part="encodec",
     title="transformers EncodecModel",
     loads="valle_encodec.reference:hugging_face",
 )

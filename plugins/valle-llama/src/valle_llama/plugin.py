@@ -20,7 +20,7 @@ TRANSFORMERS = ReferenceSpec(
     api=1,
     summary="transformers' LlamaModel as a reference for arch 'llama'",
     bench="arch",
-    beside="llama",
+    part="llama",
     title="transformers LlamaModel",
     loads="valle_llama.reference:load",
 )

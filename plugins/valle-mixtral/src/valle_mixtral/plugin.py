@@ -37,7 +37,7 @@ TRANSFORMERS = ReferenceSpec(
     api=1,
     summary="transformers' MixtralModel as a reference for arch 'mixtral'",
     bench="arch",
-    beside="mixtral",
+    part="mixtral",
     title="transformers MixtralModel",
     loads="valle_mixtral.reference:MixtralReference",
 )

@@ -32,7 +32,7 @@ TORCHSCALE = ReferenceSpec(
     api=1,
     summary="torchscale's RetNet as a reference for arch 'retnet'",
     bench="arch",
-    beside="retnet",
+    part="retnet",
     title="torchscale RetNet",
     loads="valle_retnet.reference:TorchscaleReference",
 )

@@ -23,7 +23,7 @@ ORIGINAL = ReferenceSpec(
     api=1,
     summary="The original package as a reference for codec 'vocos'",
     bench="codec",
-    beside="vocos",
+    part="vocos",
     title="vocos Vocos",
     loads="valle_vocos.reference:original",
 )

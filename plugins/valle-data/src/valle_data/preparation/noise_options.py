@@ -21,10 +21,10 @@ class NoiseOptions:
     Attributes:
         source: wav, flac, ogg and mp3 files of any length in folders of any depth; the folder is the label.
         out: folder of the noise set.
-        storage: `files` (one per piece), `shards` (for sequential reading) or `hdf5` (one file).
+        storage: `files` (one per chunk), `shards` (for sequential reading) or `hdf5` (one file).
         shard_size: recordings stored at once; what is stored is kept when the preparation is interrupted.
         min_seconds: shorter recordings are left out, and reported.
-        piece_seconds: longer recordings are stored in pieces of this length.
+        chunk_seconds: longer recordings are stored in chunks of this length.
         batch_seconds: seconds of short recordings encoded at once, padding included.
         jobs: threads that read and resample.
         replace: the noise set shall hold this source alone; else what other sources brought stays, and this one adds.
@@ -36,7 +36,7 @@ class NoiseOptions:
     storage: StorageName = "files"
     shard_size: int = 64
     min_seconds: float = 0.1
-    piece_seconds: float = 300.0
+    chunk_seconds: float = 300.0
     batch_seconds: float = 60.0
     jobs: int = 2
     replace: bool = False
@@ -45,9 +45,9 @@ class NoiseOptions:
     def __post_init__(self) -> None:
         if self.min_seconds <= 0:
             raise UserError(f"min_seconds must be above 0, got {self.min_seconds}")
-        if self.piece_seconds < 2 * self.min_seconds:
+        if self.chunk_seconds < 2 * self.min_seconds:
             raise UserError(
-                f"piece_seconds must be at least 2 * min_seconds ({2 * self.min_seconds:g}), got {self.piece_seconds:g}"
+                f"chunk_seconds must be at least 2 * min_seconds ({2 * self.min_seconds:g}), got {self.chunk_seconds:g}"
             )
         _ = self.preparation()
 
@@ -60,12 +60,12 @@ class NoiseOptions:
             storage=self.storage,
             shard_size=self.shard_size,
             min_seconds=self.min_seconds,
-            max_seconds=self.piece_seconds,
+            max_seconds=self.chunk_seconds,
             batch_seconds=self.batch_seconds,
             jobs=self.jobs,
             replace=self.replace,
             repair=self.repair,
-            min_speech=min(_SOUND, self.piece_seconds),
+            min_speech=min(_SOUND, self.chunk_seconds),
             max_clipped=1.0,
             min_letters=0.0,
             held_out_fraction=0.0,

@@ -1,4 +1,4 @@
-"""A recognizer that hears sung letters, exact to a few ms, for tests of everything around recognition."""
+"""A recognizer of sung letters, exact to a few ms, for tests of everything around recognition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEW_SEGMENT = 0.5
 
 
 def sing(text: str, language: str = "xx") -> Float[np.ndarray, "N"]:
-    """`text` as the fake recognizer hears it: a tone of `LETTER` seconds per letter, at 16 kHz; a space is silence."""
+    """`text` as the fake recognizer knows it: a tone of `LETTER` seconds per letter, at 16 kHz; a space is silence."""
     samples = round(LETTER * RATE)
     time = np.arange(samples) / RATE
     fade = np.minimum(1.0, np.minimum(time, time[::-1]) / 0.005)
@@ -36,7 +36,7 @@ def sing(text: str, language: str = "xx") -> Float[np.ndarray, "N"]:
 
 
 class FakeRecognizer:
-    """Hears what `sing` sings, in the languages `xx` and `yy`; declares words, detect and align.
+    """Transcribes what `sing` sings, in the languages `xx` and `yy`; declares words, detect and align.
 
     A pause of half a second begins a new segment. `rows` counts the rows it has words or aligned.
     """
@@ -54,7 +54,7 @@ class FakeRecognizer:
     def transcribe(
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
     ) -> Sequence[Transcript]:
-        """See `Recognizer.transcribe`. Nothing to hear is of language `xx` where none is given."""
+        """See `Recognizer.transcribe`. Silence is of language `xx` where none is given."""
         self._require([tag for tag in languages if tag is not None])
         self.rows += len(languages)
         sounds = [row[: int(length)].detach().cpu().numpy() for row, length in zip(wav, lengths, strict=True)]

@@ -48,7 +48,7 @@ TWIN = ReferenceSpec(
     api=1,
     summary="Arch 'acme-retention' one position at a time",
     bench="arch",
-    beside="acme-retention",
+    part="acme-retention",
     title="acme twin",
     loads="acme_valle.twin:Twin",
 )

@@ -145,8 +145,8 @@ def packed_equals_separate(build: Build) -> None:
     offsets = torch.cat([rows.lengths.new_zeros(1), rows.lengths.cumsum(0)])
     mask = PackedMask(offsets=offsets, prefix=rows.prefix)
     if "packed" not in backbone.mask_forms:
-        said = refused(lambda: backbone(x, mask, positions, condition=rows.condition[:1]))
-        assert said, "packed segments are neither in mask_forms nor refused"
+        refusal = refused(lambda: backbone(x, mask, positions, condition=rows.condition[:1]))
+        assert refusal, "packed segments are neither in mask_forms nor refused"
         return
     found = backbone.finish(backbone(x, mask, positions, condition=rows.condition[:1]).h)[0]
     for b, part in enumerate(found.split(lengths)):

@@ -45,9 +45,9 @@ def rewinds_as_it_declares(build: Build, spec: PluginSpec) -> None:
     decoding.feed([6, 4])
     lengths = decoding.cache.lengths - 1
     declared = "rewind" in spec.capabilities
-    said = refused(lambda: decoding.cache.rewind(lengths))
-    assert said != declared, (
-        f"rewind is {'' if declared else 'not '}declared and {'refused' if said else 'done without a word'}"
+    refusal = refused(lambda: decoding.cache.rewind(lengths))
+    assert refusal != declared, (
+        f"rewind is {'' if declared else 'not '}declared and {'refused' if refusal else 'done without a word'}"
     )
 
 

@@ -40,8 +40,8 @@ def sees_the_prefix_and_what_came_before(build: Build) -> None:
     backbone = ready(build)
     rows = batch(backbone, [10, 10], [4, 6])
     if "prefix" not in backbone.mask_forms:
-        said = refused(lambda: finished(backbone, rows))
-        assert said, "prefix rows are neither in mask_forms nor refused"
+        refusal = refused(lambda: finished(backbone, rows))
+        assert refusal, "prefix rows are neither in mask_forms nor refused"
         return
     before = finished(backbone, rows)
     for place in range(10):
@@ -98,8 +98,8 @@ def drafts_see_their_own_branch(build: Build) -> None:
     positions = start[:, None] + rows.lengths.new_tensor(depth)
     drafts = replace(rows, x=rows.x[:, 6:], positions=positions)
     if "tree" not in backbone.mask_forms:
-        said = refused(lambda: finished(backbone, drafts, mask, cache=cache))
-        assert said, "a tree of drafts is neither in mask_forms nor refused"
+        refusal = refused(lambda: finished(backbone, drafts, mask, cache=cache))
+        assert refusal, "a tree of drafts is neither in mask_forms nor refused"
         return
     found = finished(backbone, drafts, mask, cache=cache)
     for b, a in enumerate(start.tolist()):

@@ -50,8 +50,8 @@ def has_an_identity(build: Build, *, device: str = "cpu") -> None:
     codec = build()
     identity = codec.identity
     for fact in ("sample_rate", "hop", "num_levels", "codebook_size"):
-        said, is_so = getattr(identity, fact), getattr(codec, fact)
-        assert said == is_so, f"identity says {fact} = {said}, the codec {is_so}"
+        stated, is_so = getattr(identity, fact), getattr(codec, fact)
+        assert stated == is_so, f"identity says {fact} = {stated}, the codec {is_so}"
     assert identity.name, "identity has no name"
     digits = identity.weights_hash
     assert len(digits) == 16 and set(digits) <= set("0123456789abcdef"), (

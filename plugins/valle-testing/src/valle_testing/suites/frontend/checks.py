@@ -32,9 +32,11 @@ def accepts_its_languages(build: Build, *, texts: Mapping[str, str] | None = Non
     assert all(isinstance(tag, str) and tag == tag.strip() and tag for tag in languages), f"tags are {languages}"
     assert len(set(languages)) == len(languages), "a language tag stands twice"
     for tag, text in texts_for(frontend, texts).items():
-        said = frontend.phonemize(text, tag)
-        again = frontend.phonemize(text, said.language)
-        assert again.symbols == said.symbols, f"'{tag}' is spoken as '{said.language}', which says {text!r} otherwise"
+        phonemes = frontend.phonemize(text, tag)
+        again = frontend.phonemize(text, phonemes.language)
+        assert again.symbols == phonemes.symbols, (
+            f"'{tag}' is spoken as '{phonemes.language}', which says {text!r} otherwise"
+        )
 
 
 @contract("Frontend.phonemize", "Raises `UserError` for an unknown language")
@@ -45,8 +47,10 @@ def refuses_unknown_languages(build: Build, *, texts: Mapping[str, str] | None =
     known = set(frontend.languages())
     for tag in ("", "qqq", "no language at all", *(f"{one}-qqqq" for one in samples), *(f"{one}zq" for one in samples)):
         if tag not in known:
-            said = said_or_refused(frontend, next(iter(samples.values())), tag)
-            assert said is None, f"language {tag!r} is not in languages(), yet it says {said.symbols if said else ()}"
+            phonemes = said_or_refused(frontend, next(iter(samples.values())), tag)
+            assert phonemes is None, (
+                f"language {tag!r} is not in languages(), yet it says {phonemes.symbols if phonemes else ()}"
+            )
 
 
 @contract("Frontend.phonemize", "and for text without anything to say.")
@@ -55,8 +59,8 @@ def refuses_nothing_to_say(build: Build, *, texts: Mapping[str, str] | None = No
     frontend = build()
     for tag in texts_for(frontend, texts):
         for text in NOTHING:
-            said = said_or_refused(frontend, text, tag)
-            assert said is None, f"{text!r} in '{tag}' gives {said.symbols if said else ()}"
+            phonemes = said_or_refused(frontend, text, tag)
+            assert phonemes is None, f"{text!r} in '{tag}' gives {phonemes.symbols if phonemes else ()}"
 
 
 @contract("Phonemes", 'symbols: one string per phoneme or mark, a space between words as its own symbol `" "`.')
@@ -65,18 +69,20 @@ def gives_clean_symbols(build: Build, *, texts: Mapping[str, str] | None = None)
     frontend = build()
     for tag, text in texts_for(frontend, texts).items():
         for shown in (text, text.replace(" ", "\n"), f"  {text}\t\r\n"):
-            said = frontend.phonemize(shown, tag)
+            phonemes = frontend.phonemize(shown, tag)
             what = f"{shown!r} in '{tag}'"
-            assert isinstance(said, Phonemes), f"{what} gives a {type(said).__name__}"
-            assert isinstance(said.symbols, tuple) and isinstance(said.words, tuple), f"{what}: symbols are no tuple"
-            for symbol in said.symbols:
+            assert isinstance(phonemes, Phonemes), f"{what} gives a {type(phonemes).__name__}"
+            assert isinstance(phonemes.symbols, tuple) and isinstance(phonemes.words, tuple), (
+                f"{what}: symbols are no tuple"
+            )
+            for symbol in phonemes.symbols:
                 assert isinstance(symbol, str) and symbol, f"{what}: a symbol is {symbol!r}"
                 spaced = any(c.isspace() for c in symbol) and symbol != " "
                 assert not spaced, f"{what}: symbol {symbol!r} holds white space"
                 strange = any(unicodedata.category(c) == "Cc" for c in symbol)
                 assert not strange, f"{what}: symbol {symbol!r} holds a control character"
-            assert said.symbols[0] != " " and said.symbols[-1] != " ", f"{what}: it starts or ends with a space"
-            doubled = any(a == b == " " for a, b in pairwise(said.symbols))
+            assert phonemes.symbols[0] != " " and phonemes.symbols[-1] != " ", f"{what}: it starts or ends with a space"
+            doubled = any(a == b == " " for a, b in pairwise(phonemes.symbols))
             assert not doubled, f"{what}: two spaces stand in a row"
 
 
@@ -85,20 +91,26 @@ def marks_every_word(build: Build, *, texts: Mapping[str, str] | None = None) ->
     """In order, apart, in range, with a space between and no sound outside."""
     frontend = build()
     for tag, text in texts_for(frontend, texts).items():
-        said = frontend.phonemize(text, tag)
+        phonemes = frontend.phonemize(text, tag)
         what = f"{text!r} in '{tag}'"
-        assert said.words, f"{what} has no word"
-        for start, end in said.words:
-            assert 0 <= start < end <= len(said.symbols), f"{what}: word {start} … {end} of {len(said.symbols)} symbols"
-            inside = said.symbols[start:end]
+        assert phonemes.words, f"{what} has no word"
+        for start, end in phonemes.words:
+            assert 0 <= start < end <= len(phonemes.symbols), (
+                f"{what}: word {start} … {end} of {len(phonemes.symbols)} symbols"
+            )
+            inside = phonemes.symbols[start:end]
             assert " " not in inside, f"{what}: word {start} … {end} holds a space: {inside}"
             assert any(_sound(symbol) for symbol in inside), f"{what}: word {start} … {end} holds no sound: {inside}"
-        for left, right in pairwise(said.words):
+        for left, right in pairwise(phonemes.words):
             assert left[1] <= right[0], f"{what}: words {left} and {right} overlap or stand in the wrong order"
-            between = said.symbols[left[1] : right[0]]
+            between = phonemes.symbols[left[1] : right[0]]
             assert " " in between, f"{what}: no space stands between the words {left} and {right}: {between}"
-        covered = {index for start, end in said.words for index in range(start, end)}
-        outside = [said.symbols[i] for i in range(len(said.symbols)) if i not in covered and _sound(said.symbols[i])]
+        covered = {index for start, end in phonemes.words for index in range(start, end)}
+        outside = [
+            phonemes.symbols[i]
+            for i in range(len(phonemes.symbols))
+            if i not in covered and _sound(phonemes.symbols[i])
+        ]
         assert not outside, f"{what}: {outside} stand outside every word"
 
 
@@ -127,7 +139,7 @@ def says_all_of_a_long_text(build: Build, *, texts: Mapping[str, str] | None = N
         assert len(many.words) == 60 * len(once.words), (
             f"sixty times {text!r} in '{tag}' has {len(many.words)} words, once {len(once.words)}"
         )
-        sounds = [sum(map(_sound, said.symbols)) for said in (once, many)]
+        sounds = [sum(map(_sound, phonemes.symbols)) for phonemes in (once, many)]
         assert sounds[1] == 60 * sounds[0], f"sixty times {text!r} in '{tag}' has {sounds[1]} sounds, once {sounds[0]}"
 
 
@@ -172,8 +184,8 @@ def leaves_no_tags_in(build: Build, *, texts: Mapping[str, str] | None = None) -
     frontend = build()
     for tag, text in texts_for(frontend, texts).items():
         for mixed in (*(f"{text} {other}" for other in SWITCHED), f"{text} ({text})"):
-            said = said_or_refused(frontend, mixed, tag)
-            symbols = said.symbols if said else ()
+            phonemes = said_or_refused(frontend, mixed, tag)
+            symbols = phonemes.symbols if phonemes else ()
             left = [symbol for symbol in symbols if set(symbol) & set("()[]{}<>_|")]
             assert not left, f"{mixed!r} in '{tag}' leaves {left} among the symbols"
 
@@ -189,8 +201,8 @@ def emits_only_its_symbols(build: Build, *, texts: Mapping[str, str] | None = No
     assert known == list(build().symbols()), "a second object lists other symbols, or in another order"
     for tag, text in texts_for(frontend, texts).items():
         for shown in (text, f"{text}, {text}? {text}!", *SWITCHED):
-            said = said_or_refused(frontend, shown, tag)
-            strange = sorted(set(said.symbols) - set(known)) if said else []
+            phonemes = said_or_refused(frontend, shown, tag)
+            strange = sorted(set(phonemes.symbols) - set(known)) if phonemes else []
             assert not strange, f"{shown!r} in '{tag}' gives {strange}, which symbols() does not list"
 
 

@@ -42,13 +42,13 @@ def says_figures(build: Callable[[], Frontend], *, texts: Mapping[str, str] | No
         spoken: dict[tuple[str, ...], str] = {}
         for figure in FIGURES:
             for shown in (f"{text} {figure}", f"{figure} {text}"):
-                said = said_or_refused(frontend, shown, tag)
-                assert said is None or _count(said.symbols) > bare, (
+                phonemes = said_or_refused(frontend, shown, tag)
+                assert phonemes is None or _count(phonemes.symbols) > bare, (
                     f"{shown!r} in '{tag}' says as much without {figure}"
                 )
-            said = said_or_refused(frontend, f"{text} {figure}", tag)
-            if said is not None:
-                other = spoken.setdefault(said.symbols, figure)
+            phonemes = said_or_refused(frontend, f"{text} {figure}", tag)
+            if phonemes is not None:
+                other = spoken.setdefault(phonemes.symbols, figure)
                 assert other == figure, f"{figure} and {other} behind {text!r} in '{tag}' are said alike"
 
 
@@ -62,8 +62,8 @@ def says_capitals(build: Callable[[], Frontend], *, texts: Mapping[str, str] | N
             for place, word in enumerate(words):
                 shown = " ".join([*words[:place], change(word), *words[place + 1 :]])
                 less = " ".join([*words[:place], *words[place + 1 :]])
-                said = said_or_refused(frontend, shown, tag)
-                differs = said is None or not less or _count(said.symbols) > _sounds(frontend, less, tag)
+                phonemes = said_or_refused(frontend, shown, tag)
+                differs = phonemes is None or not less or _count(phonemes.symbols) > _sounds(frontend, less, tag)
                 assert differs, f"{shown!r} in '{tag}' says as much without {change(word)!r}"
 
 
@@ -77,8 +77,8 @@ def says_very_long_words(build: Callable[[], Frontend], *, texts: Mapping[str, s
         for times in (20, 200):
             word = first * times
             for shown in (f"{word} {text}", " ".join([first, word, *rest]), f"{text} {word}"):
-                said = said_or_refused(frontend, shown, tag)
-                assert said is None or _count(said.symbols) > bare, (
+                phonemes = said_or_refused(frontend, shown, tag)
+                assert phonemes is None or _count(phonemes.symbols) > bare, (
                     f"{text!r} in '{tag}' with a word of {len(word)} letters says as much as without"
                 )
 
@@ -90,9 +90,10 @@ def says_every_line(build: Callable[[], Frontend], *, texts: Mapping[str, str] |
     for tag, text in texts_for(frontend, texts).items():
         once = len(frontend.phonemize(f"{text}.", tag).words)
         for end in ("\n", "\r\n", "\n\n", "\u2028", "\t"):
-            said = frontend.phonemize(end.join([f"{text}."] * 3), tag)
-            assert len(said.words) == 3 * once, (
-                f"three lines of {text!r} in '{tag}', parted by {end!r}, have {len(said.words)} words, one has {once}"
+            phonemes = frontend.phonemize(end.join([f"{text}."] * 3), tag)
+            assert len(phonemes.words) == 3 * once, (
+                f"three lines of {text!r} in '{tag}', parted by {end!r}, have {len(phonemes.words)} words, "
+                f"one has {once}"
             )
 
 
@@ -104,8 +105,10 @@ def says_or_refuses_foreign_letters(build: Callable[[], Frontend], *, texts: Map
         bare = _sounds(frontend, text, tag)
         for word in FOREIGN:
             shown = f"{text} {word}"
-            said = said_or_refused(frontend, shown, tag)
-            assert said is None or _count(said.symbols) > bare, f"{shown!r} in '{tag}' says as much without {word!r}"
+            phonemes = said_or_refused(frontend, shown, tag)
+            assert phonemes is None or _count(phonemes.symbols) > bare, (
+                f"{shown!r} in '{tag}' says as much without {word!r}"
+            )
 
 
 @contract("Frontend.languages", "Language tags it accepts.")
@@ -120,8 +123,8 @@ def speaks_every_tag(build: Callable[[], Frontend], *, texts: Mapping[str, str] 
 
 
 def _sounds(frontend: Frontend, text: str, tag: str) -> int:
-    said = said_or_refused(frontend, text, tag)
-    return _count(said.symbols) if said else 0
+    phonemes = said_or_refused(frontend, text, tag)
+    return _count(phonemes.symbols) if phonemes else 0
 
 
 def _count(symbols: tuple[str, ...]) -> int:

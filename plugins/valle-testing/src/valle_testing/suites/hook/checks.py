@@ -105,9 +105,9 @@ def _check_pairs(pairs: Any) -> None:
         name, check = pair
         assert isinstance(name, str) and name.strip(), f"a check of doctor_checks is called {name!r}"
         assert callable(check), f"doctor check '{name}' is a {type(check).__name__}, expected a function"
-        said = check()
-        assert isinstance(said, str), f"doctor check '{name}' returns a {type(said).__name__}, expected a str"
-        assert len(said.splitlines()) <= 1, f"doctor check '{name}' says {len(said.splitlines())} lines, expected one"
+        line = check()
+        assert isinstance(line, str), f"doctor check '{name}' returns a {type(line).__name__}, expected a str"
+        assert len(line.splitlines()) <= 1, f"doctor check '{name}' says {len(line.splitlines())} lines, expected one"
 
 
 CHECKS: tuple[Callable[..., None], ...] = (

@@ -23,14 +23,14 @@ PHONES = ("ð ə b oʊ t s eɪ l z t ə n aɪ t", "t uː h ɔ ɹ s ɪ z ɹ æ n 
 
 def good_clip(metric: Metric, which: int = 0) -> Clip:
     """A sentence said well, at the metric's rate, with all that a clip may hold."""
-    said = [clip for clip in built_in() if clip.text in SPOKEN.values()][which]
-    rate = metric.sample_rate or said.sample_rate
-    sound = Sound(wav=torch.from_numpy(resample(said.wav, said.sample_rate, rate)), sample_rate=rate)
+    source = [clip for clip in built_in() if clip.text in SPOKEN.values()][which]
+    rate = metric.sample_rate or source.sample_rate
+    sound = Sound(wav=torch.from_numpy(resample(source.wav, source.sample_rate, rate)), sample_rate=rate)
     return Clip(
         sound=sound,
-        text=f"{said.text.capitalize()}.",
+        text=f"{source.text.capitalize()}.",
         language="en",
-        transcript=transcript(said.text, sound.seconds),
+        transcript=transcript(source.text, sound.seconds),
         phones=timed(PHONES[which].split(), sound.seconds),
         expected=tuple(PHONES[which].split()),
         reference=Sound(wav=sound.wav.clone(), sample_rate=rate),

@@ -2,7 +2,7 @@
 
 test_it_conforms = suite.conformance("recognizer", lambda: MyRecognizer(MyOptions(), device=cpu), spec=SPEC)
 
-With `clips=[Clip(…), …]` it is tried on speech it is made for, all of which it must then hear.
+With `clips=[Clip(…), …]` it is tried on speech it is made for, all of which it must then recognize.
 """
 
 # ruff: noqa: PT018  (one finding may take two conditions)
@@ -32,15 +32,15 @@ from valle_testing.suites.recognizer.speech import (
     Clip,
     batch,
     clips_for,
+    described,
     same,
-    told,
     transcribed,
 )
 
 
 @contract("Recognizer", "sample_rate: Hz of the waveforms it takes.")
 def states_its_facts(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
-    """A rate and a longest row that make sense, the same in a second object and after something was heard."""
+    """A rate and a longest row that make sense, the same in a second object and after something was transcribed."""
     recognizer = build()
 
     def facts() -> tuple[object, object, list[str]]:
@@ -52,7 +52,7 @@ def states_its_facts(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
     fits = longest is None or (isinstance(longest, int | float) and 1 <= longest < float("inf"))
     assert fits, f"max_seconds is {longest!r}, neither None nor a number from 1 on"
     transcribed(recognizer, clips_for(recognizer, clips)[:1], device=device)
-    assert facts() == before, f"after something was heard its facts are {facts()}, before they were {before}"
+    assert facts() == before, f"after a transcription its facts are {facts()}, before they were {before}"
     recognizer = build()
     assert facts() == before, f"those of a second object are {facts()}, of the first {before}"
 
@@ -96,13 +96,13 @@ def transcribes_speech(build: Build, *, device: str = "cpu", clips: Sequence[Cli
     assert len(found) == len(fitted), f"{len(fitted)} rows give {len(found)} transcripts"
     deaf = [clip.text for clip, one in zip(fitted, found, strict=True) if not one.segments]
     if not clips and len(deaf) == len(fitted):
-        raise SkipTest("it hears nothing in the built-in clips; give it some that it hears (clips=)")
-    assert not clips or not deaf, f"it hears nothing in {', '.join(map(repr, deaf))}"
+        raise SkipTest("it recognizes nothing in the built-in clips; give it some that it recognizes (clips=)")
+    assert not clips or not deaf, f"it recognizes nothing in {', '.join(map(repr, deaf))}"
 
 
 @contract("Recognizer.transcribe", "What was said in each row")
 def transcribes_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
-    """A clip, two seconds of silence and the clip again: something is heard before the silence and behind it."""
+    """A clip, two seconds of silence and the clip again: something is recognized before the silence and behind it."""
     recognizer = build()
     rate = recognizer.sample_rate
     fitted = clips_for(recognizer, clips)
@@ -110,7 +110,7 @@ def transcribes_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence
         clip for clip, one in zip(fitted, transcribed(recognizer, fitted, device=device), strict=True) if one.segments
     ]
     if not able:
-        raise SkipTest("it hears nothing in the clips")
+        raise SkipTest("it recognizes nothing in the clips")
     gap = np.zeros(2 * rate, dtype=np.float32)
     for clip in able[:2]:
         long = replace(clip, wav=np.concatenate([clip.wav, gap, clip.wav]))
@@ -119,9 +119,9 @@ def transcribes_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence
         (found,) = transcribed(recognizer, [long], device=device)
         middle = (len(clip.wav) / rate) + 1
         places = [one.start < middle < one.end for one in found.segments]
-        assert not any(places), f"a segment crosses two seconds of silence: {told(found)}"
+        assert not any(places), f"a segment crosses two seconds of silence: {described(found)}"
         halves = {one.start < middle for one in found.segments}
-        assert halves == {True, False}, f"{clip.text!r}, two seconds of silence and it again give {told(found)}"
+        assert halves == {True, False}, f"{clip.text!r}, two seconds of silence and it again give {described(found)}"
 
 
 @contract("Recognizer", "Equal waveforms give equal transcripts, whoever shares the batch")
@@ -134,7 +134,7 @@ def hears_rows_as_if_alone(build: Build, *, device: str = "cpu", clips: Sequence
         found = transcribed(recognizer, [fitted[row] for row in rows], device=device)
         assert len(found) == len(rows), f"{len(rows)} rows give {len(found)} transcripts"
         for row, one in zip(rows, found, strict=True):
-            assert same(one, alone[row]), f"alone it is {told(alone[row])}, in a batch {told(one)}"
+            assert same(one, alone[row]), f"alone it is {described(alone[row])}, in a batch {described(one)}"
 
 
 @contract("Recognizer.transcribe", "padding left out")
@@ -148,12 +148,12 @@ def leaves_padding_out(build: Build, *, device: str = "cpu", clips: Sequence[Cli
         for one, wanted in zip(
             transcribed(recognizer, fitted, behind=behind, spare=spare, device=device), bare, strict=True
         ):
-            assert same(one, wanted), f"with {what} behind its end {told(one)}, without {told(wanted)}"
+            assert same(one, wanted), f"with {what} behind its end {described(one)}, without {described(wanted)}"
     for clip, other, wanted in zip(fitted, [*fitted[1:], fitted[0]], bare, strict=True):
         wav, _ = batch([np.concatenate([clip.wav, other.wav])], device=device)
         lengths = torch.tensor([len(clip.wav)], device=device)
         (found,) = recognizer.transcribe(wav, lengths, languages=[clip.language])
-        assert same(found, wanted), f"with another clip behind its end {told(found)}, without {told(wanted)}"
+        assert same(found, wanted), f"with another clip behind its end {described(found)}, without {described(wanted)}"
 
 
 @contract("Recognizer", "and whatever was heard before")
@@ -168,9 +168,9 @@ def forgets_earlier_audio(build: Build, *, device: str = "cpu", clips: Sequence[
         transcribed(recognizer, [before], device=device)
         refused(lambda: transcribed(recognizer, [replace(fitted[0], language="qqq")], device=device))
         for one, wanted in zip(transcribed(recognizer, fitted, device=device), first, strict=True):
-            assert same(one, wanted), f"at first it heard {told(wanted)}, then {told(one)}"
+            assert same(one, wanted), f"at first it gave {described(wanted)}, then {described(one)}"
     for one, wanted in zip(transcribed(build(), fitted, device=device), first, strict=True):
-        assert same(one, wanted), f"a second object hears {told(one)}, the first {told(wanted)}"
+        assert same(one, wanted), f"a second object gives {described(one)}, the first {described(wanted)}"
 
 
 @contract("Recognizer", "The inputs are never written, no random number is drawn and no gradient kept.")
@@ -222,7 +222,7 @@ def hears_nothing_in_silence(build: Build, *, device: str = "cpu", clips: Sequen
         calm = replace(clip, wav=np.zeros(round(seconds * recognizer.sample_rate), dtype=np.float32))
         for rows in ([calm], [clip, calm]):
             found = transcribed(recognizer, rows, device=device)[-1]
-            assert found.segments == (), f"{seconds} s of silence give {told(found)}"
+            assert found.segments == (), f"{seconds} s of silence give {described(found)}"
 
 
 @contract("Transcript", "segments: in order, without overlap; empty where nothing was said.")
@@ -239,8 +239,10 @@ def takes_rows_of_any_length(build: Build, *, device: str = "cpu", clips: Sequen
         short = replace(clip, wav=clip.wav[:samples])
         for rows in ([short], [short, clip]):
             first, *rest = transcribed(recognizer, rows, device=device)
-            assert first.segments == (), f"{samples} samples give {told(first)}"
-            assert not rest or same(rest[0], bare), f"beside {samples} samples {told(rest[0])}, alone {told(bare)}"
+            assert first.segments == (), f"{samples} samples give {described(first)}"
+            assert not rest or same(rest[0], bare), (
+                f"beside {samples} samples {described(rest[0])}, alone {described(bare)}"
+            )
 
 
 @contract("Recognizer", "Times lie inside the audio and never go back.")
@@ -277,7 +279,7 @@ def gives_clean_text(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
 
 @contract("Recognizer", "Equal waveforms give equal transcripts")
 def takes_any_layout(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
-    """Strided waveforms, lengths as int32, a call under `inference_mode`: the same is heard."""
+    """Strided waveforms, lengths as int32, a call under `inference_mode`: the same is transcribed."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)[:2]
     tags = [clip.language for clip in fitted]
@@ -287,11 +289,11 @@ def takes_any_layout(build: Build, *, device: str = "cpu", clips: Sequence[Clip]
     layouts = {"strided": (spread, lengths), "with int32 lengths": (wav, lengths.int())}
     for what, given in layouts.items():
         for one, wanted in zip(recognizer.transcribe(*given, languages=tags), plain, strict=True):
-            assert same(one, wanted), f"{what} it is {told(one)}, else {told(wanted)}"
+            assert same(one, wanted), f"{what} it is {described(one)}, else {described(wanted)}"
     with torch.inference_mode():
         inside = recognizer.transcribe(wav.clone(), lengths, languages=tags)
     for one, wanted in zip(inside, plain, strict=True):
-        assert same(one, wanted), f"under inference_mode it is {told(one)}, else {told(wanted)}"
+        assert same(one, wanted), f"under inference_mode it is {described(one)}, else {described(wanted)}"
 
 
 CHECKS: tuple[Callable[..., None], ...] = (

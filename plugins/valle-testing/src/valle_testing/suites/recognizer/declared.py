@@ -21,9 +21,9 @@ from valle_testing.suites.recognizer.speech import (
     aligned,
     batch,
     clips_for,
+    described,
     same,
     same_words,
-    told,
     transcribed,
 )
 
@@ -37,7 +37,7 @@ def times_words_as_declared(
     found = transcribed(recognizer, clips_for(recognizer, clips), device=device)
     segments = [one for transcript in found for one in transcript.segments]
     if not segments:
-        raise SkipTest("it hears nothing in the clips")
+        raise SkipTest("it recognizes nothing in the clips")
     for one in segments:
         if "words" in spec.capabilities:
             _check_words(one)
@@ -90,7 +90,7 @@ def detects_only_where_declared(
     named = call([one.language for one in found])
     mixed = call(one_unnamed)[0]
     for one, other in (*zip(found, named, strict=True), (found[0], mixed)):
-        assert same(one, other), f"detected it is {told(one)}, with the language named {told(other)}"
+        assert same(one, other), f"detected it is {described(one)}, with the language named {described(other)}"
 
 
 @contract("Recognizer.align", "the words of `texts` split at spaces, in order.")

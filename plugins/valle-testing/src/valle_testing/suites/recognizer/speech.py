@@ -23,7 +23,7 @@ SPOKEN = {"en-1.ogg": "the boat sails tonight", "en-2.ogg": "two horses ran alon
 """English, spoken by espeak-ng (voices f2 and m3), 16 kHz."""
 
 KEYS = {"five": (770, 1336), "zero": (941, 1336), "three": (697, 1477), "nine": (852, 1477)}
-"""Hz of touch tones (ITU-T Q.23): what a recognizer that takes no speech may hear."""
+"""Hz of touch tones (ITU-T Q.23): what a recognizer that takes no speech may recognize."""
 
 TOLERANCE = 0.045
 """Seconds by which equal times may differ between batches: frames of recognizers last 10 to 20 ms."""
@@ -92,7 +92,7 @@ def batch(
 def transcribed(
     recognizer: Recognizer, clips: Sequence[Clip], *, behind: float = 0.0, spare: int = 0, device: str = "cpu"
 ) -> list[Transcript]:
-    """What it hears in a padded batch."""
+    """What it transcribes in a padded batch."""
     wav, lengths = batch([clip.wav for clip in clips], behind=behind, spare=spare, device=device)
     return list(recognizer.transcribe(wav, lengths, languages=[clip.language for clip in clips]))
 
@@ -106,7 +106,7 @@ def aligned(
     return list(recognizer.align(wav, lengths, texts, languages=languages))
 
 
-def told(transcript: Transcript) -> str:
+def described(transcript: Transcript) -> str:
     """A transcript for a message: text with the times of its segments."""
     parts = [f"{one.text!r} {one.start:.2f} … {one.end:.2f}" for one in transcript.segments]
     return f"{', '.join(parts) or 'nothing'} ({transcript.language})"

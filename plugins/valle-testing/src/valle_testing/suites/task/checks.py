@@ -44,8 +44,8 @@ def states_its_output(build: Build) -> None:
     task = build()
     assert task.output in ("codes", "symbols", "length"), f"output is {task.output!r}"
     for _, inputs in _examples(task, seeds=range(2)):
-        said = task.compose(inputs, 0, training=True).output
-        assert said == task.output, f"a sequence's output is {said!r}, the task's {task.output!r}"
+        stated = task.compose(inputs, 0, training=True).output
+        assert stated == task.output, f"a sequence's output is {stated!r}, the task's {task.output!r}"
 
 
 @contract("Task", "continues: whether the answer goes on where the prompt ends, so that the text is of both.")
@@ -62,9 +62,9 @@ def continues_where_it_says(build: Build) -> None:
                 "the prompt without a gap"
             )
         for training in (True, False):
-            said = task.compose(inputs, 0, training=training).continues
-            assert said == task.continues, (
-                f"{what}: the row says continues={said}, the task {task.continues}; pass it to `lay_out`, "
+            stated = task.compose(inputs, 0, training=training).continues
+            assert stated == task.continues, (
+                f"{what}: the row says continues={stated}, the task {task.continues}; pass it to `lay_out`, "
                 "or a layout may put the text between prompt and response"
             )
 

@@ -12,5 +12,5 @@ SPEC = PluginSpec(
     factory="acme_package.recognizer:build",
     options="acme_package.options:AcmeNameOptions",
     capabilities=frozenset({"words", "align"}),
-    advisories=("It is an example to grow from; it hears touch tones, no speech.",),
+    advisories=("It is an example to grow from; it recognizes touch tones, no speech.",),
 )
