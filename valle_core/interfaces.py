@@ -192,7 +192,8 @@ class Codec(Protocol):
     Equal waveforms give equal codes, equal codes equal waveforms: nothing is drawn, nothing remembered. The inputs
     are never written. Results are on the device of the codec, codes int64, waveforms float32; int32 and int64
     codes are taken. One that declares "streaming" gives sound before `CodecStream.flush`; "codebooks", that it has
-    them.
+    them. One that also decodes what lies between its codebook vectors has `decode_vectors(vectors [B, F, d], frames)`:
+    `decode`, of sums over levels.
 
     Attributes:
         sample_rate: Hz of the waveforms it takes and gives.

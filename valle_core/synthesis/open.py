@@ -83,13 +83,16 @@ def open_synthesizer(
         raise UserError(f"{ar.path} says its text by an alignment and cannot continue a prompt; use --task tts")
     if first.model.alignment is None and (options.speed != 1 or options.durations != "drawn"):
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
+    codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)
+    if options.vectors == "expected" and (codec.codebooks is None or not hasattr(codec, "decode_vectors")):
+        raise UserError(f"codec '{parts['codec'][0].name}' decodes codes only; leave --vectors out")
     return Synthesizer(
         SynthesisComponents(
             ar=first.model,
             nar=second.model,
             symbols=SymbolMap(ar.manifest.symbols),
             languages=ar.manifest.languages,
-            codec=built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS),
+            codec=codec,
             frontend=frontend,
             task=task,
             chain=SamplerChain(built("sampler")),
@@ -104,6 +107,7 @@ def open_synthesizer(
             read_text=read_text,
             speed=options.speed,
             steady=options.durations == "usual",
+            expected=options.vectors == "expected",
         )
     )
 

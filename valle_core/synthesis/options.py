@@ -20,6 +20,7 @@ class SynthesisOptions:
         dtype: data type of weights and activations.
         max_prompt_seconds: longest voice prompt that is accepted.
         speed: of speaking; only for models with an alignment, whose durations are drawn at 1 as they were learnt.
+        vectors: levels ≥ 1 as the chosen codes or, where the codec can, as vectors weighted by probability (expected).
         durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.
     """
 
@@ -28,6 +29,7 @@ class SynthesisOptions:
     device: str = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_prompt_seconds: float = 30.0
+    vectors: Literal["chosen", "expected"] = "chosen"
     speed: float = 1.0
     durations: Literal["drawn", "usual"] = "drawn"
 

@@ -68,6 +68,7 @@ class SynthesisComponents:
         read_text: text → symbols, by the frontend.
         speed: of speaking, for a model with an alignment.
         steady: whether its durations are the usual ones instead of drawn.
+        expected: levels ≥ 1 are decoded as the expected sum of their codebook vectors, not as the chosen codes.
     """
 
     ar: CodecLM
@@ -84,6 +85,7 @@ class SynthesisComponents:
     read_text: TextReader = read_words
     speed: float = 1.0
     steady: bool = False
+    expected: bool = False
 
 
 class Prepared(NamedTuple):
@@ -126,9 +128,11 @@ class Synthesizer:
             level0, times = self._level0(inputs, seeds, requests)
             inputs = [replace(found, times=when) for found, when in zip(inputs, times, strict=True)]
             clock.append(time.perf_counter())
-            codes = self._other_levels(inputs, level0, seeds)
+            codes, vectors = self._other_levels(inputs, level0, seeds)
             clock.append(time.perf_counter())
-            wavs = self._decode([self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)])
+            wavs = self._decode(
+                [self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)], vectors
+            )
             clock.append(time.perf_counter())
         # Cloned outside of inference mode, so that hooks and callers may write to them.
         speeches = [
@@ -263,17 +267,26 @@ class Synthesizer:
 
     def _other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]
-    ) -> list[Int[Tensor, "F Q"]]:
+    ) -> tuple[list[Int[Tensor, "F Q"]], list[Float[Tensor, "F d"]] | None]:
+        """All codes, and what they are expected to sum to where that is heard."""
+        books = self.components.codec.codebooks if self.components.expected else None
+        sums = [] if books is None else [books[0][torch.cat(level0.tokens).to(books.device)]]
+
         def choose(level: int, logits: Float[Tensor, "N V"], frames: list[int]) -> Tensor:
             view = View.for_frames(seeds=seeds, frames=frames, level=level)
+            if books is not None:
+                sums.append(logits.float().softmax(-1) @ books[level])
             return self.components.nar_chain(logits.float(), view)
 
-        return fill_levels(self.components.nar, self.components.task, inputs, level0.tokens, choose)
+        codes = fill_levels(self.components.nar, self.components.task, inputs, level0.tokens, choose)
+        return codes, list(torch.stack(sums).sum(0).split([len(row) for row in codes])) if sums else None
 
-    def _decode(self, codes: list[Int[Tensor, "F Q"]]) -> list[Float[Tensor, "N"]]:
+    def _decode(
+        self, codes: list[Int[Tensor, "F Q"]], vectors: list[Float[Tensor, "F d"]] | None
+    ) -> list[Float[Tensor, "N"]]:
         frames = torch.tensor([row.shape[0] for row in codes], device=self.device)
-        padded = pad_sequence(codes, batch_first=True).to(self.device)
-        wav, lengths = self.components.codec.decode(padded, frames)
+        decode = getattr(self.components.codec, "decode_vectors" if vectors else "decode")
+        wav, lengths = decode(pad_sequence(vectors or codes, batch_first=True).to(self.device), frames)
         return [row[:n].float().cpu() for row, n in zip(wav, lengths.tolist(), strict=True)]
 
     def _after_audio(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:

@@ -13,40 +13,27 @@ from valle_core.sequence.vocabulary import Vocabulary
 
 
 def fitted_table(
-    table: Float[Tensor, "R D"],
-    fresh: Float[Tensor, "S D"],
-    vocabulary: Vocabulary,
-    before: Manifest,
-    now: Manifest,
-) -> Float[Tensor, "S D"]:
-    """The embedding table of `before`, in the order of `now`; what only `now` has keeps its fresh rows.
-
-    Args:
-        table: rows of the stored model.
-        fresh: rows of the new model.
-        vocabulary: of the new model; the stored one differs by its symbols and languages alone.
-        before, now: manifests that name symbols and languages.
-    """
+    table: Float[Tensor, "R D"], fresh: Float[Tensor, "S D"], vocabulary: Vocabulary, before: Manifest, now: Manifest
+) -> Float[Tensor, "_ D"]:
+    """The embedding table of `before` in the order of `now` and its `vocabulary`; what is new keeps its fresh rows."""
     stored = replace(vocabulary, symbols=len(before.symbols), languages=len(before.languages))
     if table.shape != (stored.size, fresh.shape[1]):
         return table  # of another shape altogether, which is refused where all shapes are compared
-    old, new = stored.ranges(), vocabulary.ranges()
-    made = fresh.detach().clone()
+    old, new, made = stored.ranges(), vocabulary.ranges(), fresh.detach().clone()
     for name, rows in new.items():
         if name not in ("language", "text"):
             made[rows.start : rows.stop] = table[old[name].start : old[name].stop]
     languages, symbols = _places(before.languages, now.languages), _places(before.symbols, now.symbols)
     for was, place in languages:
         made[new["language"].start + place] = table[old["language"].start + was]
-    blocks = languages if vocabulary.per_language_text else [(0, 0)]
-    for was_language, language in blocks:
+    for was_language, language in languages if vocabulary.per_language_text else [(0, 0)]:
+        source = old["text"].start + was_language * len(before.symbols)
+        target = new["text"].start + language * len(now.symbols)
         for was, place in symbols:
-            row = new["text"].start + language * len(now.symbols) + place
-            made[row] = table[old["text"].start + was_language * len(before.symbols) + was]
+            made[target + place] = table[source + was]
     return made
 
 
 def _places(before: Sequence[str], now: Sequence[str]) -> list[tuple[int, int]]:
     """Index before and index now, of all that stand in both."""
-    there = {name: index for index, name in enumerate(now)}
-    return [(index, there[name]) for index, name in enumerate(before) if name in there]
+    return [(index, now.index(name)) for index, name in enumerate(before) if name in now]

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from valle_codec_tiny import codec, mel_gl
+from valle_codec_tiny.codec import build_small
 from valle_codec_tiny.features import HOP
+from valle_codec_tiny.options import SmallOptions
 
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
@@ -151,3 +153,15 @@ def test_random_weights_are_the_same_each_time_and_leave_the_callers_randomness_
     assert torch.equal(torch.rand(1), expected)
     assert first.identity == second.identity
     assert first.identity != CODECS["tiny"]().identity
+
+
+def test_vectors_of_codes_give_what_the_codes_give():
+    codec = build_small(SmallOptions(), device=torch.device("cpu"))
+    codes = torch.randint(0, codec.codebook_size, (2, 20, 8), generator=torch.Generator().manual_seed(0))
+    frames = torch.tensor([20, 13])
+    vectors = torch.stack([codec.codebooks[level, codes[..., level]] for level in range(8)]).sum(0)
+    wav, lengths = codec.decode_vectors(vectors, frames)
+    expected, counts = codec.decode(codes, frames)
+    torch.testing.assert_close(wav, expected, rtol=0, atol=1e-5)
+    assert torch.equal(lengths, counts)
+    assert codec.decode_vectors(vectors[:0], frames[:0])[0].shape == (0, 0)

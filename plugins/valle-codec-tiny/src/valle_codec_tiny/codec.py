@@ -89,9 +89,19 @@ class TinyCodec:
             return torch.zeros(B, 0, device=self.device), frames * HOP
         if count > self.chunk + self.context.left + self.context.right:
             return self._decode_long(codes, frames), frames * HOP
-        inside = torch.arange(count, device=self.device) < frames[:, None]
+        return self.decode_vectors(self.network.quantizer.lookup(codes), frames)
+
+    @torch.inference_mode()
+    def decode_vectors(
+        self, vectors: Float[Tensor, "B F d"], frames: Int[Tensor, "B"]
+    ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
+        """Waveforms of sums of codebook vectors, in one pass; zero past each row's end."""
+        vectors, frames = vectors.to(self.device), frames.to(self.device)
+        if not vectors.shape[0] or not vectors.shape[1]:
+            return torch.zeros(len(vectors), 0, device=self.device), frames * HOP
+        inside = torch.arange(vectors.shape[1], device=self.device) < frames[:, None]
         mask = None if bool(inside.all()) else inside[..., None].float()
-        wav = self.network.decode(codes, mask).clamp(-1, 1)
+        wav = self.network.decode_vectors(vectors, mask).clamp(-1, 1)
         return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
 
     def _decode_long(self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]) -> Float[Tensor, "B N"]:

@@ -209,7 +209,10 @@ class TinyNetwork(nn.Module):
 
     def decode(self, codes: Int[Tensor, "B F L"], inside: Tensor | None = None) -> Float[Tensor, "B N"]:
         """Codes of the first L levels → waveform of F · HOP samples."""
-        latent = self.quantizer.lookup(codes)
+        return self.decode_vectors(self.quantizer.lookup(codes), inside)
+
+    def decode_vectors(self, latent: Float[Tensor, "B F d"], inside: Tensor | None = None) -> Float[Tensor, "B N"]:
+        """Sums of codebook vectors → waveform of F · HOP samples."""
         wide = None if inside is None else inside.repeat_interleave(self.size.split, dim=1)
         pitch = self.decoder.pitch(latent, inside)
         return self.decoder.synthesis(self.decoder(latent, inside), pitch, wide)
