@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from valle_core.assemble.device import choose_device
@@ -20,6 +18,15 @@ from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import warn
+
+try:
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+except ModuleNotFoundError as error:
+    if error.name != "accelerate":
+        raise
+    raise UserError("training needs accelerate. Install it with: pip install accelerate") from error
+
 from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
@@ -208,7 +215,4 @@ def tensors(model: CodecLM, optimizer: Any, accelerator: Accelerator) -> dict[st
     random = {"cpu": torch.get_rng_state()}
     if accelerator.device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(accelerator.device)
-    return {
-        "optimizer": optimizer_tensors(plain, optimizer.optimizer),
-        "random": random,
-    }
+    return {"optimizer": optimizer_tensors(plain, optimizer.optimizer), "random": random}

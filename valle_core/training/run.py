@@ -97,9 +97,7 @@ def run_training(
     if line := survey(maker, dataset.ids):
         warn(line)
     stream = ExampleStream(
-        batches,
-        partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples,
-        noise=maker.noise,
+        batches, partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples, noise=maker.noise
     )
     manifest = _manifest(dataset, resolved, selected)
     model_config = to_yaml(with_portable_arch(model_part(resolved), model.backbone))
