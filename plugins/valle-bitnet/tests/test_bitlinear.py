@@ -166,3 +166,8 @@ def test_two_bits_per_weight_are_a_sixteenth_of_float32():
     packed = PackedBitLinear(made, "none")
     assert weights_nbytes(made) == 1024 * 512 * 4
     assert weights_nbytes(packed) == 1024 * 512 // 4 + 4 + 256 * 4  # and the scale and the table of bytes
+
+
+def test_it_runs_on_a_device_that_has_no_autocast():
+    found = layer().to("meta")(torch.empty(2, 6, 24, device="meta"))
+    assert (found.shape, found.dtype, found.device.type) == ((2, 6, 17), torch.float32, "meta")

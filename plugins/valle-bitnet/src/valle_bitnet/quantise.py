@@ -68,7 +68,8 @@ def product(
     else:
         out = F.linear(levels.to(x.dtype), weight.to(x.dtype))
     kind = x.device.type
-    wanted = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    wanted = torch.get_autocast_dtype(kind) if autocast else x.dtype
     return (out.to(by.dtype) * (scale.to(by.dtype) / by)).to(wanted)
 
 
