@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, Protocol
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 
@@ -147,7 +147,7 @@ class Utterance:
     speaker: str
     language: int
     symbols: Int[Tensor, "P"]
-    codes: Int[Tensor, "F Q"]
+    codes: Integer[Tensor, "F Q"]
     times: Float[Tensor, "P_plus_1"] | None = None
 
 
@@ -167,8 +167,8 @@ class TaskInputs:
 
     text: Int[Tensor, "P"]
     language: int
-    prompt: Int[Tensor, "Fp Q"]
-    response: Int[Tensor, "F L"]
+    prompt: Integer[Tensor, "Fp Q"]
+    response: Integer[Tensor, "F L"]
     tone: int | None = None
     times: Float[Tensor, "P_plus_1"] | None = None
 
@@ -259,18 +259,18 @@ class Pool(Protocol):
         """
         ...
 
-    def codes(self, id: str) -> Int[Tensor, "F Q"]:
+    def codes(self, id: str) -> Integer[Tensor, "F Q"]:
         """Codes of an utterance."""
         ...
 
-    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Integer[Tensor, "F Q"]:
         """`frames` ≥ 1 frames of noise: a random window of a recording, which is repeated where it is shorter.
 
         Recordings (all, or those with this label) are drawn as often as they are long. `rng` alone decides.
         """
         ...
 
-    def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
+    def mix(self, a: Integer[Tensor, "F Q"], b: Integer[Tensor, "G Q"], db: float) -> Integer[Tensor, "F Q"]:
         """Codes of both sounding together, a as loud as it is (unless that clips) and `db` decibels above b.
 
         a and b hold all levels and at least a frame. Both are decoded, b is repeated or cut to the length of a and
@@ -281,7 +281,7 @@ class Pool(Protocol):
         ...
 
     def mix_all(
-        self, pairs: Sequence[tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]]
-    ) -> Sequence[Int[Tensor, "F Q"]]:
+        self, pairs: Sequence[tuple[Integer[Tensor, "F Q"], Integer[Tensor, "G Q"], float]]
+    ) -> Sequence[Integer[Tensor, "F Q"]]:
         """`mix` of each (a, b, db), with the codec called once for many."""
         ...

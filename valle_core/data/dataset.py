@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from valle_core.data.damage import damaged
@@ -125,7 +125,7 @@ class Dataset:
         """All of them in the order that reads the disk from front to back."""
         return (self._utterance(record) for record in self.records())
 
-    def codes(self, id: str) -> Int[Tensor, "F Q"]:
+    def codes(self, id: str) -> Integer[Tensor, "F Q"]:
         """See `Pool.codes`."""
         return self.record(id).codes.long()
 

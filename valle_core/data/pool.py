@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.data.dataset import Dataset
@@ -56,11 +56,11 @@ class TrainingPool:
             self._similar[across] = open_index(folder, manifest, across=across)
         return self.dataset.nearest(self._similar[across], id, n)
 
-    def codes(self, id: str) -> Int[Tensor, "F Q"]:
+    def codes(self, id: str) -> Integer[Tensor, "F Q"]:
         """See `Pool.codes`."""
         return self.dataset.codes(id)
 
-    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Integer[Tensor, "F Q"]:
         """See `Pool.noise`."""
         if self._noise is None:
             raise UserError(
@@ -69,11 +69,11 @@ class TrainingPool:
             )
         return self._noise.noise(frames, rng, label=label)
 
-    def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
+    def mix(self, a: Integer[Tensor, "F Q"], b: Integer[Tensor, "G Q"], db: float) -> Integer[Tensor, "F Q"]:
         """See `Pool.mix`."""
         return self.mix_all([(a, b, db)])[0]
 
-    def mix_all(self, pairs: Sequence[Pair]) -> Sequence[Int[Tensor, "F Q"]]:
+    def mix_all(self, pairs: Sequence[Pair]) -> Sequence[Integer[Tensor, "F Q"]]:
         """See `Pool.mix_all`."""
         if self._mixer is None:
             if self._open_mixer is None:

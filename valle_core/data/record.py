@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from valle_core.codes.identity import hash_tensors
@@ -30,7 +30,7 @@ class Record:
     """
 
     id: str
-    codes: Int[Tensor, "F Q"]
+    codes: Integer[Tensor, "F Q"]
     phonemes: tuple[str, ...]
     words: tuple[tuple[int, int], ...]
     times: tuple[int, ...] = ()

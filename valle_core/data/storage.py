@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Protocol, cast
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from valle_core.data.options import StorageName
@@ -46,19 +46,19 @@ class Noise(Protocol):
         """Equal for equal noise sets."""
         ...
 
-    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Integer[Tensor, "F Q"]:
         """See `Pool.noise`."""
         ...
 
 
-Pair = tuple[Int[Tensor, "F Q"], Int[Tensor, "G Q"], float]
+Pair = tuple[Integer[Tensor, "F Q"], Integer[Tensor, "G Q"], float]
 """a, b and decibels, as `Pool.mix` takes them."""
 
 
 class Mixes(Protocol):
     """What mixes sounds that are given as codes."""
 
-    def mix_all(self, pairs: Sequence[Pair]) -> Sequence[Int[Tensor, "F Q"]]:
+    def mix_all(self, pairs: Sequence[Pair]) -> Sequence[Integer[Tensor, "F Q"]]:
         """See `Pool.mix_all`."""
         ...
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.audio.wav import resample
@@ -54,14 +54,14 @@ def embed(
     return table
 
 
-def codebook_statistics(codes: Int[Tensor, "F Q"], books: Float[Tensor, "Q V d"]) -> Float[np.ndarray, "D"]:
+def codebook_statistics(codes: Integer[Tensor, "F Q"], books: Float[Tensor, "Q V d"]) -> Float[np.ndarray, "D"]:
     """Means and standard deviations over the frames of Σ_q books[q, codes[·, q]]."""
     frames = torch.stack([books[level][codes[:, level]] for level in range(codes.shape[1])]).sum(0)  # [F, d]
     return torch.cat([frames.mean(0), frames.std(0, correction=0)]).numpy()
 
 
 @torch.no_grad()
-def decoded(codec: Codec, codes: Int[Tensor, "F Q"]) -> Float[np.ndarray, "N"]:
+def decoded(codec: Codec, codes: Integer[Tensor, "F Q"]) -> Float[np.ndarray, "N"]:
     """The sound of an utterance."""
     wav, lengths = codec.decode(codes[None], torch.tensor([len(codes)]))
     return wav[0, : int(lengths[0])].cpu().numpy()

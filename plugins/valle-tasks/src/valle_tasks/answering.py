@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.plugin import UserError
@@ -30,5 +30,5 @@ def ask_for_codes(inputs: TaskInputs, level: int, *, training: bool, continues: 
     return lay_out(inputs, level, response=response[:, :needed], target=target, continues=continues)
 
 
-def _nothing(response: Int[Tensor, "0 L"]) -> Int[Tensor, "0 1"]:
+def _nothing(response: Integer[Tensor, "0 L"]) -> Integer[Tensor, "0 1"]:
     return response.new_zeros(0, 1)

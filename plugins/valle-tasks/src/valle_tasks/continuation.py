@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -49,5 +49,5 @@ class Continuation:
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
         return ask_for_codes(inputs, level, training=training, continues=self.continues)
 
-    def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
+    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
         return output

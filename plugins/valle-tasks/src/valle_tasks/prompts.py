@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from random import Random
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -18,7 +18,9 @@ _NUMBERED = re.compile(r"^(.*?)(\d+)$", re.S)
 _BEYOND = "\U0010ffff"
 
 
-def draw_window(ids: Sequence[str], pool: Pool, rng: Random, *, frames: int, most: int) -> Int[Tensor, "F Q"] | None:
+def draw_window(
+    ids: Sequence[str], pool: Pool, rng: Random, *, frames: int, most: int
+) -> Integer[Tensor, "F Q"] | None:
     """A random window of `frames` from utterances joined until they suffice; all of them where they do not.
 
     None where there are no utterances.
@@ -35,7 +37,7 @@ def draw_window(ids: Sequence[str], pool: Pool, rng: Random, *, frames: int, mos
     return joined[start : start + frames]
 
 
-def said_before(utterance: Utterance, pool: Pool, *, frames: int, most: int) -> Int[Tensor, "F Q"] | None:
+def said_before(utterance: Utterance, pool: Pool, *, frames: int, most: int) -> Integer[Tensor, "F Q"] | None:
     """The last `frames` of up to `most` utterances before this one, in order; None for the first of a recording.
 
     Utterances of one speaker are of one recording or chapter where their ids are alike but for a number at the end.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Codec
@@ -11,7 +11,7 @@ from valle_core.interfaces import Codec
 
 def encode_long(
     codec: Codec, wav: Float[Tensor, "N"], *, window_seconds: float = 20.0, context_seconds: float = 1.0
-) -> Int[Tensor, "F Q"]:
+) -> Integer[Tensor, "F Q"]:
     """Codes of one recording, F = ⌈N / hop⌉.
 
     Up to `window_seconds` it is `codec.encode` itself. Longer audio is encoded in windows that share
@@ -34,7 +34,7 @@ def encode_long(
     return torch.cat(kept)  # [F, Q]
 
 
-def _encode_one(codec: Codec, wav: Float[Tensor, "N"]) -> Int[Tensor, "F Q"]:
+def _encode_one(codec: Codec, wav: Float[Tensor, "N"]) -> Integer[Tensor, "F Q"]:
     with torch.no_grad():
         codes, frames = codec.encode(wav[None], torch.tensor([len(wav)], device=wav.device))
     return codes[0, : int(frames[0])]

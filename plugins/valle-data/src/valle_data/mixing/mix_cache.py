@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Integer
 from safetensors.torch import save
 from torch import Tensor
 
@@ -33,7 +33,7 @@ _OURS = re.compile(r"[0-9a-f]{2}/(?:[0-9a-f]{32}\.safetensors|\.[0-9a-f]{32}\.sa
 _ROOM = 0.9  # part of the limit that is filled after a clean-up
 
 
-def mix_key(codec: CodecIdentity, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> str:
+def mix_key(codec: CodecIdentity, a: Integer[Tensor, "F Q"], b: Integer[Tensor, "G Q"], db: float) -> str:
     """Equal for equal codes (of any integer type), codec and decibels."""
     hashes = [hash_tensors({"codes": codes.to(torch.int32)}) for codes in (a, b)]
     return hashlib.sha256(json.dumps([MIXING, to_dict(codec), *hashes, repr(float(db))]).encode()).hexdigest()[:32]
@@ -53,7 +53,7 @@ class MixCache:
         self._memory: OrderedDict[str, Tensor] = OrderedDict()
         self._since = limit  # bytes written since the last clean-up; the first writing looks at what is there
 
-    def get(self, key: str) -> Int[Tensor, "F Q"] | None:
+    def get(self, key: str) -> Integer[Tensor, "F Q"] | None:
         """The codes, or None."""
         codes = self._memory.get(key)
         if codes is None and self._folder is not None:
@@ -63,7 +63,7 @@ class MixCache:
         self._remember(key, codes)
         return codes.long()
 
-    def put(self, key: str, codes: Int[Tensor, "F Q"]) -> None:
+    def put(self, key: str, codes: Integer[Tensor, "F Q"]) -> None:
         """Keep them. A disk that is full or not writable ends the keeping on disk, not the training."""
         kept = codes.to(storage_dtype(self._codec.codebook_size)).contiguous()
         self._remember(key, kept)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -31,11 +31,11 @@ class Mixer:
         self._identity, self._open, self._cache = codec, open_codec, cache
         self._codec: Codec | None = None
 
-    def mix(self, a: Int[Tensor, "F Q"], b: Int[Tensor, "G Q"], db: float) -> Int[Tensor, "F Q"]:
+    def mix(self, a: Integer[Tensor, "F Q"], b: Integer[Tensor, "G Q"], db: float) -> Integer[Tensor, "F Q"]:
         """See `Pool.mix`. Raises `UserError` for codes that are not the codec's, and for no ratio."""
         return self.mix_all([(a, b, db)])[0]
 
-    def mix_all(self, pairs: Sequence[Pair]) -> list[Int[Tensor, "F Q"]]:
+    def mix_all(self, pairs: Sequence[Pair]) -> list[Integer[Tensor, "F Q"]]:
         """See `Pool.mix_all`."""
         keys = []
         for a, b, db in pairs:
@@ -64,7 +64,7 @@ class Mixer:
             raise UserError(f"a mix at {db} dB has no ratio. Give a finite number of decibels")
 
     @torch.no_grad()
-    def _make(self, pairs: Sequence[Pair]) -> list[Int[Tensor, "F Q"]]:
+    def _make(self, pairs: Sequence[Pair]) -> list[Integer[Tensor, "F Q"]]:
         if self._codec is None:
             self._codec = self._open()
             require_same(self._identity, self._codec.identity, "the dataset holds codes of")
@@ -94,7 +94,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _decode(codec: Codec, rows: Sequence[Int[Tensor, "f Q"]]) -> list[Float[Tensor, "n"]]:
+def _decode(codec: Codec, rows: Sequence[Integer[Tensor, "f Q"]]) -> list[Float[Tensor, "n"]]:
     """The sound of each row."""
     wavs: list[Tensor] = [torch.empty(0)] * len(rows)
     for group in _alike([len(row) for row in rows]):
@@ -105,7 +105,7 @@ def _decode(codec: Codec, rows: Sequence[Int[Tensor, "f Q"]]) -> list[Float[Tens
     return wavs
 
 
-def _encode(codec: Codec, wavs: Sequence[Float[Tensor, "n"]]) -> list[Int[Tensor, "f Q"]]:
+def _encode(codec: Codec, wavs: Sequence[Float[Tensor, "n"]]) -> list[Integer[Tensor, "f Q"]]:
     """The codes of each sound."""
     rows: list[Tensor] = [torch.empty(0)] * len(wavs)
     for group in _alike([len(wav) for wav in wavs]):

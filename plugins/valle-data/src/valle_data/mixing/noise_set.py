@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.codes.identity import require_same
@@ -38,7 +38,7 @@ class NoiseSet:
         """Sorted."""
         return self._labels
 
-    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Int[Tensor, "F Q"]:
+    def noise(self, frames: int, rng: Random, *, label: str | None = None) -> Integer[Tensor, "F Q"]:
         """See `Pool.noise`. Raises `UserError` for no frames and for a label it does not have."""
         if frames < 1:
             raise UserError(f"frames of noise must be at least 1, got {frames}")

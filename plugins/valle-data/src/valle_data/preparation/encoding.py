@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.codes.checks import check_codes, storage_dtype
@@ -18,7 +18,7 @@ from valle_data.audio.long_audio import encode_long
 
 def encode_all(
     codec: Codec, wavs: Sequence[np.ndarray], *, batch_seconds: float, device: torch.device
-) -> list[Int[Tensor, "F Q"]]:
+) -> list[Integer[Tensor, "F Q"]]:
     """Codes of each recording. The batches are a pure function of the lengths, so repeating gives equal codes.
 
     What is longer than a batch is encoded in windows, see `encode_long`.
@@ -54,7 +54,7 @@ def batches_by_length(lengths: Sequence[int], bound: int) -> Iterator[list[int]]
 
 
 def make_record(
-    codec: Codec, id: str, codes: Int[Tensor, "F Q"], phonemes: Phonemes, times: tuple[int, ...] = ()
+    codec: Codec, id: str, codes: Integer[Tensor, "F Q"], phonemes: Phonemes, times: tuple[int, ...] = ()
 ) -> Record:
     """The record to store, with the times of its phonemes; raises `UserError` where the codec broke its promise."""
     check_codes(codes, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what=f"utterance '{id}'")

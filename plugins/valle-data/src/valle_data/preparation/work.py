@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.data.record import IndexEntry
@@ -60,7 +60,7 @@ class Encoded:
     """The same with its codes."""
 
     ready: Ready
-    codes: Int[Tensor, "F Q"]
+    codes: Integer[Tensor, "F Q"]
 
 
 class Worker:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 from safetensors.torch import save
 from torch import Tensor
 
@@ -87,7 +87,7 @@ def _offsets(rows: Sequence[Tensor]) -> Int[Tensor, "S_plus_1"]:
     return torch.tensor([0, *(len(row) for row in rows)], dtype=torch.int64).cumsum(0)
 
 
-def phonemes_to_bytes(phonemes: tuple[str, ...]) -> Int[Tensor, "n"]:
+def phonemes_to_bytes(phonemes: tuple[str, ...]) -> UInt8[Tensor, "n"]:
     """UTF-8 JSON as a tensor, so that safetensors can hold it."""
     return torch.frombuffer(bytearray(json.dumps(phonemes, ensure_ascii=False).encode()), dtype=torch.uint8)
 
