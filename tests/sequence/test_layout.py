@@ -17,7 +17,7 @@ CODES = torch.tensor([[1, 2], [3, 4]])
 
 
 def row(*, tone: int | None = None, continues: bool = False, level: int = 0, text=(5, 6, 7)):
-    inputs = TaskInputs(text=torch.tensor(text), language=1, prompt=CODES, response=CODES, tone=tone)
+    inputs = TaskInputs(text=torch.tensor(text, dtype=torch.long), language=1, prompt=CODES, response=CODES, tone=tone)
     visible = CODES[:, : max(level, 1)]
     return lay_out(inputs, level, response=visible, target=CODES[:, level], continues=continues)
 
