@@ -7,7 +7,7 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wild
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all check docs setup references test-references clean
+.PHONY: demo test test-all test-shapes check docs setup references test-references clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -15,8 +15,13 @@ demo: .venv/.ready
 test: check
 	$(PYTEST) -n 2 --durations=10
 
-test-all: check
+test-all: check test-shapes
 	$(PYTEST) -n 2 --durations=25 --planted-table -m "slow or not slow"
+
+# The shapes in signatures, checked at run time by jaxtyping and beartype in the tests of these folders.
+SHAPES := $(addprefix tests/,audio codes config model sequence text)
+test-shapes: .venv/.ready
+	$(PYTEST) -n 2 -p valle_testing.checked_shapes $(SHAPES)
 
 check: .venv/.ready
 	$(BIN)/ruff check .
