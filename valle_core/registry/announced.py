@@ -23,7 +23,7 @@ def with_announced(rows: Sequence[Kind], found: Iterable[Found]) -> tuple[tuple[
             kind: Any = load_spec(entry.value)
             complaint = _complaint(kind, entry, table)
         except LoadError as error:
-            complaint = str(error)
+            kind, complaint = None, str(error)
         if complaint:
             owner = f"{entry.distribution} {entry.version}".strip()
             warnings.append(f"kind '{entry.name}' ({owner}) cannot be used: {complaint}")
