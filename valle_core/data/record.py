@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Int, Integer
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.codes.identity import hash_tensors
