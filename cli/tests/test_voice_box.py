@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from valle.boxes import installed_box, is_box, read_box
 from valle.speaker import box_of, prompt_of
+from valle_cli.demo.recipe import GREETING, greet
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
@@ -129,3 +130,19 @@ def test_importing_the_package_loads_nothing_heavy():
     assert dir(valle) == ["Speaker", "load"]
     with pytest.raises(AttributeError, match="has no attribute 'sing'"):
         _ = valle.sing
+
+
+def test_the_demo_lets_the_voice_speak_first(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("valle.boxes.installed_box", lambda: read_box(folder))
+    said: list[tuple[object, ...]] = []
+    greet(lambda *words: said.append(words) or 0, tmp_path / "demo")
+    assert said == [("synth", GREETING, "--out", tmp_path / "demo" / "voice.wav")]
+
+
+def test_the_demo_goes_on_without_weights(tmp_path, monkeypatch, capsys):
+    def empty():
+        raise UserError("this build holds no weights")
+
+    monkeypatch.setattr("valle.boxes.installed_box", empty)
+    greet(lambda *words: pytest.fail("nothing can speak"), tmp_path)
+    assert "no voice speaks before the training: this build holds no weights" in capsys.readouterr().err

@@ -39,15 +39,17 @@ SCHEMA = Schema(sections=(Section("demo", Options, flat=True, help="Options"),))
 def demo(context: CommandContext) -> CommandResult:
     """Make a small synthetic corpus, train a tiny model on it, let it speak, and check what it says.
 
-    24 sentences by two espeak-ng voices are learnt; the voice prompt is a recording the model never saw.
+    The installed voice speaks first, where there is one. Then 24 sentences by two espeak-ng voices are learnt; the
+    voice prompt is a recording the model never saw.
     A recognizer that knows the 24 sentences judges every one, and the controls beside them.
     """
-    from valle_cli.demo.recipe import LEVELS, SAMPLERS, VOICES, make_data, say, train
+    from valle_cli.demo.recipe import LEVELS, SAMPLERS, VOICES, greet, make_data, say, train
     from valle_cli.demo.report import check, shown
     from valle_cli.demo.sentences import demo_sentences
 
     own: Options = context.options("demo")
     out, seed = own.out, own.seed
+    greet(context.command, out)
     make_data(context.command, out)
     train(context.command, out / "run", steps=own.steps, minutes=own.minutes, seed=seed)
     train(context.command, out / "untrained", steps=1, minutes=own.minutes, seed=seed + 1, lr=0.0)

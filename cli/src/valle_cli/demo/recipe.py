@@ -24,8 +24,23 @@ RECIPE = (
 SAMPLERS = ("--sampler", "top_p", "--sampler.p", "0.8", "--sampler", "sample")
 """A little narrower than the default of `valle synth`: what a small model is unsure of is seldom right."""
 
+GREETING = "This voice came with the toolkit. The next one is trained while you wait."
+
 Command = Callable[..., int]
 """Runs a command of `valle` on these words, see `valle_core.command.CommandContext.command`."""
+
+
+def greet(command: Command, out: Path) -> None:
+    """Let the installed voice speak before anything is trained; a build without its weights says so and goes on."""
+    from valle.boxes import installed_box
+
+    try:
+        installed_box()
+    except UserError as error:
+        print(f"note: no voice speaks before the training: {error}", file=sys.stderr)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    say(command, "synth", GREETING, "--out", out / "voice.wav")
 
 
 def make_data(command: Command, out: Path) -> None:
