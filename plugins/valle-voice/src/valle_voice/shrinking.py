@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-_LEAST = 1024
-"""Numbers a tensor must have to be stored as whole ones; those below are kept as they are."""
+_LEAST = 10_000
+"""Numbers a tensor must have to be stored as whole ones; biases and the like are kept as they are."""
 
 HEADS = "heads.weight"
 
