@@ -213,6 +213,4 @@ def _flush(path: Path) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)

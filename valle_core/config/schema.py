@@ -177,9 +177,7 @@ class Located:
         """The value without locations."""
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
-        if isinstance(self.value, list):
-            return [item.plain() for item in self.value]
-        return self.value
+        return [item.plain() for item in self.value] if isinstance(self.value, list) else self.value
 
 
 @dataclass(frozen=True)

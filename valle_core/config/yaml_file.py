@@ -43,9 +43,7 @@ def read_text(text: str, name: str) -> Located:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        if node is None:
-            return Located({}, f"{name}:1")
-        return _Reader(loader, name).located(node, ())
+        return Located({}, f"{name}:1") if node is None else _Reader(loader, name).located(node, ())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         reason = " ".join(str(error.problem or error.context).split())

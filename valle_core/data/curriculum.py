@@ -32,10 +32,8 @@ def allowed(
 
 def refuse_start(seconds: Float[np.ndarray, "n"], options: BatchOptions, world: int) -> None:
     """Raises `UserError` where a curriculum begins with fewer utterances than processes."""
-    if not options.curriculum:
-        return
     first = int((seconds <= options.curriculum_seconds).sum())
-    if first < world:
+    if options.curriculum and first < world:
         raise UserError(
             f"a curriculum from {options.curriculum_seconds:g} s begins with {first} of {len(seconds)} utterances, "
             f"{world} or more are needed (the shortest lasts {float(seconds.min()):.2f} s). "

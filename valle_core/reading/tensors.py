@@ -59,10 +59,8 @@ def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
     Raises:
         ValueError: naming the first that is missing, unknown, or of another shape or type.
     """
-    for what, names in (
-        ("is missing", wanted.keys() - found.keys()),
-        ("is unknown here", found.keys() - wanted.keys()),
-    ):
+    missing, unknown = wanted.keys() - found.keys(), found.keys() - wanted.keys()
+    for what, names in (("is missing", missing), ("is unknown here", unknown)):
         if names:
             more = f", as {'are' if len(names) > 2 else 'is'} {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(f"tensor '{min(names)}' {what}{more}")

@@ -84,7 +84,8 @@ def open_synthesizer(
     if first.model.alignment is None and (options.speed != 1 or options.durations != "drawn"):
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
     codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)
-    if options.vectors == "expected" and (codec.codebooks is None or not hasattr(codec, "decode_vectors")):
+    can = codec.codebooks is not None and hasattr(codec, "decode_vectors")
+    if options.vectors == "expected" and not can:
         raise UserError(f"codec '{parts['codec'][0].name}' decodes codes only; leave --vectors out")
     return Synthesizer(
         SynthesisComponents(
@@ -107,7 +108,7 @@ def open_synthesizer(
             read_text=read_text,
             speed=options.speed,
             steady=options.durations == "usual",
-            expected=options.vectors == "expected",
+            expected=can and options.vectors in ("expected", "" if first.model.alignment is None else "auto"),
         )
     )
 

@@ -20,7 +20,8 @@ class SynthesisOptions:
         dtype: data type of weights and activations.
         max_prompt_seconds: longest voice prompt that is accepted.
         speed: of speaking; only for models with an alignment, whose durations are drawn at 1 as they were learnt.
-        vectors: levels ≥ 1 as the chosen codes or, where the codec can, as vectors weighted by probability (expected).
+        vectors: levels ≥ 1 as chosen codes, or as codebook vectors weighted by probability (expected); auto takes
+            these for models with an alignment, if the codec can.
         durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.
     """
 
@@ -29,7 +30,7 @@ class SynthesisOptions:
     device: str = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_prompt_seconds: float = 30.0
-    vectors: Literal["chosen", "expected"] = "chosen"
+    vectors: Literal["auto", "chosen", "expected"] = "auto"
     speed: float = 1.0
     durations: Literal["drawn", "usual"] = "drawn"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from jaxtyping import Float
@@ -23,7 +22,10 @@ def fitted_table(
     for name, rows in new.items():
         if name not in ("language", "text"):
             made[rows.start : rows.stop] = table[old[name].start : old[name].stop]
-    languages, symbols = _places(before.languages, now.languages), _places(before.symbols, now.symbols)
+    languages, symbols = (
+        [(index, after.index(name)) for index, name in enumerate(first) if name in after]
+        for first, after in ((before.languages, now.languages), (before.symbols, now.symbols))
+    )
     for was, place in languages:
         made[new["language"].start + place] = table[old["language"].start + was]
     for was_language, language in languages if vocabulary.per_language_text else [(0, 0)]:
@@ -32,8 +34,3 @@ def fitted_table(
         for was, place in symbols:
             made[target + place] = table[source + was]
     return made
-
-
-def _places(before: Sequence[str], now: Sequence[str]) -> list[tuple[int, int]]:
-    """Index before and index now, of all that stand in both."""
-    return [(index, now.index(name)) for index, name in enumerate(before) if name in now]
