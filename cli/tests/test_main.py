@@ -63,6 +63,13 @@ def test_help_lists_every_built_in_command_with_its_summary(valle):
             assert Registry.open().find("command", command).spec.summary in out
 
 
+def test_help_before_a_command_is_its_help_after_it(valle):
+    for words in (["bench", "startup"], ["data"]):
+        assert valle("help", *words) == valle(*words, "--help")
+    code, _, err = valle("help", "trian")
+    assert (code, err) == (2, "error: there is no command 'trian'. Did you mean 'train'? See: valle --help\n")
+
+
 def test_help_lists_commands_of_plugins_and_survives_broken_ones(valle, hello):
     code, out, err = valle("--help")
     assert code == 0

@@ -113,6 +113,8 @@ def _dispatch(words: list[str], *, safe: bool) -> int | None:
     if words and words[0] in ("--version", "-V"):
         return helping.version()
     registry = Registry.open(safe=safe)
+    if words[:1] == ["help"] and words[1:]:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("--help", "-h", "help"):
         return helping.root_help(registry)
     if words[0].startswith("-"):

@@ -7,14 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from valle_core.api import SYNTHESIS_SCHEMA, CommandContext, CommandResult, Schema, Section, UserError, write_text
-from valle_eval.judges import SLOTS
+from valle_core.api import SYNTHESIS_SCHEMA, CommandContext, CommandResult, Schema, Section, Slot, UserError, write_text
 from valle_eval.options import EvalOptions
 
 if TYPE_CHECKING:
     from valle_eval.journal import Journal
     from valle_eval.sentences import Sentence
     from valle_eval.systems import System
+
+SLOTS = (
+    Slot("metric", "metric", (), many=True),
+    Slot("recognizer", "recognizer", None),
+    Slot("phone_recognizer", "recognizer", None),
+)
 
 SCHEMA = Schema(
     (*SLOTS, *SYNTHESIS_SCHEMA.slots),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from valle_core.api import Part, Registry, Resolved, Schema, Slot, UserError, build, preflight, resolve
+from valle_core.api import Part, Registry, Resolved, Schema, UserError, build, preflight, resolve
 from valle_language.measuring import Metric
 from valle_language.recognition import KnowsItself, Recognizer
 
@@ -21,12 +21,6 @@ FIRST = ({"wer", "cer"}, {"per", "alignment", "ending"}, {"similarity"})
 
 OF_WORDS, OF_PHONES = frozenset({"transcript"}), frozenset({"phones", "expected"})
 """What each of them answers for."""
-
-SLOTS = (
-    Slot("metric", "metric", (), many=True),
-    Slot("recognizer", "recognizer", None),
-    Slot("phone_recognizer", "recognizer", None),
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +83,7 @@ def open_judges(
     """Those that were named, or all that can judge here.
 
     Args:
-        resolved: parts of `SLOTS`.
+        resolved: parts of `valle_eval.command.SLOTS`.
         registry: where names are found.
         device: of metrics and recognizers; the CPU for those that run on nothing else.
         there: what the sentences bring of `valle_language.measuring.NEEDS`.

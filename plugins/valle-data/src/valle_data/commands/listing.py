@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.plugin import UserError
-from valle_data.storage.facts import row_json
 
 if TYPE_CHECKING:
     from valle_core.data.dataset import Dataset
@@ -55,6 +54,7 @@ def list_utterances(context: CommandContext) -> CommandResult:
     Where the dataset has tone labels, the tone stands before the text. Line ends in ids are written `\\n`.
     """
     from valle_core.data.dataset import open_dataset
+    from valle_data.storage.facts import row_json
 
     own: Options = context.options("list")
     dataset = open_dataset(own.data)
