@@ -16,7 +16,7 @@ import pytest
 from valle_cli.main import run
 from valle_core.registry.announced import every_kind, kind_of
 from valle_testing.new_plugin.names import names_of
-from valle_testing.new_plugin.package import TEMPLATES, kinds_with_templates
+from valle_testing.new_plugin.package import TEMPLATES, kinds_with_templates, template_of
 
 ROOT = Path(__file__).parents[2]
 KINDS = [row.name for row in every_kind() if row.template]
@@ -37,9 +37,10 @@ def files_of(folder: Path) -> dict[str, str]:
     }
 
 
-def test_every_kind_that_is_picked_by_name_has_a_template():
+def test_every_kind_but_alignments_and_references_has_a_template_that_is_there():
     assert kinds_with_templates() == sorted(KINDS)
-    assert {row.name for row in every_kind()} - set(KINDS) == {"reference"}
+    assert {row.name for row in every_kind()} - set(KINDS) == {"alignment", "reference"}
+    assert all(template_of(row).is_dir() for row in every_kind() if row.template)
 
 
 def test_a_kind_without_a_template_names_those_with_one(valle, tmp_path):
