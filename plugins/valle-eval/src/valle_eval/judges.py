@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from valle_core.api import Part, Registry, Resolved, Schema, UserError, build, preflight, resolve
+from valle_core.api import Part, Registry, Resolved, Schema, Slot, UserError, build, preflight, resolve
 from valle_language.measuring import Metric
 from valle_language.recognition import KnowsItself, Recognizer
 
