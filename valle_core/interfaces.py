@@ -174,7 +174,7 @@ class AttentionKernel(Protocol):
 
 @runtime_checkable
 class CodecStream(Protocol):
-    """Carries a decoder's state so that pieces joined equal the whole (1e-4)."""
+    """Carries a decoder's state so that chunks joined equal the whole (1e-4)."""
 
     def push(self, codes: Int[Tensor, "B F Q"]) -> Float[Tensor, "B N"]:
         """Audio that is final after these frames (may be empty while the lookahead fills)."""

@@ -13,10 +13,10 @@ from valle_core.plugin import UserError
     ("codes", "reason"),
     [
         (torch.zeros(3, 4), "integers"),
-        (torch.zeros(3, 5, dtype=torch.long), r"\[frames, 4\], found \[3, 5\]"),
+        (torch.zeros(3, 5, dtype=torch.long), r"\[frames, 4\], got \[3, 5\]"),
         (torch.zeros(4, dtype=torch.long), r"\[frames, 4\]"),
-        (torch.full((3, 4), 32), r"0 … 31, found 32 … 32"),
-        (torch.full((3, 4), -1), r"found -1"),
+        (torch.full((3, 4), 32), r"\[0, 31\], got 32 … 32"),
+        (torch.full((3, 4), -1), r"got -1"),
     ],
 )
 def test_wrong_codes_are_refused(codes, reason):

@@ -27,7 +27,7 @@ def test_an_identity_survives_json_and_a_damaged_one_is_named():
     assert from_dict(to_dict(IDENTITY), "x.json") == IDENTITY
     with pytest.raises(UserError, match=r"x\.json"):
         from_dict({"name": "fake"}, "x.json")
-    with pytest.raises(UserError, match="'hop' should be int"):
+    with pytest.raises(UserError, match="'hop' must be int"):
         from_dict({**to_dict(IDENTITY), "hop": "320"}, "x.json")
 
 

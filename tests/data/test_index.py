@@ -42,14 +42,14 @@ def large(tmp_path_factory):
 
 @pytest.fixture
 def made(monkeypatch):
-    """Counts the `Row` objects that reading makes."""
+    """Counts the `IndexEntry` objects that reading makes."""
     counted = []
 
     def counting(**facts):
         counted.append(facts["id"])
         return IndexEntry(**facts)
 
-    monkeypatch.setattr(module, "Row", counting)
+    monkeypatch.setattr(module, "IndexEntry", counting)
     return counted
 
 

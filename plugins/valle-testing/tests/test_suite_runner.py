@@ -14,7 +14,7 @@ from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry import hooks
 from valle_core.registry.announced import every_kind
 from valle_core.sequence import alignment
-from valle_language import recognition
+from valle_language import measuring, recognition
 from valle_testing import suite
 from valle_testing.contract import sentence_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
@@ -56,7 +56,7 @@ def docstring_of(owner: str) -> str:
     first, _, method = owner.partition(".")
     found = next(
         vars(module)[first]
-        for module in (interfaces, types, plugin, hooks, recognition, alignment)
+        for module in (interfaces, types, plugin, hooks, recognition, measuring, alignment)
         if first in vars(module)
     )
     if isinstance(found, type):
