@@ -81,7 +81,6 @@ def test_what_must_be_given_is_asked_for_by_its_flag(refused, spine, tmp_path):
     words = spine.training(tmp_path / "run")
     assert "--data" in refused(words[0], *words[3:])
     assert "--out" in refused(*words[:3], *words[5:])
-    assert "--model" in refused("synth", "hello", "--out", str(tmp_path / "o.wav"))
     assert "--out" in refused("prepare", str(spine.recordings))
     assert "no folder of recordings" in refused("prepare", "--out", str(tmp_path / "data"))
     assert "--steps needs a value" in refused(*words[:5], "--steps")

@@ -165,7 +165,13 @@ def test_every_first_party_plugin_of_the_tree_is_in_the_table_of_known_ones():
     for file in ROOT.glob("plugins/*/pyproject.toml"):
         project = tomllib.loads(file.read_text())["project"]
         for group, names in project.get("entry-points", {}).items():
-            if group in ("valle.hooks", "valle.kinds", "valle.reference", STORAGE) or not group.startswith("valle."):
+            if group in (
+                "valle.hooks",
+                "valle.kinds",
+                "valle.reference",
+                "valle.voices",
+                STORAGE,
+            ) or not group.startswith("valle."):
                 continue
             listed = KNOWN.get(project["name"], {}).get(kind_of[group], ())
             missing = set(names) - set(listed)

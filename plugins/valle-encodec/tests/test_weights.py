@@ -111,7 +111,7 @@ def test_random_weights_follow_the_seed_and_leave_the_callers_randomness_alone(c
 
 
 def test_a_bandwidth_it_does_not_have_is_refused():
-    with pytest.raises(UserError, match=r"Give 1\.5, 3, 6, 12 or 24"):
+    with pytest.raises(UserError, match=r"bandwidth must be 1\.5, 3, 6, 12 or 24 kbit"):
         EncodecOptions(bandwidth=8.0)
 
 

@@ -98,7 +98,7 @@ def test_text_with_nothing_to_say_is_refused(frontend, text):
 def test_kanji_without_the_extra_are_refused_with_its_name(frontend, monkeypatch):
     monkeypatch.setitem(sys.modules, "fugashi", None)
     japanese._tagger.cache_clear()
-    with pytest.raises(UserError, match=r"valle-espeak\[ja\]'.*kana"):
+    with pytest.raises(UserError, match=r"frontend 'espeak' reads kanji with fugashi and unidic-lite, which are"):
         frontend.phonemize("世界", "ja")
     japanese._tagger.cache_clear()
 

@@ -127,7 +127,7 @@ def test_a_list_that_cannot_be_used_is_refused(tmp_path, name, content, said):
     ("option", "value"), [("pause", 0.0), ("pause", 11.0), ("least_fit", 1.0), ("least_fit", float("nan"))]
 )
 def test_options_that_cannot_be_are_refused(option, value):
-    with pytest.raises(UserError, match=f"recognizer.{option} is"):
+    with pytest.raises(UserError, match=f"recognizer.{option} must be"):
         PocketSphinxOptions(**{option: value})
 
 

@@ -166,10 +166,10 @@ def test_finishing_gives_the_answer_itself() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"min_seconds": 0.0}, "min_seconds is 0"),
-        ({"min_seconds": 7.0}, "min_seconds is 7"),
-        ({"max_seconds": 99.0}, "max_seconds 99"),
-        ({"max_utterances": 0}, "max_utterances is 0"),
+        ({"min_seconds": 0.0}, r"tts's min_seconds and max_seconds must be in \(0, 60\] and in order, got"),
+        ({"min_seconds": 7.0}, r"tts's min_seconds and max_seconds must be in \(0, 60\] and in order, got"),
+        ({"max_seconds": 99.0}, r"tts's min_seconds and max_seconds must be in \(0, 60\] and in order, got"),
+        ({"max_utterances": 0}, "max_utterances must be at least 1, got 0"),
     ],
 )
 def test_options_out_of_range_are_refused_by_name(options: dict[str, float], named: str) -> None:
@@ -179,7 +179,7 @@ def test_options_out_of_range_are_refused_by_name(options: dict[str, float], nam
 
 @pytest.mark.parametrize("option", ["seconds", "min_rest_seconds"])
 def test_continuation_options_out_of_range_are_refused_by_name(option: str) -> None:
-    with pytest.raises(UserError, match=f"{option} is -1"):
+    with pytest.raises(UserError, match=f"{option} must be .*got -1"):
         ContinuationOptions(**{option: -1.0})
 
 

@@ -39,8 +39,8 @@ test_the_adaptive_backbone_conforms = suite.conformance(
         ({"n_heads": 5}, r"arch.n_heads is 5, which does not divide arch.d_model 32. Try: --arch.n-heads 4"),
         ({"n_layers": 0}, r"arch.n_layers must be at least 1, got 0"),
         ({"d_model": 33, "n_heads": 3}, r"needs? an even width"),
-        ({"max_length": 0}, r"arch.max_length is 0"),
-        ({"dropout": 1.0}, r"arch.dropout is 1.0"),
+        ({"max_length": 0}, r"arch\.max_length must be at least 1, got 0"),
+        ({"dropout": 1.0}, r"arch.dropout must be in \[0, 1\), got 1.0"),
     ],
 )
 def test_impossible_sizes_are_refused_before_weights_are_made(changes, message, monkeypatch):

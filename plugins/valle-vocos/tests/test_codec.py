@@ -113,7 +113,7 @@ def test_other_weights_are_refused(tmp_path):
         weights.load(str(tmp_path))
     _, tensors = made()
     torch.save({name: t for name, t in tensors.items() if name != weights.CODEBOOKS}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match="no Vocos that decodes EnCodec"):
+    with pytest.raises(UserError, match=r"is not a Vocos that decodes EnCodec's codes \(it lacks 'feature_extract"):
         weights.load(str(tmp_path))
     with pytest.raises(UserError, match="no folder"):
         encoder.load(str(tmp_path / "nothing"))
@@ -147,7 +147,7 @@ def test_a_bandwidth_is_a_number_of_levels_and_others_are_refused():
     codec = build(VocosOptions(weights="random", bandwidth=12.0), device=CPU)
     assert (codec.num_levels, codec.codebook_size, codec.levels) == (16, 1024, (2, 4, 8, 16))
     assert codec.lookahead_frames == 29
-    with pytest.raises(UserError, match=r"Give 1\.5, 3, 6 or 12"):
+    with pytest.raises(UserError, match=r"bandwidth must be 1\.5, 3, 6 or 12 kbit"):
         VocosOptions(bandwidth=24.0)
 
 

@@ -214,7 +214,7 @@ def test_what_does_not_fit_is_refused(random_one, tones):
     "wrong", [{"beams": 0}, {"batch": 0}, {"silence": 1.0}, {"no_speech": 2.0}, {"logprob": 1.0}, {"compression": -1.0}]
 )
 def test_options_out_of_range_are_refused(wrong):
-    with pytest.raises(UserError, match=r"Give|compression"):
+    with pytest.raises(UserError, match=r"must be .*, got "):
         WhisperOptions(**wrong)
 
 

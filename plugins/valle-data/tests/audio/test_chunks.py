@@ -46,7 +46,7 @@ def test_what_is_no_audio_is_refused_in_one_line(tmp_path):
     soundfile.write(tmp_path / "none.wav", np.zeros(0), 8000)
     soundfile.write(tmp_path / "nan.wav", np.full(10, np.nan), 8000, subtype="FLOAT")
     for name, why in (("text.wav", "not readable"), ("none.wav", "no samples"), ("nan.wav", "not finite"),
-                      ("gone.wav", "no file")):  # fmt: skip
+                      ("gone.wav", r"is not a file\. Check the path")):  # fmt: skip
         with pytest.raises(UserError, match=why) as error:
             list(read_chunks(tmp_path / name, 8000, chunk=1000))
         assert "\n" not in str(error.value)

@@ -87,7 +87,7 @@ def test_a_label_confines_the_draw(noise):
 
 
 def test_no_frames_are_refused(noise):
-    with pytest.raises(UserError, match="0 frames"):
+    with pytest.raises(UserError, match=r"frames of noise must be at least 1, got 0"):
         noise.noise(0, Random(0))
 
 

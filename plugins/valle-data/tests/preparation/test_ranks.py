@@ -327,7 +327,11 @@ def test_the_rank_is_told_by_flags_then_torchrun_then_slurm(flags, environment, 
         ((2, 2), {}, r"rank must be in \[0, 1\] .*--rank"),
         ((0, 0), {}, "world size must be at least 1"),
         ((None, None), {"RANK": "1"}, "RANK but not WORLD_SIZE"),
-        ((None, None), {"RANK": "x", "WORLD_SIZE": "2"}, "RANK='x' .* no whole number"),
+        (
+            (None, None),
+            {"RANK": "x", "WORLD_SIZE": "2"},
+            r"RANK='x' in the environment is not a whole number",
+        ),
         ((None, None), {"RANK": "5", "WORLD_SIZE": "2"}, r"found 5 \(RANK, WORLD_SIZE\)"),
     ],
 )

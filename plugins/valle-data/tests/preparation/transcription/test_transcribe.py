@@ -21,8 +21,8 @@ def rows(path) -> list[dict]:
 def test_the_table_has_an_utterance_per_line_with_times_and_words(record, run, tmp_path):
     audio = record("train/anna/a", 0.5, "abba dace", 1.0, "fed", 0.3)
     record("train/bert/b", 0.2, "cab", language="yy")
-    report, rows = run()
-    assert (report.utterances, report.speakers, rows) == (3, 2, 2)
+    report, calls = run()
+    assert (report.utterances, report.speakers, calls) == (3, 2, 2)
     assert report.languages == {"xx": 2, "yy": 1}
     first, second, third = rows(tmp_path / "table.jsonl")
     start = first["start"]
@@ -45,25 +45,25 @@ def test_the_table_has_an_utterance_per_line_with_times_and_words(record, run, t
 def test_a_second_run_hears_nothing_and_only_what_changed_is_heard_again(record, run, tmp_path):
     for name, text in (("a/1", "abba"), ("a/2", "dace"), ("b/1", "fed")):
         record(name, 0.2, text, 0.2)
-    report, rows = run()
+    report, calls = run()
     before = (tmp_path / "table.jsonl").read_bytes(), (tmp_path / "table.report.json").read_bytes()
-    assert (report.transcribed, report.kept, rows) == (3, 0, 3)
-    report, rows = run()
-    assert (report.transcribed, report.kept, rows) == (0, 3, 0)
+    assert (report.transcribed, report.kept, calls) == (3, 0, 3)
+    report, calls = run()
+    assert (report.transcribed, report.kept, calls) == (0, 3, 0)
     assert ((tmp_path / "table.jsonl").read_bytes(), (tmp_path / "table.report.json").read_bytes()) == before
     record("a/2", 0.2, "decade", 0.2)
     record("c/1", 0.2, "bag", 0.2)
     (tmp_path / "recordings/b/1.wav").unlink()
-    report, rows = run()
-    assert (report.transcribed, report.kept, rows) == (2, 1, 2)
+    report, calls = run()
+    assert (report.transcribed, report.kept, calls) == (2, 1, 2)
     assert [row["text"] for row in rows(tmp_path / "table.jsonl")] == ["abba", "decade", "bag"]
 
 
 def test_other_bounds_are_cut_without_hearing_again(record, run, tmp_path):
     record("a/1", 0.2, "abba", 1.2, "dace fed", 0.2)
     run()
-    report, rows = run(min_seconds=0.4, pad=0.0)
-    assert (rows, report.too_short) == (0, 1)
+    report, calls = run(min_seconds=0.4, pad=0.0)
+    assert (calls, report.too_short) == (0, 1)
     assert [row["text"] for row in rows(tmp_path / "table.jsonl")] == ["dace fed"]
 
 
@@ -82,7 +82,7 @@ def test_nothing_heard_and_bad_audio_are_counted_with_their_reason(record, run, 
 
 def test_nothing_at_all_is_an_error_that_says_what_was_found(record, run):
     record("a/1", 1.0)
-    with pytest.raises(UserError, match=r"gave an utterance: 1 no-speech, e.g. nothing was transcribed in"):
+    with pytest.raises(UserError, match=r"gave an utterance: 1 no-speech, e\.g\. no speech was recognized in"):
         run()
 
 
@@ -91,9 +91,9 @@ def test_a_speaker_has_the_language_of_most_of_all_their_recordings(record, run,
     record("anna/2", 0.2, "cab", language="yy")
     record("anna/3", 0.2, "decade bag")
     record("bert/1", 0.2, "cafe", language="yy")
-    report, rows = run()
+    report, calls = run()
     assert report.languages == {"xx": 3, "yy": 1}
-    assert rows == 5  # anna/2 again, as xx
+    assert calls == 5  # anna/2 again, as xx
     assert [row["language"] for row in rows(tmp_path / "table.jsonl")] == ["xx", "xx", "xx", "yy"]
     assert run()[1] == 0
 
@@ -135,12 +135,12 @@ def test_without_detection_a_recording_needs_a_language(record, run):
 def test_recordings_with_a_transcript_stand_in_the_table_with_their_own(record, run, tmp_path):
     record("a/1", 0.2, "abba").with_suffix(".txt").write_text("Abba!\n")
     record("a/2", 0.2, "dace")
-    report, rows = run()
-    assert (report.existing, report.utterances, rows) == (1, 2, 1)
+    report, calls = run()
+    assert (report.existing, report.utterances, calls) == (1, 2, 1)
     assert rows(tmp_path / "table.jsonl")[0] == {
         "id": "a/1", "audio": "recordings/a/1.wav", "speaker": "a", "text": "Abba!"}  # fmt: skip
-    report, rows = run(skip_existing=True)
-    assert (report.existing, report.utterances, rows) == (1, 1, 0)
+    report, calls = run(skip_existing=True)
+    assert (report.existing, report.utterances, calls) == (1, 1, 0)
 
 
 def test_known_texts_get_the_times_of_their_words_and_failures_are_counted(record, run, tmp_path):
@@ -204,9 +204,9 @@ def test_utterances_are_not_cut_into_the_recordings(record, run, tmp_path):
 def test_long_recordings_are_cut_to_what_the_recognizer_takes_and_to_the_longest_utterance(record, run, tmp_path):
     words = ["abba", "dace", "fed", "bag", "cab", "decade"] * 6
     record("a/1", 0.2, " ".join(words), 0.2)
-    _, rows = run(longest=3.0, max_seconds=2.0)
+    _, calls = run(longest=3.0, max_seconds=2.0)
     table = rows(tmp_path / "table.jsonl")
-    assert rows > 3
+    assert calls > 3
     assert " ".join(row["text"] for row in table).split() == words
     assert all(row["end"] - row["start"] <= 2 for row in table)
 
