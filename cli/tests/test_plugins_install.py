@@ -66,7 +66,7 @@ def without_pip(monkeypatch, tmp_path, *, uv: bool) -> None:
     ],
 )
 def test_names_of_plugins_become_distributions(valle, ran, words, requirements):
-    assert valle("plugins", "install", *words)[0] == 0
+    assert valle("plugins", "install", *words, "--yes")[0] == 0
     assert ran == [[*PIP, "install", "--disable-pip-version-check", *requirements]]
 
 
@@ -177,10 +177,32 @@ def test_what_cannot_be_installed_is_one_line_and_nothing_runs(valle, ran, words
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["somebodys"], ["somebodys>=0"], ["mamba>=0", "somebodys:plugin"]])
+def test_a_name_that_valle_does_not_know_is_not_installed_unasked(valle, ran, monkeypatch, words):
+    monkeypatch.setattr("sys.stdin", None)
+    code, out, err = valle("plugins", "install", *words)
+    assert (code, out, ran) == (2, "", [])
+    assert err.splitlines()[-1] == (
+        "error: valle knows no plugin 'somebodys', and this is not a terminal, so nobody can be asked. "
+        "Add --yes to go on, or --dry-run to see it"
+    )
+    assert valle("plugins", "install", *words, "--yes")[0] == 0
+    assert len(ran) == 1
+
+
+def test_what_is_known_installed_or_an_address_needs_no_yes(valle, ran, monkeypatch, install, tmp_path):
+    monkeypatch.setattr("sys.stdin", None)
+    install("acme", {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n')
+    for word in ("softcap", "acme>=2", "mamba>=0", "git+https://example.org/x.git", str(tmp_path)):
+        assert valle("plugins", "install", word)[0] == 0
+    assert len(ran) == 5
+
+
 def test_uv_is_used_where_pip_is_absent(valle, ran, monkeypatch, tmp_path, install):
     install("acme", {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
     without_pip(monkeypatch, tmp_path, uv=True)
-    valle("plugins", "install", "somebodys")
+    valle("plugins", "install", "somebodys", "--yes")
     assert ran.pop() == [str(tmp_path / "uv"), "pip", "install", "--python", sys.executable, "somebodys"]
     valle("plugins", "uninstall", "softcap", "--yes")
     assert ran.pop() == [str(tmp_path / "uv"), "pip", "uninstall", "--python", sys.executable, "acme"]

@@ -50,13 +50,13 @@ def find_installer() -> Installer:
     )
 
 
-def carry_out(command: Sequence[str], *, yes: bool, must_ask: bool) -> bool:
+def carry_out(command: Sequence[str], *, yes: bool, must_ask: str = "") -> bool:
     """Show a command and run it; all of that goes to stderr, so that stdout stays for results.
 
     Args:
         command: what to run.
         yes: run it without asking.
-        must_ask: where nobody can be asked, refuse rather than run.
+        must_ask: why it is not run where nobody can be asked; "" runs it there.
 
     Returns:
         False when the user said no.
@@ -72,7 +72,8 @@ def carry_out(command: Sequence[str], *, yes: bool, must_ask: bool) -> bool:
                 return False
         elif must_ask:
             raise UserError(
-                "this is not a terminal, so nobody can be asked. Add --yes to go on, or --dry-run to see it"
+                f"{must_ask}, and this is not a terminal, so nobody can be asked. "
+                "Add --yes to go on, or --dry-run to see it"
             )
     done = subprocess.run(list(command), check=False, stdout=2)
     if done.returncode:

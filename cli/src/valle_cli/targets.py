@@ -31,19 +31,21 @@ class Target:
         requirement: as pip reads it.
         distribution: name in the form that compares, or "" where only the installer can tell.
         editable: whether it is installed in editable mode, asked for or not.
+        stranger: neither a plugin that valle knows nor installed, so whoever owns the name on an index is let in.
     """
 
     requirement: str
     distribution: str
     editable: bool = False
+    stranger: bool = False
 
 
 def to_install(word: str, there: Sequence[Installed]) -> list[Target]:
     """`mamba`, `valle-mamba==0.1.0`, `./acme-thing`, `thing-1.0-py3-none-any.whl` or an address.
 
     The name of a plugin means its distribution; a name that no plugin has is handed on as a distribution, unless it
-    looks like a slip of the pen: whoever owns that name on an index would be let in. One of ours comes from the
-    checkout that valle was installed from, with those of ours that it needs; with a version it is handed on.
+    looks like a slip of the pen. One of ours comes from the checkout that valle was installed from, with those of ours
+    that it needs; with a version it is handed on.
 
     Raises:
         UserError: a path where nothing is, a name that several distributions provide, one that is nearly a plugin's,
@@ -64,7 +66,8 @@ def to_install(word: str, there: Sequence[Installed]) -> list[Target]:
     home = home or name
     if is_ours(home) and not version:
         return _ours(normalise(home), extras, there)
-    return [Target(f"{home}{extras}{version}", normalise(home))]
+    known = is_ours(home) or any(found.key == normalise(home) for found in there)
+    return [Target(f"{home}{extras}{version}", normalise(home), stranger=not known)]
 
 
 def to_uninstall(word: str, there: Sequence[Installed]) -> Installed:

@@ -28,7 +28,7 @@ class Options:
         editable: install folders so that changes in them count
         upgrade: take the newest version even if one is there
         dry_run: show the command, run nothing
-        yes: do not ask
+        yes: do not ask; without a terminal, a name that valle does not know needs it
         pip: handed to pip (or to uv, where there is no pip) as it is
     """
 
@@ -44,7 +44,10 @@ SCHEMA = Schema(sections=(Section("install", Options, flat=True, help="Options",
 
 
 def install(context: CommandContext) -> CommandResult:
-    """Install plugins into this interpreter's environment: shows the command, runs it, lists what came."""
+    """Install plugins into this interpreter's environment: shows the command, runs it, lists what came.
+
+    A name that valle does not know is asked about, for it may be anybody's package.
+    """
     own: Options = context.options("install")
     before = list(installed())
     targets = list(dict.fromkeys(target for name in own.names for target in to_install(name, before)))
@@ -53,7 +56,8 @@ def install(context: CommandContext) -> CommandResult:
     facts = {"command": command, "dry_run": own.dry_run, "plugins": []}
     if own.dry_run:
         return CommandResult(text=shlex.join(command), facts=facts)
-    if not carry_out(command, yes=own.yes, must_ask=False):
+    strangers = " and ".join(f"'{target.distribution}'" for target in targets if target.stranger)
+    if not carry_out(command, yes=own.yes, must_ask=f"valle knows no plugin {strangers}" if strangers else ""):
         return CommandResult(text="", facts=facts, code=1)
     asked = {target.distribution for target in targets}
     came = arrived(before, asked, _listed(safe=context.registry.safe))
