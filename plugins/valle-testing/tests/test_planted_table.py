@@ -48,10 +48,12 @@ def test_a_good_plugin_is_no_caught_fault():
 def test_the_table_is_printed_whatever_process_ran_the_tests(tmp_path, workers):
     (tmp_path / "test_faults.py").write_text(
         "import pytest\n"
-        "from valle_testing.planted_table import PROPERTY, Row\n"
+        "from valle_testing.planted_table import PROPERTY, FaultResult\n"
         "@pytest.mark.parametrize('number', range(6))\n"
         "def test_fault(number, record_property):\n"
-        "    row = Row(kind='arch', fault=f'fault {number}', check='some_check', caught=number < 5, found='')\n"
+        "    row = FaultResult(\n"
+        "        kind='arch', fault=f'fault {number}', check='some_check', caught=number < 5, found=''\n"
+        "    )\n"
         "    record_property(PROPERTY, row.told())\n"
         "    assert number < 5\n"
     )

@@ -132,7 +132,7 @@ from valle_data.preparation import journal, plan
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare_share
 from valle_data.preparation.ranks import Ranks
-from valle_data.preparation.components import Equipment
+from valle_data.preparation.components import PreparationComponents
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
 source, out, rank, world, die_after = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
@@ -146,8 +146,8 @@ def dying(*arguments):
     commit(*arguments)
 journal.Journal.commit = dying
 options = PrepareOptions(source=source, out=out, storage="shards", shard_size=4)
-prepare_share(options, Equipment(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake"),
-              Ranks(rank=rank, world_size=world))
+components = PreparationComponents(codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+prepare_share(options, components, Ranks(rank=rank, world_size=world))
 """
 
 
