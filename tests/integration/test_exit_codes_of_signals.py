@@ -31,6 +31,15 @@ def sent_when_training():
         thread.join()
 
 
+@pytest.fixture
+def not_under_nohup():
+    """What starts the tests may ignore SIGHUP, which `valle train` respects."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("not_under_nohup")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda v: str(v)
 )

@@ -258,6 +258,15 @@ def test_other_batch_options_name_the_way_on_and_it_is_one(tone_dataset, tmp_pat
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def not_under_nohup():
+    """What starts the tests may ignore SIGHUP, which `valle train` respects."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("not_under_nohup")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_every_signal_that_asks_to_stop_saves_and_is_told(tone_dataset, tmp_path, number):
     result = run(tone_dataset, tmp_path / "r", report=lambda line: line["step"] > 1 or os.kill(os.getpid(), number))

@@ -123,14 +123,14 @@ MORE = {
     "a back end of attention is off": lambda: torch.backends.cuda.enable_flash_sdp(False),
     "denormals are flushed": lambda: torch.set_flush_denormal(True),
     "numpy raises": lambda: np.seterr(all="raise"),
-    "a variable is set": lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"),
+    "a variable is set": lambda: os.environ.update(VALLE_NOBODY_SETS_THIS="false"),
     "a variable is gone": lambda: os.environ.pop("PATH"),
     "another working directory": lambda: os.chdir("/"),
-    "new files are private": lambda: os.umask(0o077),
+    "new files have other rights": lambda: os.umask(os.umask(0) ^ 0o070),
     "warnings are silenced": lambda: warnings.simplefilter("ignore"),
     "warnings of numbers are silenced": lambda: warnings.filterwarnings("ignore", category=RuntimeWarning),
     "filters of warnings are reset": warnings.resetwarnings,
-    "Ctrl-C is ignored": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    "Ctrl-C does something else": lambda: signal.signal(signal.SIGINT, lambda number, frame: None),
     "a folder comes first in sys.path": lambda: sys.path.insert(0, "/nowhere"),
     "stdout is swallowed": lambda: setattr(sys, "stdout", open(os.devnull, "w")),  # noqa: SIM115
     "errors are hooked": lambda: setattr(sys, "excepthook", print),
@@ -140,7 +140,7 @@ MORE = {
     "logging is off": lambda: logging.disable(logging.CRITICAL),
     "the locale is C": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8" if _c() else "C"),
 }
-"""Tried in one place each, in turn."""
+"""Tried in one place each, in turn. Each is a change wherever tests are run: in the background Ctrl-C is ignored."""
 
 
 def _c() -> bool:
