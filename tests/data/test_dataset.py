@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections import Counter
 from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler  # how a process gets what a worker is given
 from types import SimpleNamespace
 
 import pytest
@@ -116,7 +116,7 @@ def test_reading_all_in_disk_order_gives_every_utterance_once(folder):
 def test_a_dataset_travels_into_a_worker_process(folder):
     dataset = open_dataset(folder, part="train")
     dataset.utterance(dataset.ids[0])
-    copy = pickle.loads(pickle.dumps(dataset))
+    copy = ForkingPickler.loads(ForkingPickler.dumps(dataset))
     assert same(copy.utterance(copy.ids[1]), dataset.utterance(dataset.ids[1]))
     assert copy.speakers() == dataset.speakers()
 

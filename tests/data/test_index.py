@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import random
+from multiprocessing.reduction import ForkingPickler  # how a process gets what a worker is given
 
 import numpy as np
 import pytest
@@ -108,12 +108,12 @@ def test_an_open_dataset_travels_by_name_and_notices_that_it_was_replaced(large,
     folder = shutil.copytree(large, tmp_path / "data")
     dataset = open_dataset(folder, part="train")
     _ = dataset.speakers()
-    carried = pickle.dumps(dataset)
+    carried = ForkingPickler.dumps(dataset)
     assert len(carried) < 12 * MANY  # a place and a bit for each, no strings
-    assert pickle.loads(carried).ids == dataset.ids
+    assert ForkingPickler.loads(carried).ids == dataset.ids
     write_facts(folder, rows_of(10), storage="shards", held_out=(), phonemes=set("ab"))
     with pytest.raises(UserError, match="was changed while it was open"):
-        pickle.loads(carried)
+        ForkingPickler.loads(carried)
 
 
 def test_ids_are_found_by_search_and_only_those(large):
