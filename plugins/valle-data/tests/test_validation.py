@@ -64,7 +64,7 @@ def test_a_silent_change_of_a_record_is_found_by_its_hash(folder):
     [
         (lambda f: (f / "utterances/0000002.safetensors").unlink(), "0000002", "missing or damaged"),
         (lambda f: (f / "utterances/0000002.safetensors").write_bytes(b"x" * 30), "0000002", "missing or damaged"),
-        (lambda f: change_record(f, codes=torch.full((5, 8), 256, dtype=torch.int16)), "0000002", r"in \[0, 255\]"),
+        (lambda f: change_record(f, codes=torch.full((5, 8), 256, dtype=torch.int16)), "0000002", r"be in \[0, 255\]"),
         (lambda f: change_record(f, codes=torch.zeros(5, 3, dtype=torch.uint8)), "0000002", r"must be \[frames, 8\]"),
         (lambda f: change_record(f, words=((0, 99),)), "0000002", r"word \[0, 99\] outside"),
         (lambda f: change_record(f, phonemes=("Ω",), words=()), "0000002", "symbol map lacks: Ω"),

@@ -95,10 +95,12 @@ def test_text_with_nothing_to_say_is_refused(frontend, text):
         frontend.phonemize(text, "en-us")
 
 
-def test_kanji_without_the_extra_are_refused_with_its_name(frontend, monkeypatch):
+def test_kanji_without_what_reads_them_are_refused_and_told_what_to_install(frontend, monkeypatch):
     monkeypatch.setitem(sys.modules, "fugashi", None)
     japanese._tagger.cache_clear()
-    with pytest.raises(UserError, match=r"frontend 'espeak' reads kanji with fugashi and unidic-lite, which are"):
+    with pytest.raises(
+        UserError, match=r"reads kanji with fugashi .*pip install fugashi unidic-lite, or write Japanese in kana"
+    ):
         frontend.phonemize("世界", "ja")
     japanese._tagger.cache_clear()
 

@@ -211,11 +211,19 @@ def test_what_does_not_fit_is_refused(random_one, tones):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"beams": 0}, {"batch": 0}, {"silence": 1.0}, {"no_speech": 2.0}, {"logprob": 1.0}, {"compression": -1.0}]
+    ("option", "value", "bound"),
+    [
+        ("beams", 0, "at least 1"),
+        ("batch", 0, "at least 1"),
+        ("silence", 1.0, "at most 0 dB"),
+        ("no_speech", 2.0, r"in \[0, 1\]"),
+        ("logprob", 1.0, "at most 0"),
+        ("compression", -1.0, "at least 0"),
+    ],
 )
-def test_options_out_of_range_are_refused(wrong):
-    with pytest.raises(UserError, match=r"must be .*, got "):
-        WhisperOptions(**wrong)
+def test_options_out_of_range_are_refused(option, value, bound):
+    with pytest.raises(UserError, match=f"{option} must be {bound}.*, got {value}"):
+        WhisperOptions(**{option: value})
 
 
 def test_it_says_which_weights_it_recognizes_with(parts, random_one):

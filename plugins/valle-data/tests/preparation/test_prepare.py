@@ -298,7 +298,7 @@ def test_a_codec_that_breaks_its_range_stops_the_preparation(corpus, tmp_path):
             codes, frames = super().encode(wav, lengths)
             return codes + 40, frames
 
-    with pytest.raises(UserError, match=r"must be in \[0, 31\], got 40 … 71"):
+    with pytest.raises(UserError, match=r"codes of utterance 'train/s0/000' must be in \[0, 31\], got 40 … 71"):
         run(corpus, tmp_path / "out", codec=Broken())
 
 
