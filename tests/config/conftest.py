@@ -57,6 +57,13 @@ class Training:
     compile: bool = False
     seed: int | None = None
     memory: str = field(default="new", metadata={BEFORE: "old"})
+    preset: Literal["", "box", "set"] = ""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"steps must be at least 1, got {self.steps}")
+        if self.preset and not self.title:
+            raise UserError(f"--preset {self.preset} needs a title")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

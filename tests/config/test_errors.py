@@ -54,9 +54,9 @@ def test_a_wrong_file_is_told_with_line_path_expected_and_got(read, complaint, t
         ("steps", "--set steps: expected KEY=VALUE"),
         ("=3", "--set =3: expected KEY=VALUE"),
         ("stps=3", "--set stps: unknown key 'stps'. Did you mean 'steps'?"),
-        ("steps=abc", "--set steps: steps: expected an integer, got 'abc'"),
-        ("steps.x=3", "--set steps.x: steps.x: has no options below it"),
-        ("model=3", "--set model: model: needs OPTION after a dot"),
+        ("steps=abc", "--set steps: expected an integer, got 'abc'"),
+        ("steps.x=3", "--set steps.x: has no options below it"),
+        ("model=3", "--set model: needs OPTION after a dot"),
         ("arch.d_modl=3", "--set arch.d_modl: arch 'net' has no option 'd_modl'. Did you mean 'd_model'?"),
         ("sampler.k=3", "--set sampler.k: no sampler of the chain (greedy) has an option 'k'."),
         ("levels=[1", "--set levels:1: not valid YAML"),
@@ -67,12 +67,20 @@ def test_a_wrong_set_is_told_by_its_key(complaint, text, expected):
 
 
 def test_a_wrong_flag_is_told_as_it_was_typed(complaint):
-    assert complaint(flags=[("arch.d-model", "x")]) == "--arch.d-model: arch.d_model: expected an integer, got 'x'"
+    assert complaint(flags=[("arch.d-model", "x")]) == "--arch.d-model: expected an integer, got 'x'"
+
+
+def test_a_flag_out_of_range_is_named_once_and_what_is_not_typed_by_its_place(complaint):
+    assert complaint(flags=[("steps", "0"), ("seed", "1")]) == "--steps must be at least 1, got 0"
+    assert complaint(flags=[("preset", "box")]) == "--preset box needs a title"
+    assert complaint(flags=[("preset", "nope")]) == "--preset: expected one of box, set, got 'nope'"
+    assert complaint(sets=["steps=0"]) == "--set steps: train: steps must be at least 1, got 0"
+    assert complaint("title: a\nsteps: 0") == "run.yaml:2: train: steps must be at least 1, got 0"
 
 
 def test_an_option_before_its_plugin_in_a_chain_is_told_where_to_stand(complaint):
     message = complaint(flags=[("sampler.k", "3"), ("sampler", "top_k")])
-    assert "--sampler.k: sampler.k: write it after the sampler it belongs to" in message
+    assert message == "--sampler.k: write it after the --sampler NAME it belongs to"
 
 
 def test_an_option_of_an_emptied_slot_is_refused(complaint):

@@ -28,7 +28,7 @@ def test_a_plain_value_is_what_pydantic_would_make_of_it(hint, value, monkeypatc
     given = [value] if isinstance(value, str) and hint == tuple[str, ...] else value
     wanted = pydantic.TypeAdapter(hint).validate_python(given)
     monkeypatch.delattr(pydantic, "TypeAdapter")
-    found = validated(Setting(("x",), value, "--x", text=True), hint, "x")
+    found = validated(Setting(("x",), value, "--x", text=True), hint)
     assert (found, type(found)) == (wanted, type(wanted))
 
 
@@ -38,7 +38,7 @@ def test_a_plain_value_is_what_pydantic_would_make_of_it(hint, value, monkeypatc
 )
 def test_what_is_not_plain_is_still_checked(hint: Any, value: Any):
     with pytest.raises(UserError, match="expected"):
-        validated(Setting(("x",), value, "--x"), hint, "x")
+        validated(Setting(("x",), value, "--x"), hint)
 
 
 def test_reading_a_simple_command_line_imports_neither_pydantic_nor_yaml():

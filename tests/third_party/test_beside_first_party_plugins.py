@@ -117,7 +117,7 @@ def test_its_command_runs_with_flags_a_file_and_set_and_prints_text_or_json(vall
     ("words", "line"),
     [
         ((), "missing FILES. See: valle acme roundtrip --help"),
-        (("a.wav", "--levels", "-1"), "--levels: roundtrip: levels must be at least 0, got -1"),
+        (("a.wav", "--levels", "-1"), "--levels must be at least 0, got -1"),
         (("a.wav", "--levles", "1"), "there is no option --levles. Did you mean '--levels'? See --help"),
         (("a.wav", "--codec", "tinny"), "there is no codec 'tinny'. Did you mean 'tiny'?"),
         (("a.wav", "--codec.sise", "x"), "there is no option --codec.sise of codec 'tiny'."),

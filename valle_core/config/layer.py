@@ -133,7 +133,7 @@ def _checked(schema: Schema, setting: Setting) -> Setting:
     wanted = (1,) if section and section.flat else (2,) if section else (1, 2)
     if len(setting.path) not in wanted:
         what = "has no options below it" if section and section.flat else "needs OPTION after a dot"
-        raise UserError(f"{setting.origin}: {setting.key}: {what if section else 'plugin options are one level deep'}")
+        raise UserError(f"{setting.where}: {what if section else 'plugin options are one level deep'}")
     if slot and len(setting.path) == 1 and setting.value in ("none", "null"):
         return Setting(setting.path, None, setting.origin)
     return setting

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from valle_core.config.layer import layers, nearest
+from valle_core.config.layer import flag_of, layers, nearest
 from valle_core.config.schema import (
     Layers,
     Part,
@@ -173,11 +174,9 @@ def _replace(slot: Slot, registry: PluginSelector, chain: list[_Element], settin
     for setting in settings:
         if len(setting.path) > 1:
             if not chain:
-                raise UserError(f"{setting.origin}: {setting.key}: no {slot.kind} is selected that could have options")
+                raise UserError(f"{setting.where}: no {slot.kind} is selected that could have options")
             if chain[0].name == slot.open:
-                raise UserError(
-                    f"{setting.origin}: {setting.key}: name the {slot.kind} that has it: --{slot.name} NAME"
-                )
+                raise UserError(f"{setting.where}: name the {slot.kind} that has it: --{slot.name} NAME")
             _put(slot, _hints(slot, registry, chain[0]), chain[0], setting)
     return chain
 
@@ -195,10 +194,7 @@ def _extend(slot: Slot, registry: PluginSelector, chain: list[_Element], setting
         if len(setting.path) == 1:
             chain = [] if setting.value is None else [*chain, _Element(setting.value, setting.origin)]
         elif not chain:
-            raise UserError(
-                f"{setting.origin}: {setting.key}: write it after the {slot.name} it belongs to, "
-                f"e.g. --{slot.name.replace('_', '-')} NAME {setting.origin} …"
-            )
+            raise UserError(f"{setting.where}: write it after the {flag_of(slot.name)} NAME it belongs to")
         else:
             _put(slot, _hints(slot, registry, chain[-1]), chain[-1], setting)
     return chain
@@ -211,7 +207,7 @@ def _owner(slot: Slot, registry: PluginSelector, chain: list[_Element], setting:
         return owners[0]
     names = " · ".join(element.name for element in chain) or "empty"
     if owners:
-        raise UserError(f"{setting.origin}: {setting.key}: several of the chain ({names}) have it; name the chain anew")
+        raise UserError(f"{setting.where}: several of the chain ({names}) have it; name the chain anew")
     words = [name for element in chain for name in _hints(slot, registry, element)]
     raise UserError(
         f"{setting.origin}: no {slot.kind} of the chain ({names}) has an option '{setting.path[1]}'."
@@ -251,8 +247,7 @@ def _joined(before: Setting | None, setting: Setting, hint: Any) -> Setting:
 
 
 def _build(slot: Slot, plugin: SelectedPlugin, element: _Element, *, stored: bool) -> Part:
-    who = f"{slot.kind} '{element.name}'"
-    options = _instance(plugin.options_type(), element.options, who, stored=stored)
+    options = _instance(plugin.options_type(), element.options, f"{slot.kind} '{element.name}'", stored=stored)
     return Part(plugin.name, options, plugin)
 
 
@@ -282,23 +277,24 @@ def before_there_was(options_type: type) -> dict[str, Any]:
 
 def _instance(options_type: type, options: dict[str, Setting], who: str, *, stored: bool) -> Any:
     hints = hints_of(options_type)
-    values = {name: validated(setting, hints[name], setting.key) for name, setting in options.items()}
+    values = {name: validated(setting, hints[name]) for name, setting in options.items()}
     if stored:
         values = {**before_there_was(options_type), **values}
     missing = [
         item.name
         for item in dataclasses.fields(options_type)
-        if item.name not in values
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
+        if item.name not in values and item.default is item.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise UserError(f"{who} needs a value for {', '.join(missing)}")
     try:
         return options_type(**values)
     except ValueError as error:
-        named = [setting for name, setting in options.items() if name in str(error)] or options.values()
+        words, (first, _, rest) = re.findall(r"\w+", str(error)), str(error).partition(" ")
+        named = [setting for name, setting in options.items() if name in words] or options.values()
         origins = ", ".join(dict.fromkeys(setting.origin for setting in named))
+        if origins in (first, flag_of(first)):  # `--jobs must be …`, not `--jobs: prepare: jobs must be …`
+            raise UserError(f"{origins} {rest}") from error
         raise UserError(f"{origins + ': ' if origins else ''}{who}: {error}") from error
     except Exception as error:  # the fault of a plugin, whose user should hear which
         raise UserError(f"{who} fails on its options: {type(error).__name__}: {error}") from error

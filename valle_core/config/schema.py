@@ -201,6 +201,11 @@ class Setting:
         """The path as written in messages and in `--set`."""
         return ".".join(self.path)
 
+    @property
+    def where(self) -> str:
+        """Beginning of a message: the option as it was typed, or line and path in a file."""
+        return self.origin if self.origin.startswith("--") else f"{self.origin}: {self.key}"
+
 
 Layers = list[list[Setting]]
 """Settings by precedence, weakest layer first; order inside a layer is the order written."""

@@ -18,10 +18,10 @@ def hints_of(options_type: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(options_type)}
 
 
-def validated(setting: Setting, hint: Any, key: str) -> Any:
-    """The value as the option's type. Raises `UserError` with origin, path, expected and got."""
+def validated(setting: Setting, hint: Any) -> Any:
+    """The value as the option's type. Raises `UserError` with where it stands, expected and got."""
     if isinstance(setting.value, str) and "\0" in setting.value:
-        raise UserError(f"{setting.origin}: {key}: holds a zero character, got {setting.value!r:.80}")
+        raise UserError(f"{setting.where}: holds a zero character, got {setting.value!r:.80}")
     value = _read_text(setting.value, hint, setting.origin) if setting.text else setting.value
     if _fits(value, hint):
         return Path(value) if bare(hint) is Path else tuple(value) if isinstance(value, list) else value
@@ -32,7 +32,7 @@ def validated(setting: Setting, hint: Any, key: str) -> Any:
         return TypeAdapter(hint).validate_python(value, strict=True if isinstance(value, bool) else None)
     except ValidationError as error:
         reason = _limit(error.errors()[0]) or f"expected {describe(hint)}"
-        raise UserError(f"{setting.origin}: {key}: {reason}, got {setting.value!r}") from error
+        raise UserError(f"{setting.where}: {reason}, got {setting.value!r}") from error
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -83,11 +83,10 @@ def bare(hint: Any) -> Any:
 
 def accepts_none(hint: Any) -> bool:
     """Whether the option may be none."""
-    if get_origin(hint) is Annotated:
-        return accepts_none(get_args(hint)[0])
-    return hint is type(None) or (
-        get_origin(hint) in (Union, types.UnionType) and any(accepts_none(part) for part in get_args(hint))
-    )
+    kind, parts = get_origin(hint), get_args(hint)
+    if kind is Annotated:
+        return accepts_none(parts[0])
+    return hint is type(None) or (kind in (Union, types.UnionType) and any(map(accepts_none, parts)))
 
 
 def is_many(hint: Any) -> bool:
@@ -111,7 +110,7 @@ def choices(hint: Any) -> list[str]:
     """The words a Literal or an enumeration allows; empty for other types."""
     inner = bare(hint)
     if get_origin(inner) is Literal:
-        return [str(item) for item in get_args(inner)]
+        return [str(item) for item in get_args(inner) if item != ""]
     if isinstance(inner, type) and issubclass(inner, enum.Enum):
         return [str(item.value) for item in inner]
     return []
