@@ -52,7 +52,8 @@ def test_the_current_folder_may_be_named(valle, recordings, monkeypatch):
     [
         ([], "no folder of recordings given; name it: valle transcribe FOLDER --out TRANSCRIPTS.jsonl"),
         (["FOLDER"], "nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER"),
-        (["missing", "--out", "t.jsonl"], "recordings 'missing'"),
+        (["missing", "--out", "t.jsonl"], "recordings 'missing' do not exist"),
+        (["missing"], "recordings 'missing' do not exist"),
         (["FOLDER", "--out", "t.csv"], "let its name end in .jsonl"),
         (["FOLDER", "--out", "."], "--out .: the table is JSON lines; let its name end in .jsonl"),
         (["--set", "source=.", "--beside", "--out", "."], "both --beside and --out are given"),

@@ -184,7 +184,7 @@ def test_a_folder_without_usable_noise_says_why(tmp_path):
     with pytest.raises(UserError, match="do not exist"):
         make(tmp_path / "none", tmp_path / "noise")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no recordings in"):
+    with pytest.raises(UserError, match=r"no recordings in .* Looked for recordings in folders of any depth$"):
         make(tmp_path / "empty", tmp_path / "noise")
     (tmp_path / "empty" / "a.wav").write_text("x")
     with pytest.raises(UserError, match="1 bad-audio"):

@@ -39,15 +39,17 @@ def transcribe(context: CommandContext) -> Outcome:
     interrupted at any moment and run again; a second run transcribes nothing twice. Recordings in which no speech is
     recognized are counted, and those that cannot be read are reported with the reason.
     """
-    from valle_data.preparation.transcription.open import open_ear
+    from valle_data.preparation.transcription.open import open_recognizer
+    from valle_data.preparation.transcription.transcribe import check_places
     from valle_data.preparation.transcription.transcribe import transcribe as transcribe_all
 
     own, options = context.options("command"), context.options("transcribe")
     if not own.folder and options.source is NOT_GIVEN:
         raise UserError("no folder of recordings given; name it: valle transcribe FOLDER --out TRANSCRIPTS.jsonl")
     options = dataclasses.replace(options, source=Path(own.folder) if own.folder else options.source)
+    check_places(options)  # before the recognizer is loaded, which may take long
     with context.progress("recording") as bar:
-        opened = open_ear(context.resolved, context.registry, own.device, batch_seconds=options.batch_seconds)
+        opened = open_recognizer(context.resolved, context.registry, own.device, batch_seconds=options.batch_seconds)
         return transcribe_all(
             options,
             opened.transcriber,

@@ -23,8 +23,7 @@ def find_recordings(options: PrepareOptions) -> Found:
         UserError: the source does not exist, is not of the layout that is named, or holds no audio.
     """
     source = options.source
-    if not source.exists():
-        raise UserError(f"recordings '{source}' do not exist: it is not a folder or a table. Check the path")
+    check_source(source)
     if options.recipe is None:
         layout = choose_layout(source, options.layout)
         found = layout.find(source, options)
@@ -35,8 +34,15 @@ def find_recordings(options: PrepareOptions) -> Found:
         found = recipe.find(source, options)
         found.layout = f"recipe {options.recipe}"
     if not found.recordings and not found.rejected:
-        raise UserError(f"no recordings in '{source}' ({', '.join(SUFFIXES)}). Expected one of: {_all_looks()}")
+        hint = f"Expected one of: {_all_looks()}" if options.layout == "auto" else f"Looked for {layout.looks_for}"
+        raise UserError(f"no recordings in '{source}' ({', '.join(SUFFIXES)}). {hint}")
     return _storable(found)
+
+
+def check_source(source: Path) -> None:
+    """Raises `UserError` where nothing is."""
+    if not source.exists():
+        raise UserError(f"recordings '{source}' do not exist: it is not a folder or a table. Check the path")
 
 
 def choose_layout(source: Path, name: str) -> Layout:

@@ -30,7 +30,7 @@ class Opened:
     options: Mapping[str, Any]
 
 
-def open_ear(resolved: Resolved, registry: Registry, device: str, *, batch_seconds: float) -> Opened:
+def open_recognizer(resolved: Resolved, registry: Registry, device: str, *, batch_seconds: float) -> Opened:
     """The recognizer of `TRANSCRIBE_SCHEMA`; `auto` takes the CPU where it runs on nothing else.
 
     Raises:

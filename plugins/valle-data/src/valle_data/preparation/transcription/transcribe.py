@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.plugin import UserError
+from valle_data.preparation.finding import check_source
 from valle_data.preparation.locks import Locks
 from valle_data.preparation.options import NOT_GIVEN
 from valle_data.preparation.transcription.journal import Entry, Journal
@@ -44,7 +45,9 @@ def transcribe(
         UserError: nothing was found or transcribed, `align` is asked of a recognizer that does not declare it, or the
             results cannot be written; what was transcribed before stays.
     """
-    _check(options, transcriber)
+    check_places(options)
+    if options.align and "align" not in transcriber.capabilities:
+        raise UserError("--align: this recognizer cannot time the words of a known text. Choose another --recognizer")
     found, misplaced = find_all(options.source)
     languages = Languages(transcriber, options.language)
     settings = {"recognizer": name, "options": dict(recognizer_options or {})}
@@ -107,15 +110,13 @@ def _transcribe(
     return report
 
 
-def _check(options: TranscribeOptions, transcriber: Transcriber) -> None:
+def check_places(options: TranscribeOptions) -> None:
+    """Raises `UserError` for recordings that are not there, and results that go nowhere or among the recordings."""
     if options.source is NOT_GIVEN:
         raise UserError("no recordings given. Name their folder: valle transcribe RECORDINGS --out TRANSCRIPTS.jsonl")
+    check_source(options.source)
     if options.out is NOT_GIVEN and not options.beside and options.cut is None:
         raise UserError("nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER")
-    if options.cut and options.source.is_dir() and options.cut.resolve().is_relative_to(options.source.resolve()):
-        raise UserError(f"--cut '{options.cut}' lies inside the recordings '{options.source}'. Choose a place outside")
-    if options.align and "align" not in transcriber.capabilities:
-        raise UserError("--align: this recognizer cannot time the words of a known text. Choose another --recognizer")
     source, cut = options.source.resolve(), options.cut
     if cut is not None and source.is_dir() and cut.resolve().is_relative_to(source):
         raise UserError(f"--cut '{cut}' lies inside the recordings '{options.source}'. Choose a place outside")
