@@ -76,7 +76,12 @@ def test_one_bad_line_of_a_file_keeps_all_from_being_spoken(refused, spine, tmp_
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"), [(b"\xff\xfe\0", "UTF-8"), (b"\n \n", "holds no text"), (None, "cannot be read")]
+    ("content", "complaint"),
+    [
+        (b"\xff\xfe\0", "UTF-8"),
+        (b"\n \n", "holds no text"),
+        (None, "cannot be read (No such file or directory); give a UTF-8 text file"),
+    ],
 )
 def test_a_text_file_without_text_is_refused(refused, spine, tmp_path, content, complaint):
     if content is not None:

@@ -30,7 +30,8 @@ def read_closed(path: Path, dictionary: Dictionary) -> Closed:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"recognizer.sentences '{path}' cannot be read ({error}). Give a UTF-8 text file") from error
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"recognizer.sentences '{path}' cannot be read ({why}). Give a UTF-8 text file") from error
     if path.suffix in GRAMMARS:
         with_grammar(text)
         return Closed(text, {})

@@ -29,7 +29,8 @@ def texts_of(source: Path, language: str) -> Iterator[tuple[str, str]]:
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"'{path}' cannot be read ({error}). Give UTF-8 text") from None
+            why = getattr(error, "strerror", None) or error
+            raise UserError(f"'{path}' cannot be read ({why}). Give UTF-8 text") from None
         for line in lines:
             text = line.rpartition("|")[2] if path.name == "metadata.csv" else line
             if text.strip():

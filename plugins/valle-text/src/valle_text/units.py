@@ -87,6 +87,7 @@ def read_tokenizer(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise UserError(
-            f"tokenizer '{path}' cannot be read ({error}). Make one with: valle train-tokenizer TEXTS --out {path}"
+            f"tokenizer '{path}' cannot be read ({why}). Make one with: valle train-tokenizer TEXTS --out {path}"
         ) from None
