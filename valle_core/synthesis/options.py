@@ -19,7 +19,7 @@ class SynthesisOptions:
         device: torch device; auto takes CUDA where it is.
         dtype: data type of weights and activations.
         max_prompt_seconds: longest voice prompt that is accepted.
-        speed: of speaking; only for models with an alignment, whose durations are drawn at 1 as they were learnt.
+        speed: speaking rate, 1 as it was learnt; only for models with an alignment.
         vectors: levels ≥ 1 as chosen codes, or as codebook vectors weighted by probability (expected); auto takes
             these for models with an alignment, if the codec can.
         durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.

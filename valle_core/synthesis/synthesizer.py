@@ -66,7 +66,7 @@ class SynthesisComponents:
         observers: the `after_audio` hooks.
         prompts: what the model was trained on, and what is accepted.
         read_text: text → symbols, by the frontend.
-        speed: of speaking, for a model with an alignment.
+        speed: speaking rate, for a model with an alignment.
         steady: whether its durations are the usual ones instead of drawn.
         expected: levels ≥ 1 are decoded as the expected sum of their codebook vectors, not as the chosen codes.
     """

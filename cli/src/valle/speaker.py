@@ -99,7 +99,7 @@ def load(
         nar_model: run of levels ≥ 1, where they were trained apart.
         samplers: of level 0; the model's own choice where there are none.
         device: torch device; auto takes CUDA where it is.
-        speed: of speaking, for models with an alignment.
+        speed: speaking rate, for models with an alignment.
 
     Raises:
         UserError: no such model, or no voice is installed.

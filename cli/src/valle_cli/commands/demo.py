@@ -18,7 +18,7 @@ class Options:
         out: folder of everything it makes; run again to go on
         minutes: training stops after this long
         steps: training steps, if the time is enough
-        seed: of weights, data order and draws
+        seed: random seed of weights, data order and sampling
     """
 
     out: Path = Path("demo")

@@ -18,7 +18,7 @@ class EvalOptions:
     Attributes:
         table: audio with text (.jsonl, .csv, .tsv, or a folder of wav and txt); with --preset, the folder of that set
         out: folder of the result; a run that was stopped goes on there
-        name: of the run; default: that of the folder
+        name: title of the page; default: name of the folder
         preset: sentences of a known set: box (composed, 200 or with --full 1,000), seed-tts, librispeech-pc
         full: box: all 1,000 sentences
         voices: folder or table of recordings; sentence k is said in voice k

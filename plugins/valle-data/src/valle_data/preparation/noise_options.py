@@ -27,7 +27,7 @@ class NoiseOptions:
         chunk_seconds: longer recordings are stored in chunks of this length.
         batch_seconds: seconds of short recordings encoded at once, padding included.
         jobs: threads that read and resample.
-        replace: the noise set shall hold this source alone; else what other sources brought stays, and this one adds.
+        replace: remove what other sources brought before; without it, this source is added to the noise set.
         repair: read all of a finished noise set first, and make anew what is missing or damaged.
     """
 

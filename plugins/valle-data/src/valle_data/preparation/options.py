@@ -29,7 +29,7 @@ class PrepareOptions:
     Attributes:
         source: folder or table of recordings; see `layout`.
         out: the dataset's folder.
-        replace: the dataset shall hold this source alone; else what other sources brought stays, and this one adds.
+        replace: remove what other sources brought before; without it, this source is added to the dataset.
         layout: how they lie: `folders`, `ljspeech`, `libritts`, `vctk`, `commonvoice`, `table` or `lhotse`; `auto`
             looks what is there.
         recipe: lhotse's recipe that reads the source, in place of a layout.

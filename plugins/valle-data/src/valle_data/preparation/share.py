@@ -12,7 +12,7 @@ class Share:
     Attributes:
         folder: folder or table of recordings; --layout says which are known
         device: torch device of the codec: auto, cpu, cuda
-        rank: of this process, from 0; default: of torchrun or SLURM, if any
+        rank: rank of this process, from 0; default: that of torchrun or SLURM, if any
         world_size: processes that share the work; with --rank
     """
 
