@@ -98,6 +98,7 @@ KINDS: tuple[Kind, ...] = (
         api=1,
         suite="valle_testing.suites.alignment.checks",
         floor=8,
+        template="valle_testing:templates/alignment",
         on_device=True,
         in_dtype=True,
         usual="pointer",
