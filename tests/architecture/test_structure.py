@@ -60,6 +60,15 @@ def test_every_module_begins_with_one_sentence():
     assert not [name for name, first in firsts.items() if first.count("\n") > 2]
 
 
+def test_pytest_passes_over_the_templates_of_plugins_and_nothing_else():
+    """Its `--ignore-glob`; the tests in them are run as what they become, by cli/tests/test_new_plugin_wheels.py."""
+    hidden = [path for path in (*TESTS, *PLUGINS) if "templates" in path.parent.relative_to(ROOT).parts]
+    tests = [named(path) for path in hidden if path.name.startswith("test_")]
+    of_plugins = re.compile(r"plugins/valle-testing/src/valle_testing/templates/\w+/tests/test_acme_identifier\.py")
+    assert len(tests) >= 12
+    assert [name for name in tests if not of_plugins.fullmatch(name)] == []
+
+
 def test_packages_of_the_core_hold_nothing_but_their_docstring():
     for path in (path for path in CORE if path.name == "__init__.py"):
         body = parse(path).body
