@@ -20,7 +20,8 @@ from valle_testing.new_plugin.package import TEMPLATES, kinds_with_templates, te
 
 ROOT = Path(__file__).parents[2]
 KINDS = [row.name for row in every_kind() if row.template]
-OPEN = {"plugin", "types", "interfaces", "codes", "sequence", "testing"}
+OPEN = {"plugin", "types", "interfaces", "reading", "codes", "sequence"}
+WINGS = {"valle_core", "valle_kit", "valle_language"}
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +87,17 @@ def test_the_code_passes_ruff_with_its_own_settings_and_with_those_of_this_repos
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_code_imports_only_the_open_part_of_the_core(packages, kind):
+def test_the_code_imports_what_is_open_and_depends_on_it(packages, kind):
     allowed = OPEN | ({"api"} if kind in ("command", "hook") else set())
+    project = tomllib.loads((packages[kind] / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in project["dependencies"]}
     for path in (packages[kind] / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            for parts in (name.split(".") for name in names):
+            theirs = [name for name in names if not name.startswith(f"valle_my_{kind}_plugin.")]
+            for parts in (name.split(".") for name in theirs if name.startswith("valle_")):
+                assert parts[0] in WINGS & needed, f"{path.name}: {parts[0]} is not among {needed}"
                 assert parts[0] != "valle_core" or parts[1] in allowed, f"{path.name}: {'.'.join(parts)}"
 
 

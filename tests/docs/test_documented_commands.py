@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -247,6 +248,17 @@ def test_every_kind_has_a_page_that_checks_its_example():
         assert kind.name in [pair.split(":")[0] for pair in checked(f"plugins/{page}.md")]
     tutorial = (ROOT / "docs" / "plugin-tutorial.md").read_text(encoding="utf-8")
     assert [page for page in EXAMPLES if f"({page})" not in tutorial] == []
+
+
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_an_example_depends_on_what_it_imports(page):
+    written = [block for block in blocks(page) if "/tests/" not in block.file]
+    imported = {found for block in written for found in re.findall(r"^(?:from|import) (valle_\w+)", block.text, re.M)}
+    (project,) = (block.text for block in written if block.file.endswith("pyproject.toml"))
+    needed = {
+        re.match(r"[\w-]+", line)[0].replace("-", "_") for line in tomllib.loads(project)["project"]["dependencies"]
+    }
+    assert imported <= needed
 
 
 def test_the_first_plugin_has_ten_lines():
