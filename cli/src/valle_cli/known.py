@@ -81,5 +81,6 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-tasks": {"task": ("tts", "tts-c")},
     "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
+    "valle-voice": {"voices": ("english",)},
 }  # fmt: skip
-"""distribution → kind → names."""
+"""distribution → kind → names; a voice is no plugin, and stands under the last word of its group."""
