@@ -15,7 +15,7 @@ from valle_hama.forced import forced_path
 from valle_hama.network import HOP, RATE, SAME, SHORTEST, Network, identity, is_phone
 from valle_hama.options import HamaOptions
 from valle_language.normalise import normalise
-from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript, check_languages
 
 LANGUAGES = ("en", "en-us", "en-gb")
 LONGEST_PHONE = 0.3
@@ -46,7 +46,7 @@ class Hama:
 
     def pronounce(self, text: str, language: str) -> tuple[str, ...]:
         """See `valle_language.recognition.Pronounces`."""
-        _require([language])
+        check_languages("hama", LANGUAGES, [language])
         return tuple(phone for word in normalise(text, language).split() for phone in self._spelt(word))
 
     @torch.no_grad()
@@ -54,7 +54,7 @@ class Hama:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
     ) -> Sequence[Transcript]:
         """See `Recognizer.transcribe`."""
-        _require(languages)
+        check_languages("hama", LANGUAGES, languages)
         rows = [self._segments(self._phones(sound)) for sound in _rows(wav, lengths)]
         return [Transcript(segments=row, language=str(tag)) for row, tag in zip(rows, languages, strict=True)]
 
@@ -63,7 +63,7 @@ class Hama:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], texts: Sequence[str], *, languages: Sequence[str]
     ) -> Sequence[Sequence[TimedWord]]:
         """See `Recognizer.align`. A word is written out (numbers) and spelt, and all its phonemes are placed."""
-        _require(languages)
+        check_languages("hama", LANGUAGES, languages)
         return [
             self._placed(sound, text, language)
             for sound, text, language in zip(_rows(wav, lengths), texts, languages, strict=True)
@@ -153,10 +153,3 @@ def _ended(phone: TimedWord, end: float) -> TimedWord:
 def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "N"]]:
     rows = (row[: int(length)] for row, length in zip(wav, lengths, strict=True))
     return [np.nan_to_num(row.detach().cpu().float().numpy()).clip(-1, 1) for row in rows]
-
-
-def _require(languages: Sequence[str | None]) -> None:
-    for tag in languages:
-        if tag not in LANGUAGES:
-            what = "detects no language" if tag is None else f"has no language '{tag}'"
-            raise UserError(f"recognizer 'hama' {what}. Choose one of {', '.join(LANGUAGES)}")

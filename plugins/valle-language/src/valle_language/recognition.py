@@ -13,6 +13,8 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from valle_core.plugin import UserError
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimedWord:
@@ -124,3 +126,11 @@ class Pronounces(Protocol):
     def pronounce(self, text: str, language: str) -> tuple[str, ...]:
         """Phonemes of a text, as its transcripts write them. Raises `UserError` for a language it does not accept."""
         ...
+
+
+def check_languages(name: str, accepted: Sequence[str], tags: Sequence[str | None]) -> None:
+    """For recognizers that detect no language. Raises `UserError` for a tag that is not accepted, and for None."""
+    for tag in tags:
+        if tag not in accepted:
+            what = "detects no language" if tag is None else f"has no language '{tag}'"
+            raise UserError(f"recognizer '{name}' {what}. Choose one of {', '.join(accepted)}")

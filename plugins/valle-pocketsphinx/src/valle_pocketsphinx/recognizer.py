@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript, check_languages
 from valle_pocketsphinx import decoding
 from valle_pocketsphinx.closed import read_closed
 from valle_pocketsphinx.options import PocketSphinxOptions
@@ -56,7 +56,7 @@ class PocketSphinx:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
     ) -> Sequence[Transcript]:
         """See `Recognizer.transcribe`. A stretch of speech between pauses is a segment."""
-        _require(languages)
+        check_languages("pocketsphinx", LANGUAGES, languages)
         rows = [self._segments(sound) for sound in _rows(wav, lengths)]
         return [Transcript(segments=row, language=str(tag)) for row, tag in zip(rows, languages, strict=True)]
 
@@ -65,7 +65,7 @@ class PocketSphinx:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], texts: Sequence[str], *, languages: Sequence[str]
     ) -> Sequence[Sequence[TimedWord]]:
         """See `Recognizer.align`."""
-        _require(languages)
+        check_languages("pocketsphinx", LANGUAGES, languages)
         return [self._placed(sound, text) for sound, text in zip(_rows(wav, lengths), texts, strict=True)]
 
     def _segments(self, sound: Float[np.ndarray, "N"]) -> tuple[RecognizedSegment, ...]:
@@ -112,10 +112,3 @@ class PocketSphinx:
 
 def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "N"]]:
     return [row[: int(length)].detach().cpu().float().numpy() for row, length in zip(wav, lengths, strict=True)]
-
-
-def _require(languages: Sequence[str | None]) -> None:
-    for tag in languages:
-        if tag not in LANGUAGES:
-            what = "detects no language" if tag is None else f"has no language '{tag}'"
-            raise UserError(f"recognizer 'pocketsphinx' {what}. Choose one of {', '.join(LANGUAGES)}")

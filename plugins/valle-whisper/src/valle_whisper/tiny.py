@@ -16,7 +16,7 @@ from torch import Tensor
 
 from valle_core.plugin import UserError
 from valle_kit.codes.rows import check_wav
-from valle_language.recognition import RecognizedSegment, Transcript
+from valle_language.recognition import RecognizedSegment, Transcript, check_languages
 from valle_whisper.decoding import compression_ratio
 from valle_whisper.features import log_mel, loudness, mel_filters
 from valle_whisper.parts import Sound
@@ -87,10 +87,7 @@ class WhisperTiny:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
     ) -> Sequence[Transcript]:
         """See `Recognizer.transcribe`. One row after the other, so that no row depends on its neighbours."""
-        for tag in languages:
-            if tag not in LANGUAGES:
-                what = "detects no language" if tag is None else f"has no language '{tag}'"
-                raise UserError(f"recognizer 'whisper-tiny' {what}. Choose one of {', '.join(LANGUAGES)}")
+        check_languages("whisper-tiny", LANGUAGES, languages)
         rows = [self._segments(row) for row in self._rows(wav, lengths)]
         return [Transcript(segments=row, language=str(tag)) for row, tag in zip(rows, languages, strict=True)]
 

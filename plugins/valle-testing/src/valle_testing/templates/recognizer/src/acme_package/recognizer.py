@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from valle_core.plugin import UserError
-from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
+from valle_language.recognition import RecognizedSegment, TimedWord, Transcript, check_languages
 
 from acme_package.options import AcmeNameOptions
 from acme_package.tones import Tones
@@ -40,7 +40,7 @@ class AcmeNameRecognizer:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], *, languages: Sequence[str | None]
     ) -> Sequence[Transcript]:
         """Each row for itself, so that nobody beside it matters."""
-        self._require(languages)
+        check_languages("acme-name", LANGUAGES, languages)
         rows = (self._words(row, int(length)) for row, length in zip(wav, lengths, strict=True))
         return [self._transcript(words, str(tag)) for words, tag in zip(rows, languages, strict=True)]
 
@@ -49,15 +49,9 @@ class AcmeNameRecognizer:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], texts: Sequence[str], *, languages: Sequence[str]
     ) -> Sequence[Sequence[TimedWord]]:
         """The keys that were pressed must be those of the text, in its order; others between them are passed over."""
-        self._require(languages)
+        check_languages("acme-name", LANGUAGES, languages)
         rows = (self._words(row, int(length)) for row, length in zip(wav, lengths, strict=True))
         return [self._placed(text, words) for text, words in zip(texts, rows, strict=True)]
-
-    def _require(self, languages: Sequence[str | None]) -> None:
-        for tag in languages:
-            if tag not in LANGUAGES:
-                what = "detects no language" if tag is None else f"has no language '{tag}'"
-                raise UserError(f"recognizer 'acme-name' {what}. Choose one of {', '.join(LANGUAGES)}")
 
     def _words(self, row: Float[Tensor, "N"], length: int) -> list[TimedWord]:
         keys = self._tones.keys(row[:length].to(self._device), self._options.quietest)
