@@ -13,8 +13,9 @@ from valle_core.api import Part, Registry, Resolved, Schema, Slot, UserError, bu
 from valle_language.measuring import Metric
 from valle_language.recognition import KnowsItself, Recognizer
 
-WORDS, PHONES = ("whisper-tiny", "whisper", "pocketsphinx"), ("hama",)
-"""Recognizers that are taken where none is named, the best first: those that run here without a download."""
+WORDS, PHONES = "whisper-tiny", "hama"
+"""Recognizers that are taken where none is named: they need no download. pocketsphinx is not one of them: as dictation
+it finds few words."""
 
 FIRST = ({"wer", "cer"}, {"per", "alignment", "ending"}, {"similarity"})
 """Metrics whose figures come first where none is named: what was said, then how, then by whom."""
@@ -143,19 +144,15 @@ def _default(kind: str, name: str, registry: Registry) -> Part:
     return resolve(Schema(slots=(Slot("one", kind, name),)), registry).part("one")
 
 
-def _listener(
-    slot: str, usual: Sequence[str], resolved: Resolved, registry: Registry, device: torch.device
-) -> Listener | str:
+def _listener(slot: str, usual: str, resolved: Resolved, registry: Registry, device: torch.device) -> Listener | str:
     """The recognizer of a slot, or why there is none."""
     if resolved.parts[slot]:
         return _listening(resolved.part(slot), registry, device)
-    entries = {entry.name: entry for entry in registry.entries("recognizer")}
-    for name in usual:
-        if name in entries and entries[name].status == "ok" and name != "whisper":
-            return _listening(_default("recognizer", name, registry), registry, device)
-    best = entries.get(usual[0])
-    why = f"{best.why}. {best.hint}" if best else f"no plugin '{usual[0]}'"
-    return f"recognizer '{usual[0]}' cannot be used: {why}".rstrip(". ")
+    entry = next((entry for entry in registry.entries("recognizer") if entry.name == usual), None)
+    if entry is not None and entry.status == "ok":
+        return _listening(_default("recognizer", usual, registry), registry, device)
+    why = f"{entry.why}. {entry.hint}" if entry else f"no plugin '{usual}'"
+    return f"recognizer '{usual}' cannot be used: {why}".rstrip(". ")
 
 
 def _listening(part: Part, registry: Registry, device: torch.device) -> Listener:
