@@ -60,6 +60,19 @@ def test_the_box_brings_its_halves_and_samplers(folder):
 
 
 @pytest.mark.parametrize(
+    ("written", "samplers"),
+    [("speed: 2.0", ["temperature", "sample"]), ("sampler: greedy", ["greedy"])],
+)
+def test_a_configuration_that_names_no_sampler_leaves_the_box_its_own(folder, tmp_path, written, samplers):
+    config, registry = tmp_path / "config.yaml", Registry.open()
+    config.write_text(written)
+    resolved = resolve(SYNTHESIS_SCHEMA, registry, yaml_file=config)
+    found = read_box(folder).configured(resolved, registry, own_samplers=True, config=config)
+    assert [part.name for part in found.parts["sampler"]] == samplers
+    assert found.sections["synthesis"].speed == resolved.sections["synthesis"].speed
+
+
+@pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"format_version": 2}, "format_version must be 1, got 2"),
@@ -114,6 +127,11 @@ def test_other_levels_without_a_level_0_are_refused(folder):
         box_of(SynthesisOptions(nar_model="runs/nar"))
 
 
+def test_a_box_takes_no_other_levels(folder):
+    with pytest.raises(UserError, match="is a voice box, which has all levels; leave --nar-model out"):
+        box_of(SynthesisOptions(model=str(folder), nar_model="runs/nar"))
+
+
 def test_a_voice_and_a_prompt_exclude_each_other(folder):
     box = read_box(folder)
     with pytest.raises(UserError, match="both a prompt and the voice 'ada' are given; give one"):
@@ -146,3 +164,9 @@ def test_the_demo_goes_on_without_weights(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("valle.boxes.installed_box", empty)
     greet(lambda *words: pytest.fail("nothing can speak"), tmp_path)
     assert "no voice speaks before the training: this build holds no weights" in capsys.readouterr().err
+
+
+def test_the_demo_goes_on_where_the_voice_cannot_speak(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("valle.boxes.installed_box", lambda: read_box(folder))
+    greet(lambda *words: 2, tmp_path)  # as where hibari-tts is not installed
+    assert "note: the voice cannot speak, see above; the training needs none of it" in capsys.readouterr().err

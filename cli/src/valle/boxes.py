@@ -20,7 +20,6 @@ from valle_core.reading.place import inside
 from valle_core.registry.loading import LoadError, load_spec
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import VOICES, Found, scan
-from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -57,19 +56,28 @@ class VoiceBox:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{self.folder}: the voice '{wanted}' cannot be read ({error}); install it again") from None
 
-    def configured(self, resolved: Resolved, registry: Registry, *, own_samplers: bool) -> Resolved:
-        """A configuration of `SYNTHESIS_SCHEMA` with the box's halves and, if wanted, its samplers."""
+    def configured(
+        self, resolved: Resolved, registry: Registry, *, own_samplers: bool, config: Path | None = None
+    ) -> Resolved:
+        """A configuration that has a section `synthesis`, with the box's halves.
+
+        Args:
+            resolved: as it was asked for.
+            registry: where samplers are found.
+            own_samplers: the box's samplers are taken, unless `config` names others.
+            config: YAML file that `resolved` was made with.
+        """
         options = replace(
             resolved.sections["synthesis"], model=str(self.folder / "ar"), nar_model=str(self.folder / "nar")
         )
         parts = dict(resolved.parts)
         if own_samplers:
-            flags = [
-                ("sampler" if key == "name" else f"sampler.{key}", str(value))
-                for sampler in self.samplers
-                for key, value in sampler.items()
+            slots = [
+                replace(slot, default=self.samplers) if slot.name == "sampler" else slot
+                for slot in resolved.schema.slots
             ]
-            parts["sampler"] = resolve(SYNTHESIS_SCHEMA, registry, flags=flags).parts["sampler"]
+            schema = replace(resolved.schema, slots=tuple(slots))
+            parts["sampler"] = resolve(schema, registry, yaml_file=config).parts["sampler"]
         return replace(resolved, parts=parts, sections={**resolved.sections, "synthesis": options})
 
 

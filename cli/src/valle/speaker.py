@@ -127,11 +127,12 @@ def box_of(options: Any) -> VoiceBox | None:
     """The box that is meant by `--model` and `--nar-model`; None where they name runs.
 
     Raises:
-        UserError: no model is named and none is installed, or only one half is.
+        UserError: no model is named and none is installed, or a half is named beside a box or without the other.
     """
-    named = is_box(Path(options.model)) if options.model else True
-    if not named:
+    if options.model and not is_box(Path(options.model)):
         return None
+    if options.nar_model and options.model:
+        raise UserError(f"{options.model} is a voice box, which has all levels; leave --nar-model out")
     if options.nar_model:
         raise UserError(f"the other levels are given ({options.nar_model}) without a level 0; add --model RUN")
     return read_box(Path(options.model)) if options.model else installed_box()

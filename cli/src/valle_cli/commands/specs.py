@@ -25,6 +25,7 @@ SYNTH = CommandSpec(
     run="valle_cli.commands.synth:synth",
     schema="valle_cli.commands.synth:SCHEMA",
     examples=(
+        'valle synth "Any English text." --voice ben --out speech.wav',
         'valle synth "the boat sails tonight" --prompt voice.wav --model runs/first --out speech.wav',
         'valle synth "the boat sails tonight" --model runs/first --sampler top_k --sampler.k 20 --sampler sample '
         "--seed 3",

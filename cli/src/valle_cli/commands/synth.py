@@ -80,8 +80,8 @@ def synth(context: CommandContext) -> CommandResult:
     if own.list_voices:
         return listed(box)
     if box is not None:
-        asked_for = "sampler" in context.given or context.config is not None
-        resolved = box.configured(resolved, context.registry, own_samplers=not asked_for)
+        own_samplers = "sampler" not in context.given
+        resolved = box.configured(resolved, context.registry, own_samplers=own_samplers, config=context.config)
     voice = prompt_of(box, own.voice, own.prompt)
     splitting = Splitting(by=own.split, pause=own.pause, most=own.max_letters)
     texts = read_lines(own.text, own.text_file)

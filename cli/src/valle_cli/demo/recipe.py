@@ -31,7 +31,7 @@ Command = Callable[..., int]
 
 
 def greet(command: Command, out: Path) -> None:
-    """Let the installed voice speak before anything is trained; a build without its weights says so and goes on."""
+    """Let the installed voice speak before anything is trained; where it cannot, say why and go on."""
     from valle.boxes import installed_box
 
     try:
@@ -40,7 +40,8 @@ def greet(command: Command, out: Path) -> None:
         print(f"note: no voice speaks before the training: {error}", file=sys.stderr)
         return
     out.mkdir(parents=True, exist_ok=True)
-    say(command, "synth", GREETING, "--out", out / "voice.wav")
+    if run_shown(command, "synth", GREETING, "--out", out / "voice.wav"):
+        print("note: the voice cannot speak, see above; the training needs none of it", file=sys.stderr)
 
 
 def make_data(command: Command, out: Path) -> None:
@@ -72,6 +73,11 @@ def train(command: Command, run: Path, *, steps: int, minutes: float, seed: int,
 
 def say(command: Command, *words: object) -> None:
     """Show a command and run it; stops the demo when it fails."""
-    print(f"\n$ valle {shlex.join(map(str, words))}", file=sys.stderr)
-    if code := command(*words):
+    if code := run_shown(command, *words):
         raise UserError(f"`valle {words[0]}` ended with exit code {code}; fix what it says and run the demo again")
+
+
+def run_shown(command: Command, *words: object) -> int:
+    """Show a command and run it; its exit code."""
+    print(f"\n$ valle {shlex.join(map(str, words))}", file=sys.stderr)
+    return command(*words)
