@@ -79,9 +79,10 @@ def open_synthesizer(
 
     (task,), (frontend,) = built("task"), built("frontend")
     refuse_strange_symbols(frontend, parts["frontend"][0].name, ar)
-    if first.model.alignment is not None and task.continues:
+    alignment = first.model.alignment
+    if alignment is not None and task.continues:
         raise UserError(f"{ar.path} says its text by an alignment and cannot continue a prompt; use --task tts")
-    if first.model.alignment is None and (options.speed != 1 or options.durations != "drawn"):
+    if alignment is None and (options.speed != 1 or options.durations != "drawn"):
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
     codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)
     can = codec.codebooks is not None and hasattr(codec, "decode_vectors")
@@ -108,7 +109,7 @@ def open_synthesizer(
             read_text=read_text,
             speed=options.speed,
             steady=options.durations == "usual",
-            expected=can and options.vectors in ("expected", "" if first.model.alignment is None else "auto"),
+            expected=can and options.vectors in (("expected",) if alignment is None else ("expected", "auto")),
         )
     )
 

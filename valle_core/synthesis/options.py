@@ -20,8 +20,8 @@ class SynthesisOptions:
         dtype: data type of weights and activations.
         max_prompt_seconds: longest voice prompt that is accepted.
         speed: speaking rate, 1 as it was learnt; only for models with an alignment.
-        vectors: levels ≥ 1 as chosen codes, or as codebook vectors weighted by probability (expected); auto takes
-            these for models with an alignment, if the codec can.
+        vectors: levels ≥ 1 are decoded from the chosen codes, or (expected) from the mean of all codebook vectors by
+            their probability; auto takes these for models with an alignment, if the codec can.
         durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.
     """
 

@@ -34,7 +34,6 @@ TextReader = Callable[[str, str, Frontend, SymbolMap], tuple[str, ...]]
 """Text, language, frontend and the model's symbols → what the model reads. `valle_language.phonemic.symbols_of` is one
 that takes phonemes in `[[ ]]`."""
 
-
 _ADVANCE = 7919
 """Salt of the numbers an alignment draws with, which no sampler of a chain uses."""
 
