@@ -22,9 +22,18 @@ MASK = SequenceMask.causal(torch.tensor([3]))
 Q = torch.zeros(1, 1, 3, 8)
 
 
-class Refusing:
+class Raising:
+    def __init__(self, error):
+        self.error = error
+
     def __call__(self, *given, **how):
-        raise UserError("attention 'picky' takes nothing. Try: --attention sdpa")
+        raise self.error
+
+
+BAD = {
+    "picky": Raising(UserError("attention 'picky' takes nothing. Try: --attention sdpa")),
+    "broken": Raising(RuntimeError("out of memory\nmore")),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +43,7 @@ def cache(tmp_path, monkeypatch):
 
 def made(monkeypatch, *names: str, measure: bool = False):
     lines: list[str] = []
-    kernels = [Candidate(name, Refusing() if name == "picky" else RuleKernel()) for name in names]
+    kernels = [Candidate(name, BAD.get(name) or RuleKernel()) for name in names]
     monkeypatch.setattr(auto, "candidates", lambda device, dtype: (kernels, {"cudnn": f"does not run on {device}"}))
     return auto.AutoKernel(AutoOptions(measure=measure), say=lines.append), lines
 
@@ -47,6 +56,14 @@ def test_the_first_that_can_is_taken_and_it_says_so_once(monkeypatch):
         "attention auto: one for cpu, float32, heads of 8, up to 4 keys, causal, whole rows. Passed over: "
         "cudnn (does not run on cpu); picky (attention 'picky' takes nothing); two (comes later)"
     ]
+
+
+@pytest.mark.parametrize("measure", [False, True])
+def test_one_that_fails_is_passed_over_with_its_reason(monkeypatch, measure):
+    kernel, lines = made(monkeypatch, "broken", "one", measure=measure)
+    assert torch.equal(kernel(Q, Q, Q, MASK), Q)
+    assert "auto: one for" in lines[0]
+    assert "broken (failed: RuntimeError: out of memory more)" in lines[0]
 
 
 def test_another_situation_is_another_choice(monkeypatch):
@@ -70,9 +87,18 @@ def test_the_fastest_is_taken_and_kept(monkeypatch):
     assert "auto: two for" in lines[0]
     assert "one (takes 1.50 times as long)" in lines[0]
     monkeypatch.setattr(auto, "_timed", lambda *given: pytest.fail("measured again"))
-    again, said = made(monkeypatch, "one", "two", measure=True)
+    again, said = made(monkeypatch, "one", "two", "picky", measure=True)
     again(Q, Q, Q, MASK)
-    assert "auto: two for" in said[0]
+    assert said == lines
+
+
+def test_a_kernel_installed_since_is_measured_with_the_others(monkeypatch):
+    times = {"one": 3.0, "two": 2.0, "new": 1.0}
+    monkeypatch.setattr(auto, "_timed", lambda one, *given: times[one.name])
+    made(monkeypatch, "one", "two", measure=True)[0](Q, Q, Q, MASK)
+    kernel, lines = made(monkeypatch, "one", "two", "new", measure=True)
+    kernel(Q, Q, Q, MASK)
+    assert "auto: new for" in lines[0]
 
 
 DAMAGED = ["", "[]", "{", '{"format": 9}', '{"format": 1, "took": []}', "[" * 99999]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.registry.loading import one_line
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_inputs import check_fit
 from valle_kit.auto_attention.candidates import Candidate, candidates, form_of
@@ -34,7 +35,7 @@ def say(line: str) -> None:
 class AutoKernel:
     """Satisfies `valle_core.interfaces.AttentionKernel`: hands each call to the kernel chosen for its situation.
 
-    A kernel that refuses a call is passed over, and the next is asked. What was chosen is said once for each situation.
+    A kernel that refuses a call or fails is passed over, and the next is asked. What was chosen is said once for each situation.
     """
 
     def __init__(self, options: AutoOptions, *, say: Callable[[str], None]) -> None:
@@ -68,10 +69,13 @@ class AutoKernel:
         able: list[Candidate] = []
         for one in found:
             try:
-                if not took:
+                if one.name not in took:
                     _run(one, q, k, v, mask)
             except UserError as error:
                 out[one.name] = str(error).partition(". Try:")[0]
+                continue
+            except Exception as error:  # another's code, and another kernel may do it
+                out[one.name] = f"failed: {one_line(error)}"
                 continue
             able.append(one)
             if not self._measure:
