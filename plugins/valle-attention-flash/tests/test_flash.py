@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -89,9 +90,22 @@ def test_an_implementation_that_cannot_be_activated_is_named():
         kernels.varlen(TorchOptions(implementation="FA3"))
 
 
+def test_an_older_pytorch_without_what_is_needed_is_named(monkeypatch):
+    monkeypatch.delattr("torch.nn.attention.activate_flash_attention_impl")
+    with pytest.raises(UserError, match=r"'varlen' cannot activate FA3: cannot import .*Try: --attention.impl"):
+        kernels.varlen(TorchOptions(implementation="FA3"))
+    monkeypatch.setitem(sys.modules, "torch.nn.attention.varlen", None)
+    kernel = VarlenKernel("varlen", kernels.TorchVarlen(), **EVERYWHERE)
+    q = torch.zeros(1, 2, 3, 8)
+    with pytest.raises(UserError, match=r"'varlen' cannot run here: PyTorch .* has no torch.nn.attention.varlen\. Try"):
+        kernel(q, q, q, SequenceMask.causal(torch.tensor([3])))
+
+
 def test_heads_wider_than_the_generation_takes_are_refused():
     found = (SimpleNamespace(name="4", widest=128), stand_in.FlashAttention())
     kernel = VarlenKernel("flash_attn", kernels.FlashVarlen("4", choose=lambda *_: found), **EVERYWHERE)
-    q = torch.zeros(1, 2, 3, 136)
-    with pytest.raises(UserError, match="FlashAttention 4 takes heads up to 128 wide, got 136"):
-        kernel(q, q, q, SequenceMask.causal(torch.tensor([3])))
+    q, mask = torch.zeros(1, 2, 3, 136), SequenceMask.causal(torch.tensor([3]))
+    for _ in range(2):
+        with pytest.raises(UserError, match="FlashAttention 4 takes heads up to 128 wide, got 136"):
+            kernel(q, q, q, mask)
+        kernel(*(q[..., :128],) * 3, mask)

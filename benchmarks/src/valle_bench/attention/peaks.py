@@ -22,11 +22,11 @@ COPY = {"cuda": 2**30, "cpu": 2**27}
 
 def product_rate(device: torch.device, dtype: str) -> float:
     """Operations per second of the best product of square matrices."""
-    implementation = PRODUCT.get(device.type, 2048)
+    n = PRODUCT.get(device.type, 2048)
     kind = getattr(torch, dtype)
-    a, b = (torch.randn(implementation, implementation).to(device, kind) for _ in range(2))
-    out = torch.empty(implementation, implementation, dtype=kind, device=device)
-    return 2.0 * implementation**3 / _best(lambda: torch.mm(a, b, out=out), device)
+    a, b = (torch.randn(n, n).to(device, kind) for _ in range(2))
+    out = torch.empty(n, n, dtype=kind, device=device)
+    return 2.0 * n**3 / _best(lambda: torch.mm(a, b, out=out), device)
 
 
 def copy_rate(device: torch.device) -> float:

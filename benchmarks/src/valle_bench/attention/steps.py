@@ -101,10 +101,10 @@ class Step:
         graph = torch.cuda.CUDAGraph()
         calls = len(self._inputs.sets)
         try:
-            implementation = torch.cuda.Stream(self._device)
-            with torch.cuda.stream(implementation):
+            stream = torch.cuda.Stream(self._device)
+            with torch.cuda.stream(stream):
                 self._forward(self._next())
-            torch.cuda.current_stream(self._device).wait_stream(implementation)
+            torch.cuda.current_stream(self._device).wait_stream(stream)
             with torch.cuda.graph(graph):
                 for _ in range(calls):
                     self._forward(self._next())

@@ -45,9 +45,9 @@ def varlen(options: TorchOptions) -> VarlenKernel:
 
 def activate(implementation: str) -> None:
     """Let PyTorch's flash attention run on FA3 or FA4 from now on; `UserError` where it cannot."""
-    from torch.nn.attention import activate_flash_attention_impl
-
     try:
+        from torch.nn.attention import activate_flash_attention_impl  # older PyTorch has none
+
         activate_flash_attention_impl(implementation)
     except (ImportError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -65,7 +65,7 @@ class FlashVarlen:
 
     def __init__(self, wanted: str, *, choose: Callable[..., tuple[Any, Any]] = choose) -> None:
         self._wanted, self._choose = wanted, choose
-        self._function: Callable[..., Any] | None = None
+        self._chosen: tuple[Any, Any] | None = None
 
     def __call__(
         self,
@@ -75,18 +75,17 @@ class FlashVarlen:
         part: Part,
         scale: float,
     ) -> Float[Tensor, "Nq H Dh"]:
-        if self._function is None:
+        if self._chosen is None:
             major = torch.cuda.get_device_capability(q.device)[0] if q.is_cuda else 0
-            generation, module = self._choose(self._wanted, major)
-            if q.shape[-1] > generation.widest:
-                raise UserError(
-                    f"attention: FlashAttention {generation.name} takes heads up to {generation.widest} wide, "
-                    f"got {q.shape[-1]}. Try: --attention sdpa"
-                )
-            self._function = module.flash_attn_varlen_func
-        assert self._function is not None
+            self._chosen = self._choose(self._wanted, major)
+        generation, module = self._chosen
+        if q.shape[-1] > generation.widest:
+            raise UserError(
+                f"attention: FlashAttention {generation.name} takes heads up to {generation.widest} wide, "
+                f"got {q.shape[-1]}. Try: --attention sdpa"
+            )
         window = {} if part.window is None else {"window_size": (part.window - 1, 0)}
-        out = self._function(
+        out = module.flash_attn_varlen_func(
             q,
             k,
             v,
@@ -116,8 +115,11 @@ class TorchVarlen:
         scale: float,
     ) -> Float[Tensor, "Nq H Dh"]:
         if self._function is None:
-            from torch.nn.attention.varlen import varlen_attn
-
+            try:
+                from torch.nn.attention.varlen import varlen_attn
+            except ImportError as error:
+                reason = f"PyTorch {torch.__version__} has no torch.nn.attention.varlen"
+                raise UserError(f"attention 'varlen' cannot run here: {reason}. Try: --attention sdpa") from error
             self._function = varlen_attn
         function: Callable[..., Any] = self._function
         left = -1 if part.window is None else part.window - 1
