@@ -99,7 +99,7 @@ def test_a_step_gets_one_line_of_keys_for_each_row():
     assert arguments.visible.shape == (2, 1, 1, 5)
 
 
-def test_layers_of_one_forward_share_a_plan():
+def test_layers_of_one_forward_share_their_arguments():
     by_mask, mask = sdpa.ArgumentsOfMask(), SequenceMask.full(torch.tensor([5, 2]))
     assert by_mask.arguments(mask, 5, 5) is by_mask.arguments(mask, 5, 5)
 

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.last_mask import LastMask
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,21 +35,14 @@ class Reader:
     """Remembers the blocks of the last packed mask: every layer of a backbone brings the same one."""
 
     def __init__(self) -> None:
-        self._last: tuple[PackedMask, tuple[int, ...], Rows] | None = None
+        self._last = LastMask()
 
     def rows(self, mask: SequenceMask | PackedMask, places: int, size: int) -> Rows:
         """What the kernels read, for blocks of `size` among so many places. Reads nothing from the device."""
         if isinstance(mask, SequenceMask):
             lengths, prefix, start = (x.contiguous() for x in (mask.lengths, mask.prefix, mask.query_start))
             return Rows(lengths=lengths, prefix=prefix, start=start, window=mask.window or 0)
-        # Inference tensors carry no version, so nothing would show that they were written to since.
-        if torch.compiler.is_compiling() or mask.offsets.is_inference():
-            return _packed(mask, places, size)
-        stamp = (places, size, mask.offsets._version, mask.prefix._version, int(torch.is_inference_mode_enabled()))
-        last = self._last
-        if last is None or last[0] is not mask or last[1] != stamp:
-            last = self._last = (mask, stamp, _packed(mask, places, size))
-        return last[2]
+        return self._last.of(mask, (places, size), lambda: _packed(mask, places, size))
 
 
 def _packed(mask: PackedMask, places: int, size: int) -> Rows:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn.attention.bias import causal_lower_right
 
 from valle_core.types import SequenceMask
-
-Made = TypeVar("Made")
+from valle_kit.last_mask import LastMask
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,26 +43,15 @@ class ArgumentsOfMask:
     """Remembers the arguments for the last mask: every layer of a backbone brings the same one."""
 
     def __init__(self) -> None:
-        self._last: tuple[SequenceMask, tuple[int, ...], object] | None = None
+        self._last = LastMask()
 
     def arguments(self, mask: SequenceMask, Tq: int, Tk: int) -> SdpaArguments:
         """The arguments for a causal or full mask."""
-        return self._remember(mask, (0, Tq, Tk), lambda: _arguments(mask, Tq, Tk))
+        return self._last.of(mask, (0, Tq, Tk), lambda: _arguments(mask, Tq, Tk))
 
     def groups(self, mask: SequenceMask, Tq: int, Tk: int) -> list[Group] | None:
         """Groups of equal rows, or None where `arguments` needs no mask tensor. Reads lengths from the device."""
-        return self._remember(mask, (1, Tq, Tk), lambda: _groups(mask, Tq, Tk))
-
-    def _remember(self, mask: SequenceMask, shape: tuple[int, ...], make: Callable[[], Made]) -> Made:
-        tensors = (mask.lengths, mask.query_start)
-        # Inference tensors carry no version, so nothing would show that they were written to since.
-        if torch.compiler.is_compiling() or any(t.is_inference() for t in tensors):
-            return make()
-        stamp = (*shape, torch.is_inference_mode_enabled(), *(t._version for t in tensors))
-        last = self._last
-        if last is None or last[0] is not mask or last[1] != stamp:
-            last = self._last = (mask, stamp, make())
-        return cast(Made, last[2])
+        return self._last.of(mask, (1, Tq, Tk), lambda: _groups(mask, Tq, Tk))
 
 
 def starts_at_zero(mask: SequenceMask) -> bool:
