@@ -23,7 +23,6 @@ FORMS = {"PACKED": True, "WINDOW": True, "SOFTCAP": True, "GROUP": 4}
 
 @pytest.fixture
 def ahead(monkeypatch, tmp_path):
-    monkeypatch.setenv("TRITON_DUMP_PTXAS_LOG", "1")
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     assert SPEC is not None
     assert SPEC.loader is not None
@@ -44,35 +43,35 @@ def holds(found, name, dtype, width, record_property):
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [16, 64, 80, 96, 128, 256])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_head_width_compiles(name, width, ahead, capfd, record_property):
-    holds(ahead.compiled(name, torch.bfloat16, width, capfd), name, torch.bfloat16, width, record_property)
+def test_every_head_width_compiles(name, width, ahead, tmp_path, record_property):
+    holds(ahead.compiled(name, torch.bfloat16, width, tmp_path), name, torch.bfloat16, width, record_property)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [64, 128, 256])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32], ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_dtype_compiles(name, dtype, width, ahead, capfd, record_property):
-    holds(ahead.compiled(name, dtype, width, capfd), name, dtype, width, record_property)
+def test_every_dtype_compiles(name, dtype, width, ahead, tmp_path, record_property):
+    holds(ahead.compiled(name, dtype, width, tmp_path), name, dtype, width, record_property)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [64, 128])
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_mask_form_compiles(name, form, width, ahead, capfd, record_property):
+def test_every_mask_form_compiles(name, form, width, ahead, tmp_path, record_property):
     if (name, form) == ("decode", "PACKED"):
         pytest.skip("packed rows are no steps")
-    found = ahead.compiled(name, torch.bfloat16, width, capfd, **{form: FORMS[form]})
+    found = ahead.compiled(name, torch.bfloat16, width, tmp_path, **{form: FORMS[form]})
     holds(found, name, torch.bfloat16, width, record_property)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("splits", [1, 67])
-def test_a_step_of_many_queries_compiles(splits, ahead, capfd, record_property):
-    found = ahead.compiled("decode", torch.bfloat16, 128, capfd, M=64, SPLITS=splits)
+def test_a_step_of_many_queries_compiles(splits, ahead, tmp_path, record_property):
+    found = ahead.compiled("decode", torch.bfloat16, 128, tmp_path, M=64, SPLITS=splits)
     holds(found, "decode", torch.bfloat16, 128, record_property)
 
 
-def test_the_parts_of_a_step_are_merged_by_a_kernel_that_compiles(ahead, capfd):
-    assert ahead.merging(torch.bfloat16, 128, capfd).spilled == 0
+def test_the_parts_of_a_step_are_merged_by_a_kernel_that_compiles(ahead, tmp_path):
+    assert ahead.merging(torch.bfloat16, 128, tmp_path).spilled == 0
