@@ -29,6 +29,8 @@ def ahead(monkeypatch, tmp_path):
     module = importlib.util.module_from_spec(SPEC)
     monkeypatch.setitem(sys.modules, "ahead_of_time", module)  # its dataclass looks itself up
     SPEC.loader.exec_module(module)
+    for part in (module.forward, module.backward):  # what kernels call was made for the interpreter, as they were
+        monkeypatch.setattr(part, "locate", module.triton.JITFunction(part.locate.fn))
     return module
 
 

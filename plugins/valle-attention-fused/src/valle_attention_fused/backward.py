@@ -13,7 +13,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from valle_attention_fused.forward import CHANGING, LOG2E, SUM
+from valle_attention_fused.forward import CHANGING, LOG2E, SUM, locate
 
 
 @triton.jit(do_not_specialize=CHANGING)
@@ -66,35 +66,15 @@ def query_gradient(
     PRECISION: tl.constexpr,
     WIDEN: tl.constexpr,
 ):
-    program = tl.program_id(0)
-    block = program % blocks
-    head = (program // blocks) % H
-    row = program // (blocks * H)
-    if PACKED:
-        row = tl.load(blocks_at + block)
-        block = tl.load(blocks_at + blocks + block)
-        base = tl.load(lengths_at + row).to(tl.int32)
-        length = tl.load(lengths_at + row + 1).to(tl.int32) - base
-        limit = length
-        start = base * 0
-        used = length
-        batch = row.to(tl.int64) * 0
-    else:
-        block = blocks - 1 - block
-        base = row * 0
-        length = tl.load(lengths_at + row).to(tl.int32)
-        limit = tl.minimum(length, Tk)
-        start = tl.load(start_at + row).to(tl.int32)
-        used = tl.minimum(Tq, length - start)
-        batch = row.to(tl.int64)
-    prefix = tl.load(prefix_at + row).to(tl.int32)
+    head, block, batch, place, limit, prefix, start, used = locate(
+        lengths_at, prefix_at, start_at, blocks_at, H, Tq, Tk, blocks, PACKED, LAST_FIRST=True
+    )
 
     first = block * M
     m = tl.arange(0, M)
     i = first + m
     d = tl.arange(0, D)
     wide = d < WIDTH
-    place = base.to(tl.int64)
     dq_base = dq_at + batch * dq_row + head.to(tl.int64) * dq_head + (place + first) * dq_place
     dq_places = dq_base + m[:, None] * dq_place + d[None, :]
     if first >= used:
@@ -236,34 +216,16 @@ def key_gradient(
     PRECISION: tl.constexpr,
     WIDEN: tl.constexpr,
 ):
-    program = tl.program_id(0)
-    block = program % blocks
-    key_head = (program // blocks) % Hk
-    row = program // (blocks * Hk)
-    if PACKED:
-        row = tl.load(blocks_at + block)
-        block = tl.load(blocks_at + blocks + block)
-        base = tl.load(lengths_at + row).to(tl.int32)
-        length = tl.load(lengths_at + row + 1).to(tl.int32) - base
-        limit = length
-        start = base * 0
-        used = length
-        batch = row.to(tl.int64) * 0
-    else:  # the first keys of a causal row have the most to do, and come first
-        base = row * 0
-        length = tl.load(lengths_at + row).to(tl.int32)
-        limit = tl.minimum(length, Tk)
-        start = tl.load(start_at + row).to(tl.int32)
-        used = tl.minimum(Tq, length - start)
-        batch = row.to(tl.int64)
-    prefix = tl.load(prefix_at + row).to(tl.int32)
+    # The first keys of a causal row have the most to do, and come first.
+    key_head, block, batch, place, limit, prefix, start, used = locate(
+        lengths_at, prefix_at, start_at, blocks_at, Hk, Tq, Tk, blocks, PACKED, LAST_FIRST=False
+    )
 
     first = block * M
     m = tl.arange(0, M)
     j = first + m
     d = tl.arange(0, D)
     wide = d < WIDTH
-    place = base.to(tl.int64)
     held = j < limit
     within = held[:, None] & wide[None, :]
     k_base = k_at + batch * k_row + key_head.to(tl.int64) * k_head + (place + first) * k_place

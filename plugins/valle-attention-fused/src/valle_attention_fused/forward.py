@@ -24,6 +24,41 @@ SUM = tl.standard._sum_combine
 CHANGING = ["Tq", "Tk", "blocks", "window"]
 
 
+@triton.jit
+def locate(
+    lengths_at, prefix_at, start_at, blocks_at, H, Tq, Tk, blocks, PACKED: tl.constexpr, LAST_FIRST: tl.constexpr
+):
+    """What one program works on, and the numbers of its row or segment.
+
+    Gives head, block, index in the batch, place of the row's first position there, keys that there are, prefix,
+    position of the first query, queries before the length.
+    """
+    program = tl.program_id(0)
+    block = program % blocks
+    head = (program // blocks) % H
+    row = program // (blocks * H)
+    if PACKED:  # a block belongs to a segment, which lies in the only row of the batch
+        row = tl.load(blocks_at + block)
+        block = tl.load(blocks_at + blocks + block)
+        base = tl.load(lengths_at + row).to(tl.int32)
+        limit = tl.load(lengths_at + row + 1).to(tl.int32) - base
+        start = base * 0
+        used = limit
+        batch = row.to(tl.int64) * 0
+    else:
+        if LAST_FIRST:  # the last queries of a causal row have the most to do
+            block = blocks - 1 - block
+        base = row * 0
+        length = tl.load(lengths_at + row).to(tl.int32)
+        limit = tl.minimum(length, Tk)
+        start = tl.load(start_at + row).to(tl.int32)
+        used = tl.minimum(Tq, length - start)
+        batch = row.to(tl.int64)
+    prefix = tl.load(prefix_at + row).to(tl.int32)
+    # Places have 64 bits: the cache of a long row has more than 2³¹ entries.
+    return head, block, batch, base.to(tl.int64), limit, prefix, start, used
+
+
 @triton.jit(do_not_specialize=CHANGING)
 def forward(
     q_at,
@@ -65,35 +100,15 @@ def forward(
     PRECISION: tl.constexpr,
     WIDEN: tl.constexpr,
 ):
-    program = tl.program_id(0)
-    block = program % blocks
-    head = (program // blocks) % H
-    row = program // (blocks * H)
-    if PACKED:  # a block belongs to the segment `row`, whose first position is `base`
-        row = tl.load(blocks_at + block)
-        block = tl.load(blocks_at + blocks + block)
-        base = tl.load(lengths_at + row).to(tl.int32)
-        length = tl.load(lengths_at + row + 1).to(tl.int32) - base
-        limit = length
-        start = base * 0
-        used = length
-        batch = row.to(tl.int64) * 0
-    else:
-        block = blocks - 1 - block  # the last queries of a causal row have the most to do
-        base = row * 0
-        length = tl.load(lengths_at + row).to(tl.int32)
-        limit = tl.minimum(length, Tk)
-        start = tl.load(start_at + row).to(tl.int32)
-        used = tl.minimum(Tq, length - start)
-        batch = row.to(tl.int64)
-    prefix = tl.load(prefix_at + row).to(tl.int32)
+    head, block, batch, place, limit, prefix, start, used = locate(
+        lengths_at, prefix_at, start_at, blocks_at, H, Tq, Tk, blocks, PACKED, LAST_FIRST=True
+    )
 
     first = block * M
     m = tl.arange(0, M)
     i = first + m
     d = tl.arange(0, D)
     wide = d < WIDTH
-    place = base.to(tl.int64)  # 64 bits: the cache of a long row has more than 2³¹ entries
     out_base = out_at + batch * out_row + head.to(tl.int64) * out_head + (place + first) * out_place
     out_places = out_base + m[:, None] * out_place + d[None, :]
     if first >= used:
