@@ -10,8 +10,9 @@ import numpy as np
 from numba import njit
 
 from valle_attention_cpu import job as at
-from valle_attention_cpu.job import bounds, call, floats, gather, integers, longs, multiply
+from valle_attention_cpu.job import bounds, gather, multiply
 from valle_attention_cpu.vectors import LANES, hide, slopes, take
+from valle_kit.addresses import call, floats, integers, longs
 
 TILE = 128
 """Keys at a time: two tiles are in use at once."""

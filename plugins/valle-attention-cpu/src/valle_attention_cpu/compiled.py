@@ -14,6 +14,7 @@ from numba.core.ccallback import CFunc
 from valle_attention_cpu.backward import backward
 from valle_attention_cpu.forward import forward
 from valle_attention_cpu.steps import step
+from valle_kit import addresses
 
 Name = Literal["forward", "backward", "step"]
 
@@ -35,9 +36,9 @@ def _compiled(name: Name) -> CFunc:
 
 
 def _stamp() -> int:
-    """A number of this package's source: numba itself would notice changes of this file alone."""
+    """A number of the source compiled: numba itself would notice changes of this file alone."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(addresses.__file__)):
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:4], "big")
 

@@ -9,8 +9,9 @@ import numpy as np
 from numba import njit
 
 from valle_attention_cpu import job as at
-from valle_attention_cpu.job import TILE, bounds, call, floats, gather, integers, longs, multiply
+from valle_attention_cpu.job import TILE, bounds, gather, multiply
 from valle_attention_cpu.vectors import LANES, hide, scale_rows, soften, take
+from valle_kit.addresses import call, floats, integers, longs
 
 LOWEST = np.float32(-3e38)
 

@@ -1,13 +1,12 @@
-"""The arguments of the compiled functions: one line of int64, and intrinsics to read through addresses."""
+"""The arguments of the compiled functions, one line of int64, and what they do alike."""
 # pyright: reportCallIssue=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from valle_attention_cpu.vectors import LANES, ROWS, line_fresh, line_more, product_fresh, product_more
+from valle_kit.addresses import floats
 
 # Slots of the job. Addresses of tensors are followed by their strides (in floats) for row, head and position.
 (
@@ -20,47 +19,6 @@ ROW, FIRST_Q, FIRST_K, START, LENGTH, PREFIX, QUERIES, BEFORE, COLUMNS = range(9
 
 TILE = 256
 """Keys at a time."""
-
-
-@intrinsic
-def floats(typingctx, address):
-    """The float32 at an address."""
-
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.float32)(types.int64), codegen
-
-
-@intrinsic
-def integers(typingctx, address):
-    """The int32 at an address."""
-
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int32)(types.int64), codegen
-
-
-@intrinsic
-def longs(typingctx, address):
-    """The int64 at an address."""
-
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int64)(types.int64), codegen
-
-
-@intrinsic
-def call(typingctx, address):
-    """Call the C function `int f(void)`."""
-
-    def codegen(context, builder, signature, args):
-        kind = ir.FunctionType(ir.IntType(32), [])
-        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), [])
-
-    return types.int32(types.int64), codegen
 
 
 @njit

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import carray, njit
 
 from valle_attention_cpu import job as at
-from valle_attention_cpu.job import bounds, call, floats, longs
+from valle_attention_cpu.job import bounds
 from valle_attention_cpu.vectors import take
+from valle_kit.addresses import call, fetch, floats, longs, power_of_two
 
 MOST = 8
 """Queries (times heads of a group) from which on tiles pay, which have them in lanes."""
@@ -29,31 +27,6 @@ def scratch(depth: int) -> int:
     return MOST * (2 * depth + 2) + TILE
 
 
-@intrinsic
-def fetch(typingctx, address):
-    """Ask for the line of memory at an address, which need not be valid."""
-
-    def codegen(context, builder, signature, args):
-        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.inttoptr(args[0], pointer), *(ir.Constant(number, x) for x in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
-
-
-@intrinsic
-def _power_of_two(typingctx, exponent):
-    """2^exponent by writing the bits of a float32."""
-
-    def codegen(context, builder, signature, args):
-        biased = builder.add(args[0], ir.Constant(ir.IntType(32), 127))
-        return builder.bitcast(builder.shl(biased, ir.Constant(ir.IntType(32), 23)), ir.FloatType())
-
-    return types.float32(types.int32), codegen
-
-
 @njit(fastmath={"contract", "nsz", "afn"}, inline="always")
 def _exp(x):
     """As `vectors._exp`, for loops that become vector code."""
@@ -66,7 +39,7 @@ def _exp(x):
     p = p * r + np.float32(4.1665795894e-2)
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
-    p = (p * r * r + r + np.float32(1.0)) * _power_of_two(np.int32(n))
+    p = (p * r * r + r + np.float32(1.0)) * power_of_two(np.int32(n))
     return p if x >= np.float32(-87.0) or x != x else np.float32(0.0)
 
 

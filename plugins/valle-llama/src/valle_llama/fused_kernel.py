@@ -13,11 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba.core.caching import FunctionCache
-from numba.core.cgutils import get_or_insert_function
-from numba.extending import intrinsic
+
+from valle_kit.addresses import call, fetch, floats, longs, power_of_two
 
 # Slots of the job's int64 header, which the layers' addresses follow.
 (
@@ -34,58 +33,6 @@ FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 """Rounding may differ in order, but a NaN or an infinity stays one."""
 
 
-@intrinsic
-def _floats(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.float32)(types.int64), codegen
-
-
-@intrinsic
-def _integers(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int64)(types.int64), codegen
-
-
-@intrinsic
-def _call(typingctx, address):
-    """Call the C function `int f(void)` (for a void one the result means nothing)."""
-
-    def codegen(context, builder, signature, args):
-        kind = ir.FunctionType(ir.IntType(32), [])
-        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), [])
-
-    return types.int32(types.int64), codegen
-
-
-@intrinsic
-def _power_of_two(typingctx, exponent):
-    """2^exponent by writing the bits of a float32."""
-
-    def codegen(context, builder, signature, args):
-        biased = builder.add(args[0], ir.Constant(ir.IntType(32), 127))
-        return builder.bitcast(builder.shl(biased, ir.Constant(ir.IntType(32), 23)), ir.FloatType())
-
-    return types.float32(types.int32), codegen
-
-
-@intrinsic
-def _fetch(typingctx, address):
-    """Ask for the line of memory at an address, which need not be valid."""
-
-    def codegen(context, builder, signature, args):
-        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
-        function = get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.inttoptr(args[0], pointer), *(ir.Constant(number, x) for x in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
-
-
 @njit(fastmath=FAST, inline="always")
 def _exp(x):
     """e^x to 2 ulp in plain arithmetic, so that loops over it become vector code (libm's does not)."""
@@ -98,7 +45,7 @@ def _exp(x):
     p = p * r + np.float32(4.1665795894e-2)
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
-    return (p * r * r + r + np.float32(1.0)) * _power_of_two(np.int32(n))
+    return (p * r * r + r + np.float32(1.0)) * power_of_two(np.int32(n))
 
 
 @njit(fastmath=FAST)
@@ -167,13 +114,13 @@ def _attend(q, keys, values, count, width, scores, out):
     largest = np.float32(-np.inf)
     p = 0
     while p + 4 <= count:
-        a, b = carray(_floats(keys + 4 * p * width), (width,)), carray(_floats(keys + 4 * (p + 1) * width), (width,))
+        a, b = carray(floats(keys + 4 * p * width), (width,)), carray(floats(keys + 4 * (p + 1) * width), (width,))
         c, d = (
-            carray(_floats(keys + 4 * (p + 2) * width), (width,)),
-            carray(_floats(keys + 4 * (p + 3) * width), (width,)),
+            carray(floats(keys + 4 * (p + 2) * width), (width,)),
+            carray(floats(keys + 4 * (p + 3) * width), (width,)),
         )
         for line in range(0, 16 * width, 64):
-            _fetch(keys + 4 * (p + AHEAD) * width + line)
+            fetch(keys + 4 * (p + AHEAD) * width + line)
         s = np.float32(0.0)
         t = np.float32(0.0)
         u = np.float32(0.0)
@@ -186,7 +133,7 @@ def _attend(q, keys, values, count, width, scores, out):
         scores[p], scores[p + 1], scores[p + 2], scores[p + 3] = s * scale, t * scale, u * scale, w * scale
         p += 4
     while p < count:
-        a = carray(_floats(keys + 4 * p * width), (width,))
+        a = carray(floats(keys + 4 * p * width), (width,))
         s = np.float32(0.0)
         for j in range(width):
             s += q[j] * a[j]
@@ -202,15 +149,15 @@ def _attend(q, keys, values, count, width, scores, out):
         out[j] = np.float32(0.0)
     p = 0
     while p + 4 <= count:
-        a = carray(_floats(values + 4 * p * width), (4 * width,))
+        a = carray(floats(values + 4 * p * width), (4 * width,))
         for line in range(0, 16 * width, 64):
-            _fetch(values + 4 * (p + AHEAD) * width + line)
+            fetch(values + 4 * (p + AHEAD) * width + line)
         s, t, u, w = scores[p], scores[p + 1], scores[p + 2], scores[p + 3]
         for j in range(width):
             out[j] += s * a[j] + t * a[width + j] + u * a[2 * width + j] + w * a[3 * width + j]
         p += 4
     while p < count:
-        a = carray(_floats(values + 4 * p * width), (width,))
+        a = carray(floats(values + 4 * p * width), (width,))
         for j in range(width):
             out[j] += scores[p] * a[j]
         p += 1
@@ -229,7 +176,7 @@ def _share(n, rank, threads):
 @njit
 def _wait(job, threads):
     if threads > 1:
-        _call(job[BARRIER])
+        call(job[BARRIER])
 
 
 @njit(fastmath=FAST)
@@ -237,8 +184,8 @@ def _attention_heads(job, layer, qkv, mixed, mine, rank, threads):
     """Rotate, append to the cache and attend, for this thread's share of (row, head)."""
     heads, kv_heads, width, capacity = job[HEADS], job[KV_HEADS], job[HEAD_WIDTH], job[CAPACITY]
     group = heads // kv_heads
-    lengths = carray(_integers(job[LENGTHS]), (job[BATCH],))
-    turns = carray(_integers(job[TURNS]), (job[BATCH],))
+    lengths = carray(longs(job[LENGTHS]), (job[BATCH],))
+    turns = carray(longs(job[TURNS]), (job[BATCH],))
     row = (heads + 2 * kv_heads) * width
     q = mine[:width]
     scores = mine[width:]
@@ -247,9 +194,9 @@ def _attention_heads(job, layer, qkv, mixed, mine, rank, threads):
         b, kv = pair // kv_heads, pair % kv_heads
         place = ((layer * job[BATCH] + b) * kv_heads + kv) * capacity * width * 4
         length = lengths[b]
-        keys = carray(_floats(job[KEYS] + place), ((length + 1) * width,))
-        values = carray(_floats(job[VALUES] + place), ((length + 1) * width,))
-        rotation = carray(_floats(job[ROTATIONS] + turns[b] * width * 4), (width,))
+        keys = carray(floats(job[KEYS] + place), ((length + 1) * width,))
+        values = carray(floats(job[VALUES] + place), ((length + 1) * width,))
+        rotation = carray(floats(job[ROTATIONS] + turns[b] * width * 4), (width,))
         _rotate(qkv[b * row + (heads + kv) * width :], rotation, width // 2, keys[length * width :])
         fresh = b * row + (heads + kv_heads + kv) * width
         for j in range(width):
@@ -265,16 +212,16 @@ def _step(header):
     batch, width, ffn = job[BATCH], job[WIDTH], job[FFN]
     layers = carray(header, (HEADER + job[LAYERS] * PER_LAYER,))[HEADER:]
     # OpenMP may give fewer threads than asked for (OMP_THREAD_LIMIT, a parallel region around this one).
-    threads = _call(job[COUNT]) if job[THREADS] > 1 else 1
-    rank = _call(job[RANK]) if threads > 1 else 0
+    threads = call(job[COUNT]) if job[THREADS] > 1 else 1
+    rank = call(job[RANK]) if threads > 1 else 0
     queries, keys = job[HEADS] * job[HEAD_WIDTH], job[KV_HEADS] * job[HEAD_WIDTH]
     row = queries + 2 * keys
-    epsilon = carray(_floats(job[EPSILON]), (1,))[0]
+    epsilon = carray(floats(job[EPSILON]), (1,))[0]
 
     # Scratch shared by the team, then one private part per thread.
     shared = batch * (row + queries + width + 2 * ffn)
     private = batch * max(width, ffn) + job[HEAD_WIDTH] + job[CAPACITY]
-    scratch = carray(_floats(job[SCRATCH]), (shared + threads * private,))
+    scratch = carray(floats(job[SCRATCH]), (shared + threads * private,))
     qkv = scratch[: batch * row]
     mixed = scratch[batch * row : batch * (row + queries)]
     added = scratch[batch * (row + queries) : batch * (row + queries + width)]
@@ -283,8 +230,8 @@ def _step(header):
     mine = scratch[shared + rank * private : shared + (rank + 1) * private]
     normed = mine[: batch * max(width, ffn)]
     heads_scratch = mine[batch * max(width, ffn) :]
-    x = carray(_floats(job[X]), (batch * width,))
-    h = carray(_floats(job[H]), (batch * width,))
+    x = carray(floats(job[X]), (batch * width,))
+    h = carray(floats(job[H]), (batch * width,))
 
     w0, w1 = _share(width, rank, threads)
     q0, q1 = _share(queries, rank, threads)
@@ -296,33 +243,33 @@ def _step(header):
     _wait(job, threads)
     for layer in range(job[LAYERS]):
         at = layers[layer * PER_LAYER : (layer + 1) * PER_LAYER]
-        _rms_norm(h, carray(_floats(at[NORM_1]), (width,)), epsilon, batch, width, normed)
-        _matvec(carray(_floats(at[QUERY]), (queries * width,)), normed, batch, width, qkv, row, q0, q1)
-        _matvec(carray(_floats(at[KEY]), (keys * width,)), normed, batch, width, qkv[queries:], row, k0, k1)
-        _matvec(carray(_floats(at[VALUE]), (keys * width,)), normed, batch, width, qkv[queries + keys :], row, k0, k1)
+        _rms_norm(h, carray(floats(at[NORM_1]), (width,)), epsilon, batch, width, normed)
+        _matvec(carray(floats(at[QUERY]), (queries * width,)), normed, batch, width, qkv, row, q0, q1)
+        _matvec(carray(floats(at[KEY]), (keys * width,)), normed, batch, width, qkv[queries:], row, k0, k1)
+        _matvec(carray(floats(at[VALUE]), (keys * width,)), normed, batch, width, qkv[queries + keys :], row, k0, k1)
         _wait(job, threads)
         _attention_heads(job, layer, qkv, mixed, heads_scratch, rank, threads)
         _wait(job, threads)
-        _matvec(carray(_floats(at[OUT]), (width * queries,)), mixed, batch, queries, added, width, w0, w1)
+        _matvec(carray(floats(at[OUT]), (width * queries,)), mixed, batch, queries, added, width, w0, w1)
         for i in range(batch):
             for j in range(w0, w1):
                 h[i * width + j] += added[i * width + j]
         _wait(job, threads)
-        _rms_norm(h, carray(_floats(at[NORM_2]), (width,)), epsilon, batch, width, normed)
-        _matvec(carray(_floats(at[GATE]), (ffn * width,)), normed, batch, width, gate, ffn, f0, f1)
-        _matvec(carray(_floats(at[UP]), (ffn * width,)), normed, batch, width, up, ffn, f0, f1)
+        _rms_norm(h, carray(floats(at[NORM_2]), (width,)), epsilon, batch, width, normed)
+        _matvec(carray(floats(at[GATE]), (ffn * width,)), normed, batch, width, gate, ffn, f0, f1)
+        _matvec(carray(floats(at[UP]), (ffn * width,)), normed, batch, width, up, ffn, f0, f1)
         for i in range(batch):
             for j in range(f0, f1):
                 g = gate[i * ffn + j]
                 gate[i * ffn + j] = g / (np.float32(1.0) + _exp(-g)) * up[i * ffn + j]
         _wait(job, threads)
-        _matvec(carray(_floats(at[DOWN]), (width * ffn,)), gate, batch, ffn, added, width, w0, w1)
+        _matvec(carray(floats(at[DOWN]), (width * ffn,)), gate, batch, ffn, added, width, w0, w1)
         for i in range(batch):
             for j in range(w0, w1):
                 h[i * width + j] += added[i * width + j]
         _wait(job, threads)
     if job[FINISH] and rank == 0:
-        _rms_norm(h, carray(_floats(job[NORM]), (width,)), epsilon, batch, width, h)
+        _rms_norm(h, carray(floats(job[NORM]), (width,)), epsilon, batch, width, h)
 
 
 def is_kept() -> bool:

@@ -35,7 +35,8 @@ def say(line: str) -> None:
 class AutoKernel:
     """Satisfies `valle_core.interfaces.AttentionKernel`: hands each call to the kernel chosen for its situation.
 
-    A kernel that refuses a call or fails is passed over, and the next is asked. What was chosen is said once for each situation.
+    A kernel that refuses a call or fails is passed over, and the next is asked. What was chosen is said once for each
+    situation.
     """
 
     def __init__(self, options: AutoOptions, *, say: Callable[[str], None]) -> None:
