@@ -127,6 +127,8 @@ def test_installed_kernels_are_asked_in_the_order_preferred():
     assert names[-1] == "eager"
     assert "auto" not in names
     assert out["cudnn"] == "does not run on cpu"
+    if "flex" in names:
+        assert out["flex_attention"] == "is another name of flex"
 
 
 @pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)

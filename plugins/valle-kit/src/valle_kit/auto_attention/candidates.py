@@ -34,6 +34,7 @@ def candidates(device: str, dtype: torch.dtype) -> tuple[list[Candidate], dict[s
     """Those that declare device and dtype, the preferred first; and name → why not, of the others."""
     registry = Registry.open()
     found, out = [], {}
+    made: dict[tuple[str, str], str] = {}
     kind = str(dtype).removeprefix("torch.")
     for entry in registry.entries(KIND):
         name, spec = entry.name, entry.spec
@@ -45,14 +46,17 @@ def candidates(device: str, dtype: torch.dtype) -> tuple[list[Candidate], dict[s
             out[name] = f"does not run on {device}"
         elif spec.dtypes and kind not in spec.dtypes:
             out[name] = f"does not run in {kind}"
+        elif same := made.get((spec.factory, spec.options)):
+            out[name] = f"is another name of {same}"
         else:
             try:
                 selected = registry.select(KIND, name)
-                made = build(selected, selected.options_type()())
+                kernel = build(selected, selected.options_type()())
             except UserError as error:
                 out[name] = one_line(error)
                 continue
-            found.append(Candidate(name, MixedRows(made, spec.capabilities)))
+            made[spec.factory, spec.options] = name
+            found.append(Candidate(name, MixedRows(kernel, spec.capabilities)))
     first = PREFERRED.get(device, ())
     order = {name: place for place, name in enumerate(first)}
     found.sort(key=lambda one: (order.get(one.name, len(order)), one.name == "eager", one.name))
