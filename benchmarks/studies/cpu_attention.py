@@ -10,7 +10,9 @@ as `--attention flash` does.
 from __future__ import annotations
 
 import argparse
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from valle_bench.machine import provenance
 from valle_core.assemble.part import build
 from valle_core.model.rows import MixedRows
 from valle_core.registry.registry import Registry
@@ -110,9 +113,16 @@ def main() -> None:
         print(table[-1], flush=True)
     if options.out:
         threads = torch.get_num_threads()
-        said = f"`python benchmarks/studies/cpu_attention.py --repeats {options.repeats}`, {threads} thread(s)"
-        head = f"# Kernel `cpu` beside `flash`\n\n{said}, float32, {HEADS} heads of {WIDTH}.\n\n"
-        options.out.write_text(head + "\n".join(table) + "\n", encoding="utf-8")
+        more = {
+            **provenance(("torch", "numba")),
+            "command": shlex.join(["python", *sys.argv]),
+            "threads": threads,
+            "clock": "processor time" if threads == 1 else "wall",
+            "shapes": f"float32, {HEADS} heads of {WIDTH}; four rows, steps as named",
+        }
+        told = "\n".join(f"* {name}: {value}" for name, value in more.items())
+        page = "\n".join(("# Kernel `cpu` beside `flash`", "", *table, "", told, ""))
+        options.out.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

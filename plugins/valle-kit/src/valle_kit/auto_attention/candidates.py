@@ -10,7 +10,6 @@ from valle_core.assemble.part import build
 from valle_core.interfaces import AttentionKernel
 from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
-from valle_core.registry.loading import one_line
 from valle_core.registry.registry import Registry
 from valle_core.types import PackedMask, SequenceMask
 
@@ -53,7 +52,7 @@ def candidates(device: str, dtype: torch.dtype) -> tuple[list[Candidate], dict[s
                 selected = registry.select(KIND, name)
                 kernel = build(selected, selected.options_type()())
             except UserError as error:
-                out[name] = one_line(error)
+                out[name] = str(error).partition(". Try:")[0]
                 continue
             made[spec.factory, spec.options] = name
             found.append(Candidate(name, MixedRows(kernel, spec.capabilities)))
