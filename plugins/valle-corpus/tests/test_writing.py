@@ -141,7 +141,7 @@ def test_a_language_the_engine_does_not_read_is_named():
     [
         ({"engine": "nobody"}, "there is no engine 'nobody'. Choose from: espeak"),
         ({"styles": Path("x")}, "engine 'espeak' takes no --styles"),
-        ({"sample_rate": 4000}, "sample_rate must be 0 or in [8000, 48000], got 4000"),
+        ({"sample_rate": 4000}, "--sample-rate must be 0 or in [8000, 48000], got 4000"),
         ({"texts": Path("a"), "wordnet": Path("b")}, "give --texts or --wordnet, not both"),
         ({"wordnet": Path("nowhere")}, "'nowhere' holds no examples of WordNet"),
     ],

@@ -177,8 +177,8 @@ def test_what_does_not_fit_is_refused(table, tmp_path, speaker):
     with pytest.raises(UserError, match="control 'untrained' needs a model"):
         run(tmp_path / "out", model="", table=str(table), control=("untrained",), metric=("pace",))
     for wrong, message in (
-        ({"batch": 0}, "batch must be at least 1, got 0"),
-        ({"max_duration": 0.0}, r"max_duration must be in \(0, 3600\], got 0"),
+        ({"batch": 0}, "--batch must be at least 1, got 0"),
+        ({"max_duration": 0.0}, r"--max-duration must be in \(0, 3600\], got 0"),
         ({"full": True}, "--full belongs to --preset box"),
         ({"preset": "box"}, "--preset box has its own sentences"),
     ):

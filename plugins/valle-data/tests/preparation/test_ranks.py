@@ -332,7 +332,11 @@ def test_the_rank_is_told_by_flags_then_torchrun_then_slurm(flags, environment, 
             {"RANK": "x", "WORLD_SIZE": "2"},
             r"RANK='x' in the environment is not a whole number",
         ),
-        ((None, None), {"RANK": "5", "WORLD_SIZE": "2"}, r"found 5 \(RANK, WORLD_SIZE\)"),
+        (
+            (None, None),
+            {"RANK": "5", "WORLD_SIZE": "2"},
+            r"rank must be in \[0, 1\] \(world size 2\), got 5 \(RANK, WORLD_SIZE\)",
+        ),
     ],
 )
 def test_half_a_rank_is_refused(flags, environment, complaint):

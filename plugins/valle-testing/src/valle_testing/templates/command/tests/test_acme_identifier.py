@@ -47,5 +47,5 @@ def test_clipped_samples_are_counted_and_silence_is_as_low_as_it_gets():
 def test_a_missing_file_and_an_impossible_rate_are_errors_of_the_user(tone):
     with pytest.raises(UserError):
         main(context_of(SCHEMA, files=["none.wav"]))
-    with pytest.raises(UserError, match=r"sample_rate must be in \[1000, 192000\], got 3"):
+    with pytest.raises(UserError, match=r"--sample-rate must be in \[1000, 192000\], got 3"):
         context_of(SCHEMA, files=[tone], sample_rate=3)

@@ -14,7 +14,13 @@ from acme_package.options import AcmeNameOptions
 from acme_package.walk import AcmeNameWalk, symbol_at
 
 
-def build(options: AcmeNameOptions, *, d_model: int, symbols: Sequence[str], languages: int) -> AcmeNameAlignment:
+def build(
+    options: AcmeNameOptions,
+    *,
+    d_model: int,
+    symbols: Sequence[str],
+    languages: int,
+) -> AcmeNameAlignment:
     """Factory of the entry point."""
     return AcmeNameAlignment(options, d_model, len(symbols), languages)
 
