@@ -7,7 +7,7 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wild
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all test-shapes check docs setup references test-references clean
+.PHONY: demo test test-all test-shapes check docs metadata setup references test-references clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -33,6 +33,10 @@ check: .venv/.ready
 docs: .venv/.ready
 	$(BIN)/python -m valle_testing.contract_page docs/contracts.md
 	$(BIN)/python docs/house.py
+
+# What every distribution says of itself, copied from pyproject.toml; with VERSION=0.2.0 the version of all is raised.
+metadata: .venv/.ready
+	$(BIN)/python tools/release/metadata.py $(if $(VERSION),--version $(VERSION))
 
 setup: .venv/.ready
 
