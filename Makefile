@@ -7,12 +7,14 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wild
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all test-shapes check docs metadata setup references test-references clean
+.PHONY: demo test test-fast test-all test-shapes check docs metadata release-check setup references test-references clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
 
-test: check
+test: check test-fast
+
+test-fast: .venv/.ready
 	$(PYTEST) -n 2 --durations=10
 
 test-all: check test-shapes
@@ -37,6 +39,15 @@ docs: .venv/.ready
 # What every distribution says of itself, copied from pyproject.toml; with VERSION=0.2.0 the version of all is raised.
 metadata: .venv/.ready
 	$(BIN)/python tools/release/metadata.py $(if $(VERSION),--version $(VERSION))
+
+# Every sdist and wheel, built, looked into, installed in an empty environment and used there. They stay in dist/.
+release-check: .venv-release/.ready
+	PYTHONPATH=tools TORCH_INDEX=$(TORCH_INDEX) .venv-release/bin/python -m release.check
+
+.venv-release/.ready: tools/release/requirements.txt
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 setup: .venv/.ready
 
@@ -65,4 +76,4 @@ test-references: .venv-references/.ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-references demo
+	rm -rf .venv .venv-references .venv-release demo dist

@@ -35,8 +35,14 @@ FENCE = re.compile(
 JOURNEY = ("data.md", "train.md", "synthesise.md")
 """Pages that build on each other, in this order and one folder."""
 
-ALONE = [*sorted({path.name for path in (ROOT / "docs").glob("*.md")} - {*JOURNEY}), "../README.md"]
-EXAMPLES = sorted(f"plugins/{path.name}" for path in (ROOT / "docs" / "plugins").glob("*.md"))
+ALONE = [
+    *sorted({path.name for path in (ROOT / "docs").glob("*.md")} - {*JOURNEY}),
+    "../README.md",
+    "../CONTRIBUTING.md",
+]
+EXAMPLES = sorted(
+    f"plugins/{path.name}" for path in (ROOT / "docs" / "plugins").glob("*.md") if path.stem != "directory"
+)
 """One page per kind of plugin; run as written in the slow tier, built and checked all at once in the fast one."""
 
 PROGRAMS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
