@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from valle.plugins import Plugin, plugin_of, plugins_of
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.schema import Schema, Section
 from valle_core.registry.catalog import Entry
@@ -26,7 +27,7 @@ SCHEMA = Schema(sections=(Section("list", Options, flat=True, help="Options"),))
 
 def list_plugins(context: CommandContext) -> CommandResult:
     """Show every plugin: kind, name, version, distribution, status, why, and how to fix it."""
-    rows = [as_row(entry) for entry in context.registry.entries(context.options("list").kind)]
+    rows = [_row(plugin) for plugin in plugins_of(context.registry, context.options("list").kind)]
     for line in [*context.registry.warnings, *([] if context.json else warnings_of(rows))]:
         context.warn(line)
     return CommandResult(text=table(rows), facts=rows)
@@ -34,21 +35,11 @@ def list_plugins(context: CommandContext) -> CommandResult:
 
 def as_row(entry: Entry) -> dict[str, object]:
     """What a script reads about one plugin."""
-    spec = entry.spec
-    return {
-        "kind": entry.kind.name,
-        "name": entry.name,
-        "version": entry.version,
-        "distribution": entry.distribution,
-        "status": entry.status,
-        "why": entry.why,
-        "hint": entry.hint,
-        "summary": spec.summary if spec else "",
-        "api": spec.api if spec else None,
-        "devices": list(getattr(spec, "devices", ())),
-        "dtypes": list(getattr(spec, "dtypes", ())),
-        "capabilities": sorted(getattr(spec, "capabilities", ())),
-    }
+    return _row(plugin_of(entry))
+
+
+def _row(plugin: Plugin) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plugin).items()}
 
 
 def table(rows: Sequence[dict[str, object]]) -> str:
