@@ -2,129 +2,272 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, TypeAlias, overload
+
+from jaxtyping import Int
+from torch import Tensor
 
 from valle.boxes import VoiceBox, installed_box, is_box, read_box
-from valle_core.config.resolve import resolve
+from valle.options import Option, PathLike, named, resolved_from
+from valle.samplers import Samplers, chain_of
+from valle.speech import Speech, SpeechWarning
+from valle_core.config.schema import Resolved
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import SPEAKING, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.synthesis.open import open_synthesizer
-from valle_core.synthesis.options import SYNTHESIS_SCHEMA
-from valle_core.synthesis.request import Request, Speech
+from valle_core.synthesis.options import SYNTHESIS_SCHEMA, SynthesisOptions
+from valle_core.synthesis.request import Request, Timing
+from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load as load_audio
-from valle_language.long_text import Splitting, speak_long, with_languages
+from valle_language.long_text import Splitting, speak_long, with_language
 from valle_language.phonemic import symbols_of
 
-if TYPE_CHECKING:
-    from jaxtyping import Int
-    from torch import Tensor
-
-Sampler = tuple[str, dict[str, Any]]
-"""Name of a sampler and its options, e.g. `("top_p", {"p": 0.9})`."""
+Prompt: TypeAlias = PathLike | Int[Tensor, "F Q"]
+"""A recording of the voice (wav, flac, ogg, mp3, at any rate), or codec codes [F, Q]."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Speaker:
-    """Says texts.
+    """A model that says texts. `valle.load` makes one; weights are loaded once.
 
     Attributes:
         synthesizer: of the model.
+        registry: where samplers are found by name.
         box: the named voices, where the model has any.
     """
 
     synthesizer: Synthesizer
+    registry: Registry
     box: VoiceBox | None = None
 
     @property
     def voices(self) -> dict[str, str]:
-        """Name of a saved voice → how it sounds."""
+        """Name of a saved voice → how it sounds; empty for a run."""
         return {} if self.box is None else dict(self.box.voices)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Tags of the languages it speaks; the first is taken where none is named."""
+        return self.synthesizer.components.languages
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of its speech."""
+        return self.synthesizer.sample_rate
+
+    @property
+    def timing(self) -> Timing | None:
+        """Where the seconds of the last `speak` went; None before the first."""
+        return self.synthesizer.timing
+
+    @overload
     def speak(
         self,
         text: str,
         *,
+        prompt: Prompt | None = None,
         voice: str = "",
-        prompt: str | Path | Int[Tensor, "F Q"] | None = None,
+        prompt_text: str = "",
         language: str | None = None,
-        seed: int = 0,
+        sampler: Samplers | None = None,
+        speed: float | None = None,
+        seed: int | Sequence[int] = 0,
+        phonemes: bool = False,
+        split: Literal["sentences", "none"] = "sentences",
         pause: float = 0.25,
+        max_letters: int = 200,
         max_seconds: float = 20.0,
-    ) -> Speech:
-        """Says a text, a sentence at a time: `wav` at `sample_rate`, and `words` with their times.
+    ) -> Speech: ...
+
+    @overload
+    def speak(
+        self,
+        text: list[str] | tuple[str, ...],
+        *,
+        prompt: Prompt | None = None,
+        voice: str = "",
+        prompt_text: str = "",
+        language: str | None = None,
+        sampler: Samplers | None = None,
+        speed: float | None = None,
+        seed: int | Sequence[int] = 0,
+        phonemes: bool = False,
+        split: Literal["sentences", "none"] = "sentences",
+        pause: float = 0.25,
+        max_letters: int = 200,
+        max_seconds: float = 20.0,
+    ) -> list[Speech]: ...
+
+    def speak(
+        self,
+        text: str | list[str] | tuple[str, ...],
+        *,
+        prompt: Prompt | None = None,
+        voice: str = "",
+        prompt_text: str = "",
+        language: str | None = None,
+        sampler: Samplers | None = None,
+        speed: float | None = None,
+        seed: int | Sequence[int] = 0,
+        phonemes: bool = False,
+        split: Literal["sentences", "none"] = "sentences",
+        pause: float = 0.25,
+        max_letters: int = 200,
+        max_seconds: float = 20.0,
+    ) -> Speech | list[Speech]:
+        """Say a text, or several as one batch; each gives the same codes alone and in any batch.
+
+        What a listener should know (a cut prompt, unknown phonemes, a speech that ran into its bound) is a
+        `SpeechWarning`, and stands in `Speech.warnings`.
 
         Args:
-            text: in the language's orthography; phonemes may stand between `[[` and `]]`.
-            voice: name of a saved voice; by default the first.
-            prompt: in its place a recording of the voice, or its codes.
-            language: tag, `auto`, or None for the model's first.
-            seed: random seed; the same seed gives the same speech.
-            pause: seconds between two sentences.
-            max_seconds: bound of a sentence.
+            text: in the language's orthography; phonemes may stand between `[[` and `]]`. Of several sentences each is
+                spoken alone, and they are joined.
+            prompt: recording of the voice, 0.2 s or longer, or its codes; None for the first saved voice, or for one
+                that the model chooses.
+            voice: name of a saved voice (`voices`), in place of a prompt.
+            prompt_text: what the prompt says, for models that continue it (task `tts-c`).
+            language: tag, `"auto"` to detect it, or None for the model's first.
+            sampler: of level 0, for this call: built, by name, or a list of these; None for those of `load`.
+            speed: speaking rate in [0.25, 4], for models with an alignment; None for that of `load`.
+            seed: random seed; the k-th text (from 0) is said with seed + k. Or one seed for each text.
+            phonemes: the text is phonemes, as the model's symbols are written.
+            split: `"sentences"`, or `"none"` to give the model the text whole.
+            pause: seconds of silence between two sentences, in [0, 10].
+            max_letters: longest sentence in letters, at least 20; longer ones are split at their clauses.
+            max_seconds: bound of a sentence, in (0, 3600]; a longer answer is cut there.
+
+        Returns:
+            The speech of a text; of several a list, in their order.
 
         Raises:
-            UserError: a text, voice, prompt or language that cannot be used.
+            UserError: a text, voice, prompt, language, sampler or number that cannot be used; nothing is spoken then.
         """
-        given = Path(prompt) if isinstance(prompt, str) else prompt
-        request = Request(
-            text=text,
-            prompt=prompt_of(self.box, voice, given),
-            language=language,
-            seed=seed,
-            max_seconds=max_seconds,
-        )
-        languages = self.synthesizer.components.languages
-        asked, _ = with_languages([request], languages)
-        (speech,) = speak_long(self.synthesizer, asked, Splitting(pause=pause), languages)
-        return speech
+        texts = [text] if isinstance(text, str) else list(text)
+        given = prompt if prompt is None or isinstance(prompt, Tensor) else named(prompt, "the prompt")
+        said = prompt_of(self.box, voice, given)
+        splitting = Splitting(by=split, pause=pause, most=max_letters)
+        requests = [
+            Request(
+                text=one,
+                prompt=said,
+                prompt_text=prompt_text,
+                language=language,
+                seed=number,
+                max_seconds=max_seconds,
+                phonemes=phonemes,
+            )
+            for one, number in zip(texts, _seeds(seed, len(texts)), strict=True)
+        ]
+        tagged = [with_language(request, self.languages) for request in requests]
+        asked = [request for request, _ in tagged]
+        synthesizer = self._set(sampler, speed)
+        answers = speak_long(synthesizer, asked, splitting, self.languages)
+        self.synthesizer.timing = synthesizer.timing
+        speeches = [
+            Speech.of(answer, request, request.language or self.languages[0], found)
+            for answer, (request, found) in zip(answers, tagged, strict=True)
+        ]
+        for line in (line for speech in speeches for line in speech.warnings):
+            warnings.warn(line, SpeechWarning, stacklevel=2)
+        return speeches[0] if isinstance(text, str) else speeches
+
+    def _set(self, sampler: Samplers | None, speed: float | None) -> Synthesizer:
+        """The synthesizer with other samplers and another rate."""
+        components = self.synthesizer.components
+        changed: dict[str, Any] = {}
+        if sampler is not None:
+            changed["chain"] = _chain(sampler, self.synthesizer, self.registry)
+        if speed is not None:
+            changed["speed"] = SynthesisOptions(speed=speed).speed
+            if speed != 1 and components.ar.alignment is None:
+                raise UserError("this model was trained without an alignment, so it takes no speed; leave speed out")
+        return Synthesizer(replace(components, **changed)) if changed else self.synthesizer
+
+    def __repr__(self) -> str:
+        voices = f", voices {', '.join(self.voices)}" if self.voices else ""
+        return f"Speaker({', '.join(self.languages)} at {self.sample_rate} Hz{voices})"
 
 
 def load(
-    model: str | Path | None = None,
+    model: PathLike | None = None,
     *,
-    nar_model: str | Path = "",
-    samplers: Sequence[Sampler] = (),
-    device: str = "auto",
-    speed: float = 1.0,
+    nar_model: PathLike | None = None,
+    sampler: Samplers | None = None,
+    nar_sampler: Samplers | None = None,
+    device: str | None = None,
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None,
+    speed: float | None = None,
+    config: PathLike | None = None,
+    **options: Option,
 ) -> Speaker:
-    """A model, ready to speak.
+    """Load a model, ready to speak.
 
     Args:
         model: folder of a run, a checkpoint or a voice box; None for the installed voice.
         nar_model: run of levels ≥ 1, where they were trained apart.
-        samplers: of level 0; the model's own choice where there are none.
-        device: torch device; auto takes CUDA where it is.
-        speed: speaking rate, for models with an alignment.
+        sampler: of level 0: built (`TopK(k=20)`), by name (`"greedy"`, `{"name": "top_k", "k": 20}`), or a list of
+            these; None for the model's own, else `top_p` with p = 0.9 and a draw.
+        nar_sampler: of the levels ≥ 1; None for `greedy`.
+        device: torch device; `"auto"` (the default) takes CUDA where it is.
+        dtype: data type of weights and activations, by default `"float32"`.
+        speed: speaking rate in [0.25, 4], by default 1; for models with an alignment.
+        config: YAML file with any of these; what is given here counts before it.
+        **options: any other key of `valle synth --config`: `task`, `attention`, `codec`, `frontend`,
+            `max_prompt_seconds`, `vectors`, `durations`. A plugin is a name or `{"name": …, option: …}`.
 
     Raises:
-        UserError: no such model, or no voice is installed.
+        UserError: no such model, no voice is installed, or an option that is not known or does not fit.
     """
     registry = Registry.open()
-    flags: list[tuple[str, Any]] = [("model", str(model or "")), ("nar_model", str(nar_model))]
-    flags += [("device", device), ("speed", str(speed))]
-    for name, options in samplers:
-        flags += [("sampler", name), *((f"sampler.{key}", str(value)) for key, value in options.items())]
-    resolved = resolve(SYNTHESIS_SCHEMA, registry, flags=flags)
+    models = {"model": model, "nar_model": nar_model}
+    given: dict[str, Option] = {key: named(path, key) for key, path in models.items() if path is not None}
+    given |= {
+        key: value for key, value in {"device": device, "dtype": dtype, "speed": speed}.items() if value is not None
+    }
+    resolved = resolved_from(SYNTHESIS_SCHEMA, registry, {**given, **options}, config)
+    where = None if config is None else Path(config)
+    speaker = open_speaker(resolved, registry, config=where, given=() if sampler is None else ("sampler",))
+    chains = {"chain": sampler, "nar_chain": nar_sampler}
+    changed: dict[str, Any] = {
+        name: _chain(one, speaker.synthesizer, registry) for name, one in chains.items() if one is not None
+    }
+    if not changed:
+        return speaker
+    return replace(speaker, synthesizer=Synthesizer(replace(speaker.synthesizer.components, **changed)))
+
+
+def open_speaker(
+    resolved: Resolved, registry: Registry, *, config: Path | None = None, given: Collection[str] = ()
+) -> Speaker:
+    """The speaker that a configuration describes: what `load` and `valle synth` stand on.
+
+    Args:
+        resolved: has the slots and the section of `valle_core.api.SYNTHESIS_SCHEMA`.
+        registry: where plugins are found.
+        config: YAML file it was made with.
+        given: top-level keys that were set beside the file. A voice box's samplers are taken, unless `sampler` is among
+            them or `config` names others.
+
+    Raises:
+        UserError: as `load`.
+    """
     box = box_of(resolved.sections["synthesis"])
     if box is not None:
-        resolved = box.configured(resolved, registry, own_samplers=not samplers)
-    synthesizer = open_synthesizer(
-        resolved,
-        registry,
-        open_observers(registry, of=SPEAKING),
-        read_text=symbols_of,
-        load_prompt=load_audio,
-    )
-    return Speaker(synthesizer, box)
+        resolved = box.configured(resolved, registry, own_samplers="sampler" not in given, config=config)
+    observers = open_observers(registry, of=SPEAKING)
+    synthesizer = open_synthesizer(resolved, registry, observers, read_text=symbols_of, load_prompt=load_audio)
+    return Speaker(synthesizer, registry, box)
 
 
-def box_of(options: Any) -> VoiceBox | None:
-    """The box that is meant by `--model` and `--nar-model`; None where they name runs.
+def box_of(options: SynthesisOptions) -> VoiceBox | None:
+    """The box that is meant by `model` and `nar_model`; None where they name runs.
 
     Raises:
         UserError: no model is named and none is installed, or a half is named beside a box or without the other.
@@ -147,3 +290,17 @@ def prompt_of(
     if voice and box is None:
         raise UserError(f"the voice '{voice}' belongs to a voice box, and a run has none; give a prompt")
     return prompt if box is None or prompt is not None else box.prompt(voice)
+
+
+def _chain(samplers: Samplers, synthesizer: Synthesizer, registry: Registry) -> SamplerChain:
+    weight = synthesizer.components.ar.heads.bias
+    return chain_of(samplers, registry, device=weight.device, dtype=weight.dtype)
+
+
+def _seeds(seed: int | Sequence[int], count: int) -> list[int]:
+    """One for each text."""
+    if isinstance(seed, int):
+        return [seed + number for number in range(count)]
+    if len(seed) != count:
+        raise UserError(f"seed must be one number, or one for each of the {count} texts, got {len(seed)}")
+    return list(seed)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from valle_core.audio.wav import WRITABLE, write
+from valle.speech import Speech
+from valle_core.audio.wav import WRITABLE
 from valle_core.plugin import UserError
-from valle_core.synthesis.request import Speech
 from valle_data.audio.reading import load
 from valle_data.audio.spectrogram import draw
 
@@ -56,10 +56,10 @@ def targets(out: Path, count: int, picture: Path | None = None) -> list[Path]:
 def write_all(paths: Sequence[Path], speeches: Sequence[Speech], prompt: Path | None, picture: Path | None) -> None:
     """Write every answer and, if asked for, the picture of prompt and answers."""
     for path, speech in zip(paths, speeches, strict=True):
-        write(path, speech.wav.numpy(), speech.sample_rate)
+        speech.save(path)
     if picture is None:
         return
     rate = speeches[0].sample_rate
     shown = {} if prompt is None else {f"prompt: {prompt.name}": load(prompt, rate)}
-    shown |= {path.name: speech.wav.numpy() for path, speech in zip(paths, speeches, strict=True)}
+    shown |= {path.name: speech.samples for path, speech in zip(paths, speeches, strict=True)}
     draw(picture, shown, rate)

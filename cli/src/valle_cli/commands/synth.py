@@ -13,11 +13,9 @@ from valle_core.plugin import UserError
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
-    from torch import Tensor
-
     from valle.boxes import VoiceBox
-    from valle_core.synthesis.request import Request, Speech, Timing
+    from valle.speech import Speech
+    from valle_core.synthesis.request import Timing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,38 +65,34 @@ SCHEMA = Schema(
 
 def synth(context: CommandContext) -> CommandResult:
     """Synthesize speech from text in the voice of a prompt, with a trained model or the installed voice."""
-    from valle.speaker import box_of, prompt_of
+    from valle.speaker import box_of, open_speaker, prompt_of
     from valle_cli.speech import read_lines, targets, write_all
-    from valle_core.registry.hooks import SPEAKING, open_observers
-    from valle_core.synthesis.open import open_synthesizer
-    from valle_data.audio.reading import load
-    from valle_language.long_text import Splitting, speak_long, with_languages
-    from valle_language.phonemic import symbols_of
 
     own: Options = context.options("speech")
-    box, resolved = box_of(context.options("synthesis")), context.resolved
+    box = box_of(context.options("synthesis"))
     if own.list_voices:
         return listed(box)
-    if box is not None:
-        own_samplers = "sampler" not in context.given
-        resolved = box.configured(resolved, context.registry, own_samplers=own_samplers, config=context.config)
-    voice = prompt_of(box, own.voice, own.prompt)
-    splitting = Splitting(by=own.split, pause=own.pause, most=own.max_letters)
+    prompt = prompt_of(box, own.voice, own.prompt)
     texts = read_lines(own.text, own.text_file)
     paths = targets(own.out, len(texts), own.spectrogram)
-    observers = open_observers(context.registry, of=SPEAKING)
-    synthesizer = open_synthesizer(resolved, context.registry, observers, read_text=symbols_of, load_prompt=load)
-    languages = synthesizer.components.languages
-    asked, notes = with_languages(requests(own, texts, voice), languages)
-    for note in notes:
+    speaker = open_speaker(context.resolved, context.registry, config=context.config, given=context.given)
+    speeches = speaker.speak(
+        list(texts.values()),
+        prompt=prompt,
+        prompt_text=own.prompt_text,
+        language=own.language,
+        seed=[own.seed + number - 1 for number in texts],
+        phonemes=own.phonemes,
+        split=own.split,
+        pause=own.pause,
+        max_letters=own.max_letters,
+        max_seconds=own.max_duration,
+    )
+    for note in dict.fromkeys(speech.detected for speech in speeches if speech.detected):
         context.note(note)
-    speeches = speak_long(synthesizer, asked, splitting, languages)
     write_all(paths, speeches, own.prompt, own.spectrogram)
-    for line in (line for request, speech in zip(asked, speeches, strict=True) for line in speech.notes(request)):
-        context.warn(line)
-    assert synthesizer.timing is not None
-    lines = zip(texts, paths, asked, speeches, strict=True)
-    return written([row(*line, languages[0]) for line in lines], synthesizer.timing)
+    assert speaker.timing is not None
+    return written([row(*line) for line in zip(texts, paths, speeches, strict=True)], speaker.timing)
 
 
 def listed(box: VoiceBox | None) -> CommandResult:
@@ -109,31 +103,13 @@ def listed(box: VoiceBox | None) -> CommandResult:
     return CommandResult(text="\n".join(lines), facts=[{"name": n, "sounds": s} for n, s in box.voices.items()])
 
 
-def requests(own: Options, texts: Mapping[int, str], prompt: Path | Int[Tensor, "F Q"] | None) -> list[Request]:
-    """One for each line; line k with seed + k - 1."""
-    from valle_core.synthesis.request import Request
-
-    return [
-        Request(
-            text=line,
-            prompt=prompt,
-            prompt_text=own.prompt_text,
-            language=own.language,
-            seed=own.seed + number - 1,
-            max_seconds=own.max_duration,
-            phonemes=own.phonemes,
-        )
-        for number, line in texts.items()
-    ]
-
-
-def row(number: int, path: Path, request: Request, speech: Speech, language: str) -> dict[str, object]:
+def row(number: int, path: Path, speech: Speech) -> dict[str, object]:
     """What a script reads about one line."""
     return {
         "out": str(path),
-        "language": request.language or language,
+        "language": speech.language,
         "line": number,
-        "seed": request.seed,
+        "seed": speech.seed,
         "seconds": speech.seconds,
         "stopped": speech.stopped,
         "unknown": speech.unknown,
