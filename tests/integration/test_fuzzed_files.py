@@ -26,7 +26,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from valle_cli.curves import read_metrics
+from valle.curves import read_metrics
 from valle_core.checkpoint.folder import find_checkpoint, read_tensors
 from valle_core.checkpoint.load import load_model
 from valle_core.config.resolve import resolve

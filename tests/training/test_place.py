@@ -13,7 +13,7 @@ import pytest
 import torch
 from filelock import SoftFileLock
 
-from valle_cli.continued import continued
+from valle.continued import continued
 from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError

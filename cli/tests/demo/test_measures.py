@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from valle.curves import draw_curves, read_metrics
 from valle_bench.codec import optional
 from valle_bench.codec.intelligibility import compare
-from valle_cli.curves import draw_curves, read_metrics
 from valle_cli.demo.word_errors import wer, words
 from valle_core.plugin import UserError
 from valle_data.speakers import voice_similarity

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from valle_cli.continued import continued
 from valle_core.command import CommandContext, CommandResult
-from valle_core.plugin import UserError
 
 if TYPE_CHECKING:
-    from valle_core.checkpoint.folder import RunFolder
-    from valle_core.training.loop import TrainResult
+    from valle.training import Run
 
 HANGUP = getattr(signal, "SIGHUP", -1)
 
@@ -25,43 +21,37 @@ def train(context: CommandContext) -> CommandResult:
     uninterrupted run would have had.
     The run's folder holds config.yaml, metrics.jsonl, loss.png and the checkpoints.
     """
-    from valle_cli.curves import draw_curves
-    from valle_core.checkpoint.folder import RunFolder
-    from valle_core.registry.hooks import TRAINING, open_observers
-    from valle_core.training.run import run_training
+    from valle.training import run_resolved
 
-    resolved, note = continued(context.resolved, context.config, context.given)
-    if note:
-        context.note(note)
-    run_options, steps = resolved.sections["run"], resolved.sections["train"].steps
-    if run_options.resume and "init_from" in context.given:
-        raise UserError("--resume goes on with a run, --init-from starts a new one; give one of them")
-    observers = open_observers(context.registry, of=TRAINING)
+    steps = context.options("train").steps
     with context.progress("step") as bar:
         bar.move(0, steps)
-        result = run_training(
-            resolved, context.registry, observers, report=lambda line: bar.move(line["step"], steps, figures(line))
+        run = run_resolved(
+            context.resolved,
+            context.registry,
+            config=context.config,
+            given=context.given,
+            report=lambda line: bar.move(line["step"], steps, figures(line)),
+            note=context.note,
         )
-    if result.warning:
-        context.warn(result.warning)
-    run = RunFolder(Path(run_options.out))
-    draw_curves(run.metrics, run.curve)
-    return summary(run, result)
+    if run.warning:
+        context.warn(run.warning)
+    return summary(run)
 
 
-def summary(run: RunFolder, result: TrainResult) -> CommandResult:
+def summary(run: Run) -> CommandResult:
     """What is printed of a run that ended, and the exit code."""
-    code = 128 + result.signal if result.signal else 0
-    if result.signal == HANGUP:  # nobody is there to read it
+    code = 128 + run.signal if run.signal else 0
+    if run.signal == HANGUP:  # nobody is there to read it
         return CommandResult(text="", facts=None, code=code)
     facts = {
-        "run": str(run.path), "step": result.step, "ended_by": result.reason, "seconds": round(result.seconds, 1),
-        "checkpoint": str(run.latest()), "curve": str(run.curve), **result.last_line,
+        "run": str(run.path), "step": run.step, "ended_by": run.ended_by, "seconds": round(run.seconds, 1),
+        "checkpoint": str(run.checkpoint), "curve": str(run.curve), **run.last_line,
     }  # fmt: skip
-    word = {"steps": "finished", "minutes": "stopped by --minutes", "interrupted": "interrupted; saved"}[result.reason]
+    word = {"steps": "finished", "minutes": "stopped by --minutes", "interrupted": "interrupted; saved"}[run.ended_by]
     lines = [
-        f"{word} at step {result.step} after {result.seconds:.0f} s: {figures(result.last_line)}",
-        f"checkpoint {run.latest()}",
+        f"{word} at step {run.step} after {run.seconds:.0f} s: {figures(run.last_line)}",
+        f"checkpoint {run.checkpoint}",
         f"loss curve {run.curve}",
         *([f"go on with: valle train --config {run.config} --resume"] if code else []),
     ]
