@@ -142,14 +142,6 @@ def test_a_voice_and_a_prompt_exclude_each_other(folder):
         prompt_of(None, "ada", None)
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    import valle
-
-    assert dir(valle) == ["Speaker", "load"]
-    with pytest.raises(AttributeError, match="has no attribute 'sing'"):
-        _ = valle.sing
-
-
 def test_the_demo_lets_the_voice_speak_first(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("valle.boxes.installed_box", lambda: read_box(folder))
     said: list[tuple[object, ...]] = []
