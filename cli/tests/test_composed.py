@@ -141,6 +141,31 @@ def test_help_has_a_panel_for_each_selected_plugin_with_help_and_default(command
     assert "hidden-size" not in out
 
 
+def test_help_shows_every_word_that_is_read_and_what_it_takes(command):
+    page = command("--arch small --sampler trim -h")[2]
+    shown = {word for word in page.replace(",", " ").split() if word.startswith("-")}
+    assert shown == {
+        "--arch", "--sampler", "--arch.depth", "--sampler.p", "--out", "--loud", "--no-loud", "--steps", "--mode",
+        "--levels", "--shuffle", "--no-shuffle", "--model.sum-embeddings", "--no-model.sum-embeddings", "--config",
+        "--set", "--json", "--help", "-h",
+    }  # fmt: skip
+    lines = {line.split()[1]: line.split()[2] for line in page.splitlines() if line.startswith("│ --")}
+    assert (lines["--steps"], lines["--mode"], lines["--config"]) == ("INTEGER", "fast|slow", "FILE")
+    assert "<bool>" not in page
+
+
+def test_a_paragraph_of_the_help_is_wrapped_to_the_terminal_only(capsys):
+    from valle_cli.help_page import show
+
+    show("tell", "Tell it.\n\nThis is written\non two lines.", [], ())
+    assert " This is written on two lines." in capsys.readouterr().out
+
+
+def test_a_value_that_looks_like_a_slots_flag_picks_no_plugin(command):
+    _, (resolved, text, out), _, _ = command("--out --arch small")
+    assert (resolved.part("arch").name, text, out) == ("big", "small", "--arch")
+
+
 def test_help_reads_texts_from_the_docstring_and_keeps_brackets(command):
     out = command("--help")[2]
     assert "width of [B, T, D], in numbers. [default: 512]" in " ".join(out.replace("│", " ").split())
@@ -206,6 +231,8 @@ def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
         ("-5 --steps 3", "there is no option -5. A text that begins with - goes behind --, after all options: valle "),
         ("one two", "unexpected argument 'two'. See: valle train --help"),
         ("--json=yes", "--json takes no value, got 'yes'"),
+        ("-h=yes", "-h takes no value, got 'yes'"),
+        ("--hepl", "there is no option --hepl. Did you mean '--help'? See --help"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_is_one_line_and_exit_code_two(command, monkeypatch, line, error):

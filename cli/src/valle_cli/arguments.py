@@ -11,8 +11,6 @@ from valle_core.config.layer import nearest
 from valle_core.config.schema import Schema
 from valle_core.plugin import UserError
 
-HELP = ("--help", "-h")
-
 
 @dataclass
 class Arguments:
@@ -22,7 +20,7 @@ class Arguments:
         config: file given with `--config`, or None.
         sets: values of `--set`.
         flags: (key, value) in the order typed.
-        switches: of `"help"`, `"json"` and `"quiet"` those given.
+        switches: of `"help"`, `"json"` and `"quiet"` those that were given.
         rest: words that are no option.
         behind: words behind a bare `--`.
         unknown: words that look like an option and are not one.
@@ -42,11 +40,11 @@ class Arguments:
         return frozenset(word.strip().partition(".")[0].replace("-", "_") for word in words)
 
 
-def selections(argv: Sequence[str], schema: Schema) -> Arguments:
-    """Only `--config`, `--set` and the slots' own flags: enough to know which plugins are meant."""
-    words = ["--config", "--set"] if schema.slots else []
-    slots = [OptionRow(flag="--" + slot.name.replace("_", "-"), key=slot.name, panel="") for slot in schema.slots]
-    return _take(argv, [*slots, *(OptionRow(flag=word, key="", panel="") for word in words)])
+def selections(argv: Sequence[str], schema: Schema, rows: Sequence[OptionRow]) -> Arguments:
+    """What says which plugins are meant: `--config`, `--set` and the slots. Options of plugins are not known yet."""
+    taken = _take(argv, rows)
+    slots = {slot.name for slot in schema.slots}
+    return Arguments(taken.config, taken.sets, [(key, value) for key, value in taken.flags if key in slots])
 
 
 def arguments(
@@ -103,12 +101,10 @@ def _take(argv: Sequence[str], rows: Sequence[OptionRow]) -> Arguments:
             break
         flag, equals, inline = word.partition("=")
         row = values.get(flag)
-        if word in HELP:
-            taken.switches.add("help")
-        elif row is not None and row.switch and not row.key:
+        if row is not None and row.switch and not row.key:
             if equals:
                 raise UserError(f"{flag} takes no value, got '{inline}'")
-            taken.switches.add(flag[2:])
+            taken.switches.add(row.flag[2:])
         elif row is not None:
             value: str | bool = inline if equals else (True if row.switch else _value(flag, words))
             _put(taken, row, value)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from valle_cli.arguments import Arguments, arguments, selections
-from valle_cli.option_table import OptionRow, plugin_rows, section_rows, slot_rows, standard_rows
+from valle_cli.option_table import HELP, OptionRow, plugin_rows, section_rows, slot_rows, standard_rows
 from valle_core.command import CommandContext, Progress
-from valle_core.config.layer import layers
+from valle_core.config.layer import flag_of, layers
 from valle_core.config.resolve import Remembering, chosen, resolve, without_idle
 from valle_core.config.schema import PluginSelector, Schema
 from valle_core.plugin import CommandSpec, UserError
@@ -63,9 +63,9 @@ def opened(spec: CommandSpec, owner: str = "") -> Command:
         raise UserError(f"{who} is broken: {error}") from error
     if not isinstance(schema, Schema):
         raise UserError(f"{who} is broken: {spec.schema} is a {type(schema).__name__}, expected a Schema")
-    taken = {"help", "json", *(["quiet"] if spec.progress else []), *(["config", "set"] if schema.slots else [])}
-    if mine := taken & set(schema.keys()):
-        raise UserError(f"{who} is broken: every command has its own --{min(mine)}, so {spec.schema} must not")
+    standard = {row.flag for row in (HELP, *standard_rows(schema, progress=spec.progress))}
+    if mine := standard & set(map(flag_of, schema.keys())):
+        raise UserError(f"{who} is broken: every command has its own {min(mine)}, so {spec.schema} must not")
     if not callable(run):
         raise UserError(f"{who} is broken: {spec.run} is a {type(run).__name__}, expected a function")
     return Command(spec, schema, run)
@@ -78,14 +78,14 @@ def interpret(command: Command, argv: Sequence[str], registry: Registry) -> int:
         UserError: a selected plugin cannot be used, an option belongs to nobody, or a value does not fit.
     """
     schema, name = command.schema, command.spec.name
-    first = selections(argv, schema)
+    first = selections(argv, schema, command.rows())
     stack = layers(schema, yaml_file=first.config, sets=_selecting(schema, first.sets), flags=first.flags)
     plugins: Any = Remembering(registry)  # gives what the registry gives
     names = chosen(schema, without_idle(schema, plugins, stack))
     selected = {
         slot.name: tuple(plugins.select(slot.kind, plugin) for plugin in names[slot.name]) for slot in schema.slots
     }
-    rows = [*command.rows(registry, names), *plugin_rows(selected)]
+    rows = [*command.rows(registry, names), *plugin_rows(selected), HELP]
     taken = arguments(argv, schema, rows, names, name)
     if "help" in taken.switches:
         from valle_cli.help_page import show

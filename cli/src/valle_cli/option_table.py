@@ -58,6 +58,10 @@ class OptionRow:
         return "" if self.only_on or not self.switch else f"--no-{self.flag[2:]}"
 
 
+HELP = OptionRow(flag="--help", short="-h", key="", panel="Options", help="show this text", switch=True, only_on=True)
+"""The row every command has and none announces."""
+
+
 def standard_rows(schema: Schema, *, progress: bool) -> Iterator[OptionRow]:
     """The rows every command has; `--config` and `--set` where there are plugins to configure."""
     if progress:
