@@ -14,6 +14,6 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def clips() -> list[torch.Tensor]:
-    """Speech of voices and sentences the shipped weights never heard."""
+    """Speech of voices and sentences the shipped weights were not trained on."""
     files = sorted((Path(__file__).parent / "held_out").glob("*.wav"))
     return [torch.from_numpy(read_wav(path).copy()).float() / 32768 for path in files]

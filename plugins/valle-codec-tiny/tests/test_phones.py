@@ -34,26 +34,26 @@ def corpus(tmp_path):
 
 
 def test_marks_belong_to_the_sound_beside_them(corpus):
-    said = read_phone_labels(corpus)
-    assert said is not None
-    labels = said.labels["train/anna/1.wav"]
-    at = {round(second * 100): said.names[int(labels[round(second * 100)])] for second in (0.05, 0.15, 0.22, 0.3, 0.45)}
+    read = read_phone_labels(corpus)
+    assert read is not None
+    labels = read.labels["train/anna/1.wav"]
+    at = {round(second * 100): read.names[int(labels[round(second * 100)])] for second in (0.05, 0.15, 0.22, 0.3, 0.45)}
     assert list(at.values()) == ["", "h", "O", "O", "O"]
-    assert [said.names[int(labels[hundredth])] for hundredth in (55, 65, 75, 85, 95)] == ["s", "i", "i", "", ""]
+    assert [read.names[int(labels[hundredth])] for hundredth in (55, 65, 75, 85, 95)] == ["s", "i", "i", "", ""]
 
 
 def test_crops_carry_the_sound_in_the_middle_of_each_frame(corpus):
-    said = read_phone_labels(corpus)
-    crops = Crops(corpus, 20 * HOP, said)
+    read = read_phone_labels(corpus)
+    crops = Crops(corpus, 20 * HOP, read)
     _, which, start = crops.draw_known(16, torch.Generator().manual_seed(0))
     sounds = crops.sounds_of(which, start, 20, HOP)
-    assert said is not None
+    assert read is not None
     for row in range(16):
         if int(which[row]) == 1:
             assert sounds[row].eq(UNKNOWN).all()
         else:
             middle = int(start[row]) + 7 * HOP + HOP // 2
-            assert sounds[row, 7] == said.labels["train/anna/1.wav"][middle // 160]
+            assert sounds[row, 7] == read.labels["train/anna/1.wav"][middle // 160]
     assert {0, 1} == set(which.tolist())
 
 
@@ -64,17 +64,17 @@ def test_reading_the_sounds_moves_the_latent_apart_by_sound():
     quantizer.initialise(latent.flatten(0, 1), torch.Generator().manual_seed(0))
     latent.requires_grad_(True)
     reader = Reader(4, 3)
-    said = torch.randint(3, (2, 30))
-    said[:, :5] = UNKNOWN
+    sounds = torch.randint(3, (2, 30))
+    sounds[:, :5] = UNKNOWN
     first = quantizer.first(latent)
     assert torch.allclose(
         first, quantizer.lookup(quantizer.encode(latent.detach().flatten(0, 1))[:, :1]).view_as(first)
     )
-    reader.loss(first, said).backward()
+    reader.loss(first, sounds).backward()
     assert latent.grad is not None
     assert float(latent.grad[:, 8:].abs().sum()) > 0
     assert float(latent.grad[:, :4].abs().sum()) == 0
-    assert float(reader.loss(first, torch.full_like(said, UNKNOWN)).detach()) == 0
+    assert float(reader.loss(first, torch.full_like(sounds, UNKNOWN)).detach()) == 0
 
 
 def test_a_damaged_table_is_named_and_none_is_nothing(corpus):

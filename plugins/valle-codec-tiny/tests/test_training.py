@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from valle_codec_tiny import codec
-from valle_codec_tiny.checkpoint import export_run, read
+from valle_codec_tiny.checkpoint import export_run, read, write
 from valle_codec_tiny.commands import SCHEMA, train_codec
 from valle_codec_tiny.features import HOP
 from valle_codec_tiny.network import NetworkSize
@@ -30,9 +30,9 @@ OPTIONS = TrainOptions(
     lr=0.02,
     batch=2,
     frames=30,
-    warm=4,
-    free=4,
-    alone=4,
+    warmup=4,
+    unquantized_steps=4,
+    local_steps=4,
     compile=False,
     eval_clips=1,
     eval_minutes=99,
@@ -167,9 +167,16 @@ def test_the_rate_warms_up_and_anneals_to_zero():
     assert factors[-1] < 1e-3
 
 
-def test_a_run_with_critics_and_averages_resumes_to_the_same_tensors(corpus, tmp_path, monkeypatch):
+def test_a_run_with_discriminators_and_averages_resumes_to_the_same_tensors(corpus, tmp_path, monkeypatch):
     options = replace(
-        OPTIONS, codec="small", steps=16, adversarial=1.0, matching=1.0, practice=6, average=0.9, lr=0.002
+        OPTIONS,
+        codec="small",
+        steps=16,
+        adversarial=1.0,
+        feature_matching=1.0,
+        discriminator_warmup=6,
+        average=0.9,
+        lr=0.002,
     )
     monkeypatch.setattr(Reporter, "EVERY", 8)
     whole = _run(corpus, tmp_path / "whole", options)
@@ -192,9 +199,9 @@ def test_a_run_with_critics_and_averages_resumes_to_the_same_tensors(corpus, tmp
     assert {"critic", "adversarial", "matching"} <= set().union(*_rows(tmp_path / "whole"))
 
 
-def test_critics_may_join_a_run_that_began_without(corpus, tmp_path):
+def test_discriminators_may_join_a_run_that_began_without(corpus, tmp_path):
     _run(corpus, tmp_path, replace(OPTIONS, steps=4))
-    tensors = _run(corpus, tmp_path, replace(OPTIONS, steps=8, adversarial=1.0, practice=0, average=0.9))
+    tensors = _run(corpus, tmp_path, replace(OPTIONS, steps=8, adversarial=1.0, discriminator_warmup=0, average=0.9))
     assert any(name.startswith("critic.") for name in tensors)
     assert any(name.startswith("average.") for name in tensors)
 
@@ -209,7 +216,7 @@ def test_the_averaged_weights_are_exported_under_the_codecs_name(corpus, tmp_pat
 
 
 def test_phones_are_read_from_the_first_level_where_the_corpus_says_them(corpus, tmp_path, monkeypatch):
-    options = replace(OPTIONS, steps=8, phones=0.5, first=2)
+    options = replace(OPTIONS, steps=8, phones=0.5, first_level_rows=2)
     with pytest.raises(UserError, match=r"no row of '.*train\.jsonl' has phones"):
         _run(corpus, tmp_path / "none", options)
     names = [path.relative_to(corpus).as_posix() for path in sorted((corpus / "train").glob("*/*.wav"))]
@@ -221,3 +228,33 @@ def test_phones_are_read_from_the_first_level_where_the_corpus_says_them(corpus,
     assert any(name.startswith("reader.") for name in whole)
     assert any(name.startswith("reader-optimizer.") for name in whole)
     assert any("phones" in row for row in _rows(tmp_path / "whole"))
+
+
+def test_a_checkpoint_that_stores_options_by_their_older_names_goes_on_and_is_exported(corpus, tmp_path):
+    _run(corpus, tmp_path, replace(OPTIONS, steps=4))
+    older = {"local_steps": "alone", "unquantized_steps": "free", "teacher_forcing_steps": "told", "warmup": "warm"}
+    path = tmp_path / "last.safetensors"
+    tensors, facts = read(path)
+    facts["options"] = {older.get(name, name): value for name, value in facts["options"].items()}
+    write(path, tensors, facts)
+    assert read(export_run(tmp_path))[1]["codec"] == "tiny"
+    _run(corpus, tmp_path, replace(OPTIONS, steps=8))
+    kept = read(path)[1]
+    assert kept["progress"]["step"] == 8
+    assert {*older} <= {*kept["options"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"local_steps": 0}, "local_steps must be at least 1, got 0"),
+        ({"warmup": 0}, "warmup must be at least 1, got 0"),
+        ({"teacher_forcing_steps": -1}, "teacher_forcing_steps must be at least 0, got -1"),
+        ({"minutes": float("nan")}, "minutes must be at least 0, got nan"),
+        ({"minutes": 0}, "minutes must be above 0 where steps is 0, got 0"),
+        ({"average": 1.5}, r"average must be in \[0, 1\], got 1.5"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused(given, error):
+    with pytest.raises(UserError, match=f"^{error}$"):
+        TrainOptions(**given)

@@ -88,7 +88,7 @@ def save_training(
 def load_training(folder: Path, parts: Mapping[str, Part], size: NetworkSize, progress: Progress) -> bool:
     """Go on from `folder/last.safetensors` if it exists. The budget and the weights of the loss may be others.
 
-    A part that the checkpoint does not hold starts as it is: critics may join a run that began without.
+    A part that the checkpoint does not hold starts as it is: discriminators may join a run that began without.
     """
     path = folder / "last.safetensors"
     if not path.exists():

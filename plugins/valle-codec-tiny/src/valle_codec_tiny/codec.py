@@ -109,9 +109,9 @@ class TinyCodec:
         for row, count in enumerate(frames.tolist()):
             stream, done = self.stream(), 0
             parts = (stream.push(part) for part in codes[row : row + 1, :count].split(self.chunk, dim=1) if count)
-            for said in itertools.chain(parts, (stream.flush() for _ in range(count > 0))):
-                wav[row, done : done + said.shape[1]] = said[0]
-                done += said.shape[1]
+            for chunk in itertools.chain(parts, (stream.flush() for _ in range(count > 0))):
+                wav[row, done : done + chunk.shape[1]] = chunk[0]
+                done += chunk.shape[1]
         return wav
 
     def stream(self, batch: int = 1) -> TinyStream:

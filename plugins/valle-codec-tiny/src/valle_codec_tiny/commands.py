@@ -12,15 +12,15 @@ from valle_core.plugin import UserError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodecRunOptions:
-    """Where from and where to.
+    """Corpus, folder of the run, processes.
 
     Attributes:
         corpus: folder with {train,held-out}/SPEAKER/*.wav at 16 kHz
-        out: folder of the run; an interrupted run goes on
-        workers: one-thread processes
-        split: spectra per code frame
-        vectors: mel-gl: frames for k-means
-        export_only: export OUT's last checkpoint as it is
+        out: folder of the run; the same command resumes an interrupted run
+        workers: number of training processes, one thread each
+        split: spectra per code frame of 20 ms
+        vectors: frames that k-means sees, for mel-gl
+        export_only: do not train, export the last checkpoint in --out
     """
 
     corpus: Path
@@ -68,14 +68,17 @@ def train_codec(context: CommandContext) -> CommandResult:
 
 def train_network(run: CodecRunOptions, options: TrainOptions) -> None:
     """Train by several processes that share one block of memory for what they exchange."""
-    from valle_codec_tiny.discriminators import Critic
+    from valle_codec_tiny.discriminators import Discriminators
     from valle_codec_tiny.network import SIZES, TinyNetwork
     from valle_codec_tiny.phones import Reader
     from valle_codec_tiny.team import run_team
     from valle_codec_tiny.train import train
 
     size = replace(SIZES[options.codec], split=run.split)
-    others = [*([Critic()] if options.adversarial else []), *([Reader(size.latent, 256)] if options.phones else [])]
+    others = [
+        *([Discriminators()] if options.adversarial else []),
+        *([Reader(size.latent, 256)] if options.phones else []),
+    ]
     beside = sum(p.numel() for module in others for p in module.parameters())
     network = sum(p.numel() for p in TinyNetwork(size).parameters())
     codebooks = size.levels * (size.codes + 64) * (size.latent + 1)

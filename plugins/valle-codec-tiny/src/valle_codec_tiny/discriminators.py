@@ -79,7 +79,7 @@ class PeriodDiscriminator(nn.Module):
         return self.out(x), features
 
 
-class Critic(nn.Module):
+class Discriminators(nn.Module):
     """All discriminators, and what they ask of both sides (hinge loss)."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Critic(nn.Module):
         return [member(wav) for member in self.members]
 
     def judge(self, recorded: Float[Tensor, "B N"], decoded: Float[Tensor, "B N"]) -> Float[Tensor, ""]:
-        """The critic's loss: scores of recorded speech above 1, of decoded speech below −1."""
+        """The discriminators' loss: scores of recorded speech above 1, of decoded speech below −1."""
         both = self(torch.cat([recorded, decoded.detach()]))
         losses = []
         for score, _ in both:

@@ -1,4 +1,4 @@
-"""What the encoder hears: log-mel energies at 100 Hz in pairs and a finer low band for the pitch, 50 frames/s."""
+"""What the encoder reads: log-mel energies at 100 Hz in pairs and a finer low band for the pitch, 50 frames/s."""
 
 from __future__ import annotations
 

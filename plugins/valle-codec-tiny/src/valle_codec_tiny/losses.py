@@ -97,7 +97,7 @@ def _log(x: Tensor) -> Tensor:
 
 
 def _compress(x: Tensor) -> Tensor:
-    """Amplitude^0.5, about the ear's compression."""
+    """Amplitude^0.5, about the compression of human hearing."""
     return (x + 1e-10).sqrt().sqrt()
 
 
@@ -110,7 +110,7 @@ def _apart(view: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
 def loudness_distance(x: Float[Tensor, "B T barks"], y: Float[Tensor, "B T barks"]) -> Float[Tensor, ""]:
     """Root mean square over Bark bands, mean over frames, of the difference of loudness ∝ power^¼ (Zwicker: 0.23).
 
-    What is too loud counts double: added noise is heard more than a lack (as in PESQ's asymmetry).
+    What is too loud counts double: added noise is more audible than a lack (as in PESQ's asymmetry).
     """
     difference = _compress(x) - _compress(y)
     difference = difference + difference.clamp(min=0)

@@ -63,7 +63,7 @@ def griffin_lim(magnitude: Float[Tensor, "T bins"], iterations: int) -> Float[Te
 
 
 class MelGriffinLimCodec:
-    """A `valle_core.interfaces.Codec`. Its stream gives everything at `flush`: Griffin-Lim hears the whole."""
+    """A `valle_core.interfaces.Codec`. Its stream gives everything at `flush`: Griffin-Lim needs the whole."""
 
     sample_rate = SAMPLE_RATE
     hop = HOP

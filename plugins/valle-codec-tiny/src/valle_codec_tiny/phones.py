@@ -102,9 +102,9 @@ class Reader(nn.Module):
     def forward(self, z: Float[Tensor, "B F d"]) -> Float[Tensor, "B F C"]:
         return self.out(F.gelu(self.conv(z.transpose(1, 2))).transpose(1, 2))
 
-    def loss(self, z: Float[Tensor, "B F d"], said: Int[Tensor, "B F"]) -> Float[Tensor, ""]:
+    def loss(self, z: Float[Tensor, "B F d"], sounds: Int[Tensor, "B F"]) -> Float[Tensor, ""]:
         """Cross-entropy over the frames whose sound is known; 0 where none is."""
-        known = said != UNKNOWN
+        known = sounds != UNKNOWN
         if not bool(known.any()):
             return z.sum() * 0
-        return F.cross_entropy(self(z)[known], said[known])
+        return F.cross_entropy(self(z)[known], sounds[known])

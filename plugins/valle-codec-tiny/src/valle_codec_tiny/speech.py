@@ -43,10 +43,10 @@ class Crops:
     """Random pieces of the training group with random loudness, a pure function of the generator.
 
     Args:
-        said: what is said when, for `sounds_of`.
+        labels: phones of the recordings with their times, for `sounds_of`.
     """
 
-    def __init__(self, corpus: Path, samples: int, said: PhoneLabels | None = None) -> None:
+    def __init__(self, corpus: Path, samples: int, labels: PhoneLabels | None = None) -> None:
         read = [(path, read_wav(path)) for path in find_group(corpus, "train")]
         named = [(path, piece) for path, piece in read if len(piece) > samples]
         pieces = [piece for _, piece in named]
@@ -58,9 +58,9 @@ class Crops:
         self.starts = lengths.cumsum(0) - lengths
         self.room = lengths - samples
         self.chances = lengths.double() / lengths.sum()
-        self.said = None
-        if said is not None:
-            self.said = [said.labels.get(path.relative_to(corpus).as_posix()) for path, _ in named]
+        self.labels = None
+        if labels is not None:
+            self.labels = [labels.labels.get(path.relative_to(corpus).as_posix()) for path, _ in named]
 
     @property
     def minutes(self) -> float:
@@ -81,11 +81,11 @@ class Crops:
         return (crops.float() * gain[:, None]).clamp(-1, 1), which, place - self.starts[which]
 
     def sounds_of(self, which: Int[Tensor, "B"], start: Int[Tensor, "B"], frames: int, hop: int) -> Int[Tensor, "B F"]:
-        """The sound in the middle of each frame of the crops; `UNKNOWN` where nobody said."""
+        """The sound in the middle of each frame of the crops; `UNKNOWN` where there is no label."""
         middles = start[:, None] + torch.arange(frames) * hop + hop // 2
         sounds = torch.full((len(which), frames), UNKNOWN)
         for row, recording in enumerate(which.tolist()):
-            labels = self.said[recording] if self.said else None
+            labels = self.labels[recording] if self.labels else None
             if labels is not None:
                 sounds[row] = labels[(middles[row] // STEP).clamp(max=len(labels) - 1)]
         return sounds

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from valle_codec_tiny.adversarial import Critics
+from valle_codec_tiny.adversarial import AdversarialLoss
 from valle_codec_tiny.checkpoint import Part, load_training
 from valle_codec_tiny.features import HOP, features, pitch_of
 from valle_codec_tiny.growth import grow
@@ -35,7 +35,7 @@ def draws(seed: int, step: int, rank: int) -> torch.Generator:
 
 
 def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW that leaves biases and scales undecayed; the betas are those of codecs with critics."""
+    """AdamW that leaves biases and scales undecayed; the betas are those of codecs with discriminators."""
     decayed = [p for p in module.parameters() if p.ndim > 1]
     plain = [p for p in module.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -53,34 +53,38 @@ def start_codebooks(network: TinyNetwork, crops: Crops, seed: int, crop_count: i
 def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: TrainOptions) -> None:
     """Train until the budget is spent; goes on from `out` where it holds a checkpoint.
 
-    Every rank makes `options.alone` steps on its own crops, then all take the mean of their parameters and
+    Every rank makes `options.local_steps` steps on its own crops, then all take the mean of their parameters and
     codebooks (local SGD, 1805.09767): an exchange costs as much as a quarter of a step.
     """
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    said = read_phone_labels(corpus) if options.phones else None
-    if options.phones and said is None:
+    labels = read_phone_labels(corpus) if options.phones else None
+    if options.phones and labels is None:
         raise UserError(f"no row of '{corpus / 'train.jsonl'}' has phones. Make the corpus anew, or leave --phones out")
-    crops = Crops(corpus, options.frames * HOP, said)
+    crops = Crops(corpus, options.frames * HOP, labels)
     network = TinyNetwork(size)
     optimizer = make_optimizer(network, options.lr, options.weight_decay)
     average = deepcopy(network).requires_grad_(False)
     parts = {"network": Part(network, optimizer)}
     if options.average:
         parts["average"] = Part(average, None)
-    rivals = (
-        Critics(options.adversarial, options.matching, options.practice, options.critic_lr)
+    adversary = (
+        AdversarialLoss(
+            options.adversarial, options.feature_matching, options.discriminator_warmup, options.discriminator_lr
+        )
         if options.adversarial
         else None
     )
-    if rivals:
-        parts["critic"] = Part(rivals.critic, rivals.optimizer)
-    reader = Reader(size.latent, len(said.names)) if said else None
+    if adversary:
+        parts["critic"] = Part(adversary.discriminators, adversary.optimizer)
+    reader = Reader(size.latent, len(labels.names)) if labels else None
     optimizers = [optimizer]
     if reader:
         optimizers.append(make_optimizer(reader, options.lr, options.weight_decay))
         parts["reader"] = Part(reader, optimizers[1])
-    beside = [one for module in (rivals and rivals.critic, reader) if module for one in module.parameters()]
+    beside = [
+        one for module in (adversary and adversary.discriminators, reader) if module for one in module.parameters()
+    ]
     judge = ReconstructionLoss({name: getattr(options, name) for name in PARTS})
     progress = Progress(minutes=options.minutes, steps=options.steps)
     kept = load_training(out, parts, size, progress)
@@ -90,7 +94,7 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
     if options.compile:
         encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
     quantizer, parameters = network.quantizer, list(network.parameters())
-    choices = torch.tensor([min(level, size.levels) for level in (*[1] * options.first, *LEVEL_CHOICES)])
+    choices = torch.tensor([min(level, size.levels) for level in (*[1] * options.first_level_rows, *LEVEL_CHOICES)])
     shown = average if options.average else network
     reporter = Reporter(out, corpus, shown, parts, progress, asdict(options)) if team.rank == 0 else None
     if progress.step == 0:
@@ -99,9 +103,9 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
         average.load_state_dict(network.state_dict())
     progress.start()
     spares = quantizer.books[:, :SPARES].clone()
-    free = 0 if options.init else options.free
+    unquantized = 0 if options.init else options.unquantized_steps
     while not progress.done:
-        for _ in range(options.alone):
+        for _ in range(options.local_steps):
             generator = draws(options.seed, progress.step, team.rank)
             wav, which, begin = crops.draw_known(options.batch, generator)
             levels = choices[torch.randint(len(choices), (options.batch,), generator=generator)]
@@ -112,16 +116,16 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             quantized, commitment, seen = quantizer(latent, levels, generator)
             spares = seen.spares
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                spectra = decode(quantized if progress.step >= free else latent, None)
+                spectra = decode(quantized if progress.step >= unquantized else latent, None)
             pitch = network.decoder.pitch(quantized, None)
             miss = ((pitch - aim).abs() * voiced).sum() / voiced.sum().clamp(min=1)
-            pitch = torch.where(voiced > 0, aim, pitch) if progress.step < options.told else pitch
+            pitch = torch.where(voiced > 0, aim, pitch) if progress.step < options.teacher_forcing_steps else pitch
             start = int(torch.randint(NOISE_WINDOWS, (), generator=generator))
             decoded = network.decoder.synthesis(spectra, pitch, None, start)
             loss, losses = judge(decoded, wav)
             losses |= {"pitch": miss, "commitment": commitment}
-            if rivals:
-                loss = (decoded * rivals.gradient(wav, decoded, loss, losses)).sum()
+            if adversary:
+                loss = (decoded * adversary.gradient(wav, decoded, loss, losses)).sum()
             if reader:
                 sounds = crops.sounds_of(which, begin, options.frames, HOP)
                 losses["phones"] = reader.loss(quantizer.first(latent), sounds)
@@ -135,7 +139,7 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
             if finite:
                 for one in optimizers:
                     for group in one.param_groups:
-                        group["lr"] = options.lr * progress.factor(options.warm)
+                        group["lr"] = options.lr * progress.factor(options.warmup)
                     one.step()
                 quantizer.learn(seen)
             progress.advance(skipped=not finite)
@@ -145,10 +149,10 @@ def train(team: Team, corpus: Path, out: Path, size: NetworkSize, options: Train
         team.exchange([*parameters, *beside, quantizer.counts, quantizer.sums], [spares, clock])
         progress.seconds = float(clock)
         quantizer.revive(spares)
-        if progress.step - options.alone < free <= progress.step:
+        if progress.step - options.local_steps < unquantized <= progress.step:
             start_codebooks(network, crops, options.seed, max(200, size.codes // 4))
         if options.average:
-            follow(average, network, options.average**options.alone)
+            follow(average, network, options.average**options.local_steps)
         if reporter:
             reporter.keep()
 
