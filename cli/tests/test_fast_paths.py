@@ -39,3 +39,18 @@ def test_help_of_no_command_imports_torch_or_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_options_of_no_plugin_import_torch_or_numpy():
+    code = (
+        "import sys; from valle_core.registry.registry import Registry\n"
+        "registry = Registry.open(environ={}, safe=True)\n"
+        "for kind in registry.rows:\n"
+        "    for entry in registry.entries(kind.name):\n"
+        "        if entry.status == 'ok' and getattr(entry.spec, 'options', ''):\n"
+        "            registry.select(kind.name, entry.name).options_type()\n"
+        "            assert not {'torch', 'numpy'} & {*sys.modules}, entry.name\n"
+        "assert 'valle_llama.options' in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -74,8 +74,13 @@ def test_a_flag_out_of_range_is_named_once_and_what_is_not_typed_by_its_place(co
     assert complaint(flags=[("steps", "0"), ("seed", "1")]) == "--steps must be at least 1, got 0"
     assert complaint(flags=[("preset", "box")]) == "--preset box needs a title"
     assert complaint(flags=[("preset", "nope")]) == "--preset: expected one of box, set, got 'nope'"
-    assert complaint(sets=["steps=0"]) == "--set steps: train: steps must be at least 1, got 0"
+    assert complaint(sets=["steps=0"]) == "--set steps must be at least 1, got 0"
     assert complaint("title: a\nsteps: 0") == "run.yaml:2: train: steps must be at least 1, got 0"
+
+
+def test_no_number_is_nan(complaint):
+    assert complaint(flags=[("arch.dropout", "nan")]).startswith("--arch.dropout: expected a number, got nan")
+    assert complaint("arch: {name: net, dropout: .nan}") == "run.yaml:1: arch.dropout: expected a number, got nan"
 
 
 def test_an_option_before_its_plugin_in_a_chain_is_told_where_to_stand(complaint):
@@ -102,10 +107,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         read_file(tmp_path / "binary.yaml")
 
 
-def test_a_dataclass_error_names_the_part_even_without_options(read, complaint):
-    assert complaint(flags=[("sampler", "top_k"), ("sampler.k", "0")]) == (
-        "--sampler.k: sampler 'top_k': k must be at least 1, got 0"
-    )
+def test_an_option_of_a_plugin_out_of_range_is_named_once(read, complaint):
+    assert complaint("sampler: top_k", sets=["sampler.k=0"]) == "--set sampler.k must be at least 1, got 0"
+    assert complaint(flags=[("sampler", "top_k"), ("sampler.k", "0")]) == "--sampler.k must be at least 1, got 0"
 
 
 def test_a_mistake_in_the_options_class_of_a_plugin_names_the_part(complaint):

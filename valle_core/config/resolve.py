@@ -290,11 +290,11 @@ def _instance(options_type: type, options: dict[str, Setting], who: str, *, stor
     try:
         return options_type(**values)
     except ValueError as error:
-        words, (first, _, rest) = re.findall(r"\w+", str(error)), str(error).partition(" ")
-        named = [setting for name, setting in options.items() if name in words] or options.values()
+        about = re.match(r"(?:\S+[. ](?=\w+ must )|--)?([\w-]+) (.*)", str(error), re.DOTALL)
+        if about and (first := options.get(about[1].replace("-", "_"))) and first.origin.startswith("--"):
+            raise UserError(f"{first.origin} {about[2]}") from error  # the option is named once
+        named = [one for name, one in options.items() if name in re.findall(r"\w+", str(error))] or options.values()
         origins = ", ".join(dict.fromkeys(setting.origin for setting in named))
-        if origins in (first, flag_of(first)):  # `--jobs must be …`, not `--jobs: prepare: jobs must be …`
-            raise UserError(f"{origins} {rest}") from error
         raise UserError(f"{origins + ': ' if origins else ''}{who}: {error}") from error
     except Exception as error:  # the fault of a plugin, whose user should hear which
         raise UserError(f"{who} fails on its options: {type(error).__name__}: {error}") from error

@@ -29,10 +29,13 @@ def validated(setting: Setting, hint: Any) -> Any:
 
     try:
         # Lax mode takes "512" and 1e-3 written as text, yet also True for a number: booleans are compared strictly.
-        return TypeAdapter(hint).validate_python(value, strict=True if isinstance(value, bool) else None)
+        found = TypeAdapter(hint).validate_python(value, strict=True if isinstance(value, bool) else None)
     except ValidationError as error:
         reason = _limit(error.errors()[0]) or f"expected {describe(hint)}"
         raise UserError(f"{setting.where}: {reason}, got {setting.value!r}") from error
+    if found != found:
+        raise UserError(f"{setting.where}: expected {describe(hint)}, got nan")
+    return found
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from valle_bitnet.bitlinear import BitLinear
 from valle_bitnet.packed import PackedBitLinear
-from valle_bitnet.rewrites import BitLinearOptions, build_bitlinear, build_packed
+from valle_bitnet.rewrite_options import BitLinearOptions
+from valle_bitnet.rewrites import build_bitlinear, build_packed
 
 from valle_core.plugin import UserError
 from valle_testing.suites.rewrite.backbones import bare, plain, rich

@@ -7,7 +7,8 @@ import torch
 from valle_bitnet.factory import build
 from valle_bitnet.options import BitNetOptions
 from valle_bitnet.plugin import BITLINEAR, PACKED, SPEC
-from valle_bitnet.rewrites import BitLinearOptions, build_bitlinear, build_packed
+from valle_bitnet.rewrite_options import BitLinearOptions
+from valle_bitnet.rewrites import build_bitlinear, build_packed
 
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError

@@ -183,7 +183,7 @@ def test_advance_weight_is_taken_back_in_decoding():
     ("options", "message"),
     [
         ({"kernel": 4}, "kernel must be an odd number of at least 1, got 4"),
-        ({"layers": 4, "kernel": 7}, r"must be in \[0, 10\], got 12"),
+        ({"layers": 4, "kernel": 7}, r"layers must be in \[0, 3\] with kernel 7, got 4"),
         ({"longest": 0}, "longest must be at least 1, got 0"),
         ({"weight": -1.0}, "weight must be at least 0, got -1"),
         ({"weight": float("nan")}, "weight must be at least 0, got nan"),

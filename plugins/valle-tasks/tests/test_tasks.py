@@ -166,9 +166,9 @@ def test_finishing_gives_the_answer_itself() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"min_seconds": 0.0}, r"min_seconds and max_seconds must be in \(0, 60\] and in order, got 0"),
-        ({"min_seconds": 7.0}, r"min_seconds and max_seconds must be in \(0, 60\] and in order, got 7"),
-        ({"max_seconds": 99.0}, r"min_seconds and max_seconds must be in \(0, 60\] and in order, got .* and 99"),
+        ({"min_seconds": 0.0}, r"tts's min_seconds must be in \(0, 6.0\], got 0"),
+        ({"min_seconds": 7.0}, r"tts's min_seconds must be in \(0, 6.0\], got 7"),
+        ({"max_seconds": 99.0}, r"tts's max_seconds must be in \(0, 60\], got 99"),
         ({"max_utterances": 0}, "max_utterances must be at least 1, got 0"),
     ],
 )

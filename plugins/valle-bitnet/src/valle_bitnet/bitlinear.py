@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from valle_bitnet.quantise import product, ternary, ternary_straight_through
+from valle_bitnet.rewrite_options import Norm
 
-Norm = Literal["none", "rms"]
 NORM_EPS = 1e-5
 
 

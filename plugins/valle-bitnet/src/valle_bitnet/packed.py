@@ -7,8 +7,9 @@ from jaxtyping import Float, Int, Int8, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from valle_bitnet.bitlinear import BitLinear, Norm, biased, normed
+from valle_bitnet.bitlinear import BitLinear, biased, normed
 from valle_bitnet.quantise import product, ternary
+from valle_bitnet.rewrite_options import Norm
 
 PER_BYTE = 4
 

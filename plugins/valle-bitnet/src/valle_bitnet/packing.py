@@ -14,7 +14,8 @@ import yaml
 from valle_bitnet.bitlinear import BitLinear
 from valle_bitnet.packed import PackedBitLinear, weights_nbytes
 from valle_bitnet.plugin import PACKED
-from valle_bitnet.rewrites import BitLinearOptions, build_packed
+from valle_bitnet.rewrite_options import BitLinearOptions
+from valle_bitnet.rewrites import build_packed
 from valle_core.api import PluginIdentity, Registry, RunFolder, UserError, load_model, save_checkpoint
 
 

@@ -39,7 +39,7 @@ BITLINEAR = PluginSpec(
     api=1,
     summary="Linear layers of any backbone with ternary weights and 8-bit activations (BitNet b1.58), to be trained",
     factory="valle_bitnet.rewrites:build_bitlinear",
-    options="valle_bitnet.rewrites:BitLinearOptions",
+    options="valle_bitnet.rewrite_options:BitLinearOptions",
     capabilities=frozenset({"trainable"}),
 )
 
@@ -49,7 +49,7 @@ PACKED = PluginSpec(
     api=1,
     summary="The same linear layers with two bits per weight, for inference; put in place by `valle pack-bitnet`",
     factory="valle_bitnet.rewrites:build_packed",
-    options="valle_bitnet.rewrites:BitLinearOptions",
+    options="valle_bitnet.rewrite_options:BitLinearOptions",
 )
 
 PACK = CommandSpec(

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from valle_bitnet.backbone import BitNetBackbone
 from valle_bitnet.folder import LAYOUT, own_config
 from valle_bitnet.packed import weights_nbytes
-from valle_bitnet.rewrites import BitLinearOptions, build_packed
+from valle_bitnet.rewrite_options import BitLinearOptions
+from valle_bitnet.rewrites import build_packed
 from valle_core.interfaces import Cache
 from valle_core.types import SequenceMask
 from valle_kit.hugging_face.writer import config_of

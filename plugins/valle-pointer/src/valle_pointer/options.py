@@ -40,10 +40,9 @@ class PointerOptions:
     def __post_init__(self) -> None:
         if self.kernel < 1 or self.kernel % 2 == 0:
             raise UserError(f"kernel must be an odd number of at least 1, got {self.kernel}")
-        if self.layers < 0 or self.layers * (self.kernel // 2) > LOOKAHEAD:
-            raise UserError(
-                f"layers × (kernel − 1) / 2 must be in [0, {LOOKAHEAD}], got {self.layers * (self.kernel // 2)}"
-            )
+        most = LOOKAHEAD // max(1, self.kernel // 2)
+        if not 0 <= self.layers <= most:
+            raise UserError(f"layers must be in [0, {most}] with kernel {self.kernel}, got {self.layers}")
         for name in ("dwell", "longest"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -32,11 +32,10 @@ class TextToSpeechOptions:
     similar: int = 8
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_seconds <= self.max_seconds <= 60:
-            raise UserError(
-                "tts's min_seconds and max_seconds must be in (0, 60] and in order, "
-                f"got {self.min_seconds} and {self.max_seconds}"
-            )
+        if not 0 < self.max_seconds <= 60:
+            raise UserError(f"tts's max_seconds must be in (0, 60], got {self.max_seconds}")
+        if not 0 < self.min_seconds <= self.max_seconds:
+            raise UserError(f"tts's min_seconds must be in (0, {self.max_seconds}], got {self.min_seconds}")
         if not 0 <= self.no_prompt <= 1:
             raise UserError(f"tts's no_prompt must be in [0, 1], got {self.no_prompt:g}")
         if self.max_utterances < 1:

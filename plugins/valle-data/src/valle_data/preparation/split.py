@@ -25,7 +25,7 @@ class SplitOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.fraction < 1:
-            raise UserError(f"held-out fraction must be in [0, 1), got {self.fraction}")
+            raise UserError(f"held_out_fraction must be in [0, 1), got {self.fraction}")
 
 
 def held_out_ids(utterances: Iterable[tuple[str, str]], options: SplitOptions) -> tuple[str, ...]:
