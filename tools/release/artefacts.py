@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import tomllib
 import zipfile
@@ -25,12 +26,18 @@ def stem_of(folder: Path) -> str:
 
 
 def complaints_about_sdist(names: Iterable[str], folder: Path, tracked: Iterable[str]) -> list[str]:
-    """What an sdist with files of these names lacks; `tracked` are the files of the folder that git knows."""
-    stem, there = stem_of(folder), set(names)
+    """What an sdist with files of these names lacks, or holds of another distribution.
+
+    `tracked` are the files of the folder that git knows.
+    """
+    stem, there, packages = stem_of(folder), set(names), packages_of(folder)
     wanted = {"pyproject.toml", "README.md", "PKG-INFO", *project_of(folder)["license-files"]}
-    wanted |= {one for one in tracked if any(one.startswith(f"{package}/") for package in packages_of(folder))}
+    wanted |= {one for one in tracked if any(one.startswith(f"{package}/") for package in packages)}
     lacking = sorted(one for one in wanted if f"{stem}/{one}" not in there)
-    return [f"{stem}.tar.gz lacks {one}" for one in lacking]
+    strange = sorted(one for one in there if re.match(rf"{re.escape(stem)}/(plugins|cli|benchmarks)/", one))
+    return [f"{stem}.tar.gz lacks {one}" for one in lacking] + [
+        f"{stem}.tar.gz holds {one.removeprefix(f'{stem}/')} of another distribution" for one in strange
+    ]
 
 
 def complaints_about_wheel(names: Iterable[str], folder: Path, tracked: Iterable[str]) -> list[str]:
