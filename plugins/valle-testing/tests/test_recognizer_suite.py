@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from valle_core.plugin import PluginSpec, UserError
-from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
+from valle_language.recognition import PlacedPhonemes, RecognizedSegment, TimedWord, Transcript
 from valle_testing import planted, suite
 from valle_testing.fakes.recognizer import RATE, FakeRecognizer, sing
 from valle_testing.suites.recognizer.speech import Clip, built_in
@@ -22,7 +22,7 @@ SPEC = PluginSpec(
     summary="",
     factory="a:b",
     options="a:c",
-    capabilities=frozenset({"words", "detect", "align"}),
+    capabilities=frozenset({"words", "detect", "align", "phonemes"}),
 )
 BARE = replace(SPEC, capabilities=frozenset())
 
@@ -33,7 +33,9 @@ CLIPS = [
 
 
 class Bare(FakeRecognizer):
-    """Declares nothing: no words, no detection, no alignment."""
+    """Declares nothing: no words, no detection, no alignment, no phonemes."""
+
+    place = None
 
     def transcribe(self, wav, lengths, *, languages):
         if None in languages:
@@ -78,6 +80,24 @@ def aligning(change):
             return [change(list(words), wav, lengths) for words in found]
 
     return Faulty
+
+
+def placing(change):
+    """A recognizer that places phonemes otherwise: `change(placed, wav)`."""
+
+    class Faulty(FakeRecognizer):
+        def place(self, wav, lengths, said):
+            return [change(one, wav) for one in super().place(wav, lengths, said)]
+
+    return Faulty
+
+
+class PlacesAnything(FakeRecognizer):
+    def place(self, wav, lengths, said):
+        try:
+            return super().place(wav, lengths, said)
+        except UserError:
+            return [PlacedPhonemes(times=(0.0,) * (len(one.symbols) + 1), found=0.0) for one in said]
 
 
 def segments(change):
@@ -307,6 +327,22 @@ FAULTS = {
         "aligns_rows_as_if_alone",
     ),
     "alignment refuses nothing": (aligning_refuses_nothing(), "refuses_what_cannot_be_aligned"),
+    **{
+        fault: (plan, "places_phonemes_as_declared", *spec)
+        for fault, plan, *spec in (
+            ("phonemes are not declared", FakeRecognizer, BARE),
+            ("phonemes are declared, without place", methods(place=None)),
+            ("the last phoneme has no end", placing(lambda one, wav: replace(one, times=one.times[:-1]))),
+            ("phonemes go back", placing(lambda one, wav: replace(one, times=(*one.times[1::-1], *one.times[2:])))),
+            ("phonemes lie behind the end", placing(lambda one, wav: replace(one, times=(*one.times[:-1], 99.0)))),
+            ("a share is a percentage", placing(lambda one, wav: replace(one, found=100.0))),
+            (
+                "phonemes depend on the batch",
+                placing(lambda one, wav: replace(one, times=(one.times[0] * (len(wav) < 2), *one.times[1:]))),
+            ),
+            ("anything is placed", PlacesAnything),
+        )
+    },
     "a word is misspelt": (
         FakeRecognizer,
         "declares_words_of_its_kind",
@@ -342,6 +378,7 @@ def test_one_that_hears_none_of_the_built_in_clips_is_skipped_where_that_matters
         "times_words_as_declared",
         "aligns_what_it_is_given",
         "aligns_rows_as_if_alone",
+        "places_phonemes_as_declared",
     }
 
 

@@ -13,6 +13,6 @@ RECOGNIZER = Kind(
     floor=13,
     template="valle_testing:templates/recognizer",
     on_device=True,
-    words=frozenset({"words", "detect", "align"}),
+    words=frozenset({"words", "detect", "align", "phonemes"}),
     usual="pocketsphinx",
 )

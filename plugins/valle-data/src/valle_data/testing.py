@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.interfaces import Codec, Frontend
+from valle_data.preparation.aligning import Aligner
 from valle_data.preparation.finding import find_recordings
 from valle_data.preparation.layouts.layout import Found
 from valle_data.preparation.options import PrepareOptions
@@ -33,6 +34,7 @@ def run(
     codec: Codec | None = None,
     frontend: Frontend | None = None,
     progress: Progress | None = None,
+    aligner: Aligner | None = None,
     **options: Any,
 ) -> PrepareReport:
     """Prepare `source` with these `PrepareOptions`."""
@@ -42,4 +44,5 @@ def run(
         frontend=frontend or FakeFrontend(),
         frontend_name="fake",
         progress=progress,
+        aligner=aligner,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -11,11 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.types import Phonemes
 from valle_hama.forced import forced_path
 from valle_hama.network import HOP, RATE, SAME, SHORTEST, Network, identity, is_phone
 from valle_hama.options import HamaOptions
+from valle_hama.placing import placed
 from valle_language.normalise import normalise
-from valle_language.recognition import RecognizedSegment, TimedWord, Transcript, check_languages
+from valle_language.recognition import PlacedPhonemes, RecognizedSegment, TimedWord, Transcript, check_languages
 
 LANGUAGES = ("en", "en-us", "en-gb")
 LONGEST_PHONE = 0.3
@@ -69,6 +71,18 @@ class Hama:
             for sound, text, language in zip(_rows(wav, lengths), texts, languages, strict=True)
         ]
 
+    @torch.no_grad()
+    def place(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], said: Sequence[Phonemes]
+    ) -> Sequence[PlacedPhonemes]:
+        """See `valle_language.recognition.PlacesPhonemes`. Symbols are IPA, or misaki's letters."""
+        check_languages("hama", LANGUAGES, [one.language for one in said])
+        rows = _rows(wav, lengths)
+        for sound in rows:
+            if not self._audible(sound):
+                raise UserError(f"nothing is said in {len(sound) / RATE:.2f} s of silence. Check the recording")
+        return [placed(self._network, sound, one.symbols) for sound, one in zip(rows, said, strict=True)]
+
     def _phones(self, sound: Float[np.ndarray, "N"]) -> list[TimedWord]:
         """One after the other; none in silence."""
         if not self._audible(sound):
@@ -109,9 +123,7 @@ class Hama:
         if not any(said):
             raise UserError(f"text {text!r} has no words. Give a text with words")
         tokens = [token for word in said for token in word]
-        path = (
-            forced_path(self._network.log_probs(sound), tokens, self._network.blank) if self._audible(sound) else None
-        )
+        path = self._path(sound, tokens) if self._audible(sound) else None
         if path is None:
             raise UserError(
                 f"the words of {text!r} cannot be placed in {len(sound) / RATE:.2f} s. Check the transcript"
@@ -128,6 +140,11 @@ class Hama:
             found.append(TimedWord(text=written, start=start, end=end))
             last = end
         return found
+
+    def _path(self, sound: Float[np.ndarray, "N"], tokens: Sequence[int]) -> list[tuple[int, int]] | None:
+        scores = self._network.log_probs(sound)
+        repeats = [False, *(one == other for one, other in pairwise(tokens))]
+        return forced_path(scores[:, tokens], scores[:, self._network.blank], repeats)
 
     def _spelt(self, word: str) -> tuple[str, ...]:
         return tuple(phone for part in word.replace("-", " ").split() for phone in self._network.pronounce(part))

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.types import Phonemes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +69,21 @@ class Transcript:
         return " ".join(segment.text for segment in self.segments)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacedPhonemes:
+    """When each phoneme of a known text is said.
+
+    Attributes:
+        times: [P + 1] seconds at which each begins and the last one ends, inside the audio; they never go back, and a
+            mark that nobody says takes no time, or that of a pause.
+        found: share of the sounds, in [0, 1], that the audio has where they were placed: low where it says something
+            else.
+    """
+
+    times: tuple[float, ...]
+    found: float
+
+
 @runtime_checkable
 class Recognizer(Protocol):
     """Speech → text. Factory: `(options, *, device: torch.device) → Recognizer`.
@@ -75,7 +91,8 @@ class Recognizer(Protocol):
     Equal waveforms give equal transcripts, whoever shares the batch and whatever was heard before. The inputs are
     never written, no random number is drawn and no gradient kept. Times lie inside the audio and never go back.
     Silence gives no segments. One that declares "words" times each word of a segment, and those words, spaces aside,
-    are its text; "detect", that it finds the language itself; "align", that it has `align`.
+    are its text; "detect", that it finds the language itself; "align", that it has `align`; "phonemes", that it has the
+    `place` of `PlacesPhonemes`.
 
     Attributes:
         sample_rate: Hz of the waveforms it takes.
@@ -106,6 +123,21 @@ class Recognizer(Protocol):
         """Where each word of a known text was said: the words of `texts` split at spaces, in order.
 
         Raises `UserError` where it does not declare "align", for text without words, and for a word it cannot place.
+        """
+        ...
+
+
+@runtime_checkable
+class PlacesPhonemes(Protocol):
+    """A recognizer that declares "phonemes": it times a known sequence of them, whichever frontend wrote it."""
+
+    def place(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], said: Sequence[Phonemes]
+    ) -> Sequence[PlacedPhonemes]:
+        """When the phonemes of each row are said, padding left out.
+
+        Raises `UserError` for a language it does not accept, for phonemes of which it knows no sound, for silence, and
+        for audio that is too short for them.
         """
         ...
 

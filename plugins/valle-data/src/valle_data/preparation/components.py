@@ -11,10 +11,15 @@ import torch
 from valle_core.assemble.part import build
 from valle_core.config.schema import Resolved
 from valle_core.interfaces import Codec, Frontend
+from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity, identity_of
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
+from valle_data.preparation.aligning import PHONEMES, Aligner
 from valle_data.preparation.stored_options import codec_options, portable_options
+
+ALIGN = "align"
+"""Slot of the recognizer that times phonemes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +34,7 @@ class PreparationComponents:
         codec_options: the same of the codec.
         plugins: who provided the two.
         device: of the codec.
+        aligner: what times the phonemes of recordings without times; None for nothing.
     """
 
     codec: Codec
@@ -38,11 +44,13 @@ class PreparationComponents:
     codec_options: Mapping[str, Any] = field(default_factory=dict)
     plugins: tuple[PluginIdentity, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    aligner: Aligner | None = None
 
 
 def open_components(resolved: Resolved, registry: Registry, device: torch.device) -> PreparationComponents:
     """What `PREPARE_SCHEMA` describes. Raises `UserError` where a plugin is missing or does not run on the device."""
-    selected = preflight(registry, resolved.choices(), device=device.type)
+    choices = {slot: choice for slot, choice in resolved.choices().items() if slot != ALIGN}
+    selected = preflight(registry, choices, device=device.type)
     part = resolved.part("frontend")
     frontend = build(selected["frontend"][0], part.options)
     return PreparationComponents(
@@ -53,7 +61,29 @@ def open_components(resolved: Resolved, registry: Registry, device: torch.device
         frontend_options=portable_options(frontend, part.options),
         codec_options=codec_options(resolved.part("codec").options),
         device=device,
+        aligner=open_aligner(resolved, registry, device),
     )
+
+
+def open_aligner(resolved: Resolved, registry: Registry, device: torch.device) -> Aligner | None:
+    """The recognizer of the slot `align`, on the CPU where it runs on nothing else; None where none is named.
+
+    Raises:
+        UserError: a plugin is missing, or it does not time phonemes.
+    """
+    if not resolved.parts[ALIGN]:
+        return None
+    part = resolved.part(ALIGN)
+    spec = registry.select("recognizer", part.name).spec
+    if PHONEMES not in spec.capabilities:
+        able = [one.name for one in registry.entries("recognizer") if PHONEMES in getattr(one.spec, "capabilities", ())]
+        names = " or ".join(able) or "hama"
+        raise UserError(f"recognizer '{part.name}' does not time phonemes. Choose one that does: --align {names}")
+    own = device if device.type in spec.devices else torch.device("cpu")
+    (selected,) = preflight(registry, {ALIGN: ("recognizer", (part.plugin or part.name,))}, device=own.type)[ALIGN]
+    recognizer = build(selected, part.options, device=own)
+    options = portable_options(recognizer, part.options)
+    return Aligner(name=selected.name, recognizer=recognizer, options=options, device=own)
 
 
 def open_codec(

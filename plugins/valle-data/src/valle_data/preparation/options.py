@@ -17,7 +17,7 @@ NOT_GIVEN = Path()
 FILTERS = (
     *("min_speech", "silence_db", "trim_silence", "keep_silence", "loudness"),
     *("max_peak", "max_clipped", "min_letters", "max_letters"),
-    *("duration_unit", "alignment_shift"),
+    *("duration_unit", "alignment_shift", "min_match"),
 )
 """Options that change which audio is encoded, or its times; a dataset from before one of them has its default."""
 
@@ -60,6 +60,7 @@ class PrepareOptions:
         duration_unit: seconds of a table's durations, e.g. 0.025.
         alignment_shift: seconds added to the times of its phonemes; a synthesizer's own lag behind its sound
             (Kokoro: -0.06).
+        min_match: share of the phonemes that `align` must find; recordings with fewer are left out as `other-text`.
         repair: read all of a finished dataset first, and make anew what is missing or damaged.
     """
 
@@ -93,6 +94,7 @@ class PrepareOptions:
     held_out_groups: tuple[str, ...] = ("held-out",)
     duration_unit: float = 1.0
     alignment_shift: float = 0.0
+    min_match: float = 0.5
     repair: bool = False
 
     def __post_init__(self) -> None:
@@ -123,6 +125,8 @@ class PrepareOptions:
             raise UserError(f"duration_unit must be in (0, 60] seconds, got {self.duration_unit}")
         if not -1 <= self.alignment_shift <= 1:
             raise UserError(f"alignment_shift must be in [-1, 1] seconds, got {self.alignment_shift}")
+        if not 0 <= self.min_match <= 1:
+            raise UserError(f"min_match must be in [0, 1], got {self.min_match}")
         _ = self.split
 
     def filters(self) -> dict[str, Any]:

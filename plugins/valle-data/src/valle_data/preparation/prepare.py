@@ -12,6 +12,7 @@ from valle_core.data.manifest import NO_TEXT
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity
+from valle_data.preparation.aligning import Aligner
 from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.finding import find_recordings
 from valle_data.preparation.finished import SOURCES, Finished, is_current, next_shard, read_finished, reopen
@@ -46,6 +47,7 @@ def prepare(
     frontend_options: Mapping[str, Any] | None = None,
     codec_options: Mapping[str, Any] | None = None,
     device: torch.device | None = None,
+    aligner: Aligner | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Make `options.out` the dataset of `options.source`, doing only what is not done yet.
@@ -53,7 +55,8 @@ def prepare(
     `frontend_options` and `codec_options` are stored for those who build the two again (see
     `valle_core.assemble.portable`).
     An interrupted run leaves a folder that this call completes to what an uninterrupted run would have made.
-    `plugins` says who provided codec and frontend; it is written down for those who use the dataset.
+    `plugins` says who provided codec and frontend; it is written down for those who use the dataset. `aligner` times
+    the phonemes of recordings whose table does not.
 
     Raises:
         UserError: nothing usable was found, the folder belongs to another codec or other options, another process is
@@ -67,6 +70,7 @@ def prepare(
         codec_options=codec_options or {},
         plugins=plugins,
         device=device or torch.device("cpu"),
+        aligner=aligner,
     )
     report = prepare_share(options, components, Ranks(), progress=progress)
     assert isinstance(report, PrepareReport), "the only process has all parts"

@@ -145,6 +145,7 @@ def nothing_usable(report: PrepareReport, options: PrepareOptions) -> str:
         ("clipped", "max_clipped", "lie at the peak for", ""),
         ("too-fast", "max_letters", "have", " letters a second"),
         ("too-slow", "min_letters", "have", " letters a second"),
+        ("other-text", "min_match", "hold", " of the phonemes of their text"),
     ):
         found = [one.measured for one in report.rejected if one.reason == reason and one.measured is not None]
         if found:

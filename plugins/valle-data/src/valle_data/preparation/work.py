@@ -16,7 +16,7 @@ from torch import Tensor
 from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
 from valle_core.types import Phonemes
-from valle_data.preparation.alignments import times_of
+from valle_data.preparation.aligning import phoneme_times
 from valle_data.preparation.components import PreparationComponents
 from valle_data.preparation.encoding import encode_all, make_record
 from valle_data.preparation.journal import Journal, Outcome
@@ -34,10 +34,17 @@ _AHEAD = 2  # groups that are being read while one is encoded
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
-    """A recording that waits for the encoder."""
+    """A recording that waits for the encoder.
+
+    Attributes:
+        loaded: its audio.
+        phonemes: of its text.
+        times: [P + 1] milliseconds at which each begins and the last one ends; empty where not known.
+    """
 
     loaded: Loaded
     phonemes: Phonemes
+    times: tuple[int, ...] = ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -162,28 +169,28 @@ class Worker:
         group: list[Ready | Outcome] = []
         for future in loading:
             item = future.result()
-            phonemes = item.rejection if isinstance(item, NotLoaded) else self._phonemizer(item)
-            if isinstance(phonemes, Rejection):
-                group.append(Outcome(id=item.recording.id, stamp=item.stamp, rejection=phonemes))
-            elif isinstance(item, Loaded):
-                group.append(Ready(loaded=item, phonemes=phonemes))
+            ready = item.rejection if isinstance(item, NotLoaded) else self._spoken(item)
+            if isinstance(ready, Rejection):
+                group.append(Outcome(id=item.recording.id, stamp=item.stamp, rejection=ready))
+            else:
+                group.append(ready)
         self._phonemizer.flush()
         return group
 
-    def _times(self, ready: Ready) -> tuple[int, ...]:
-        given, treatment = ready.loaded.recording.aligned, ready.loaded.treatment
-        if given is None:
-            return ()
-        cut = treatment.skipped if treatment else 0.0
-        seconds = len(ready.loaded.wav) / self._components.codec.sample_rate
-        unit, shift = self._options.duration_unit, self._options.alignment_shift
-        return times_of(given, unit=unit, shift=shift - cut, seconds=seconds)
+    def _spoken(self, loaded: Loaded) -> Ready | Rejection:
+        """With its phonemes and their times."""
+        phonemes = self._phonemizer(loaded)
+        if isinstance(phonemes, Rejection):
+            return phonemes
+        components = self._components
+        times = phoneme_times(loaded, phonemes, self._options, components.aligner, components.codec.sample_rate)
+        return times if isinstance(times, Rejection) else Ready(loaded=loaded, phonemes=phonemes, times=times)
 
     def _store(self, number: int, encoded: Sequence[Encoded], outcomes: Sequence[Outcome]) -> None:
         """Write the records, and only then that they are there."""
         codec, options = self._components.codec, self._options
         records = [
-            make_record(codec, item.ready.loaded.recording.id, item.codes, item.ready.phonemes, self._times(item.ready))
+            make_record(codec, item.ready.loaded.recording.id, item.codes, item.ready.phonemes, item.ready.times)
             for item in encoded
         ]
         locations = write_part(options.storage, options.out, number, records)

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
-from valle_language.recognition import RecognizedSegment, TimedWord, Transcript
+from valle_core.types import Phonemes
+from valle_language.recognition import PlacedPhonemes, RecognizedSegment, TimedWord, Transcript
 
 RATE = 16_000
 LETTER = 0.06
@@ -36,7 +37,8 @@ def sing(text: str, language: str = "xx") -> Float[np.ndarray, "N"]:
 
 
 class FakeRecognizer:
-    """Transcribes what `sing` sings, in the languages `xx` and `yy`; declares words, detect and align.
+    """Transcribes what `sing` sings, in the languages `xx` and `yy`; declares words, detect, align and
+    phonemes (letters).
 
     A pause of half a second begins a new segment. `rows` counts the rows it has words or aligned.
     """
@@ -67,6 +69,16 @@ class FakeRecognizer:
         self._require(languages)
         transcripts = self.transcribe(wav, lengths, languages=languages)
         return [_placed(text, transcript) for text, transcript in zip(texts, transcripts, strict=True)]
+
+    def place(
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], said: Sequence[Phonemes]
+    ) -> Sequence[PlacedPhonemes]:
+        """See `valle_language.recognition.PlacesPhonemes`: a letter is where it was sung, if in its turn."""
+        transcripts = self.transcribe(wav, lengths, languages=[one.language for one in said])
+        return [
+            _letters_placed(one.symbols, transcript, int(length) / RATE)
+            for one, transcript, length in zip(said, transcripts, lengths, strict=True)
+        ]
 
     def _require(self, languages: Sequence[str]) -> None:
         for tag in languages:
@@ -134,3 +146,26 @@ def _placed(text: str, transcript: Transcript) -> list[TimedWord]:
         word = words.pop(0)
         placed.append(TimedWord(text=written, start=word.start, end=word.end, probability=word.probability))
     return placed
+
+
+def _letters_placed(symbols: Sequence[str], transcript: Transcript, seconds: float) -> PlacedPhonemes:
+    words = [word for segment in transcript.segments for word in segment.words]
+    sung = [
+        (letter, word.start + (word.end - word.start) * place / len(word.text), word.end)
+        for word in words
+        for place, letter in enumerate(word.text)
+    ]
+    letters = [symbol.lower() for symbol in symbols if symbol.isalpha()]
+    if not letters:
+        raise UserError(f"phonemes {' '.join(symbols)!r} have no letter. Give some")
+    if len(sung) < len(letters):
+        raise UserError(f"{len(letters)} letters do not fit into {seconds:.2f} s. Check the transcript")
+    begins, found, end = list[float](), 0, 0.0
+    for symbol in symbols:
+        if symbol.isalpha():
+            letter, start, end = sung.pop(0)
+            found += letter == symbol.lower()
+            begins.append(start)
+        else:
+            begins.append(sung[0][1] if sung else end)
+    return PlacedPhonemes(times=(*begins, min(end, seconds)), found=found / len(letters))

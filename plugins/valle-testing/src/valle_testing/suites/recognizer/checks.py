@@ -24,6 +24,7 @@ from valle_testing.suites.recognizer.declared import (
     aligns_rows_as_if_alone,
     aligns_what_it_is_given,
     detects_only_where_declared,
+    places_phonemes_as_declared,
     refuses_what_cannot_be_aligned,
     times_words_as_declared,
 )
@@ -321,5 +322,6 @@ SPEC_CHECKS: tuple[Callable[..., None], ...] = (
     aligns_what_it_is_given,
     aligns_rows_as_if_alone,
     refuses_what_cannot_be_aligned,
+    places_phonemes_as_declared,
 )
 """Each takes `(build, spec, *, device="cpu", clips=None)`: what is declared is there, what is not is refused."""

@@ -1,4 +1,4 @@
-"""Checks of what a recognizer declares beside what all owe: words, detect, align."""
+"""Checks of what a recognizer declares beside what all owe: words, detect, align, phonemes."""
 
 # ruff: noqa: PT018  (one finding may take two conditions)
 from __future__ import annotations
@@ -12,10 +12,19 @@ import numpy as np
 import torch
 
 from valle_core.plugin import PluginSpec
-from valle_language.recognition import RecognizedSegment, Recognizer, TimedWord, Transcript
+from valle_core.types import Phonemes
+from valle_language.recognition import (
+    PlacedPhonemes,
+    PlacesPhonemes,
+    RecognizedSegment,
+    Recognizer,
+    TimedWord,
+    Transcript,
+)
 from valle_testing.contract import contract
 from valle_testing.refusing import refused
 from valle_testing.suites.recognizer.speech import (
+    TOLERANCE,
     Build,
     Clip,
     aligned,
@@ -171,6 +180,57 @@ def refuses_what_cannot_be_aligned(
         torch.zeros(0, 1000, device=device), torch.zeros(0, dtype=torch.long, device=device), [], languages=[]
     )
     assert len(found) == 0, f"no row gives {len(found)} alignments"
+
+
+@contract("PlacesPhonemes.place", "When the phonemes of each row are said, padding left out.")
+def places_phonemes_as_declared(
+    build: Build, spec: PluginSpec, *, device: str = "cpu", clips: Sequence[Clip] | None = None
+) -> None:
+    """Declared: one time more than symbols, in order, inside the audio, whoever shares the batch; what cannot be placed
+    is refused. Not declared: there is no `place`.
+
+    The letters of a clip's text serve as phonemes.
+    """
+    recognizer = build()
+    if "phonemes" not in spec.capabilities:
+        assert getattr(recognizer, "place", None) is None, "it has `place`, and phonemes is not declared"
+        return
+    assert isinstance(recognizer, PlacesPhonemes), "phonemes is declared, and it has no `place`"
+    fitted, said, alone = list[Clip](), list[Phonemes](), list[PlacedPhonemes]()
+    for clip in clips_for(recognizer, clips):
+        one = Phonemes(symbols=tuple(clip.text), words=(), language=clip.language)
+        placed = _placed_or_none(recognizer, clip, one, device)
+        assert placed or not clips, f"it refuses to place the letters of {clip.text!r}"
+        if placed:
+            fitted, said, alone = [*fitted, clip], [*said, one], [*alone, placed]
+    if not fitted:
+        raise SkipTest("it can place none of the built-in texts; give it some that it can (clips=)")
+    wav, lengths = batch([clip.wav for clip in fitted], behind=0.3, spare=recognizer.sample_rate, device=device)
+    for clip, one, other in zip(fitted, alone, recognizer.place(wav, lengths, said), strict=True):
+        seconds = len(clip.wav) / recognizer.sample_rate
+        assert len(one.times) == len(clip.text) + 1, f"{len(clip.text)} symbols have {len(one.times)} times"
+        ordered = [*one.times] == sorted(one.times)
+        assert ordered and one.times[0] >= 0 and one.times[-1] <= seconds + 1e-6, f"times are {one.times}"
+        assert 0 <= one.found <= 1, f"found is {one.found}, a share lies in [0, 1]"
+        near = all(abs(a - b) <= TOLERANCE for a, b in zip(one.times, other.times, strict=True))
+        assert near, f"{clip.text!r} lies otherwise in a batch: {other.times}, alone {one.times}"
+    cases = {
+        "an unknown language": (fitted[0].wav, replace(said[0], language="qqq")),
+        "phonemes without a sound": (fitted[0].wav, replace(said[0], symbols=(" ", "."))),
+        "audio of no sample": (np.zeros(0, dtype=np.float32), said[0]),
+        "silence": (fitted[0].wav * 0, said[0]),
+        "too much for so short a sound": (fitted[0].wav, replace(said[0], symbols=said[0].symbols * 50)),
+    }
+    for what, (sound, one) in cases.items():
+        taken = not refused(lambda sound=sound, one=one: recognizer.place(*batch([sound], device=device), [one]))
+        assert not taken, f"{what} is placed"
+
+
+def _placed_or_none(recognizer: PlacesPhonemes, clip: Clip, said: Phonemes, device: str) -> PlacedPhonemes | None:
+    """None where it says that it cannot place them."""
+    placed: list[PlacedPhonemes] = []
+    call = lambda: placed.extend(recognizer.place(*batch([clip.wav], device=device), [said]))  # noqa: E731
+    return None if refused(call) else placed[0]
 
 
 def _aligned_or_none(recognizer: Recognizer, clip: Clip, device: str) -> Sequence[TimedWord] | None:
