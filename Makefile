@@ -1,13 +1,13 @@
 # Two commands do all: `make demo` and `make test`. Each sets up .venv first. TORCH_INDEX= picks another index for torch.
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+OLDEST_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 TORCH := $(if $(TORCH_INDEX),PIP_INDEX_URL=$(TORCH_INDEX),)
 PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-fast test-all test-shapes check docs metadata release-check setup references test-references clean
+.PHONY: demo test test-fast test-all test-shapes test-oldest check docs metadata release-check setup references test-references clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -54,15 +54,30 @@ setup: .venv/.ready
 # Entry points are read from installed metadata, so a changed pyproject.toml installs again.
 .venv/.ready: constraints.txt requirements.txt $(PYPROJECTS)
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
-	$(PYTHON) -m venv .venv
-	$(TORCH) $(PIP) torch
-	$(PIP) hatchling editables
+	$(call environment,$(PYTHON),constraints.txt)
+
+# An environment in the target's folder: by which Python, held to which versions.
+define environment
+	$(1) -m venv $(@D)
+	$(TORCH) $(call pip,$(2)) torch
+	$(call pip,$(2)) hatchling editables
 	@# These two are published as source only, built in isolation: Python 3.12 has no setuptools of its own.
-	$(PIP) docopt unidic-lite
-	$(PIP) --no-build-isolation --requirement requirements.txt
+	$(call pip,$(2)) docopt unidic-lite
+	$(call pip,$(2)) --no-build-isolation --requirement requirements.txt
 	@# PESQ has no wheels. Where it cannot be compiled its checks are skipped.
-	@$(PIP) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"
+	@$(call pip,$(2)) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"
 	touch $@
+endef
+pip = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(1)
+
+# The fast tests on the lowest versions that a pyproject.toml allows: benchmarks/results/test-oldest.md. TESTS= picks some.
+test-oldest: .venv-oldest/.ready
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --durations=10 $(TESTS)
+
+.venv-oldest/.ready: tools/lowest_versions.py requirements.txt $(PYPROJECTS)
+	mkdir -p $(@D)
+	$(OLDEST_PYTHON) tools/lowest_versions.py > $(@D)/constraints.txt
+	$(call environment,$(OLDEST_PYTHON),$(@D)/constraints.txt)
 
 # Reference implementations, on top of .venv; one that cannot be installed is named and left out.
 references: .venv-references/.ready
@@ -76,4 +91,4 @@ test-references: .venv-references/.ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-references .venv-release demo dist
+	rm -rf .venv .venv-references .venv-oldest .venv-release demo dist
