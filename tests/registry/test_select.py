@@ -56,6 +56,16 @@ def test_stale_metadata_of_a_known_distribution_is_told_apart():
     assert "does not announce it" in entry.why
 
 
+@pytest.mark.parametrize(
+    ("distribution", "hint"),
+    [("valle-retnet", "pip install ./plugins/valle-retnet (in a checkout of valle)"), ("acme", "pip install -U acme")],
+)
+def test_a_broken_plugin_of_ours_is_installed_anew_from_its_folder(distribution, hint):
+    found = Found("valle.arch", "odd", "no_such_module:SPEC", distribution, "0.1.0")
+    entry = Registry(Scan((COMMAND_LINE, found), frozenset({"valle", distribution}))).find("arch", "odd")
+    assert (entry.status, entry.hint) == ("broken", f"{hint}, or valle plugins uninstall {distribution}")
+
+
 def test_two_plugins_of_one_name_are_a_conflict_that_distribution_and_name_resolve(site):
     site.plugin("valle-retnet", "retnet", version="0.1.0")
     site.plugin("acme-retnet", "retnet", version="2.0")

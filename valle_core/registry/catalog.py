@@ -43,12 +43,12 @@ class Entry:
         return f"{self.distribution} {self.version}".strip()
 
 
-def examine(kind: Kind, found: Found) -> Entry:
-    """Import the spec of one entry point, guarded, and say whether it can be used."""
+def examine(kind: Kind, found: Found, upgrade: str) -> Entry:
+    """Import the spec of one entry point, guarded, and say whether it can be used; `upgrade`: the command for it."""
     try:
         spec: Any = load_spec(found.value)
     except LoadError as error:
-        hint = f"pip install -U {found.distribution}, or valle plugins uninstall {found.distribution}"
+        hint = f"{upgrade}, or valle plugins uninstall {found.distribution}"
         return entry_of(kind, found, "broken", str(error), hint)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
@@ -58,7 +58,7 @@ def examine(kind: Kind, found: Found) -> Entry:
     if complaint := complaint_about(kind, found, spec):
         return entry_of(kind, found, "broken", complaint, f"tell the authors of {found.distribution}")
     if spec.api != kind.api:
-        return _other_api(kind, found, spec)
+        return _other_api(kind, found, spec, upgrade)
     return _with_requirements(kind, found, spec, why="", hint="")
 
 
@@ -70,11 +70,12 @@ def entry_of(kind: Kind, found: Found, status: Status, why: str, hint: str, spec
     )
 
 
-def _other_api(kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec) -> Entry:
+def _other_api(
+    kind: Kind, found: Found, spec: PluginSpec | CommandSpec | HookSpec | ReferenceSpec, upgrade: str
+) -> Entry:
     written = f"written for {kind.name} API {spec.api}, this valle-core has {kind.api}"
     if spec.api > kind.api:
         return entry_of(kind, found, "incompatible", written, "update valle", spec)
-    upgrade = f"pip install -U {found.distribution}"
     if spec.api == kind.api - 1 and spec.api >= 1:
         return _with_requirements(kind, found, spec, why=f"{written}; works until the next", hint=upgrade)
     return entry_of(kind, found, "incompatible", written, upgrade, spec)

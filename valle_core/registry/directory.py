@@ -30,11 +30,11 @@ def place_of(distribution: str) -> str:
     return _PLACES.get(distribution, f"plugins/{distribution}")
 
 
-def how_to_install(known: Known, distribution: str, version: str = "") -> str:
+def how_to_install(known: Known, distribution: str, version: str = "", *, upgrade: bool = False) -> str:
     """The command that installs a distribution; ours come from their folders, as none of them is published."""
     if normalise(distribution) in known:
         return f"pip install ./{place_of(normalise(distribution))} (in a checkout of valle)"
-    return f"pip install {distribution}{'==' + version if version else ''}"
+    return f"pip install {'-U ' if upgrade else ''}{distribution}{'==' + version if version else ''}"
 
 
 def distribution_of(known: Known, kind: str, name: str) -> str | None:

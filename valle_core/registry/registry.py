@@ -109,7 +109,7 @@ class Registry:
     def _examine(self, row: Kind, found: Found) -> Entry:
         if off := self._disabling.reason(found):
             return entry_of(row, found, "disabled", *off)
-        return examine(row, found)
+        return examine(row, found, how_to_install(self._known, found.distribution, upgrade=True))
 
     def _listed(self, row: Kind) -> list[Entry]:
         entries = [self._status(row, found) for found in self._found[row.name]]
