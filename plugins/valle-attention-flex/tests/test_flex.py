@@ -6,7 +6,6 @@ from itertools import product
 
 import pytest
 import torch
-from torch.nn.attention import flex_attention as torch_flex
 from valle_attention_flex.blocks import BLOCK, block_mask, ranges_of
 from valle_attention_flex.kernel import build
 from valle_attention_flex.options import FlexOptions
@@ -23,9 +22,10 @@ CASES = [case for case in (*cases(), *long_cases("cpu")) if case.needs <= FLEX.c
 
 
 @pytest.fixture
-def plain(monkeypatch):
+def plain():
     """Without this, PyTorch traces FlexAttention even where it is not compiled, which takes half a minute."""
-    monkeypatch.setattr(torch_flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

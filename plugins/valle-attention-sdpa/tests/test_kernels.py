@@ -55,6 +55,27 @@ def test_a_back_end_without_grouped_heads_passes_the_suite(check):
     check(sdpa.SdpaKernel("mem_efficient", backend, dtypes={}, grouped=False), plugin.MEM_EFFICIENT.capabilities)
 
 
+def test_a_back_end_of_older_pytorch_that_refuses_grouped_heads_gets_them_repeated(monkeypatch):
+    tried = []
+
+    def older(q, k, v, *, enable_gqa, **how):
+        tried.append(enable_gqa)
+        if enable_gqa:
+            raise RuntimeError("No available kernel. Aborting execution.")
+        return computed(q, k, v, **how)
+
+    computed = sdpa.scaled_dot_product_attention
+    monkeypatch.setattr(sdpa, "scaled_dot_product_attention", older)
+    kernel = sdpa.flash(KernelOptions())
+    random = torch.Generator().manual_seed(3)
+    q, k = torch.randn(2, 4, 6, 8, generator=random), torch.randn(2, 2, 6, 8, generator=random)
+    mask = SequenceMask.causal(torch.tensor([6, 4]))
+    found = [kernel(q, k, k, mask) for _ in range(2)]
+    assert tried == [True, False, False]
+    for out in found:
+        torch.testing.assert_close(out, eager.build(KernelOptions())(q, k, k, mask))
+
+
 @pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
 def test_a_kernel_that_must_not_look_at_values_passes_the_suite(check, monkeypatch):
     """What every kernel does on CUDA: the padding is cleared, whatever lies in it."""

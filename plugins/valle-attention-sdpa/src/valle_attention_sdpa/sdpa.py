@@ -125,9 +125,15 @@ class SdpaKernel:
                     q, k, v, attn_mask=arguments.visible, is_causal=arguments.causal, scale=scale, enable_gqa=gqa
                 )
             except RuntimeError as error:
-                if "viable backend" in str(error) or "available kernel" in str(error):
+                if "viable backend" not in str(error) and "available kernel" not in str(error):
+                    raise
+                if not gqa:
                     raise UserError(self._refusal(q)) from error
-                raise
+                groups = q.shape[1] // k.shape[1]
+        k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
+        out = self._call(q, k, v, arguments, scale, gqa=False)
+        self.grouped = False  # flash on a CPU, in older PyTorch
+        return out
 
     def _refusal(self, q: Tensor) -> str:
         """One line: who, where, why, and what else to choose."""
