@@ -110,8 +110,8 @@ class Backbone(Protocol):
         """
         ...
 
-    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """The final norm."""
+    def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
+        """The final norm, of states in any arrangement."""
         ...
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> Cache:

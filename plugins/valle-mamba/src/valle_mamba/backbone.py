@@ -134,7 +134,7 @@ class MambaBackbone(nn.Module):
         """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
         return asdict(self.portable) if self.portable else {}
 
-    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         return self.norm_f(h)
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> MambaCache:

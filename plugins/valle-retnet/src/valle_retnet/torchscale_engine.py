@@ -105,7 +105,7 @@ class TorchscaleBackbone(nn.Module):
                 kept[index] = x
         return BackboneOutput(h=x, kept=kept)
 
-    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         return self.layer_norm(h)
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> Cache:

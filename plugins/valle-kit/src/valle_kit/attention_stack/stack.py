@@ -141,7 +141,7 @@ class AttentionStack(nn.Module):
             cache.lengths = mask.lengths.clone()
         return BackboneOutput(h=x, kept=kept)
 
-    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         """The final norm, the same for every level."""
         return self.norm(h)
 

@@ -89,7 +89,7 @@ class FakeBackbone(nn.Module):
             cache.lengths = mask.lengths.clone()
         return BackboneOutput(h=h, kept=kept)
 
-    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         """Layer norm."""
         return self.norm(h)
 

@@ -115,7 +115,7 @@ class RetentionBackbone(nn.Module):
                 kept[index] = x
         return BackboneOutput(h=x, kept=kept)
 
-    def finish(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         """Layer norm."""
         return self.norm(h)
 

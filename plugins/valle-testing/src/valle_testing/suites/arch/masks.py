@@ -112,9 +112,13 @@ def _is_its_branch(backbone: Backbone, rows, b: int, start: int, draft: int, fou
     x = torch.cat([rows.x[b, :start], rows.x[b, 6:][branch]])[None]
     n = x.shape[1]
     line = replace(
-        rows, x=x, lengths=rows.lengths.new_tensor([n]), prefix=rows.prefix[:1], positions=rows.positions[:1, :n]
+        rows,
+        x=x,
+        lengths=rows.lengths.new_tensor([n]),
+        prefix=rows.prefix[:1],
+        positions=rows.positions[:1, :n],
+        condition=rows.condition[b : b + 1],
     )
-    line = replace(line, condition=rows.condition[b : b + 1])
     close(found, alone(backbone, line, 0)[-1], f"row {b}, draft {draft} of the tree {list(PARENTS[b])}")
 
 
