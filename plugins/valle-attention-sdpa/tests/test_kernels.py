@@ -76,6 +76,18 @@ def test_a_back_end_of_older_pytorch_that_refuses_grouped_heads_gets_them_repeat
         torch.testing.assert_close(out, eager.build(KernelOptions())(q, k, k, mask))
 
 
+@pytest.mark.parametrize(("B", "Tq", "Tk"), [(0, 3, 3), (2, 0, 3), (2, 3, 0)])
+def test_no_back_end_is_asked_for_nothing(B, Tq, Tk, monkeypatch):
+    """Flash of older PyTorch refuses rows without keys or queries."""
+    monkeypatch.setattr(sdpa, "scaled_dot_product_attention", None)
+    q, k = torch.full((B, 4, Tq, 8), torch.nan, requires_grad=True), torch.zeros(B, 2, Tk, 8)
+    start = torch.zeros(B, dtype=torch.long)
+    out = sdpa.flash(KernelOptions())(q, k, k, SequenceMask.causal(start, query_start=start))
+    assert torch.equal(out, torch.zeros(B, 4, Tq, 8))
+    out.sum().backward()
+    assert not q.grad.any()
+
+
 @pytest.mark.parametrize("check", attention.CHECKS, ids=lambda check: check.__name__)
 def test_a_kernel_that_must_not_look_at_values_passes_the_suite(check, monkeypatch):
     """What every kernel does on CUDA: the padding is cleared, whatever lies in it."""

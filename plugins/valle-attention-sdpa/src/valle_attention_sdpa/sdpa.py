@@ -88,6 +88,8 @@ class SdpaKernel:
         check_inputs(self.name, q, k, v, mask)
         if self.dtypes and q.dtype not in self.dtypes.get(q.device.type, ()):
             raise UserError(self._refusal(q))
+        if not q.numel() or not k.numel():  # flash refuses both in older PyTorch
+            return q.masked_fill(torch.ones((), dtype=torch.bool, device=q.device), 0.0)
         if q.device.type in self.maskless:
             groups = self._by_mask.groups(mask, q.shape[2], k.shape[2])
             if groups is not None:
