@@ -215,7 +215,7 @@ def test_advisories_of_what_was_chosen_are_shown_on_stderr(command):
     [
         (
             "--arch planned --help",
-            "arch 'planned' is not installed. Install it with: pip install ./plugins/valle-planned",
+            "arch 'planned' is not installed. Install it with: valle plugins install valle-planned",
         ),
         ("--arch bgi", "there is no arch 'bgi'. Did you mean 'big'?"),
         ("--arch.hiden-size 3", "there is no option --arch.hiden-size of arch 'big'. Did you mean '--arch.h"),

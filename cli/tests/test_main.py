@@ -154,7 +154,7 @@ def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, tmp
         2,
         "",
         "error: command 'corpus' is not installed. "
-        "Install it with: pip install ./plugins/valle-corpus (in a checkout of valle)\n",
+        "Install it with: valle plugins install valle-corpus\n",
     )  # fmt: skip
 
 

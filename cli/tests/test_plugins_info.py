@@ -119,7 +119,7 @@ def test_a_disabled_plugin_is_described_without_importing_it(valle, install, tmp
 
 def test_a_plugin_that_is_not_installed_a_command_and_a_reference_have_their_facts_too(valle, monkeypatch):
     monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
-    assert facts(valle, "harp")["hint"] == "pip install ./plugins/valle-harp (in a checkout of valle)"
+    assert facts(valle, "harp")["hint"] == "valle plugins install valle-harp"
     assert facts(valle, "corpus")["kind"] == "command"
     assert facts(valle, "llama-decode")["kind"] == "reference"
 

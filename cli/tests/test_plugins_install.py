@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -15,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from valle_cli import installer
+from valle_cli import installer, targets
 from valle_cli.commands import plugins_install
 from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
+from valle_cli.targets import Target, to_install
 from valle_core.registry.directory import place_of
 
 SPEC = """
@@ -136,6 +138,18 @@ def test_what_is_ours_and_in_no_checkout_is_not_asked_of_an_index(valle, ran, fr
     )
     assert valle("plugins", "install", f"{home}>=0")[0] == 0
     assert ran[0][-1] == f"{home}>=0"
+
+
+def test_once_published_an_index_is_asked_for_the_version_that_valle_has(valle, ran, from_checkout, monkeypatch):
+    from_checkout(editable=True)
+    monkeypatch.setattr(targets, "PUBLISHED", True)
+    assert valle("plugins", "install", "valle-llama[fast]")[0] == 0
+    assert re.fullmatch(r"valle-llama\[fast\](==[\d.]+)?", ran[0][-1])
+    assert to_install("llama", [as_installed_at("valle", "7.8")]) == [Target("valle-llama==7.8", "valle-llama")]
+
+
+def as_installed_at(name: str, version: str) -> Installed:
+    return Installed(name=name, version=version, folder=Path("nowhere"), announced=())
 
 
 def test_every_distribution_of_ours_lies_where_its_hint_says():

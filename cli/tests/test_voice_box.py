@@ -98,7 +98,7 @@ def announced(value: str) -> list[Found]:
 
 
 def test_without_a_model_and_without_a_voice_it_says_what_to_do():
-    with pytest.raises(UserError, match=r"no voice is installed\. Install it with: pip install \./plugins/valle-voice"):
+    with pytest.raises(UserError, match=r"no voice is installed\. .* valle plugins install valle-voice\. Name"):
         installed_box([])
 
 

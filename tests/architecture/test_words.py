@@ -52,7 +52,7 @@ MESSAGES = {
     r"\b(needs to be|but must|must lie|should lie)\b": "X must be …, got …",
     r"\bmust be positive\b": "must be above 0",
     r"\bmust [^\"]*, found\b": "X must be …, got …",
-    r"pip install (-U )?'?valle-(?!\{)": "pip install ./plugins/valle-…",
+    r"pip install (-U )?'?valle-(?!\{)": "valle plugins install valle-…",
 }
 """In the text of an error: pattern → the form it has instead."""
 
@@ -183,7 +183,7 @@ def test_each_old_form_of_an_error_is_noticed(text):
         'raise UserError(f"p must be in [0, 1], got {p:g}")',
         'raise _refuse("n_heads", value, "must be at least 1")',
         'raise UserError("there is no plugin of that name")',
-        'raise UserError("it is missing. Install it with: pip install ./plugins/valle-llama (in a checkout of valle)")',
+        'raise UserError("it is missing. Install it with: valle plugins install valle-llama")',
     ],
 )
 def test_agreed_forms_pass(text):

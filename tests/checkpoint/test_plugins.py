@@ -70,7 +70,7 @@ def test_a_missing_plugin_is_refused_with_distribution_version_and_install_line(
 def test_a_known_plugin_that_is_missing_is_installed_from_its_folder(run, monkeypatch):
     monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
     change(run, "attention", name="harp", distribution="valle-harp", version="0.1.0")
-    with pytest.raises(UserError, match=r"not installed\. Install it with: pip install ./plugins/valle-harp"):
+    with pytest.raises(UserError, match=r"not installed\. Install it with: valle plugins install valle-harp"):
         load(run)
 
 

@@ -31,9 +31,7 @@ def test_a_known_plugin_that_is_missing_says_what_to_install():
     registry = Registry(Scan((COMMAND_LINE,), frozenset({"valle"})))
     with pytest.raises(UserError) as caught:
         registry.select("arch", "mamba")
-    assert str(caught.value) == (
-        "arch 'mamba' is not installed. Install it with: pip install ./plugins/valle-mamba (in a checkout of valle)"
-    )
+    assert str(caught.value) == ("arch 'mamba' is not installed. Install it with: valle plugins install valle-mamba")
 
 
 def test_without_the_command_line_nothing_is_known_and_nothing_promised():
@@ -46,7 +44,7 @@ def test_without_the_command_line_nothing_is_known_and_nothing_promised():
 def test_missing_known_plugins_are_listed_with_their_mend():
     entries = {entry.name: entry for entry in Registry(Scan((COMMAND_LINE,), frozenset({"valle"}))).entries("arch")}
     assert entries["retnet-hf"].status == "not-installed"
-    assert entries["retnet-hf"].hint == "pip install ./plugins/valle-retnet (in a checkout of valle)"
+    assert entries["retnet-hf"].hint == "valle plugins install valle-retnet"
 
 
 def test_stale_metadata_of_a_known_distribution_is_told_apart():
@@ -58,9 +56,9 @@ def test_stale_metadata_of_a_known_distribution_is_told_apart():
 
 @pytest.mark.parametrize(
     ("distribution", "hint"),
-    [("valle-retnet", "pip install ./plugins/valle-retnet (in a checkout of valle)"), ("acme", "pip install -U acme")],
+    [("valle-retnet", "valle plugins install -U valle-retnet"), ("acme", "pip install -U acme")],
 )
-def test_a_broken_plugin_of_ours_is_installed_anew_from_its_folder(distribution, hint):
+def test_a_broken_plugin_is_installed_anew_by_whoever_knows_where_it_is(distribution, hint):
     found = Found("valle.arch", "odd", "no_such_module:SPEC", distribution, "0.1.0")
     entry = Registry(Scan((COMMAND_LINE, found), frozenset({"valle", distribution}))).find("arch", "odd")
     assert (entry.status, entry.hint) == ("broken", f"{hint}, or valle plugins uninstall {distribution}")

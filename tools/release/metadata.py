@@ -21,6 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 BESIDE = ("LICENSE", "NOTICE", "MODEL_CARD.md")
 """Files of terms; what of them lies in the folder of a distribution goes into its wheel."""
+PUBLISHED = "cli/src/valle_cli/checkout.py"
 PYTHONS = "Programming Language :: Python :: 3."
 SHARED = ("version", "license", "requires-python", "authors")
 ORDER = ("license", "license-files", "authors", "keywords", "classifiers")
@@ -127,6 +128,8 @@ def complaints(tag: str, root: Path = ROOT) -> list[str]:
     log = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}$", log, re.M):
         found.append(f"CHANGELOG.md has no section '## [{version}] - YYYY-MM-DD'")
+    if "\nPUBLISHED = True\n" not in (root / PUBLISHED).read_text(encoding="utf-8"):
+        found.append(f"{PUBLISHED} must say PUBLISHED = True, so that `valle plugins install` asks an index for ours")
     return found
 
 

@@ -81,5 +81,5 @@ def reader_of(name: str, what: str) -> Any:
             return load(found.value)
     raise UserError(
         f"{what}. That needs valle-data, which is not installed. "
-        "Install it with: pip install ./plugins/valle-data (in a checkout of valle)"
+        "Install it with: pip install ./plugins/valle-{data,kit,language,testing} (in a checkout of valle)"
     )

@@ -31,9 +31,9 @@ def place_of(distribution: str) -> str:
 
 
 def how_to_install(known: Known, distribution: str, version: str = "", *, upgrade: bool = False) -> str:
-    """The command that installs a distribution; ours come from their folders, as none of them is published."""
+    """The command that installs a distribution; `valle` knows where ours are: in a checkout, or where it came from."""
     if normalise(distribution) in known:
-        return f"pip install ./{place_of(normalise(distribution))} (in a checkout of valle)"
+        return f"valle plugins install {'-U ' if upgrade else ''}{normalise(distribution)}"
     return f"pip install {'-U ' if upgrade else ''}{distribution}{'==' + version if version else ''}"
 
 

@@ -129,6 +129,5 @@ def installed_box(announced: Sequence[Found] | None = None) -> VoiceBox:
             f"box is empty). {train}, or fill the box by the recipe in docs/voice.md"
         )
     raise UserError(
-        "no model is named, and no voice is installed. Install it with: pip install ./plugins/valle-voice "
-        f"(in a checkout of valle). {train}"
+        f"no model is named, and no voice is installed. Install it with: valle plugins install valle-voice. {train}"
     )

@@ -15,6 +15,8 @@ from valle_core.registry.directory import place_of
 from valle_core.registry.scan import normalise
 
 CORE = "valle-core"
+PUBLISHED = False
+"""Whether package indexes have ours; `tools/release/metadata.py --check` refuses a tag before it says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from valle_cli.checkout import is_ours, needed, source_of
+from valle_cli.checkout import PUBLISHED, is_ours, needed, source_of
 from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
 from valle_core.plugin import UserError
@@ -108,8 +108,11 @@ def _home(name: str, there: Sequence[Installed], action: str) -> str:
 
 
 def _ours(home: str, extras: str, there: Sequence[Installed]) -> list[Target]:
-    """The folder of a distribution of ours, and of those it needs."""
+    """The folder of a distribution of ours, and of those it needs; from an index the version that this valle has."""
     source = source_of(home, there)
+    if source is None and PUBLISHED:
+        version = next((found.version for found in there if found.key == "valle"), "")
+        return [Target(f"{home}{extras}{f'=={version}' if version else ''}", home)]
     if source is None:
         raise UserError(
             f"{home} is not published yet, and valle was not installed from a checkout that holds it. In a checkout of "

@@ -121,7 +121,7 @@ def held_out(speech: Path | None, context: CommandContext, *, wanted: bool) -> I
     elif speech is not None:
         yield speech, f"recordings under {speech}"
     elif not any(entry.name == "corpus" and entry.status == "ok" for entry in context.registry.entries("command")):
-        hint = "no speech to measure on: give --speech, or pip install ./plugins/valle-corpus espeakng-loader"
+        hint = "no speech to measure on: give --speech, or valle plugins install 'valle-corpus[espeak]'"
         yield None, f"not measured: {hint}"
     else:
         with tempfile.TemporaryDirectory() as folder:

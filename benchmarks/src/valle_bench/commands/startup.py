@@ -72,7 +72,8 @@ def commands() -> dict[str, list[str]]:
     script = Path(sysconfig.get_path("scripts")) / "valle"
     if not script.exists():
         raise UserError(
-            f"there is no {script}. Install the command line with: pip install ./cli (in a checkout of valle)"
+            f"there is no {script}. Install the command line with: "
+            "pip install --requirement requirements.txt (in a checkout of valle)"
         )
     return {
         "python -c pass": [sys.executable, "-c", "pass"],

@@ -23,7 +23,7 @@ def _metric(
     `extra` is the extra of this distribution that installs the modules; `package` what must be installed by itself, for
     its own requirements cannot be.
     """
-    steps = [f"pip install './plugins/valle-eval[{extra}]' (in a checkout of valle)"] if extra else []
+    steps = [f"valle plugins install 'valle-eval[{extra}]'"] if extra else []
     hint = " && ".join([*steps, *([f"pip install --no-deps {package}"] if package else [])])
     return PluginSpec(
         kind="metric",

