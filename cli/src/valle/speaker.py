@@ -62,8 +62,10 @@ class Speaker:
         return self.synthesizer.sample_rate
 
     @property
-    def timing(self) -> Timing | None:
-        """Where the seconds of the last `speak` went; None before the first."""
+    def timing(self) -> Timing:
+        """Where the seconds of the last `speak` went. Raises `UserError` before the first."""
+        if self.synthesizer.timing is None:
+            raise UserError("nothing was timed yet; let it speak first")
         return self.synthesizer.timing
 
     @overload

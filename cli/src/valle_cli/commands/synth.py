@@ -91,7 +91,6 @@ def synth(context: CommandContext) -> CommandResult:
     for note in dict.fromkeys(speech.detected for speech in speeches if speech.detected):
         context.note(note)
     write_all(paths, speeches, own.prompt, own.spectrogram)
-    assert speaker.timing is not None
     return written([row(*line) for line in zip(texts, paths, speeches, strict=True)], speaker.timing)
 
 
