@@ -3,6 +3,7 @@
 A block may be preceded by a comment that a reader does not see:
 `<!-- test: add FLAGS -->` appends flags to its commands (smaller sizes; the last of a repeated flag counts);
 `add train FLAGS ; synth FLAGS` appends to those commands of `valle` only,
+`<!-- test: replace OLD by NEW ; OLD by NEW -->` makes the numbers of a Python block smaller,
 `<!-- test: slow -->` or `<!-- test: slow add FLAGS -->` runs it in the slow tier only,
 `<!-- test: skip, REASON -->` leaves it out and says who checks it instead.
 A block of another language with a file name behind it (```` ```yaml small.yaml ````) is written to that file.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +26,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import valle
 from valle_core.plugin import PluginSpec
 from valle_core.registry.announced import every_kind
 from valle_testing.fakes.audio import tone_speech
@@ -45,6 +48,9 @@ EXAMPLES = sorted(
 )
 """One page per kind of plugin; run as written in the slow tier, built and checked all at once in the fast one."""
 
+IN_ONE_PROCESS = ("python.md",)
+"""Their Python blocks follow each other, as in a notebook, where a run, a dataset and recordings are there."""
+
 PROGRAMS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
@@ -65,6 +71,14 @@ class Block:
     @property
     def slow(self) -> bool:
         return self.order.split(" ")[0] == "slow"
+
+    def smaller(self) -> str:
+        """A Python block with what the order replaces."""
+        text, (_, _, pairs) = self.text, self.order.partition("replace ")
+        for old, new in (pair.split(" by ") for pair in pairs.split(" ; ") if pairs):
+            assert old in text, f"{self.where}: no '{old}' to replace"
+            text = text.replace(old, new)
+        return text
 
     def script(self) -> str:
         """The block with the flags added to its commands."""
@@ -131,7 +145,7 @@ def run(page: str, folder: Path, *, slow: bool) -> list[str]:
         if block.file:
             write(block, folder)
             continue
-        if block.language not in PROGRAMS:
+        if block.language not in PROGRAMS or (block.language == "python" and page in IN_ONE_PROCESS):
             continue
         begin = time.perf_counter()
         execute(block.where, block.language, block.script(), folder)
@@ -175,6 +189,43 @@ def corpora_of_other_layouts(folder: Path) -> None:
     said = {"id": "u", "recording_id": "r", "start": 0, "duration": 0.9, "text": "a bell rang twice", "speaker": "s"}
     put("manifests/recordings.jsonl", json.dumps({"id": "r", "sources": [source], "duration": 1.02}))
     put("manifests/supervisions.jsonl", json.dumps(said))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """What a reader of the Python pages has: `recordings`, `data`, `runs/first`, `voice.wav`."""
+    root = tmp_path_factory.mktemp("trained")
+    speaker = root / "recordings" / "anna"
+    speaker.mkdir(parents=True)
+    for number, text in enumerate(("the boat sails tonight", "every window was open", "rain falls softly")):
+        soundfile.write(speaker / f"{number}.wav", np.asarray(tone_speech(text, sample_rate=22_050)), 22_050)
+        (speaker / f"{number}.txt").write_text(text)
+    shutil.copy(speaker / "0.wav", root / "voice.wav")
+    data = valle.prepare(root / "recordings", out=root / "data", language="en-us", codec="mel-gl", device="cpu")
+    small = {"name": "transformer", "d_model": 32, "n_layers": 1, "n_heads": 2}
+    valle.train(data, out=root / "runs" / "first", arch=small, batching={"seconds": 10}, steps=1, device="cpu")
+    return root
+
+
+@pytest.mark.filterwarnings("ignore::valle.SpeechWarning")
+@pytest.mark.parametrize("page", IN_ONE_PROCESS)
+@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_python_of_a_page_works_as_written(page, slow, trained, tmp_path, monkeypatch):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    for block in blocks(page):
+        if block.language == "python" and not block.file and not block.skipped and (slow or not block.slow):
+            exec(compile(block.smaller(), block.where, "exec"), namespace)
+
+
+def test_python_begins_with_six_lines():
+    first = next(block for block in blocks("python.md") if block.language == "python")
+    lines = [line for line in first.text.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(lines) <= 6, lines
+    assert "import valle" in lines
+    for call in ("valle.load(", ".speak(", ".save("):
+        assert call in first.text
 
 
 def test_the_journey_from_recordings_to_speech_works_as_written(folder):
@@ -285,6 +336,7 @@ def test_no_block_escapes_the_tests():
             if block.skipped:
                 assert len(block.order) > len("skip, ") + 10, f"{block.where}: say who checks it instead"
             elif block.order:
-                assert re.match(r"(slow( add .+)?|add .+)$", block.order), f"{block.where}: '{block.order}' is no order"
+                known = re.match(r"(slow$|(slow )?(add .+|replace .+ by .+)$)", block.order)
+                assert known, f"{block.where}: '{block.order}' is no order"
         fences = re.findall(r"^```\w+.*$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.M)
         assert len(fences) == len(blocks(page)), f"{page}: a block is not closed, or its first line is odd"
