@@ -59,6 +59,9 @@ class PluginSpec:
         requires: modules beyond the distribution's hard dependencies.
         needs: other kinds whose object the factory receives, with the capabilities they must declare.
         licence: of code, and of weights where that differs.
+        paper: where it is from, e.g. `"arXiv 2307.08621"`; this and the next two stand in tables of plugins.
+        memory: how it grows, in a few words.
+        weights: that it can load, and from where.
         advisories: what a user should know when choosing it, one sentence each.
         expected_failures: conformance check → reason it cannot hold.
     """
@@ -75,6 +78,9 @@ class PluginSpec:
     requires: tuple[Requirement, ...] = ()
     needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     licence: str = "Apache-2.0"
+    paper: str = ""
+    memory: str = ""
+    weights: str = ""
     advisories: tuple[str, ...] = ()
     expected_failures: Mapping[str, str] = field(default_factory=dict)
 

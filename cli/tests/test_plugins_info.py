@@ -12,6 +12,7 @@ SPECS = """
 from valle_core.plugin import PluginSpec, Requirement
 SPEC = PluginSpec(kind="arch", name="mine", api=1, summary="my own", factory="a:b", options="acme_options:Options",
                   devices=("cuda",), capabilities=frozenset({"window"}), licence="MIT", advisories=("Mind the gap.",),
+                  paper="arXiv 1", memory="constant", weights="of acme",
                   needs={"attention": frozenset({"full", "causal"})},
                   requires=(Requirement(module="json", hint="-"),))
 LACKS = PluginSpec(kind="arch", name="lacks", api=1, summary="s", factory="a:b", options="acme_options:Options",
@@ -77,6 +78,11 @@ def test_licence_and_advisories_are_shown(valle, mine):
     assert code == 0
     assert "licence       MIT" in out
     assert "advisories    Mind the gap." in out
+
+
+def test_paper_memory_and_weights_are_shown(valle, mine):
+    out = valle("plugins", "info", "mine")[1].splitlines()
+    assert {"paper         arXiv 1", "memory        constant", "weights       of acme"} <= set(out)
 
 
 def test_a_missing_requirement_is_named_with_its_hint_and_the_options_are_shown_all_the_same(valle, mine):

@@ -9,27 +9,15 @@ from valle_core.plugin import Kind, Requirement
 from valle_core.registry.loading import one_line
 from valle_core.registry.scan import Found
 
+TEXTS = (
+    *("name", "summary", "factory", "options", "licence", "paper", "memory", "weights"),
+    *("run", "schema", "group", "loads", "bench", "part", "title", "plugin"),
+)
 FIELDS: dict[str, Any] = {
     "api": int,
-    "name": str,
-    "summary": str,
-    "factory": str,
-    "options": str,
-    "licence": str,
-    "run": str,
-    "schema": str,
-    "examples": tuple,
+    **dict.fromkeys(TEXTS, str),
     "progress": bool,
-    "group": str,
-    "loads": str,
-    "bench": str,
-    "part": str,
-    "title": str,
-    "plugin": str,
-    "devices": tuple,
-    "dtypes": tuple,
-    "requires": tuple,
-    "advisories": tuple,
+    **dict.fromkeys(("devices", "dtypes", "requires", "advisories", "examples"), tuple),
     "capabilities": (frozenset, set),
     "needs": Mapping,
     "expected_failures": Mapping,

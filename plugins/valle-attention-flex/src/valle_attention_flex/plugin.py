@@ -14,6 +14,8 @@ def _spec(name: str, summary: str) -> PluginSpec:
         factory="valle_attention_flex.kernel:build",
         options="valle_attention_flex.options:FlexOptions",
         devices=("cpu", "cuda"),
+        paper="arXiv 2412.05496",
+        memory="linear in the row, and a mask of its blocks",
         dtypes=("float32", "bfloat16", "float16"),
         capabilities=frozenset({"causal", "full", "mixed", "prefix", "window"}),
         advisories=("On a CPU it has no backward pass: it cannot train there.",),

@@ -23,5 +23,7 @@ FUSED = PluginSpec(
     devices=("cpu",) if INTERPRETED else ("cuda",),
     capabilities=frozenset({"mixed", "prefix", "packed", "window"}),
     requires=(Requirement(module="triton", hint="pip install triton"),),
+    paper="after arXiv 2307.08691",
+    memory="linear in the row",
     advisories=(ADVICE,),
 )

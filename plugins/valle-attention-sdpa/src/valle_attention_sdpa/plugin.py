@@ -19,6 +19,8 @@ def _eager(name: str, summary: str) -> PluginSpec:
         factory="valle_attention_sdpa.eager:build",
         options=OPTIONS,
         capabilities=EVERY_MASK,
+        paper="arXiv 1706.03762",
+        memory="quadratic in the row",
     )
 
 
@@ -28,6 +30,8 @@ def _sdpa(
     *,
     devices: tuple[str, ...] = ("cpu", "cuda"),
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16"),
+    paper: str = "",
+    memory: str = "linear in the row",
     advisories: tuple[str, ...] = (),
 ) -> PluginSpec:
     return PluginSpec(
@@ -40,20 +44,30 @@ def _sdpa(
         devices=devices,
         dtypes=dtypes,
         capabilities=UNIFORM,
+        paper=paper,
+        memory=memory,
         advisories=advisories,
     )
 
 
 EAGER = _eager("eager", "Reference attention with a dense mask; every mask form, slow and memory hungry.")
 DEFAULT = _eager("default", "Another name of `eager`.")
-SDPA = _sdpa("sdpa", "PyTorch's scaled dot product attention, which picks its own back end.")
-MATH = _sdpa("math", "PyTorch's scaled dot product attention held to its plain back end.")
+SDPA = _sdpa(
+    "sdpa", "PyTorch's scaled dot product attention, which picks its own back end.", memory="that of the back end"
+)
+MATH = _sdpa(
+    "math", "PyTorch's scaled dot product attention held to its plain back end.", memory="quadratic in the row"
+)
 MEM_EFFICIENT = _sdpa(
-    "mem_efficient", "PyTorch's scaled dot product attention held to its memory-efficient back end.", devices=("cuda",)
+    "mem_efficient",
+    "PyTorch's scaled dot product attention held to its memory-efficient back end.",
+    devices=("cuda",),
+    paper="arXiv 2112.05682",
 )
 FLASH = _sdpa(
     "flash",
     "PyTorch's scaled dot product attention held to its flash back end.",
+    paper="arXiv 2307.08691",
     advisories=("On CUDA it runs in bfloat16 and float16 only.",),
 )
 CUDNN = _sdpa(

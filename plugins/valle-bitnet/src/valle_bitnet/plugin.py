@@ -30,6 +30,9 @@ SPEC = PluginSpec(
         }
     ),
     needs={"attention": frozenset({"causal", "full"})},
+    paper="arXiv 2402.17764",
+    memory="its cache grows with the row; weights packed to 2 bits",
+    weights="a folder of transformers' BitNetModel",
     advisories=("Training keeps weights in full precision; `valle pack-bitnet` makes the small ones.",),
 )
 
@@ -41,6 +44,7 @@ BITLINEAR = PluginSpec(
     factory="valle_bitnet.rewrites:build_bitlinear",
     options="valle_bitnet.rewrite_options:BitLinearOptions",
     capabilities=frozenset({"trainable"}),
+    paper="arXiv 2402.17764",
 )
 
 PACKED = PluginSpec(
@@ -50,6 +54,8 @@ PACKED = PluginSpec(
     summary="The same linear layers with two bits per weight, for inference; put in place by `valle pack-bitnet`",
     factory="valle_bitnet.rewrites:build_packed",
     options="valle_bitnet.rewrite_options:BitLinearOptions",
+    paper="arXiv 2402.17764",
+    memory="2 bits a weight",
 )
 
 PACK = CommandSpec(

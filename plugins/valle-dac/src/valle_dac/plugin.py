@@ -14,6 +14,9 @@ SPEC = PluginSpec(
     dtypes=("float32",),
     capabilities=frozenset({"streaming", "codebooks"}),
     requires=(Requirement(module="transformers", hint="pip install transformers"),),
+    paper="arXiv 2306.06546",
+    memory="constant beyond chunks of 1 s",
+    weights="descript/dac_* from a folder, the original file or the Hub",
     licence="Apache-2.0 (this code, transformers); DAC's code and weights: MIT",
     advisories=(
         "Language models on DAC at 24 kHz and 8 kbit/s were reported not to converge; 44.1 kHz is the usual choice.",

@@ -14,6 +14,9 @@ SPEC = PluginSpec(
     dtypes=("float32",),
     capabilities=frozenset({"streaming", "codebooks"}),
     requires=(Requirement(module="transformers", hint="pip install transformers"),),
+    paper="arXiv 2210.13438",
+    memory="constant beyond chunks of 20 s",
+    weights="facebook/encodec_24khz from a folder, the original file or the Hub",
     licence="Apache-2.0 (this code, transformers); EnCodec's code: MIT; EnCodec's weights: CC-BY-NC 4.0",
     advisories=("The published EnCodec weights are CC-BY-NC 4.0: not for commercial use.",),
 )

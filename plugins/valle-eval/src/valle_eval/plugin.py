@@ -16,6 +16,8 @@ def _metric(
     package: str = "",
     modules: str = "",
     licence: str = "Apache-2.0",
+    paper: str = "",
+    weights: str = "",
     advisories: tuple[str, ...] = (),
 ) -> PluginSpec:
     """A spec whose `needs` and `modules` are words.
@@ -37,6 +39,8 @@ def _metric(
         capabilities=frozenset(needs.split()),
         requires=tuple(Requirement(module=module, hint=hint) for module in modules.split()),
         licence=licence,
+        paper=paper,
+        weights=weights,
         advisories=advisories,
     )
 
@@ -78,6 +82,8 @@ SIMILARITY = _metric(
     package="resemblyzer==0.1.4",
     modules="resemblyzer librosa webrtcvad",
     licence="Apache-2.0 (resemblyzer with its weights too)",
+    paper="arXiv 1710.10467",
+    weights="in the package resemblyzer",
 )
 DISTILLMOS = _metric(
     "distillmos",
@@ -86,6 +92,8 @@ DISTILLMOS = _metric(
     package="distillmos==0.9.1 xls-r-sqa==0.1.0",
     modules="distillmos xls_r_sqa",
     licence="Apache-2.0; DistillMOS and XLS-R-SQA: MIT",
+    paper="arXiv 2502.05356",
+    weights="in the package distillmos",
     advisories=("A network's guess of what listeners would say; it was made for telephony, not for synthesis.",),
 )
 DNSMOS = _metric(
@@ -95,6 +103,8 @@ DNSMOS = _metric(
     extra="dnsmos",
     modules="speechmos librosa onnxruntime requests",
     licence="Apache-2.0; speechmos and its weights: MIT",
+    paper="arXiv 2110.01763",
+    weights="in the package speechmos",
 )
 PESQ = _metric(
     "pesq",
@@ -104,6 +114,7 @@ PESQ = _metric(
     extra="pesq",
     modules="pesq",
     licence="Apache-2.0; pesq: MIT",
+    paper="ITU-T P.862.2",
 )
 STOI = _metric(
     "stoi",
@@ -113,6 +124,7 @@ STOI = _metric(
     extra="stoi",
     modules="pystoi",
     licence="Apache-2.0; pystoi: MIT",
+    paper="doi 10.1109/TASL.2011.2114881",
 )
 PACE = _metric("pace", "Duration, words per minute, and duration against the recording's", "facts:build_pace", "text")
 RTF = _metric("rtf", "Seconds of computing per second of speech", "facts:build_rtf", "making")

@@ -15,6 +15,7 @@ SPEC = PluginSpec(
     dtypes=(),
     capabilities=frozenset({"words", "align", "phonemes"}),
     requires=(Requirement(module="hama", hint="pip install hama==1.7.0"),),
+    weights="in the package hama",
     licence="Apache-2.0 (hama with its weights too)",
     advisories=("It writes phonemes, each as a word of its own; for words choose another recognizer.",),
 )

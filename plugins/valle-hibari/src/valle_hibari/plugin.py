@@ -13,5 +13,6 @@ HIBARI = PluginSpec(
     options="valle_hibari.options:HibariOptions",
     devices=("cpu",),
     dtypes=(),
+    weights="in the package hibari-tts",
     licence="Apache-2.0 (hibari-tts with its lexicons and nets too)",
 )

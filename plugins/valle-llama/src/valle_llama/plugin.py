@@ -13,6 +13,9 @@ SPEC = PluginSpec(
     options="valle_llama.options:LlamaOptions",
     capabilities=frozenset({"packed", "prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
+    paper="arXiv 2302.13971",
+    memory="its cache grows with the row",
+    weights="a folder of transformers' LlamaModel",
 )
 
 TRANSFORMERS = ReferenceSpec(

@@ -14,6 +14,9 @@ MAMBA = PluginSpec(
     factory="valle_mamba.factory:build_mamba",
     options="valle_mamba.options:MambaOptions",
     capabilities=CAPABILITIES,
+    paper="arXiv 2312.00752",
+    memory="decoding state of constant size",
+    weights="a folder of transformers' MambaModel",
 )
 
 MAMBA2 = PluginSpec(
@@ -24,6 +27,9 @@ MAMBA2 = PluginSpec(
     factory="valle_mamba.factory:build_mamba2",
     options="valle_mamba.options:Mamba2Options",
     capabilities=CAPABILITIES,
+    paper="arXiv 2405.21060",
+    memory="decoding state of constant size",
+    weights="a folder of transformers' Mamba2Model",
 )
 
 _HF = (Requirement(module="transformers", hint="pip install transformers"),)

@@ -14,6 +14,7 @@ SPEC = PluginSpec(
     devices=("cpu",),
     dtypes=(),
     capabilities=frozenset({"words", "align"}),
+    weights="in the package pocketsphinx",
     licence="Apache-2.0; pocketsphinx and its English models: BSD-2-Clause",
     advisories=("Dictation is poor without --recognizer.sentences FILE, a list of what may be said.",),
 )

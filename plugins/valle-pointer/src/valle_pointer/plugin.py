@@ -11,4 +11,5 @@ POINTER = PluginSpec(
     summary="A pointer to the phoneme of each frame, which stays or advances: no skips, repeats or run-ons",
     factory="valle_pointer.pointer:build",
     options="valle_pointer.options:PointerOptions",
+    paper="after arXiv 2406.07855 and 2404.03204",
 )

@@ -14,6 +14,9 @@ SPEC = PluginSpec(
     factory="valle_retnet.factory:build",
     options="valle_retnet.options:RetNetOptions",
     capabilities=CAPABILITIES,
+    paper="arXiv 2307.08621",
+    memory="decoding state of constant size",
+    weights="torchscale's, or a folder of retnet-hf",
 )
 
 HF_SPEC = PluginSpec(
@@ -24,6 +27,9 @@ HF_SPEC = PluginSpec(
     factory="valle_retnet.factory:build_hf",
     options="valle_retnet.options:RetNetOptions",
     capabilities=CAPABILITIES,
+    paper="arXiv 2307.08621",
+    memory="decoding state of constant size",
+    weights="torchscale's, or a folder of retnet-hf",
     requires=(Requirement(module="transformers", hint="pip install transformers"),),
 )
 

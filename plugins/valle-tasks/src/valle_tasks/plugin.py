@@ -12,6 +12,7 @@ TTS = PluginSpec(
     factory="valle_tasks.tts:TextToSpeech",
     options="valle_tasks.options:TextToSpeechOptions",
     capabilities=frozenset({"codes", "times"}),
+    paper="arXiv 2301.02111",
 )
 
 TTS_C = PluginSpec(
@@ -22,4 +23,5 @@ TTS_C = PluginSpec(
     factory="valle_tasks.continuation:Continuation",
     options="valle_tasks.options:ContinuationOptions",
     capabilities=frozenset({"codes"}),
+    paper="arXiv 2301.02111",
 )

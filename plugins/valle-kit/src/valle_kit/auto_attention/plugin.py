@@ -13,5 +13,6 @@ SPEC = PluginSpec(
     options="valle_kit.auto_attention.options:AutoOptions",
     devices=("cpu", "cuda"),
     dtypes=("float32", "bfloat16", "float16"),
+    memory="that of the kernel it picks",
     capabilities=frozenset({"causal", "full", "mixed", "prefix", "packed", "window", "tree"}),
 )
