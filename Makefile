@@ -17,7 +17,7 @@ test: check test-fast
 test-fast: .venv/.ready
 	$(PYTEST) -n 2 --durations=10
 
-test-all: check test-shapes
+test-all: check test-shapes .venv/.site
 	$(PYTEST) -n 2 --durations=25 --planted-table -m "slow or not slow"
 
 # The shapes in signatures, checked at run time by jaxtyping and beartype in the tests of these folders.
@@ -34,7 +34,19 @@ check: .venv/.ready
 # The page of contracts is written from the code, and a test compares the two; the picture is drawn from the imports.
 docs: .venv/.ready
 	$(BIN)/python -m valle_testing.contract_page docs/contracts.md
+	$(BIN)/python docs/plugin_list.py
 	$(BIN)/python docs/house.py
+	$(BIN)/python docs/flow.py
+
+# The documentation as a site, in site/; nothing in it is fetched from the network when it is viewed.
+.PHONY: site
+site: .venv/.site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "built site/; open site/index.html"
+
+.venv/.site: .venv/.ready
+	$(PIP) --no-build-isolation --editable .[docs]
+	touch $@
 
 # What every distribution says of itself, copied from pyproject.toml; with VERSION=0.2.0 the version of all is raised.
 metadata: .venv/.ready

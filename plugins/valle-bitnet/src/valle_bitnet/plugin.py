@@ -31,7 +31,7 @@ SPEC = PluginSpec(
     ),
     needs={"attention": frozenset({"causal", "full"})},
     paper="arXiv 2402.17764",
-    memory="its cache grows with the row; weights packed to 2 bits",
+    memory="cache grows with the row; weights packed to 2 bits",
     weights="a folder of transformers' BitNetModel",
     advisories=("Training keeps weights in full precision; `valle pack-bitnet` makes the small ones.",),
 )

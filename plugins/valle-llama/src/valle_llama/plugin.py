@@ -14,7 +14,7 @@ SPEC = PluginSpec(
     capabilities=frozenset({"packed", "prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
     paper="arXiv 2302.13971",
-    memory="its cache grows with the row",
+    memory="cache grows with the row",
     weights="a folder of transformers' LlamaModel",
 )
 

@@ -30,7 +30,7 @@ SPEC = PluginSpec(
     ),
     needs={"attention": frozenset({"causal", "full"})},
     paper="arXiv 2401.04088",
-    memory="its cache grows with the row; that of all experts",
+    memory="cache grows with the row; holds all experts",
     weights="a folder of transformers' MixtralModel",
     advisories=("A step costs as many experts as each token chooses, the memory is that of all of them.",),
 )

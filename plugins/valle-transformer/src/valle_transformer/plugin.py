@@ -13,7 +13,7 @@ SPEC = PluginSpec(
     options="valle_transformer.options:TransformerOptions",
     devices=("cpu", "cuda", "mps"),
     paper="arXiv 1706.03762",
-    memory="its cache grows with the row",
+    memory="cache grows with the row",
     capabilities=frozenset({"packed", "prefix", "window", "tree", "rewind", "positions", "checkpointing", "compile"}),
     needs={"attention": frozenset({"causal", "full"})},
 )
