@@ -12,6 +12,7 @@ import argparse
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -20,7 +21,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import valle
-from valle_core.synthesis.request import Speech
+
+if TYPE_CHECKING:
+    from valle_core.synthesis.request import Speech
 
 DOCS = Path(__file__).parent
 FLOOR, CEILING = -75, 0

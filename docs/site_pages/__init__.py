@@ -1,1 +1,1 @@
-"""Pages of the documentation site that are made when it is built: commands, plugins, Python, and what lies outside docs/."""
+"""Pages that are made when the site is built: commands, plugins, Python, messages, and what lies outside docs/."""

@@ -31,9 +31,9 @@ def command_pages() -> dict[str, str]:
         pages[f"reference/commands/{file}"] = page(opened(spec), registry)
         lines.append(f"| [`valle {name}`]({file}) | {spec.summary} |\n")
     pages[INDEX] = (
-        "# Commands\n\nWritten from the specs of the commands; `valle COMMAND --help` says the same, with the options of "
-        "the plugins that are chosen on the line. Every command takes `--debug` (tracebacks) and `--safe` (first-party "
-        "plugins only).\n\n| command | |\n|---|---|\n" + "".join(lines)
+        "# Commands\n\nWritten from the specs of the commands; `valle COMMAND --help` says the same, with the options "
+        "of the plugins that are chosen on the line. Every command takes `--debug` (tracebacks) and `--safe` "
+        "(first-party plugins only).\n\n| command | |\n|---|---|\n" + "".join(lines)
     )
     return pages
 

@@ -17,8 +17,9 @@ SOURCES = {
 HEAD = """\
 # Messages
 
-Every line that ends a command with exit code 2, read from the source. `…` stands for what the message names: a file, a value, a plugin. Search
-this page for the part that stays the same. What to do about the usual ones: [troubleshooting](../troubleshooting.md).
+Every line that ends a command with exit code 2, read from the source. `…` stands for what the message names: a file, a
+value, a plugin. Search this page for the part that stays the same. What to do about the usual ones:
+[troubleshooting](../troubleshooting.md).
 
 """
 
@@ -41,11 +42,12 @@ def messages(folder: Path) -> list[str]:
     for path in sorted(folder.rglob("*.py")):
         if "templates" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "UserError(" in text else ():
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError" and node.args:
-                text = " ".join(worded(node.args[0]).split()).replace("`", "'")
-                if sum(letter.isalpha() for letter in text) > 8:
-                    texts[text] = None
+                line = " ".join(worded(node.args[0]).split()).replace("`", "'")
+                if sum(letter.isalpha() for letter in line) > 8:
+                    texts[line] = None
     return sorted(texts, key=str.lower)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plugin_list import COLUMNS, TITLES
+
 from site_pages.commands import cell, option_table
 from site_pages.places import ROOT
-
 from valle_cli.known import KNOWN
 from valle_cli.option_table import dataclass_rows
 from valle_core.plugin import PluginSpec
@@ -17,8 +17,8 @@ from valle_core.registry.select import Selected
 
 INDEX = "reference/plugins/index.md"
 HEAD = (
-    "# Distributions\n\nWhat plugins come in, one page each: the README of the distribution, then what each plugin says "
-    "of itself, with its options. [All plugins](../../plugin-list.md) lists them kind by kind.\n\n"
+    "# Distributions\n\nWhat plugins come in, one page each: the README of the distribution, then what each plugin "
+    "says of itself, with its options. [All plugins](../../plugin-list.md) lists them kind by kind.\n\n"
     "| distribution | brings |\n|---|---|\n"
 )
 

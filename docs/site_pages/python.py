@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 from site_pages.places import ROOT
 
@@ -30,9 +31,9 @@ def python_pages() -> dict[str, str]:
     }
 
 
-def public(path: object) -> list[tuple[str, str]]:
+def public(path: Path) -> list[tuple[str, str]]:
     """(module, name) of what a module imports from others to give away, under `TYPE_CHECKING` or at its top."""
-    tree = ast.parse(getattr(path, "read_text")(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     return list(dict.fromkeys(_imported(tree)))
 
 

@@ -13,6 +13,7 @@ from valle_core.registry.registry import Registry
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TAG = re.compile(r'<(?:img|audio|source) [^>]*\b(?:src|srcset)="([^"]+)"')
 
 
 def anchors(path: Path) -> set[str]:
@@ -24,7 +25,7 @@ def anchors(path: Path) -> set[str]:
 def written_there() -> set[str]:
     """Names of the plugins that the pages themselves write."""
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    return set(re.findall(r'\bname="([\w-]+)"', pages))
+    return set(re.findall(r'\bname="([\w-]+)"', pages)) | set(re.findall(r"valle new-plugin \w+ ([\w-]+)", pages))
 
 
 def spoken_of(program: str, page: Path) -> list[str]:
@@ -37,7 +38,8 @@ def spoken_of(program: str, page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_resolves(page):
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for target in (*LINK.findall(text), *TAG.findall(text)):
         if re.match(r"[a-z]+:", target):
             continue
         name, _, anchor = target.partition("#")
