@@ -22,7 +22,7 @@ def on_config(config: Any) -> Any:
         "@plugins": lambda: [plugins.INDEX, *({name: f"reference/plugins/{name}.md"} for name in plugins.readmes())],
         "@decisions": lambda: ["adr/README.md", *(f"adr/{name}" for name in names("docs/adr") if name != "README.md")],
         "@results": lambda: [f"benchmarks/results/{name}" for name in names("benchmarks/results")],
-        "@examples": lambda: [f"plugins/{name}" for name in names("docs/plugins")],
+        "@examples": lambda: [f"plugins/{name}" for name in names("docs/plugins") if name != "directory.md"],
     }
 
     def filled(part: Any) -> Any:
