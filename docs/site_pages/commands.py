@@ -49,7 +49,7 @@ def page(command: Command, registry: Registry) -> str:
     usage = " ".join(
         [f"valle {spec.name}", *(row.flag if row.required else f"[{row.flag}]" for row in given), "[OPTIONS]"]
     )
-    parts = [f"# valle {spec.name}\n\n{spec.summary}.\n\n```text\n{usage}\n```\n\n{text}\n"]
+    parts = [f"# valle {spec.name}\n\n{text}\n\n```text\n{usage}\n```\n"]
     if spec.examples:
         parts.append("## Examples\n\n```bash\n" + "\n".join(spec.examples) + "\n```\n")
     parts += panels(rows, level="##")

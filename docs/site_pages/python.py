@@ -39,5 +39,5 @@ def public(path: Path) -> list[tuple[str, str]]:
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("valle"):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(("valle.", "valle_")):
             yield from ((node.module, alias.name) for alias in node.names)
