@@ -14,7 +14,7 @@ from valle_dac.codec import DacCodec, build, with_weights
 from valle_dac.options import DacOptions
 
 from valle_core.plugin import UserError
-from valle_kit.codes.chunks import ChunkStack
+from valle_kit.codes.stack import Stack
 from valle_kit.loudness import at_loudness
 
 CPU = torch.device("cpu")
@@ -175,7 +175,7 @@ def test_how_far_codes_and_sound_look(variant):
     bent = wav.clone()
     bent[..., 30 * codec.hop : 31 * codec.hop] += 0.3
     with torch.no_grad():
-        one, other = (ChunkStack(codec.engine.encoder).push(x, end=True)[0] for x in (wav, bent))
+        one, other = (Stack(codec.engine.encoder).push(x, end=True)[0] for x in (wav, bent))
     changed = (one != other).any(0).nonzero()[:, 0].tolist()
     assert (changed[0], changed[-1]) == (30 - 8, 30 + 8)
     codes = torch.randint(0, 64, (1, F, 3))

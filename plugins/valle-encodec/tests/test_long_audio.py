@@ -12,7 +12,7 @@ def sizes_seen(codec, call) -> list[int]:
     """Inputs of the first convolution of the encoder and the decoder during a call."""
     seen: list[int] = []
     hooks = [
-        layers[0].register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
+        layers[0].function.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
         for layers in (codec.encoder_layers, codec.decoder_layers)
     ]
     call()

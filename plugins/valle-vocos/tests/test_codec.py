@@ -12,6 +12,7 @@ from valle_vocos.network import Sizes, VocosNetwork
 from valle_vocos.options import VocosOptions
 
 from valle_core.plugin import UserError
+from valle_kit.codes.stack import Stack
 
 CPU = torch.device("cpu")
 HALF = EncodecConfig(num_filters=4, hidden_size=16, codebook_size=64, target_bandwidths=[0.9, 1.8], num_lstm_layers=1)
@@ -51,7 +52,7 @@ def test_overlapping_windows_of_a_sines_spectra_give_the_sine_back():
         head.out.weight.copy_(torch.eye(1282))
         head.out.bias.zero_()
         features = torch.cat([spectra.abs().clamp(min=1e-9).log(), spectra.angle()]).T
-        back = head(features[None])[0]
+        back = Stack(head.layers()).push(features.T[None], end=True)[0, 0]
     assert back.shape == wav.shape
     torch.testing.assert_close(back[960:-960], wav[960:-960], rtol=0, atol=1e-5)
 
@@ -80,7 +81,7 @@ def test_long_sounds_have_the_codes_of_the_whole():
     lengths = torch.tensor([wav.shape[1]])
     codes, _ = codec.encode(wav, lengths)
     codec.half.chunk, seen = 20, []
-    codec.half.layers[0].register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))  # pyright: ignore
+    codec.half.layers[0].function.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))  # pyright: ignore
     assert torch.equal(codec.encode(wav, lengths)[0], codes)
     assert len(seen) > 5
     assert max(seen) <= 40 * 320 + 6

@@ -18,7 +18,8 @@ from valle_codec_tiny.options import SmallOptions, TinyOptions
 from valle_codec_tiny.streaming import TinyStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-from valle_kit.codes.windows import Context, encode_windows
+from valle_kit.codes.stack import Stack, Windowed
+from valle_kit.codes.stream import spans
 
 CHUNK = 3000
 """Frames (60 s) that pass the network at once; what is longer goes in chunks, so that memory is bounded."""
@@ -41,9 +42,7 @@ class TinyCodec:
         self.network.decoder.pitch.double()  # see Pitch
         self.device = device
         self.chunk = CHUNK
-        self.context = Context(
-            left=network.size.context + FEATURE_CONTEXT, right=network.size.context + FEATURE_CONTEXT
-        )
+        self.context = network.size.context + FEATURE_CONTEXT
         self.num_levels = network.size.levels
         self.codebook_size = network.size.codes
         self.lookahead_frames = network.lookahead_frames
@@ -69,13 +68,19 @@ class TinyCodec:
         for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
             if count:
                 padded = F.pad(wav[row, :length], (0, count * HOP - length))
-                codes[row, :count] = encode_windows(
-                    padded, self._encode, hop=HOP, context=self.context, frames=self.chunk
-                )
+                codes[row, :count] = self._encode(padded)
         return codes, frames
 
-    def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
-        return self.network.quantizer.encode(self.network.encoder(features(wav[None]), None)[0])
+    def _encode(self, wav: Float[Tensor, "N"]) -> Int[Tensor, "F Q"]:
+        """Codes of whole frames, in windows where there are many."""
+        cut = wav.view(1, -1, HOP).transpose(1, 2)
+        stack, total = Stack((Windowed(self._window, self.num_levels, self.context),)), cut.shape[2]
+        parts = [stack.push(cut[..., start:stop], end=stop == total) for start, stop in spans(total, self.chunk)]
+        return torch.cat([part.long() for part in parts], 2)[0].T
+
+    def _window(self, cut: Float[Tensor, "1 hop f"]) -> Int[Tensor, "1 Q f"]:
+        found = features(cut.transpose(1, 2).flatten(1))
+        return self.network.quantizer.encode(self.network.encoder(found, None)[0]).T[None]
 
     @torch.inference_mode()
     def decode(
@@ -87,7 +92,7 @@ class TinyCodec:
         B, count, _ = codes.shape
         if B == 0 or count == 0:
             return torch.zeros(B, 0, device=self.device), frames * HOP
-        if count > self.chunk + self.context.left + self.context.right:
+        if count > self.chunk + 2 * self.context:
             return self._decode_long(codes, frames), frames * HOP
         return self.decode_vectors(self.network.quantizer.lookup(codes), frames)
 

@@ -7,17 +7,16 @@ from hashlib import sha256
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import DacConfig
 
 from valle_core.codes.identity import hash_tensors
 from valle_core.types import CodecIdentity
 from valle_dac import weights
-from valle_dac.engines import ENGINES, Engine, codebooks, decoder_steps
+from valle_dac.engines import ENGINES, Engine, codebooks
 from valle_dac.options import DacOptions
-from valle_kit.codes.chunks import ChunkStack, ChunkStream, spans
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
-from valle_kit.codes.windows import decoder_context
+from valle_kit.codes.stack import lookahead
+from valle_kit.codes.stream import StackStream, decoded, encoded
 from valle_kit.loudness import at_loudness
 
 CHUNK_SECONDS = 1
@@ -39,7 +38,7 @@ class DacCodec:
         self.codebook_size: int = config.codebook_size
         with torch.inference_mode():
             self.codebooks: Float[Tensor, "Q V d"] = codebooks(engine.model)[: self.num_levels]
-        self.lookahead_frames = decoder_context(decoder_steps(config), self.hop).right
+        self.lookahead_frames = lookahead(engine.decoder, self.hop)
         self.chunk = max(round(CHUNK_SECONDS * self.frame_rate), 1)
         self.identity = CodecIdentity(
             name="dac",
@@ -65,9 +64,9 @@ class DacCodec:
         """Waveforms, zero past each row's end."""
         return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
 
-    def stream(self, batch: int = 1) -> ChunkStream:
+    def stream(self, batch: int = 1) -> StackStream:
         """A fresh streaming decoder."""
-        return ChunkStream(
+        return StackStream(
             self.engine.latents,
             self._check,
             lambda _: self.engine.decoder,
@@ -84,22 +83,12 @@ class DacCodec:
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
         if self.loudness:
             wav = torch.from_numpy(at_loudness(wav.cpu().numpy(), self.sample_rate, target=self.loudness)).to(wav)
-        wav = whole_frames(wav, self.hop)
-        stack, found = ChunkStack(self.engine.encoder), []
-        for start, stop in spans(len(wav) // self.hop, self.chunk):
-            part = wav[start * self.hop : stop * self.hop]
-            latents = stack.push(part[None, None], end=stop * self.hop == len(wav))
-            if latents.shape[-1]:
-                found.append(self.engine.quantise(latents, self.num_levels))
-        return torch.cat(found)
+        latents = encoded(self.engine.encoder, whole_frames(wav, self.hop), hop=self.hop, frames=self.chunk)
+        return torch.cat([self.engine.quantise(part, self.num_levels) for part in latents])
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
         """Odd strides lose some samples at the end (8 at 16 and 24 kHz); zeros take their place."""
-        stack, found, total = ChunkStack(self.engine.decoder), [], codes.shape[1]
-        for start, stop in spans(total, self.chunk):
-            found.append(stack.push(self.engine.latents(codes[:, start:stop]), end=stop == total)[:, 0])
-        wav = torch.cat(found, dim=1)
-        return F.pad(wav, (0, total * self.hop - wav.shape[1]))
+        return decoded(self.engine.decoder, self.engine.latents, codes, hop=self.hop, frames=self.chunk)
 
 
 def with_weights(config: DacConfig, tensors: dict[str, Tensor], options: DacOptions, device: torch.device) -> DacCodec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +13,9 @@ from transformers import DacConfig, DacModel
 
 from valle_core.plugin import UserError
 from valle_dac import keys
-from valle_kit.codes.chunks import Added, Layer, Pointwise
-from valle_kit.codes.pretrained import load_strictly
-from valle_kit.codes.windows import Step
+from valle_kit.codes.convolutions import Layer, Pointwise, zero_padded
+from valle_kit.codes.pretrained import load_strictly, without_weight_norm
+from valle_kit.codes.stack import Added
 
 BLOCK = 1 << 18
 """Values that an activation takes at once (1 MB)."""
@@ -42,10 +41,9 @@ class Engine:
 
 def hugging_face_model(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> DacModel:
     """transformers' `DacModel`. Raises `UserError` where the weights do not fit."""
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-        model = DacModel(config)
+    model = without_weight_norm(lambda: DacModel(config))
     load_strictly(model, tensors, "dac")
-    return model.eval().requires_grad_(False).to(device)  # pyright: ignore
+    return model.to(device)
 
 
 def transformers_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
@@ -66,8 +64,8 @@ def original_model(config: DacConfig, tensors: Mapping[str, Tensor], device: tor
             f"engine 'original' needs the package descript-audio-codec ({str(error).splitlines()[0][:100]}). "
             "Install it with: pip install descript-audio-codec, or use --codec.engine transformers"
         ) from error
-    with torch.random.fork_rng(devices=[]):
-        model: Any = DAC(
+    model = without_weight_norm(
+        lambda: DAC(
             encoder_dim=config.encoder_hidden_size,
             encoder_rates=list(config.downsampling_ratios),
             decoder_dim=config.decoder_hidden_size,
@@ -77,11 +75,9 @@ def original_model(config: DacConfig, tensors: Mapping[str, Tensor], device: tor
             codebook_dim=config.codebook_dim,
             sample_rate=config.sampling_rate,
         )
-    for module in model.modules():
-        if hasattr(module, "weight_g"):
-            nn.utils.remove_weight_norm(module)
+    )
     load_strictly(model, keys.original(tensors, len(config.downsampling_ratios)), "dac")
-    return model.eval().requires_grad_(False).to(device)
+    return model.to(device)
 
 
 def original_engine(config: DacConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
@@ -109,9 +105,9 @@ def codebooks(model: Any) -> Float[Tensor, "Q V d"]:
 
 
 def layers_of(network: nn.Module) -> tuple[Layer, ...]:
-    """A network of either package as `PieceStack` takes it: their modules hold their layers in the order of running."""
+    """A network of either package for a `Stack`: its modules hold their layers in the order of running."""
     if isinstance(network, nn.Conv1d | nn.ConvTranspose1d):
-        return (network,)
+        return (zero_padded(network),)
     if isinstance(alpha := getattr(network, "alpha", None), Tensor):
         snake = Snake(alpha)
         return (Pointwise(snake, alpha.shape[1], snake.into),)
@@ -140,15 +136,3 @@ class Snake:
             y = torch.mul(self._alpha[:, part], x[:, part], out=out[:, part]).sin_()
             y.mul_(y).mul_(self._inverse[:, part]).add_(x[:, part])
         return out
-
-
-_RESIDUAL_UNITS = tuple(Step(kernel=7, dilation=dilation, padding=3 * dilation) for dilation in (1, 3, 9))
-
-
-def decoder_steps(config: DacConfig) -> tuple[Step, ...]:
-    """The convolutions of the decoder in order."""
-    steps = [Step(kernel=7, padding=3)]
-    for stride in config.upsampling_ratios:
-        up = Step(kernel=2 * stride, stride=stride, padding=math.ceil(stride / 2), transposed=True)
-        steps += [up, *_RESIDUAL_UNITS]
-    return (*steps, Step(kernel=7, padding=3))

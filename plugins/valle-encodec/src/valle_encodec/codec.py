@@ -10,11 +10,12 @@ from transformers import EncodecConfig
 from valle_core.codes.identity import hash_tensors
 from valle_core.types import CodecIdentity
 from valle_encodec import weights
-from valle_encodec.engines import ENGINES, Engine, layers_of
+from valle_encodec.engines import ENGINES, Engine
 from valle_encodec.options import EncodecOptions
-from valle_kit.codes.causal import CausalStack, encoded, first_frames, longest_padding
-from valle_kit.codes.chunks import spans
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
+from valle_kit.codes.seanet import layers_of
+from valle_kit.codes.stack import lookahead
+from valle_kit.codes.stream import StackStream, decoded, encoded
 
 CHUNK = 150
 """Frames that pass the networks at once (2 s): what is longer goes in chunks with the state carried over, for
@@ -35,9 +36,8 @@ class EncodecCodec:
         self.codebook_size: int = config.codebook_size
         self.codebooks: Float[Tensor, "Q V d"] = engine.codebooks[: self.num_levels]
         self.encoder_layers, self.decoder_layers = layers_of(engine.encoder), layers_of(engine.decoder)
-        self.lookahead_frames = first_frames(self.decoder_layers) - 1
-        self.shortest = longest_padding(self.encoder_layers)
-        self.chunk = max(CHUNK, self.lookahead_frames + 1)
+        self.lookahead_frames = lookahead(self.decoder_layers, self.hop)
+        self.chunk = CHUNK
         self.identity = CodecIdentity(
             name="encodec",
             sample_rate=self.sample_rate,
@@ -60,69 +60,31 @@ class EncodecCodec:
         self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
     ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
         """Waveforms, zero past each row's end."""
-        return decode_rows(self.check(codes), frames, self._decode, hop=self.hop)
+        return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
 
-    def stream(self, batch: int = 1) -> EncodecStream:
-        """A fresh streaming decoder."""
-        return EncodecStream(self, batch)
+    def stream(self, batch: int = 1) -> StackStream:
+        """A fresh streaming decoder. The networks are causal; what it waits for is what their beginnings reflect."""
+        return StackStream(
+            self.engine.dequantise,
+            self._check,
+            lambda _: self.decoder_layers,
+            hop=self.hop,
+            lookahead=self.lookahead_frames,
+            batch=batch,
+            device=self.device,
+            frames=self.chunk,
+        )
 
-    def check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
+    def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
         """The codes on the codec's device, or `UserError`."""
         return check_levels(codes, num_levels=self.num_levels, codebook_size=self.codebook_size).to(self.device)
 
     def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
-        if len(wav) <= self.hop * self.shortest:
-            return self.engine.quantise(self.engine.encoder(wav[None, None]), self.num_levels)
-        latents = encoded(self.encoder_layers, wav, self.hop, self.chunk)
+        latents = encoded(self.encoder_layers, wav, hop=self.hop, frames=self.chunk)
         return torch.cat([self.engine.quantise(part, self.num_levels) for part in latents])
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        if codes.shape[1] <= self.lookahead_frames:
-            return self.engine.decoder(self.engine.dequantise(codes))[:, 0]
-        stack = CausalStack(self.decoder_layers)
-        parts = (codes[:, start:stop] for start, stop in spans(codes.shape[1], self.chunk))
-        return torch.cat([stack.push(self.engine.dequantise(part))[:, 0] for part in parts], 1)
-
-
-class EncodecStream:
-    """A `CodecStream`: after n frames, n − lookahead frames of sound have come out; `flush` gives the rest.
-
-    The networks are causal, but each layer's beginning is padded by a reflection of what follows: so nothing can be
-    said before `lookahead_frames` + 1 frames are there. From then on the state of each layer is carried.
-    """
-
-    def __init__(self, codec: EncodecCodec, batch: int) -> None:
-        self._codec = codec
-        self._stack: CausalStack | None = None
-        self._codes: list[Tensor] = []
-        self._pushed = self._given = 0
-        self._ready = torch.zeros(batch, 0, device=codec.device)
-
-    @torch.inference_mode()
-    def push(self, codes: Int[Tensor, "B F L"]) -> Float[Tensor, "B N"]:
-        """Sound that is final after these frames, a whole number of frames of it."""
-        codec = self._codec
-        codes = codec.check(codes)
-        self._pushed += codes.shape[1]
-        if codes.shape[1]:
-            self._codes.append(codes)
-        if self._pushed > codec.lookahead_frames and self._codes:
-            self._stack = self._stack or CausalStack(codec.decoder_layers)
-            held, self._codes = torch.cat(self._codes, dim=1), []
-            parts = [self._stack.push(codec.engine.dequantise(part))[:, 0] for part in held.split(codec.chunk, 1)]
-            self._ready = torch.cat([self._ready, *parts], dim=1)
-        count = max(self._pushed - codec.lookahead_frames, 0) - self._given
-        self._given += count
-        wav, self._ready = self._ready[:, : count * codec.hop], self._ready[:, count * codec.hop :]
-        return wav.clamp(-1, 1)
-
-    @torch.inference_mode()
-    def flush(self) -> Float[Tensor, "B N"]:
-        """The rest; codes too few for a beginning are decoded whole."""
-        if self._codes:
-            held = torch.cat(self._codes, dim=1)
-            self._ready = self._codec.engine.decoder(self._codec.engine.dequantise(held))[:, 0]
-        return self._ready.clamp(-1, 1)
+        return decoded(self.decoder_layers, self.engine.dequantise, codes, hop=self.hop, frames=self.chunk)
 
 
 def with_weights(

@@ -14,8 +14,8 @@ from transformers import EncodecConfig
 from valle_core.plugin import UserError
 from valle_encodec import keys
 from valle_encodec.weights import plain_model
-from valle_kit.codes.causal import Layer, Residual
-from valle_kit.codes.pretrained import load_strictly
+from valle_kit.codes import seanet
+from valle_kit.codes.pretrained import load_strictly, without_weight_norm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,21 +43,14 @@ def transformers_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], de
     """transformers' `EncodecModel`."""
     model = plain_model(config)
     load_strictly(model, tensors, "encodec", keys.is_training_state)
-    model.to(device)
+    model.to(device)  # pyright: ignore
     levels = model.quantizer.layers
-
-    def quantise(latents: Tensor, count: int) -> Tensor:
-        codes = []
-        for level in list(levels)[:count]:
-            codes.append(level.encode(latents))
-            latents = latents - level.decode(codes[-1])
-        return torch.stack(codes, dim=-1)[0]
 
     return Engine(
         model=model,
         encoder=model.encoder,
         decoder=model.decoder,
-        quantise=quantise,
+        quantise=lambda latents, count: seanet.quantise(levels, latents, count),
         dequantise=lambda codes: model.quantizer.decode(codes.permute(2, 0, 1)),
         codebooks=torch.stack([level.codebook.embed for level in levels]),  # pyright: ignore
     )
@@ -84,20 +77,21 @@ def original_model(config: EncodecConfig, tensors: Mapping[str, Tensor], device:
         "last_kernel_size": config.last_kernel_size, "residual_kernel_size": config.residual_kernel_size,
         "dilation_base": config.dilation_growth_rate, "compress": config.compress, "lstm": config.num_lstm_layers,
     }  # fmt: skip
-    model = nn.Module()
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+
+    def make() -> nn.Module:
+        model = nn.Module()
         model.encoder, model.decoder = SEANetEncoder(**sizes), SEANetDecoder(**sizes)
         model.quantizer = ResidualVectorQuantizer(
             dimension=config.hidden_size, n_q=config.num_quantizers, bins=config.codebook_size
         )
-    for module in model.modules():
-        if hasattr(module, "weight_g"):
-            nn.utils.remove_weight_norm(module)
+        return model
+
+    model = without_weight_norm(make)
     named = keys.original(tensors)
     load_strictly(model, named, "encodec", lambda name: name.endswith(("inited", "cluster_size", "embed_avg")))
     for level in model.quantizer.vq.layers:
         level._codebook.inited.fill_(1)  # else the first call would draw codebooks
-    return model.eval().requires_grad_(False).to(device)
+    return model.to(device)
 
 
 def original_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], device: torch.device) -> Engine:
@@ -119,21 +113,3 @@ def original_engine(config: EncodecConfig, tensors: Mapping[str, Tensor], device
 
 
 ENGINES = {"transformers": transformers_engine, "original": original_engine}
-
-
-def layers_of(network: nn.Module) -> tuple[Layer, ...]:
-    """The network as `CausalStack` takes it; both engines nest the same layers under other names."""
-    found: list[Layer] = []
-    for layer in getattr(network, "layers", None) or network.model:  # pyright: ignore
-        found.append(_layer(layer))
-    return tuple(found)
-
-
-def _layer(layer: Any) -> Layer:
-    if hasattr(layer, "block"):
-        block = tuple(_layer(inner) for inner in layer.block)
-        shortcut = () if isinstance(layer.shortcut, nn.Identity) else (_layer(layer.shortcut),)
-        return Residual(block, shortcut)
-    while not isinstance(layer, nn.Conv1d | nn.ConvTranspose1d | nn.LSTM | nn.ELU):
-        layer = next(getattr(layer, name) for name in ("lstm", "convtr", "conv") if hasattr(layer, name))
-    return layer

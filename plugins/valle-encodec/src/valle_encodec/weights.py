@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from transformers import EncodecConfig, EncodecModel
 
 from valle_core.plugin import UserError
@@ -14,24 +13,20 @@ from valle_encodec import keys
 from valle_kit.codes.pretrained import (
     Fetch,
     Published,
-    draw_convolutions,
     fetch_from_hub,
     find_published,
     read_folder,
     read_tensors,
+    without_weight_norm,
 )
+from valle_kit.codes.seanet import draw
 
 PUBLISHED = Published(codec="encodec", repository="facebook/encodec_24khz")
 
 
 def plain_model(config: EncodecConfig) -> EncodecModel:
     """transformers' model with plain weights in the place of weight norm."""
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-        model = EncodecModel(config)
-    for module in model.modules():
-        if is_parametrized(module):
-            remove_parametrizations(module, "weight")
-    return model.eval().requires_grad_(False)
+    return without_weight_norm(lambda: EncodecModel(config))
 
 
 def load(source: str, fetch: Fetch = fetch_from_hub) -> tuple[EncodecConfig, dict[str, Tensor]]:
@@ -69,12 +64,5 @@ def random(config: EncodecConfig, seed: int) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(seed)
         model = plain_model(config)
-        draw_convolutions(model)
-        samples = 100 * config.hop_length
-        residual = model.encoder(torch.randn(1, 1, samples) * torch.logspace(-3, 0, samples))
-        for layer in model.quantizer.layers:
-            drawn = residual[0].T[torch.randint(residual.shape[-1], (config.codebook_size,))]
-            drawn += 0.3 * residual.std(-1).clamp(min=1e-4) * torch.randn(drawn.shape)
-            layer.codebook.embed.copy_(drawn)
-            residual = residual - layer.decode(layer.encode(residual))
+        draw(model, config.hop_length)
         return {name: tensor.clone() for name, tensor in model.state_dict().items() if not keys.is_training_state(name)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -11,15 +9,15 @@ from torch.nn import functional as F
 from transformers import EncodecConfig
 
 from valle_core.codes.identity import hash_tensors
-from valle_core.interfaces import CodecStream
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-from valle_kit.codes.chunks import ChunkStream
+from valle_kit.codes.convolutions import Layer
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
-from valle_kit.codes.windows import WindowStream, decoder_context
+from valle_kit.codes.stack import lookahead
+from valle_kit.codes.stream import StackStream, decoded
 from valle_vocos import encoder, weights
-from valle_vocos.engines import ENGINES, OriginalNetwork
-from valle_vocos.network import Sizes, steps
+from valle_vocos.engines import ENGINES
+from valle_vocos.network import Sizes
 from valle_vocos.options import BANDWIDTHS, EngineName, VocosOptions
 
 WINDOW_SECONDS = 20
@@ -64,8 +62,7 @@ class VocosCodec:
         if len(books) < self.num_levels:
             raise UserError(f"these weights of Vocos have {len(books)} levels, {self.num_levels} are needed")
         self.codebooks: Float[Tensor, "Q V d"] = books[: self.num_levels].to(device)
-        self.context = decoder_context(steps(sizes), self.hop)
-        self.lookahead_frames = self.context.right
+        self.lookahead_frames = lookahead(self.network.layers(0), self.hop)
         self.window = round(WINDOW_SECONDS * self.frame_rate)
         self.identity = CodecIdentity(
             name="vocos",
@@ -93,17 +90,17 @@ class VocosCodec:
         """Waveforms, zero past each row's end, at the lowest bandwidth id that has L levels."""
         return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
 
-    def stream(self, batch: int = 1) -> CodecStream:
+    def stream(self, batch: int = 1) -> StackStream:
         """A fresh streaming decoder."""
-        facts: dict[str, Any] = {"hop": self.hop, "batch": batch, "device": self.device, "frames": self.window}
-        if isinstance(self.network, OriginalNetwork):  # it only runs whole windows
-            return WindowStream(self._window, self._check, context=self.context, **facts)
-        return ChunkStream(
+        return StackStream(
             self._latents,
             self._check,
-            lambda levels: self.network.layers(self.bandwidth_id(levels)),
+            self._layers,
+            hop=self.hop,
             lookahead=self.lookahead_frames,
-            **facts,
+            batch=batch,
+            device=self.device,
+            frames=self.window,
         )
 
     def bandwidth_id(self, levels: int) -> int:
@@ -118,14 +115,11 @@ class VocosCodec:
         assert isinstance(latents, Tensor)
         return latents.transpose(1, 2)
 
-    def _window(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        return self.network(self._latents(codes), self.bandwidth_id(codes.shape[2]))
+    def _layers(self, levels: int) -> tuple[Layer, ...]:
+        return self.network.layers(self.bandwidth_id(levels))
 
     def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        if codes.shape[1] <= 2 * self.window:
-            return self._window(codes)
-        stream = self.stream(len(codes))
-        return torch.cat([*(stream.push(part) for part in codes.split(self.window, dim=1)), stream.flush()], dim=1)
+        return decoded(self._layers(codes.shape[2]), self._latents, codes, hop=self.hop, frames=self.window)
 
 
 def with_weights(

@@ -5,26 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch import Tensor
 from transformers import EncodecConfig, EncodecModel
 
 from valle_core.plugin import UserError
-from valle_kit.codes.causal import Layer, Residual, encoded, longest_padding
 from valle_kit.codes.pretrained import (
     Fetch,
     Published,
-    draw_convolutions,
     fetch_from_hub,
     find_published,
     fold_weight_norm,
     load_strictly,
     read_folder,
+    without_weight_norm,
 )
+from valle_kit.codes.seanet import draw, layers_of, quantise
+from valle_kit.codes.stream import encoded
 
 PUBLISHED = Published(codec="vocos", repository="facebook/encodec_24khz", flag="--codec.encodec_weights")
 CHUNK = 150
@@ -41,22 +40,13 @@ class Encoder:
         model = _plain(config)
         load_strictly(model, tensors, "encodec", lambda name: bool(_UNUSED.search(name)))
         self.network, self.quantizer = model.encoder.to(device), model.quantizer.to(device)
-        self.layers = tuple(_layer(layer) for layer in self.network.layers)
+        self.layers = layers_of(self.network)
         self.chunk = CHUNK
 
     def encode(self, wav: Float[Tensor, "n"], levels: int) -> Int[Tensor, "f Q"]:
         """Codes of a sound of any length; the state is carried through long ones."""
-        if len(wav) <= self.hop * longest_padding(self.layers):
-            return self._quantised(self.network(wav[None, None]), levels)
-        latents = encoded(self.layers, wav, self.hop, self.chunk)
-        return torch.cat([self._quantised(part, levels) for part in latents])
-
-    def _quantised(self, latents: Float[Tensor, "1 d f"], levels: int) -> Int[Tensor, "f Q"]:
-        codes = []
-        for level in list(self.quantizer.layers)[:levels]:
-            codes.append(level.encode(latents))  # pyright: ignore
-            latents = latents - level.decode(codes[-1])  # pyright: ignore
-        return torch.stack(codes, dim=-1)[0]
+        latents = encoded(self.layers, wav, hop=self.hop, frames=self.chunk)
+        return torch.cat([quantise(self.quantizer.layers, part, levels) for part in latents])
 
 
 def load(source: str, fetch: Fetch = fetch_from_hub) -> tuple[EncodecConfig, dict[str, Tensor]]:
@@ -91,30 +81,9 @@ def random(config: EncodecConfig, seed: int) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(seed)
         model = _plain(config)
-        draw_convolutions(model)
-        samples = 100 * config.hop_length
-        residual = model.encoder(torch.randn(1, 1, samples) * torch.logspace(-3, 0, samples))
-        for layer in model.quantizer.layers:
-            drawn = residual[0].T[torch.randint(residual.shape[-1], (config.codebook_size,))]
-            drawn += 0.3 * residual.std(-1).clamp(min=1e-4) * torch.randn(drawn.shape)
-            layer.codebook.embed.copy_(drawn)  # pyright: ignore
-            residual = residual - layer.decode(layer.encode(residual))  # pyright: ignore
+        draw(model, config.hop_length)
         return needed({name: tensor.clone() for name, tensor in model.state_dict().items()})
 
 
 def _plain(config: EncodecConfig) -> EncodecModel:
-    """With plain weights in the place of weight norm."""
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-        model = EncodecModel(config)
-    for module in model.modules():
-        if is_parametrized(module):
-            remove_parametrizations(module, "weight")
-    return model.eval().requires_grad_(False)
-
-
-def _layer(layer: Any) -> Layer:
-    """A layer of the encoder as `CausalStack` takes it."""
-    if hasattr(layer, "block"):
-        shortcut = () if isinstance(layer.shortcut, nn.Identity) else (_layer(layer.shortcut),)
-        return Residual(tuple(_layer(inner) for inner in layer.block), shortcut)
-    return getattr(layer, "lstm", getattr(layer, "conv", layer))
+    return without_weight_norm(lambda: EncodecModel(config))

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from valle_core.plugin import UserError
-from valle_kit.codes.pretrained import load_strictly
+from valle_kit.codes.pretrained import load_strictly, without_weight_norm
 from valle_vocos.encoder import Encoder
 from valle_vocos.network import Sizes
 
@@ -29,14 +28,17 @@ def vocos_parts(sizes: Sizes, tensors: Mapping[str, Tensor]) -> tuple[Any, Any]:
             f"engine 'original' needs the package vocos ({str(error).splitlines()[0][:100]}). "
             "Install it with: pip install vocos, or use --codec.engine own"
         ) from error
-    model = nn.Module()
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+
+    def make() -> nn.Module:
+        model = nn.Module()
         model.backbone = VocosBackbone(
             sizes.latent, sizes.width, sizes.inner, sizes.blocks, adanorm_num_embeddings=sizes.bandwidths
         )
         model.head = ISTFTHead(sizes.width, sizes.window, sizes.hop)
+        return model
+
+    model = without_weight_norm(make)
     load_strictly(model, tensors, "vocos", lambda name: name == "head.istft.window")
-    model.eval().requires_grad_(False)
     return model.backbone, model.head
 
 
@@ -45,8 +47,10 @@ def encodec_parts(half: Encoder) -> Any:
     from encodec.modules import SEANetEncoder  # pyright: ignore[reportMissingImports]
     from encodec.quantization import ResidualVectorQuantizer  # pyright: ignore[reportMissingImports]
 
-    config, model = half.config, nn.Module()
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+    config = half.config
+
+    def make() -> nn.Module:
+        model = nn.Module()
         model.encoder = SEANetEncoder(
             channels=1, norm="weight_norm", causal=True, true_skip=False, pad_mode=config.pad_mode,
             dimension=config.hidden_size, n_filters=config.num_filters, ratios=list(config.upsampling_ratios),
@@ -57,15 +61,15 @@ def encodec_parts(half: Encoder) -> Any:
         model.quantizer = ResidualVectorQuantizer(
             dimension=config.hidden_size, n_q=config.num_quantizers, bins=config.codebook_size
         )
-    for module in model.modules():
-        if hasattr(module, "weight_g"):
-            nn.utils.remove_weight_norm(module)
+        return model
+
+    model = without_weight_norm(make)
     load_strictly(
         model, _original_names(half), "encodec", lambda name: name.endswith(("inited", "cluster_size", "avg"))
     )
     for level in model.quantizer.vq.layers:
         level._codebook.inited.fill_(1)  # else the first call would draw codebooks
-    return model.eval().requires_grad_(False).to(next(half.network.parameters()).device)
+    return model.to(next(half.network.parameters()).device)
 
 
 def _original_names(half: Encoder) -> dict[str, Tensor]:

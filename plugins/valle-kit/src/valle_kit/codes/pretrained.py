@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
@@ -154,6 +155,21 @@ def load_strictly(
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise UserError(f"weights '{where}' {what} '{names[0]}'{more}. Give weights of this model and variant")
     module.load_state_dict(dict(tensors), strict=False)
+
+
+def without_weight_norm(make: Callable[[], Any]) -> Any:
+    """The model that `make` makes, for inference, with plain weights in the place of weight norm of either kind.
+
+    What its making draws is overwritten by weights anyway: the caller's randomness stays as it is.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = make()
+    for module in model.modules():
+        if is_parametrized(module):
+            remove_parametrizations(module, "weight")
+        elif hasattr(module, "weight_g"):
+            torch.nn.utils.remove_weight_norm(module)
+    return model.eval().requires_grad_(False)
 
 
 def draw_convolutions(module: torch.nn.Module) -> None:
