@@ -175,7 +175,7 @@ class Kind:
 
     Attributes:
         name: word used in flags, YAML and messages.
-        group: entry-point group its plugins announce themselves in.
+        group: entry-point group its plugins announce themselves in, `valle.` and the name.
         interface: `"module:attribute"` of the Protocol that what the factory builds must satisfy.
         api: API number of the contract; a plugin one number older still works, with a warning.
         suite: `"module"` of the conformance suite.

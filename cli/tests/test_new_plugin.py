@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from valle_cli.main import run
-from valle_core.registry.announced import every_kind, kind_of
+from valle_testing.kinds import every_kind, kind_of
 from valle_testing.new_plugin.names import names_of
 from valle_testing.new_plugin.package import TEMPLATES, kinds_with_templates, template_of
 

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from valle_cli.main import run
-from valle_core.registry.announced import every_kind
+from valle_testing.kinds import every_kind
 from valle_testing.new_plugin.package import TEMPLATES
 
 TESTING = Path(__file__).parents[2] / "plugins" / "valle-testing"

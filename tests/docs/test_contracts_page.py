@@ -10,8 +10,8 @@ import pytest
 
 from valle_core import interfaces
 from valle_core.plugin import PluginSpec
-from valle_core.registry.announced import every_kind
 from valle_testing import contract_page, suite
+from valle_testing.kinds import every_kind
 
 PAGE = Path(__file__).parents[2] / "docs" / "contracts.md"
 

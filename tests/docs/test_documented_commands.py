@@ -28,8 +28,8 @@ import soundfile
 
 import valle
 from valle_core.plugin import PluginSpec
-from valle_core.registry.announced import every_kind
 from valle_testing.fakes.audio import tone_speech
+from valle_testing.kinds import every_kind
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(

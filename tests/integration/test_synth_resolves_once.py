@@ -41,10 +41,6 @@ def test_one_resolve_one_preflight_and_each_slot_selected_once(spine, valle, tmp
     assert sum(selected.values()) <= sum(slots.values())
 
 
-ROWS = {"valle_bench", "valle_bench.kinds", "valle_bench.commands", "valle_bench.commands.specs"}
-"""A kind and commands announced as data (standard library and `valle_core.plugin` only)."""
-
-
 def test_it_imports_nothing_that_benchmarks_compares_or_tests(spine, tmp_path):
     argv = [str(word) for word in spine.speaking(tmp_path / "out.wav")]
     script = f"""
@@ -60,4 +56,4 @@ raise SystemExit(code)
     assert done.returncode == 0, done.stderr
     imported = done.stdout.partition("imported: ")[2].split()
     assert "valle_core.synthesis.synthesizer" in imported
-    assert {name for name in imported if re.search("bench|reference|testing", name)} <= ROWS
+    assert [name for name in imported if re.search("bench|reference|testing", name)] == []

@@ -6,9 +6,9 @@ import importlib.metadata
 import sys
 import zipfile
 
-from valle_core.registry.announced import every_kind
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import STORAGE, Found, Scan, normalise, scan
+from valle_testing.kinds import every_kind
 
 
 def reference(path=None):

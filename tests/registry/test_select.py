@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 
 from valle_cli.known import KNOWN
 from valle_core.plugin import Kind, UserError
-from valle_core.registry.announced import every_kind
 from valle_core.registry.kinds import KINDS, ROWS
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import STORAGE, Found, Scan, scan
+from valle_testing.kinds import every_kind
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = """
@@ -106,7 +107,9 @@ def test_an_unknown_kind_names_the_kinds():
 
 ANNOUNCED = """from valle_core.plugin import CommandSpec, Kind
 GOOD = Kind(name="metric", group="valle.metric", interface="builtins:object", api=1, suite="")
-TAKEN = Kind(name="taken", group="valle.arch", interface="builtins:object", api=1, suite="")
+TAKEN = Kind(name="commands", group="valle.commands", interface="builtins:object", api=1, suite="")
+STORAGE = Kind(name="storage", group="valle.storage", interface="builtins:object", api=1, suite="")
+OTHERS = Kind(name="archs", group="valle.arch", interface="builtins:object", api=1, suite="")
 NO_KIND = 5
 import_error = 1
 """
@@ -117,13 +120,26 @@ def test_a_distribution_announces_a_kind_and_another_brings_a_plugin_of_it(site)
     site.plugin("acme", "wer", kind="metric", after=OPTIONS)
     registry = Registry(scan([str(site.folder)]))
     assert registry.select("metric", "wer").options_type()().width == 3
-    assert registry.warnings == ()
+    assert [*registry.warnings, *registry.complaints] == []
+
+
+def test_what_is_announced_is_imported_only_where_a_kind_is_not_the_cores(site):
+    site.add("acme-metrics", {"valle.kinds": {"metric": "announced:GOOD"}}, announced=ANNOUNCED)
+    site.plugin("acme", "wer", kind="metric", after=OPTIONS)
+    site.plugin("acme2", "deep")
+    registry = Registry(scan([str(site.folder)]))
+    assert registry.select("arch", "deep").name == "deep"
+    assert (registry.entries("command"), registry.warnings, "announced" in sys.modules) == ([], (), False)
+    assert registry.names("metric") == ["wer"]
+    assert "announced" in sys.modules
 
 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("taken", "announced:TAKEN", "taken by the kind 'arch'"),
+        ("commands", "announced:TAKEN", "taken by the kind 'command'"),
+        ("storage", "announced:STORAGE", "a group must be 'valle.' and the name, and not taken"),
+        ("archs", "announced:OTHERS", "a group must be 'valle.' and the name, and not taken"),
         ("five", "announced:NO_KIND", "is a int, expected a Kind"),
         ("other", "announced:GOOD", "says name 'metric' but is announced as 'other'"),
         ("gone", "nowhere_at_all:GONE", "No module named"),
@@ -133,7 +149,7 @@ def test_a_kind_that_cannot_be_used_is_a_warning_and_hurts_nobody(site, name, va
     site.add("acme-metrics", {"valle.kinds": {name: value}}, announced=ANNOUNCED)
     registry = Registry(scan([str(site.folder)]))
     assert registry.rows == ROWS
-    (warning,) = registry.warnings
+    (warning,) = registry.complaints
     assert f"kind '{name}' (acme-metrics 1.0) cannot be used" in warning
     assert why in warning
 

@@ -9,8 +9,8 @@ import pytest
 from packaging.version import InvalidVersion, Version
 
 from valle_cli.known import KNOWN
-from valle_core.registry.announced import every_kind
 from valle_core.registry.scan import normalise
+from valle_testing.kinds import every_kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins" / "directory.md").read_text(encoding="utf-8")
 HEAD = "| plugins | distribution | what it is | licence | source | checked with |"

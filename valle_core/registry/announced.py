@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from valle_core.plugin import CommandSpec, HookSpec, Kind, PluginSpec, ReferenceSpec
-from valle_core.registry.kinds import ROWS, kind_named
+from valle_core.registry.directory import DIRECTORY
 from valle_core.registry.loading import LoadError, load_spec
-from valle_core.registry.scan import Found, scan
+from valle_core.registry.scan import STORAGE, VOICES, Found
 
 GROUP = "valle.kinds"
+NOT_OF_KINDS = (GROUP, STORAGE, VOICES, DIRECTORY)
 SPECS = (PluginSpec, CommandSpec, HookSpec, ReferenceSpec)
 _FIELDS: dict[str, type] = {"group": str, "interface": str, "api": int, "suite": str, "floor": int, "template": str}
 
@@ -32,17 +33,6 @@ def with_announced(rows: Sequence[Kind], found: Iterable[Found]) -> tuple[tuple[
     return tuple(table), warnings
 
 
-def every_kind() -> tuple[Kind, ...]:
-    """The kinds of the core and those announced on this machine; one that cannot be used is left out."""
-    return with_announced(ROWS, (entry for entry in scan().found if entry.group == GROUP))[0]
-
-
-def kind_of(name: str) -> Kind:
-    """The kind called `name`, of the core or announced on this machine. Raises `UserError` naming those there are."""
-    found = next((row for row in ROWS if row.name == name), None)
-    return found or kind_named(name, every_kind())
-
-
 def _complaint(kind: Any, entry: Found, table: Sequence[Kind]) -> str:
     if type(kind) is not Kind:
         return f"{entry.value} is a {type(kind).__name__}, expected a Kind"
@@ -51,8 +41,8 @@ def _complaint(kind: Any, entry: Found, table: Sequence[Kind]) -> str:
             return f"{entry.value} says {field}={getattr(kind, field)!r}, expected a {wanted.__name__}"
     if kind.name != entry.name:
         return f"{entry.value} says name '{kind.name}' but is announced as '{entry.name}'"
-    if not kind.group.startswith("valle.") or kind.group == GROUP:
-        return f"{entry.value} says group '{kind.group}'; a group must begin with 'valle.' and be its own"
+    if kind.group != f"valle.{kind.name}" or kind.group in NOT_OF_KINDS:
+        return f"{entry.value} says group '{kind.group}'; a group must be 'valle.' and the name, and not taken"
     if kind.spec not in SPECS:
         return f"{entry.value} says spec={kind.spec!r}, expected one of: {', '.join(spec.__name__ for spec in SPECS)}"
     for row in table:

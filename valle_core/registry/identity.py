@@ -9,7 +9,6 @@ from typing import Any
 
 from valle_core.plugin import UserError
 from valle_core.reading.kinds import check_kinds
-from valle_core.registry.kinds import kind_named
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import normalise
 from valle_core.registry.select import Selected
@@ -105,7 +104,7 @@ def _other(wanted: PluginIdentity, distribution: str, version: str, made: str) -
 
 def _check_api(wanted: PluginIdentity, registry: Registry, made: str) -> None:
     """As for plugins, one number older is still understood."""
-    api = kind_named(wanted.kind, registry.rows).api
+    api = registry.kind(wanted.kind).api
     if wanted.api > api:
         raise UserError(f"{made} for {wanted.kind} API {wanted.api}, this valle-core has {api}. Update valle")
     if wanted.api < max(api - 1, 1):

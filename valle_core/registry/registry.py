@@ -6,14 +6,15 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from valle_core.plugin import Kind
-from valle_core.registry.announced import GROUP, with_announced
+from valle_core.registry.announced import GROUP, NOT_OF_KINDS, with_announced
 from valle_core.registry.catalog import Entry, entry_of, examine
-from valle_core.registry.directory import DIRECTORY, distribution_of, how_to_install, known_plugins
+from valle_core.registry.directory import distribution_of, how_to_install, known_plugins
 from valle_core.registry.disabling import Disabling
 from valle_core.registry.kinds import ROWS, kind_named
-from valle_core.registry.scan import STORAGE, VOICES, Found, Scan, normalise, scan
+from valle_core.registry.scan import Found, Scan, normalise, scan
 from valle_core.registry.select import Selected, check_usable, refuse_conflict, refuse_unknown
 
 
@@ -21,28 +22,24 @@ class Registry:
     """Finds plugins; reads metadata when made, and imports a spec only when that plugin is asked for.
 
     Attributes:
-        rows: the table of kinds it serves: the core's, and what is announced in `valle.kinds`.
         announced: every entry point of those kinds, those that are switched off included.
         warnings: lines for the user, e.g. about unknown names in VALLE_DISABLE_PLUGINS.
     """
 
     def __init__(self, found: Scan, disabling: Disabling | None = None, rows: tuple[Kind, ...] = ROWS) -> None:
-        self._disabling = disabling or Disabling()
-        kinds = [entry for entry in found.found if entry.group == GROUP and self._disabling.reason(entry) is None]
-        self.rows, complaints = with_announced(rows, kinds)
+        self._disabling, self._core = disabling or Disabling(), rows
+        self._kinds = [one for one in found.found if one.group == GROUP and self._disabling.reason(one) is None]
         self._distributions = found.distributions
         self._known = known_plugins(found)
-        self._found: dict[str, list[Found]] = {row.name: [] for row in self.rows}
-        groups = {row.group: row.name for row in self.rows}
-        known = [entry for entry in found.found if entry.group in groups]
-        for entry in dict.fromkeys(known):
+        groups = {f"valle.{kind.name}": kind.name for kind in self._kinds} | {row.group: row.name for row in rows}
+        self._found: dict[str, list[Found]] = {name: [] for name in groups.values()}
+        self.announced = tuple(dict.fromkeys(entry for entry in found.found if entry.group in groups))
+        for entry in self.announced:
             self._found[groups[entry.group]].append(entry)
-        self.announced = tuple(dict.fromkeys(known))
-        served = [GROUP, STORAGE, VOICES, DIRECTORY, *groups]
+        served = [*NOT_OF_KINDS, *groups]
         misplaced = dict.fromkeys(entry for entry in found.found if entry.group not in served)
         self.warnings = (
-            *self._disabling.unknown([*known, *kinds]),
-            *complaints,
+            *self._disabling.unknown([*self.announced, *self._kinds]),
             *(_misplaced(entry, served) for entry in misplaced),
         )
         self._examined: dict[tuple[str, Found], Entry] = {}
@@ -61,6 +58,20 @@ class Registry:
         wish = Disabling.read(os.environ if environ is None else environ, safe=safe, first_party=known_plugins(found))
         return cls(found, wish, rows)
 
+    @cached_property
+    def rows(self) -> tuple[Kind, ...]:
+        """The table of kinds: the core's, and what is announced in `valle.kinds`, which is imported here."""
+        return with_announced(self._core, self._kinds)[0]
+
+    @cached_property
+    def complaints(self) -> list[str]:
+        """Lines for the user about announced kinds that cannot be used."""
+        return with_announced(self._core, self._kinds)[1]
+
+    def kind(self, name: str) -> Kind:
+        """The row of a kind; imports what is announced only for a name that is not the core's."""
+        return next((row for row in self._core if row.name == name), None) or kind_named(name, self.rows)
+
     @property
     def safe(self) -> bool:
         """Whether only first-party distributions are on."""
@@ -72,7 +83,7 @@ class Registry:
 
     def entries(self, kind: str | None = None) -> list[Entry]:
         """Every plugin of a kind (or of all), usable or not, known first-party ones that are missing included."""
-        rows = self.rows if kind is None else (kind_named(kind, self.rows),)
+        rows = self.rows if kind is None else (self.kind(kind),)
         return [entry for row in rows for entry in sorted(self._listed(row), key=lambda e: (e.name, e.distribution))]
 
     def select(self, kind: str, name: str) -> Selected:
@@ -81,7 +92,7 @@ class Registry:
 
     def find(self, kind: str, name: str) -> Entry:
         """The entry meant by a name, whatever its status. Raises `UserError` for unknown and ambiguous names."""
-        row = kind_named(kind, self.rows)
+        row = self.kind(kind)
         owner, colon, bare = name.rpartition(":")
         candidates = [found for found in self._found[kind] if found.name == bare]
         if colon:
@@ -97,8 +108,7 @@ class Registry:
         raise refuse_unknown(kind, name, self.names(kind))
 
     def _on(self, kind: str) -> list[Found]:
-        kind_named(kind, self.rows)
-        return [found for found in self._found[kind] if self._disabling.reason(found) is None]
+        return [found for found in self._found[self.kind(kind).name] if self._disabling.reason(found) is None]
 
     def _status(self, row: Kind, found: Found) -> Entry:
         key = (row.name, found)
@@ -130,10 +140,7 @@ class Registry:
         return how_to_install(self._known, distribution, version)
 
     def _missing(self, row: Kind, name: str, home: str) -> Entry:
-        if home in self._distributions:
-            why = f"{home} is installed but does not announce it"
-        else:
-            why = f"{home} is not installed"
+        why = f"{home} is {'installed but does not announce it' if home in self._distributions else 'not installed'}"
         hint = self.how_to_install(home)
         return Entry(kind=row, name=name, distribution=home, version="", status="not-installed", why=why, hint=hint)
 

@@ -44,13 +44,16 @@ class Command:
     ) -> list[OptionRow]:
         """Rows that do not depend on plugins, except for the names there are."""
         known = {slot.kind: registry.names(slot.kind) for slot in self.schema.slots} if registry else {}
-        kinds = f"; one of: {', '.join(row.name for row in registry.rows)}" if registry else ""
         own = section_rows(self.schema)
         return [
-            *(dataclasses.replace(row, help=row.help + kinds) if row.one_of == "kinds" else row for row in own),
+            *(_with_kinds(row, registry) if registry and row.one_of == "kinds" else row for row in own),
             *slot_rows(self.schema, names or {}, known),
             *standard_rows(self.schema, progress=self.spec.progress),
         ]
+
+
+def _with_kinds(row: OptionRow, registry: Registry) -> OptionRow:
+    return dataclasses.replace(row, help=f"{row.help}; one of: {', '.join(kind.name for kind in registry.rows)}")
 
 
 def opened(spec: CommandSpec, owner: str = "") -> Command:

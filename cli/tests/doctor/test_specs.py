@@ -13,7 +13,7 @@ from valle_cli.doctor.probe import Probed, probe
 from valle_cli.doctor.specs import import_findings, option_findings, status_findings, word_findings
 from valle_core.plugin import PluginSpec
 from valle_core.registry.catalog import Entry
-from valle_core.registry.kinds import kind_named
+from valle_core.registry.kinds import ROWS, kind_named
 from valle_core.registry.scan import Found
 
 
@@ -64,7 +64,7 @@ def test_what_is_switched_off_is_a_note_and_what_is_well_is_one_line():
 
 def test_unknown_words_are_told_with_the_nearest():
     odd = spec(capabilities=frozenset({"widnow"}), needs={"attention": frozenset({"fulll"}), "atention": frozenset()})
-    lines = [one.line() for one in word_findings([entry("a", spec=odd)])]
+    lines = [one.line() for one in word_findings([entry("a", spec=odd)], ROWS)]
     assert lines == [
         "arch 'a' (acme 1.0): declares capability 'widnow', which kind arch does not know "
         "-> did its authors mean 'window'?",
@@ -77,7 +77,7 @@ def test_unknown_words_are_told_with_the_nearest():
 
 def test_known_words_and_those_a_kind_owes_give_nothing():
     good = spec(capabilities=frozenset({"window", "causal"}), needs={"attention": frozenset({"causal", "window"})})
-    assert list(word_findings([entry("a", spec=good)])) == []
+    assert list(word_findings([entry("a", spec=good)], ROWS)) == []
 
 
 def test_slow_and_deadly_imports_are_named():

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from valle_core.registry.announced import every_kind
 from valle_core.registry.registry import Registry
 from valle_testing import installed, suite
 from valle_testing.installed import GIVEN, check_plugin
+from valle_testing.kinds import every_kind
 
 
 def test_the_table_names_only_kinds():

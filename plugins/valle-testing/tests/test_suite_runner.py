@@ -12,12 +12,12 @@ import torch
 from valle_core import interfaces, plugin, types
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry import hooks
-from valle_core.registry.announced import every_kind
 from valle_core.sequence import alignment
 from valle_language import measuring, recognition
 from valle_testing import suite
 from valle_testing.contract import sentence_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.kinds import every_kind
 
 SPEC = PluginSpec(
     kind="codec",

@@ -27,8 +27,9 @@ SCHEMA = Schema(sections=(Section("list", Options, flat=True, help="Options"),))
 
 def list_plugins(context: CommandContext) -> CommandResult:
     """Show every plugin: kind, name, version, distribution, status, why, and how to fix it."""
-    rows = [_row(plugin) for plugin in plugins_of(context.registry, context.options("list").kind)]
-    for line in [*context.registry.warnings, *([] if context.json else warnings_of(rows))]:
+    registry = context.registry
+    rows = [_row(plugin) for plugin in plugins_of(registry, context.options("list").kind)]
+    for line in [*registry.warnings, *registry.complaints, *([] if context.json else warnings_of(rows))]:
         context.warn(line)
     return CommandResult(text=table(rows), facts=rows)
 

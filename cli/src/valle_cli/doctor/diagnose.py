@@ -30,7 +30,7 @@ def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
     found = scan()
     disabling = Disabling.read(environ, safe=safe, first_party=known_plugins(found))
     before = Registry(found, disabling)
-    for warning in before.warnings:
+    for warning in (*before.warnings, *before.complaints):
         variable, _, text = warning.partition(" ")
         yield Finding(severity="warning", subject=variable, text=text, hint="see: valle list-plugins")
     yield from metadata_findings(list(installed()))
@@ -40,7 +40,7 @@ def _findings(environ: Mapping[str, str], *, safe: bool) -> Iterator[Finding]:
     registry = Registry(found, replace(disabling, off=disabling.off + deadly))
     entries = [entry for entry in registry.entries() if f"{entry.distribution}:{entry.name}" not in deadly]
     yield from status_findings(entries)
-    yield from word_findings(entries)
+    yield from word_findings(entries, registry.rows)
     yield from option_findings(entries)
     commands, broken = opened_commands(entries)
     yield from broken

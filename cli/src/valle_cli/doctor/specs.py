@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from valle_cli.doctor.finding import Finding, Severity
 from valle_cli.doctor.probe import Probed
 from valle_cli.interpreter import Command, opened
-from valle_core.plugin import CommandSpec, PluginSpec, UserError
-from valle_core.registry.announced import every_kind
+from valle_core.plugin import CommandSpec, Kind, PluginSpec, UserError
 from valle_core.registry.catalog import Entry
 from valle_core.registry.loading import LoadError, load, one_line
 from valle_core.registry.select import Selected
@@ -105,9 +104,9 @@ def _factory_trouble(reference: str) -> str:
     return "" if callable(factory) else f"its factory {reference} is a {type(factory).__name__}, which cannot be called"
 
 
-def word_findings(entries: Sequence[Entry]) -> Iterator[Finding]:
+def word_findings(entries: Sequence[Entry], rows: Sequence[Kind]) -> Iterator[Finding]:
     """Capabilities and needs that no kind knows: a slip of the pen that nothing would ever ask for."""
-    kinds = {kind.name: kind for kind in every_kind()}
+    kinds = {kind.name: kind for kind in rows}
     for entry in entries:
         spec = entry.spec
         if not isinstance(spec, PluginSpec):

@@ -17,9 +17,9 @@ from typing import Any, get_args
 from valle_core import command, interfaces, plugin, types
 from valle_core.plugin import Kind, PluginSpec
 from valle_core.registry import hooks
-from valle_core.registry.announced import every_kind
 from valle_testing import suite
 from valle_testing.contract import sentence_of
+from valle_testing.kinds import every_kind
 
 HEAD = """# Contracts
 

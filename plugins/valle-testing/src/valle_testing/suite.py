@@ -17,10 +17,10 @@ from typing import Any, Literal
 from unittest import SkipTest
 
 from valle_core.plugin import CommandSpec, HookSpec, PluginSpec, UserError
-from valle_core.registry.announced import kind_of
 from valle_core.registry.loading import one_line
 from valle_testing import watch
 from valle_testing.contract import contract, sentence_of
+from valle_testing.kinds import kind_of
 
 Spec = PluginSpec | CommandSpec | HookSpec
 Verdict = Literal["passed", "failed", "skipped", "expected-fail", "unexpected-pass"]

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from valle_core.plugin import Kind, UserError
-from valle_core.registry.announced import every_kind
+from valle_testing.kinds import every_kind
 from valle_testing.new_plugin.names import Names
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
