@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
 from valle_codec_tiny.checkpoint import load_network, tensors_hash
-from valle_codec_tiny.checks import check_codes, check_wav
-from valle_codec_tiny.features import HOP, SAMPLE_RATE, features, frames_of
+from valle_codec_tiny.features import HOP, SAMPLE_RATE, features
 from valle_codec_tiny.network import SIZES, TinyNetwork
 from valle_codec_tiny.options import SmallOptions, TinyOptions
-from valle_codec_tiny.streaming import TinyStream
+from valle_codec_tiny.streaming import layers_of
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-from valle_kit.codes.stack import Stack, Windowed
-from valle_kit.codes.stream import spans
+from valle_kit.codes.convolutions import Convolution
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
+from valle_kit.codes.stack import Windowed, lookahead
+from valle_kit.codes.stream import StackStream, decoded, encoded
 
 CHUNK = 3000
 """Frames (60 s) that pass the network at once; what is longer goes in chunks, so that memory is bounded."""
@@ -45,7 +44,8 @@ class TinyCodec:
         self.context = network.size.context + FEATURE_CONTEXT
         self.num_levels = network.size.levels
         self.codebook_size = network.size.codes
-        self.lookahead_frames = network.lookahead_frames
+        self.layers = layers_of(self.network.decoder)
+        self.lookahead_frames = lookahead(self.layers, HOP)
         self.codebooks: Float[Tensor, "Q V d"] = network.quantizer.books.detach()
         self.identity = CodecIdentity(
             name=name,
@@ -60,23 +60,15 @@ class TinyCodec:
     def encode(
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
     ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
-        """Codes of each row at its own length, row by row: batching never changes a code, not by a rounding either."""
-        wav = check_wav(wav, lengths).to(self.device)
-        frames = frames_of(lengths.to(self.device))
-        codes = torch.zeros(len(wav), int(frames.max()) if len(wav) else 0, self.num_levels, dtype=torch.long)
-        codes = codes.to(self.device)
-        for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
-            if count:
-                padded = F.pad(wav[row, :length], (0, count * HOP - length))
-                codes[row, :count] = self._encode(padded)
-        return codes, frames
+        """Codes of each row at its own length; what is louder than ±1 is clipped."""
+        wav = check_wav(wav, lengths).to(self.device).clamp(-1, 1)
+        return encode_rows(wav, lengths, self._encode, hop=HOP, num_levels=self.num_levels)
 
-    def _encode(self, wav: Float[Tensor, "N"]) -> Int[Tensor, "F Q"]:
-        """Codes of whole frames, in windows where there are many."""
-        cut = wav.view(1, -1, HOP).transpose(1, 2)
-        stack, total = Stack((Windowed(self._window, self.num_levels, self.context),)), cut.shape[2]
-        parts = [stack.push(cut[..., start:stop], end=stop == total) for start, stop in spans(total, self.chunk)]
-        return torch.cat([part.long() for part in parts], 2)[0].T
+    def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "F Q"]:
+        """Codes of a sound, in windows where it is long."""
+        layers = (Convolution(_cut, HOP, HOP, HOP), Windowed(self._window, self.num_levels, self.context))
+        parts = encoded(layers, whole_frames(wav, HOP), hop=HOP, frames=self.chunk)
+        return torch.cat(list(parts), dim=2)[0].T
 
     def _window(self, cut: Float[Tensor, "1 hop f"]) -> Int[Tensor, "1 Q f"]:
         found = features(cut.transpose(1, 2).flatten(1))
@@ -87,13 +79,9 @@ class TinyCodec:
         self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
     ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
         """Waveforms, zero past each row's end."""
-        codes = check_codes(codes, self.num_levels, self.codebook_size).to(self.device)
-        frames = frames.to(self.device)
-        B, count, _ = codes.shape
-        if B == 0 or count == 0:
-            return torch.zeros(B, 0, device=self.device), frames * HOP
-        if count > self.chunk + 2 * self.context:
-            return self._decode_long(codes, frames), frames * HOP
+        codes = self._check(codes)
+        if codes.shape[1] > self.chunk + 2 * self.context:
+            return decode_rows(codes, frames, self._decode_long, hop=HOP)
         return self.decode_vectors(self.network.quantizer.lookup(codes), frames)
 
     @torch.inference_mode()
@@ -109,19 +97,31 @@ class TinyCodec:
         wav = self.network.decode_vectors(vectors, mask).clamp(-1, 1)
         return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
 
-    def _decode_long(self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]) -> Float[Tensor, "B N"]:
-        wav = torch.zeros(len(codes), codes.shape[1] * HOP, device=self.device)
-        for row, count in enumerate(frames.tolist()):
-            stream, done = self.stream(), 0
-            parts = (stream.push(part) for part in codes[row : row + 1, :count].split(self.chunk, dim=1) if count)
-            for chunk in itertools.chain(parts, (stream.flush() for _ in range(count > 0))):
-                wav[row, done : done + chunk.shape[1]] = chunk[0]
-                done += chunk.shape[1]
-        return wav
+    def _decode_long(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
+        return decoded(self.layers, self._latents, codes, hop=HOP, frames=self.chunk)
 
-    def stream(self, batch: int = 1) -> TinyStream:
+    def stream(self, batch: int = 1) -> StackStream:
         """A fresh streaming decoder."""
-        return TinyStream(self.network, batch)
+        return StackStream(
+            self._latents,
+            self._check,
+            lambda _: self.layers,
+            hop=HOP,
+            lookahead=self.lookahead_frames,
+            batch=batch,
+            device=self.device,
+            frames=self.chunk,
+        )
+
+    def _latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
+        return self.network.quantizer.lookup(codes).transpose(1, 2)
+
+    def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
+        return check_levels(codes, num_levels=self.num_levels, codebook_size=self.codebook_size).to(self.device)
+
+
+def _cut(wav: Float[Tensor, "1 1 n"]) -> Float[Tensor, "1 hop f"]:
+    return wav.view(1, -1, HOP).transpose(1, 2)
 
 
 def build(options: TinyOptions, *, device: torch.device) -> TinyCodec:

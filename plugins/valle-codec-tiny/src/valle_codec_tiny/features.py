@@ -38,11 +38,6 @@ def mel_matrix(bins: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Float[T
     return (filters / filters.sum(0).clamp(min=1e-9)).float()
 
 
-def frames_of(lengths: Tensor) -> Tensor:
-    """⌈samples / HOP⌉."""
-    return (lengths + HOP - 1) // HOP
-
-
 def _spectrum(wav: Tensor, window: int, hop: int, count: int) -> Float[Tensor, "B T bins"]:
     """Magnitudes of `count` windows, window t centred on sample (t + ½) · hop."""
     before = (window - hop) // 2

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from valle_codec_tiny.checkpoint import read, tensors_hash, write
-from valle_codec_tiny.checks import check_codes, check_wav
-from valle_codec_tiny.features import HOP, SAMPLE_RATE, frames_of, mel_matrix
+from valle_codec_tiny.features import HOP, SAMPLE_RATE, mel_matrix
 from valle_codec_tiny.options import MelGriffinLimOptions
 from valle_codec_tiny.quantizer import kmeans, nearest
 from valle_codec_tiny.speech import Crops
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
 
 SHIPPED = Path(__file__).parent / "weights" / "mel-gl.safetensors"
 BANDS = 80
@@ -91,34 +91,34 @@ class MelGriffinLimCodec:
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
     ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
         """Codes of each row at its own length."""
-        wav = check_wav(wav, lengths).to(self.device)
-        frames = frames_of(lengths.to(self.device))
-        codes = torch.zeros(len(wav), int(frames.max()) if len(wav) else 0, LEVELS, dtype=torch.long)
-        codes = codes.to(self.device)
-        for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
-            if count:
-                residual = log_mel(F.pad(wav[row : row + 1, :length], (0, count * HOP - length)))
-                for level, book in enumerate(self.codebooks):
-                    index = nearest(residual, book)
-                    residual = residual - book[index]
-                    codes[row, :count, level] = index
-        return codes, frames
+        wav = check_wav(wav, lengths).to(self.device).clamp(-1, 1)
+        return encode_rows(wav, lengths, self._encode, hop=HOP, num_levels=LEVELS)
+
+    def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
+        residual, codes = log_mel(whole_frames(wav, HOP)[None]), []
+        for book in self.codebooks:
+            codes.append(nearest(residual, book))
+            residual = residual - book[codes[-1]]
+        return torch.stack(codes, dim=-1)
 
     @torch.inference_mode()
     def decode(
         self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
     ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
         """Waveforms, zero past each row's end."""
-        codes = check_codes(codes, LEVELS, CODES).to(self.device)
-        frames = frames.to(self.device)
-        wav = torch.zeros(len(codes), codes.shape[1] * HOP, device=self.device)
-        for row, count in enumerate(frames.tolist()):
-            if count:
-                picked = [self.codebooks[level][codes[row, :count, level]] for level in range(codes.shape[2])]
-                mel = torch.stack(picked).sum(0).reshape(2 * count, BANDS).exp()
-                magnitude = (mel @ self._to_bins).clamp(min=1e-5)
-                wav[row, : count * HOP] = griffin_lim(magnitude, self.iterations)
-        return wav.clamp(-1, 1), frames * HOP
+        return decode_rows(self.check(codes), frames, self._decode, hop=HOP)
+
+    def _decode(self, codes: Int[Tensor, "b f L"]) -> Float[Tensor, "b n"]:
+        rows = []
+        for row in codes:
+            picked = [book[row[:, level]] for level, book in enumerate(self.codebooks[: row.shape[1]])]
+            mel = torch.stack(picked).sum(0).reshape(-1, BANDS).exp()
+            rows.append(griffin_lim((mel @ self._to_bins).clamp(min=1e-5), self.iterations))
+        return torch.stack(rows)
+
+    def check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
+        """The codes on the codec's device, or `UserError`."""
+        return check_levels(codes, num_levels=LEVELS, codebook_size=CODES).to(self.device)
 
     def stream(self, batch: int = 1) -> _WholeStream:
         """A stream that holds everything back."""
@@ -134,7 +134,7 @@ class _WholeStream:
 
     def push(self, codes: Int[Tensor, "B F L"]) -> Float[Tensor, "B N"]:
         if codes.shape[1]:
-            self._codes.append(check_codes(codes, LEVELS, CODES))
+            self._codes.append(self._codec.check(codes))
         return torch.zeros(self._batch, 0, device=self._codec.device)
 
     def flush(self) -> Float[Tensor, "B N"]:

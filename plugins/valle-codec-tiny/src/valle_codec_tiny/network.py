@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +17,8 @@ from valle_codec_tiny.source import Pitch, noise_spectra, noise_table, pulse_spe
 
 FADE = 500.0
 """Hz over which the direct spectrum fades out."""
+LEAST = 1e-3
+"""Weight of the overlapping windows by which a sample is divided at least."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,7 +186,7 @@ class Decoder(nn.Module):
             windowed, weight = windowed * inside, weight * inside
         total, norm = overlap_add(windowed).flatten(1), overlap_add(weight[: 1 if inside is None else None]).flatten(1)
         end = (spectra.shape[1] * hop) + 3 * hop // 2
-        return (total / norm.clamp(min=1e-3))[:, 3 * hop // 2 : end]
+        return (total / norm.clamp(min=LEAST))[:, 3 * hop // 2 : end]
 
 
 def overlap_add(windowed: Float[Tensor, "B T W"]) -> Float[Tensor, "B T_plus_3 hop"]:
@@ -216,14 +217,3 @@ class TinyNetwork(nn.Module):
         wide = None if inside is None else inside.repeat_interleave(self.size.split, dim=1)
         pitch = self.decoder.pitch(latent, inside)
         return self.decoder.synthesis(self.decoder(latent, inside), pitch, wide)
-
-    @property
-    def lookahead_samples(self) -> int:
-        """How much sound after a sample must be known (as codes) before it is final."""
-        coarse, fine = self.size.stem_right + sum(self.size.coarse_right), sum(self.size.fine_right)
-        return coarse * HOP + fine * self.decoder.hop + 3 * self.decoder.hop // 2
-
-    @property
-    def lookahead_frames(self) -> int:
-        """The same in whole frames."""
-        return math.ceil(self.lookahead_samples / HOP)

@@ -1,160 +1,123 @@
-"""The decoder of `tiny` fed chunk by chunk: every layer keeps what it still needs, so chunks joined equal the whole."""
+"""The decoder as layers of `valle_kit.codes.stack`, for streams and long sounds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from valle_codec_tiny.checks import check_codes
-from valle_codec_tiny.features import HOP
-from valle_codec_tiny.layers import TAPS, Block, FrameConv, Stem
-from valle_codec_tiny.network import Decoder, TinyNetwork
+from valle_codec_tiny.layers import TAPS, Block, FrameConv
+from valle_codec_tiny.network import LEAST, Decoder
 from valle_codec_tiny.source import Pitch, pulse_spectra, pulses
+from valle_kit.codes.convolutions import Convolution, Layer, Pointwise, room
+from valle_kit.codes.stack import Added, Overlap, Stack, reach
 
 
-class _ConvState:
-    """The last frames a convolution saw; its outputs lag `right` frames behind its inputs."""
-
-    def __init__(self, conv: FrameConv, batch: int) -> None:
-        self.conv = conv
-        self.held = conv.weight.new_zeros(batch, conv.left, conv.weight.shape[1])
-
-    def push(self, x: Float[Tensor, "B T D"], *, end: bool) -> tuple[Tensor, Tensor]:
-        """Inputs that now see all their taps, and the convolution there; `end` supplies the zeros after the last."""
-        held = torch.cat([self.held, x], dim=1)
-        if end:
-            held = torch.nn.functional.pad(held, (0, 0, 0, self.conv.right))
-        ready = max(held.shape[1] - (TAPS - 1), 0)
-        self.held = held[:, ready:]
-        if ready == 0:
-            return x[:, :0], x[:, :0]
-        return held[:, self.conv.left : self.conv.left + ready], self.conv.valid(held)
+def layers_of(decoder: Decoder) -> tuple[Layer, ...]:
+    """Latents [B, d, F] → sound [B, 1, N]."""
+    window = torch.hann_window(4 * decoder.hop, device=decoder.fade.device)
+    return (Windows(decoder), Overlap(window, decoder.hop, LEAST))
 
 
-class _LayerState:
-    """A stem, block or pitch reader with its convolution's state."""
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Latents [B, d, F] → windows of sound [B, W, T]. Spectra and voice source run side by side, frames on axis 1."""
 
-    def __init__(self, layer: Stem | Block | Pitch, batch: int) -> None:
-        self.layer = layer
-        self.state = _ConvState(layer.conv, batch)
+    decoder: Decoder
 
-    def push(self, x: Float[Tensor, "B T I"], *, end: bool) -> Float[Tensor, "B U D"]:
-        if isinstance(self.layer, Stem):
-            centre, mixed = self.state.push(self.layer.lift(x), end=end)
-            return self.layer.norm(centre + mixed)
-        if isinstance(self.layer, Pitch):
-            centre, mixed = self.state.push(self.layer.lift(x.to(self.layer.lift.weight.dtype)), end=end)
-            return self.layer.read(centre + mixed)
-        centre, mixed = self.state.push(x, end=end)
-        return centre + self.layer.mix(mixed)
+    def reach(self, last: int) -> int:
+        """See `Layer`."""
+        return max(reach(_spectra(self.decoder), last), reach(_source(self.decoder), last))
+
+    def state(self, axis: int) -> _WindowsState:
+        """See `Layer`."""
+        assert axis == 2
+        return _WindowsState(self.decoder)
 
 
-class _SourceState:
-    """The pulse train so far, as far as later windows need it; the pitch is known before the frames it colours."""
+@dataclass(frozen=True, slots=True)
+class Pulses:
+    """The voice source, [B, F, channels] → [B, F · split · hop, 1]: its phase runs on from chunk to chunk."""
 
-    def __init__(self, hop: int, batch: int, device: torch.device) -> None:
-        self.hop = hop
-        self.phase: Tensor | None = None
-        self.sound = torch.zeros(batch, 3 * hop // 2, device=device)
-        self.spectra = torch.zeros(batch, 0, 2 * hop + 1, device=device, dtype=torch.complex64)
+    pitch: Pitch
+    hop: int
 
-    def push(self, pitch: Float[Tensor, "B T"], *, end: bool) -> None:
-        """More pitch; `end` supplies the silence after the last pulse."""
-        if pitch.shape[1]:
-            sound, self.phase = pulses(pitch, self.phase, self.hop)
-            self.sound = torch.cat([self.sound, sound], dim=1)
-        if end:
-            self.sound = torch.nn.functional.pad(self.sound, (0, 3 * self.hop // 2))
-        ready = max(self.sound.shape[1] // self.hop - 3, 0)
-        if ready:
-            fresh = pulse_spectra(self.sound[:, : (ready + 3) * self.hop], self.hop)
-            self.spectra = torch.cat([self.spectra, fresh], dim=1)
-            self.sound = self.sound[:, ready * self.hop :]
+    def reach(self, last: int) -> int:
+        """See `Layer`."""
+        return last // (self.hop * self.pitch.out.out_features)
 
-    def take(self, frames: int) -> Tensor:
-        """[B, frames, bins], the next ones."""
-        taken, self.spectra = self.spectra[:, :frames], self.spectra[:, frames:]
-        return taken
+    def state(self, axis: int) -> _PulsesState:
+        """See `Layer`."""
+        assert axis == 1
+        return _PulsesState(self)
 
 
-class _OverlapState:
-    """Inverse STFT: sums of windows that later windows will still add to."""
+def _spectra(decoder: Decoder) -> tuple[Layer, ...]:
+    stem, width = decoder.stem, decoder.norm.normalized_shape[0]
 
-    def __init__(self, decoder: Decoder, batch: int, device: torch.device) -> None:
-        self.decoder, self.hop = decoder, decoder.hop
-        hop = decoder.hop
-        self.windows = 0
-        self.sums = torch.zeros(batch, 0, hop, device=device)
-        self.norms = torch.zeros(1, 0, hop, device=device)
-        self.skip = 3 * hop // 2
+    def split(x: Tensor) -> Tensor:
+        return decoder.widen(x).reshape(len(x), -1, width)
 
-    def push(self, spectra: Float[Tensor, "B T S"], source: Tensor, *, end: bool) -> Float[Tensor, "B N"]:
-        if spectra.shape[1]:
-            windowed = self.decoder.windowed(spectra, source, self.windows).unflatten(-1, (4, self.hop))
-            self.windows += spectra.shape[1]
-            weight = torch.hann_window(4 * self.hop, device=spectra.device).square().reshape(1, 1, 4, self.hop)
-            self.sums = _add(self.sums, windowed)
-            self.norms = _add(self.norms, weight.expand(1, windowed.shape[1], -1, -1))
-        ready = self.sums.shape[1] if end else max(self.sums.shape[1] - 3, 0)
-        wav = (self.sums[:, :ready] / self.norms[:, :ready].clamp(min=1e-3)).flatten(1)
-        self.sums, self.norms = self.sums[:, ready:], self.norms[:, ready:]
-        skipped = min(self.skip, wav.shape[1])
-        self.skip -= skipped
-        wav = wav[:, skipped:]
-        return wav[:, : max(wav.shape[1] - 3 * self.hop // 2, 0)] if end else wav
+    return (
+        Pointwise(stem.lift, stem.lift.out_features),
+        Added((_convolution(stem.conv),)),
+        Pointwise(stem.norm),
+        *_blocks(decoder.coarse_blocks()),
+        Pointwise(split, width, rate=decoder.split),
+        *_blocks(decoder.fine_blocks()),
+        Pointwise(decoder.finish),
+    )
 
 
-def _add(held: Float[Tensor, "B R hop"], windowed: Float[Tensor, "B T 4 hop"]) -> Float[Tensor, "B R2 hop"]:
-    """Lay window t over rows t … t + 3 after the rows that are complete; `held` is the overlap so far."""
-    T = windowed.shape[1]
-    total = torch.nn.functional.pad(held, (0, 0, 0, T + 3 - held.shape[1]))
-    for quarter in range(4):
-        total[:, quarter : quarter + T] += windowed[:, :, quarter]
-    return total
+def _source(decoder: Decoder) -> tuple[Layer, ...]:
+    pitch, hop = decoder.pitch, decoder.hop
+    margin = 3 * hop // 2
+    return (
+        Pointwise(pitch.lift, pitch.lift.out_features),
+        Added((_convolution(pitch.conv),)),
+        Pulses(pitch, hop),
+        Convolution(lambda x: pulse_spectra(x[..., 0], hop), 2 * hop + 1, 4 * hop, hop, margin, margin),
+    )
 
 
-class TinyStream:
-    """A `CodecStream`: after n frames, n − lookahead frames of sound have come out; `flush` gives the rest."""
+def _blocks(blocks: Sequence[Block]) -> list[Layer]:
+    return [Added((_convolution(block.conv), Pointwise(block.mix))) for block in blocks]
 
-    def __init__(self, network: TinyNetwork, batch: int) -> None:
-        self._network = network
-        decoder = network.decoder
-        self._coarse = [_LayerState(layer, batch) for layer in (decoder.stem, *decoder.coarse_blocks())]
-        self._fine = [_LayerState(layer, batch) for layer in decoder.fine_blocks()]
-        self._pitch = _LayerState(decoder.pitch, batch)
-        self._source = _SourceState(decoder.hop, batch, network.quantizer.books.device)
-        self._overlap = _OverlapState(decoder, batch, network.quantizer.books.device)
-        self._ready = torch.zeros(batch, 0, device=network.quantizer.books.device)
 
-    @torch.inference_mode()
-    def push(self, codes: Int[Tensor, "B F L"]) -> Float[Tensor, "B N"]:
-        """Sound that is final after these frames, a whole number of frames of it."""
-        size = self._network.size
-        codes = check_codes(codes, size.levels, size.codes).to(self._ready.device)
-        if codes.shape[1] == 0:
-            return self._ready[:, :0]
-        self._ready = torch.cat([self._ready, self._decode(self._network.quantizer.lookup(codes), end=False)], dim=1)
-        spare = (-self._network.lookahead_samples) % HOP
-        out = max(self._ready.shape[1] - spare, 0) // HOP * HOP
-        wav, self._ready = self._ready[:, :out], self._ready[:, out:]
-        return wav
+def _convolution(conv: FrameConv) -> Convolution:
+    return Convolution(conv.valid, conv.weight.shape[1], TAPS, left=conv.left, right=conv.right)
 
-    @torch.inference_mode()
-    def flush(self) -> Float[Tensor, "B N"]:
-        """The rest."""
-        latent = self._network.quantizer.books
-        nothing = latent.new_zeros(self._ready.shape[0], 0, latent.shape[-1])
-        return torch.cat([self._ready, self._decode(nothing, end=True)], dim=1)
 
-    def _decode(self, x: Float[Tensor, "B F d"], *, end: bool) -> Float[Tensor, "B N"]:
-        decoder = self._network.decoder
-        self._source.push(self._pitch.push(x, end=end), end=end)
-        for layer in self._coarse:
-            x = layer.push(x, end=end)
-        B, T, _ = x.shape
-        x = decoder.widen(x)
-        x = x.reshape(B, T * decoder.split, x.shape[-1] // decoder.split)
-        for layer in self._fine:
-            x = layer.push(x, end=end)
-        return self._overlap.push(decoder.finish(x), self._source.take(x.shape[1]), end=end).clamp(-1, 1)
+class _WindowsState:
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder, self._count = decoder, 0
+        self._spectra, self._source = Stack(_spectra(decoder), axis=1), Stack(_source(decoder), axis=1)
+        self._ahead: Tensor | None = None  # source of windows whose spectra are still to come
+
+    def push(self, x: Float[Tensor, "B d F"], *, end: bool) -> Float[Tensor, "B W T"]:
+        frames = x.transpose(1, 2)
+        source = self._source.push(frames.to(self._decoder.pitch.lift.weight.dtype), end=end)
+        source = source if self._ahead is None else torch.cat([self._ahead, source], dim=1)
+        spectra = self._spectra.push(frames, end=end)
+        T = spectra.shape[1]
+        self._ahead = source[:, T:].clone()
+        if not T:
+            return room(x, 2, 4 * self._decoder.hop, 0)
+        windows = self._decoder.windowed(spectra, source[:, :T], self._count)
+        self._count += T
+        return windows.transpose(1, 2)
+
+
+class _PulsesState:
+    def __init__(self, layer: Pulses) -> None:
+        self._layer = layer
+        self._phase: Tensor | None = None
+
+    def push(self, x: Float[Tensor, "B F D"], *, end: bool) -> Float[Tensor, "B N 1"]:
+        if not x.shape[1]:
+            return room(x, 1, 1, 0).float()
+        sound, self._phase = pulses(self._layer.pitch.read(x), self._phase, self._layer.hop)
+        return sound[..., None]

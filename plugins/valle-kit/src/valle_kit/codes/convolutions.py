@@ -40,18 +40,20 @@ class Pointwise:
     """A function of each step by itself.
 
     Attributes:
-        function: of T ≥ 1 steps.
+        function: of T ≥ 1 steps, to T · rate.
         channels: of its outputs; None where it keeps them.
         into: does the same from its first argument into the memory of its second; saves a convolution behind it a copy.
+        rate: outputs of a step.
     """
 
     function: Callable[[Tensor], Tensor]
     channels: int | None = None
     into: Callable[[Tensor, Tensor], object] | None = None
+    rate: int = 1
 
     def reach(self, last: int) -> int:
         """See `Layer`."""
-        return last
+        return last // self.rate
 
     def state(self, axis: int) -> State:
         """See `Layer`."""
