@@ -61,7 +61,7 @@ def test_pieces_of_bounded_size_give_the_sound_of_the_whole():
     codec = small()
     codes, frames = torch.randint(0, 64, (1, 130, 4)), torch.tensor([130])
     sound, _ = codec.decode(codes, frames)
-    codec.window, seen = 6, []
+    codec.chunk, seen = 6, []
     codec.network.head.out.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[1]))
     torch.testing.assert_close(codec.decode(codes, frames)[0], sound, rtol=0, atol=1e-5)
     assert len(seen) > 15

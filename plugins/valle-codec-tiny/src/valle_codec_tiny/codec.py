@@ -15,10 +15,11 @@ from valle_codec_tiny.options import SmallOptions, TinyOptions
 from valle_codec_tiny.streaming import layers_of
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
-from valle_kit.codes.convolutions import Convolution
-from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows, whole_frames
-from valle_kit.codes.stack import Windowed, lookahead
-from valle_kit.codes.stream import StackStream, decoded, encoded
+from valle_kit.codes.codec import StackCodec
+from valle_kit.codes.convolutions import Convolution, Layer
+from valle_kit.codes.rows import whole_frames
+from valle_kit.codes.stack import Windowed
+from valle_kit.codes.stream import encoded
 
 CHUNK = 3000
 """Frames (60 s) that pass the network at once; what is longer goes in chunks, so that memory is bounded."""
@@ -29,46 +30,36 @@ SHIPPED = Path(__file__).parent / "weights" / "tiny.safetensors"
 SHIPPED_SMALL = SHIPPED.with_name("small.safetensors")
 
 
-class TinyCodec:
+class TinyCodec(StackCodec):
     """A `valle_core.interfaces.Codec` of either size. Trained on synthetic speech."""
-
-    sample_rate = SAMPLE_RATE
-    hop = HOP
-    frame_rate = SAMPLE_RATE / HOP
 
     def __init__(self, network: TinyNetwork, weights_hash: str, device: torch.device, name: str = "tiny") -> None:
         self.network = network.to(device).eval().requires_grad_(False)
         self.network.decoder.pitch.double()  # see Pitch
-        self.device = device
-        self.chunk = CHUNK
         self.context = network.size.context + FEATURE_CONTEXT
-        self.num_levels = network.size.levels
-        self.codebook_size = network.size.codes
-        self.layers = layers_of(self.network.decoder)
-        self.lookahead_frames = lookahead(self.layers, HOP)
-        self.codebooks: Float[Tensor, "Q V d"] = network.quantizer.books.detach()
-        self.identity = CodecIdentity(
+        identity = CodecIdentity(
             name=name,
             sample_rate=SAMPLE_RATE,
             hop=HOP,
-            num_levels=self.num_levels,
-            codebook_size=self.codebook_size,
+            num_levels=network.size.levels,
+            codebook_size=network.size.codes,
             weights_hash=weights_hash,
         )
+        super().__init__(identity, network.quantizer.books.detach(), device=device, chunk=CHUNK)
 
-    @torch.inference_mode()
-    def encode(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
-    ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
-        """Codes of each row at its own length; what is louder than ±1 is clipped."""
-        wav = check_wav(wav, lengths).to(self.device).clamp(-1, 1)
-        return encode_rows(wav, lengths, self._encode, hop=HOP, num_levels=self.num_levels)
-
-    def _encode(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "F Q"]:
-        """Codes of a sound, in windows where it is long."""
+    def encode_one(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
+        """Codes of a sound, clipped to ±1, in windows where it is long."""
         layers = (Convolution(_cut, HOP, HOP, HOP), Windowed(self._window, self.num_levels, self.context))
-        parts = encoded(layers, whole_frames(wav, HOP), hop=HOP, frames=self.chunk)
+        parts = encoded(layers, whole_frames(wav.clamp(-1, 1), HOP), hop=HOP, frames=self.chunk)
         return torch.cat(list(parts), dim=2)[0].T
+
+    def latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
+        """See `StackCodec`."""
+        return self.network.quantizer.lookup(codes).transpose(1, 2)
+
+    def layers(self, levels: int) -> tuple[Layer, ...]:
+        """See `StackCodec`."""
+        return layers_of(self.network.decoder)
 
     def _window(self, cut: Float[Tensor, "1 hop f"]) -> Int[Tensor, "1 Q f"]:
         found = features(cut.transpose(1, 2).flatten(1))
@@ -78,11 +69,10 @@ class TinyCodec:
     def decode(
         self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
     ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
-        """Waveforms, zero past each row's end."""
-        codes = self._check(codes)
-        if codes.shape[1] > self.chunk + 2 * self.context:
-            return decode_rows(codes, frames, self._decode_long, hop=HOP)
-        return self.decode_vectors(self.network.quantizer.lookup(codes), frames)
+        """Waveforms, zero past each row's end; short rows together in one pass."""
+        if codes.ndim == 3 and codes.shape[1] > self.chunk + 2 * self.context:
+            return super().decode(codes, frames)
+        return self.decode_vectors(self.network.quantizer.lookup(self.check(codes)), frames)
 
     @torch.inference_mode()
     def decode_vectors(
@@ -96,28 +86,6 @@ class TinyCodec:
         mask = None if bool(inside.all()) else inside[..., None].float()
         wav = self.network.decode_vectors(vectors, mask).clamp(-1, 1)
         return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
-
-    def _decode_long(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        return decoded(self.layers, self._latents, codes, hop=HOP, frames=self.chunk)
-
-    def stream(self, batch: int = 1) -> StackStream:
-        """A fresh streaming decoder."""
-        return StackStream(
-            self._latents,
-            self._check,
-            lambda _: self.layers,
-            hop=HOP,
-            lookahead=self.lookahead_frames,
-            batch=batch,
-            device=self.device,
-            frames=self.chunk,
-        )
-
-    def _latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
-        return self.network.quantizer.lookup(codes).transpose(1, 2)
-
-    def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
-        return check_levels(codes, num_levels=self.num_levels, codebook_size=self.codebook_size).to(self.device)
 
 
 def _cut(wav: Float[Tensor, "1 1 n"]) -> Float[Tensor, "1 hop f"]:

@@ -11,21 +11,19 @@ from transformers import EncodecConfig
 from valle_core.codes.identity import hash_tensors
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+from valle_kit.codes.codec import StackCodec
 from valle_kit.codes.convolutions import Layer
-from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
-from valle_kit.codes.stack import lookahead
-from valle_kit.codes.stream import StackStream, decoded
 from valle_vocos import encoder, weights
 from valle_vocos.engines import ENGINES
 from valle_vocos.network import Sizes
 from valle_vocos.options import BANDWIDTHS, EngineName, VocosOptions
 
-WINDOW_SECONDS = 20
+CHUNK_SECONDS = 20
 """What is longer is decoded in chunks, whose layers remember what they need (engine `original`: in windows; each gets
 the frames beside it that it depends on)."""
 
 
-class VocosCodec:
+class VocosCodec(StackCodec):
     """A `valle_core.interfaces.Codec`. Rows are encoded one by one at their own length.
 
     Args:
@@ -47,79 +45,43 @@ class VocosCodec:
         device: torch.device,
         engine: EngineName = "own",
     ) -> None:
-        self.half, self.device, self.levels = half, device, levels
-        self.sample_rate: int = half.config.sampling_rate
-        self.hop: int = half.hop
-        self.frame_rate = self.sample_rate / self.hop
-        self.num_levels = levels[bandwidth_id]
-        self.codebook_size: int = half.config.codebook_size
-        self.sizes = sizes = weights.sizes_of(tensors, self.hop)
+        self.half, self.levels = half, levels
+        identity = CodecIdentity(
+            name="vocos",
+            sample_rate=half.config.sampling_rate,
+            hop=half.hop,
+            num_levels=levels[bandwidth_id],
+            codebook_size=half.config.codebook_size,
+            weights_hash=weights_hash,
+        )
+        self.sizes = sizes = weights.sizes_of(tensors, half.hop)
         if len(levels) > sizes.bandwidths:
             raise UserError(f"these weights of Vocos know {sizes.bandwidths} bandwidths, {len(levels)} are needed")
         own = {name: value for name, value in tensors.items() if name != weights.CODEBOOKS}
         self.network = ENGINES[engine](sizes, own).to(device)
-        books = tensors[weights.CODEBOOKS].unflatten(0, (-1, self.codebook_size))
-        if len(books) < self.num_levels:
-            raise UserError(f"these weights of Vocos have {len(books)} levels, {self.num_levels} are needed")
-        self.codebooks: Float[Tensor, "Q V d"] = books[: self.num_levels].to(device)
-        self.lookahead_frames = lookahead(self.network.layers(0), self.hop)
-        self.window = round(WINDOW_SECONDS * self.frame_rate)
-        self.identity = CodecIdentity(
-            name="vocos",
-            sample_rate=self.sample_rate,
-            hop=self.hop,
-            num_levels=self.num_levels,
-            codebook_size=self.codebook_size,
-            weights_hash=weights_hash,
-        )
+        books = tensors[weights.CODEBOOKS].unflatten(0, (-1, identity.codebook_size))
+        if len(books) < identity.num_levels:
+            raise UserError(f"these weights of Vocos have {len(books)} levels, {identity.num_levels} are needed")
+        chunk = round(CHUNK_SECONDS * identity.sample_rate / identity.hop)
+        super().__init__(identity, books[: identity.num_levels].to(device), device=device, chunk=chunk)
 
-    @torch.inference_mode()
-    def encode(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]
-    ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
-        """EnCodec's codes of each row."""
-        wav = check_wav(wav, lengths).to(self.device)
-        return encode_rows(
-            wav, lengths, lambda row: self.half.encode(row, self.num_levels), hop=self.hop, num_levels=self.num_levels
-        )
+    def encode_one(self, wav: Float[Tensor, "n"]) -> Int[Tensor, "f Q"]:
+        """EnCodec's codes of a sound."""
+        return self.half.encode(wav, self.num_levels)
 
-    @torch.inference_mode()
-    def decode(
-        self, codes: Int[Tensor, "B F L"], frames: Int[Tensor, "B"]
-    ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
-        """Waveforms, zero past each row's end, at the lowest bandwidth id that has L levels."""
-        return decode_rows(self._check(codes), frames, self._decode, hop=self.hop)
-
-    def stream(self, batch: int = 1) -> StackStream:
-        """A fresh streaming decoder."""
-        return StackStream(
-            self._latents,
-            self._check,
-            self._layers,
-            hop=self.hop,
-            lookahead=self.lookahead_frames,
-            batch=batch,
-            device=self.device,
-            frames=self.window,
-        )
-
-    def bandwidth_id(self, levels: int) -> int:
-        """The lowest one with so many levels."""
-        return next(index for index, count in enumerate(self.levels) if count >= levels)
-
-    def _check(self, codes: Tensor) -> Int[Tensor, "B F L"]:
-        return check_levels(codes, num_levels=self.num_levels, codebook_size=self.codebook_size).to(self.device)
-
-    def _latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
+    def latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
+        """See `StackCodec`."""
         latents = sum(F.embedding(codes[..., level], self.codebooks[level]) for level in range(codes.shape[2]))
         assert isinstance(latents, Tensor)
         return latents.transpose(1, 2)
 
-    def _layers(self, levels: int) -> tuple[Layer, ...]:
+    def layers(self, levels: int) -> tuple[Layer, ...]:
+        """See `StackCodec`."""
         return self.network.layers(self.bandwidth_id(levels))
 
-    def _decode(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B n"]:
-        return decoded(self._layers(codes.shape[2]), self._latents, codes, hop=self.hop, frames=self.window)
+    def bandwidth_id(self, levels: int) -> int:
+        """The lowest one with so many levels."""
+        return next(index for index, count in enumerate(self.levels) if count >= levels)
 
 
 def with_weights(
