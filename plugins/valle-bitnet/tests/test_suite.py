@@ -12,7 +12,7 @@ from valle_bitnet.rewrites import build_bitlinear, build_packed
 
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
-from valle_core.types import PackedMask, SequenceMask
+from valle_core.types import SequenceMask
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 
@@ -53,40 +53,6 @@ def test_it_satisfies_the_protocols_and_its_spec(kernel):
     assert model.mask_forms == SPEC.capabilities - words
 
 
-@torch.no_grad()
-def test_a_window_is_handed_to_the_kernel_with_and_without_a_cache(kernel):
-    model, x = small(kernel).double().eval(), torch.randn(1, 6, 32).double()
-    zero = torch.zeros(1).long()
-    window = SequenceMask(lengths=zero + 6, prefix=zero, query_start=zero, window=2, form="causal")
-    want = model(x, window, torch.arange(6)[None]).h
-    assert (model(x, SequenceMask.causal(zero + 6), torch.arange(6)[None]).h - want).abs().max() > 1e-4
-    cache = model.new_cache(1, 6, torch.float64, torch.device("cpu"))
-    for i in range(6):
-        start = zero + i
-        mask = SequenceMask(lengths=start + 1, prefix=zero, query_start=start, window=2, form="causal")
-        torch.testing.assert_close(model(x[:, i : i + 1], mask, start[None], cache=cache).h, want[:, i : i + 1])
-
-
-def test_packed_rows_have_no_cache(kernel):
-    model = small(kernel)
-    cache = model.new_cache(1, 9, torch.float32, torch.device("cpu"))
-    mask = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
-    with pytest.raises(UserError, match="no cache with packed segments"):
-        model(torch.randn(1, 9, 32), mask, torch.arange(9)[None], cache=cache)
-
-
-def test_gradient_checkpointing_changes_no_gradient(kernel):
-    grads = []
-    for checkpointing in (False, True):
-        torch.manual_seed(2)
-        model = small(kernel, gradient_checkpointing=checkpointing, dropout=0.3).train()
-        x, lengths = torch.randn(2, 5, 32), torch.tensor([5, 3])
-        model(x, SequenceMask.causal(lengths), torch.arange(5).expand(2, -1)).h.square().sum().backward()
-        grads.append([parameter.grad for name, parameter in model.named_parameters() if name != "norm.weight"])
-    for plain, recomputed in zip(*grads, strict=True):
-        torch.testing.assert_close(plain, recomputed)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -109,13 +75,6 @@ def test_impossible_sizes_are_refused_by_name(kernel, changes, words):
 def test_without_a_kernel_it_says_what_to_choose():
     with pytest.raises(UserError, match="--attention"):
         build(BitNetOptions(), attention=None)
-
-
-def test_the_cache_says_what_it_holds_and_refuses_to_rewind_forward(kernel):
-    cache = small(kernel).new_cache(2, 7, torch.float16, torch.device("cpu"))
-    assert cache.nbytes == 2 * 3 * 2 * 2 * 8 * 8 * 2 + 2 * 8
-    with pytest.raises(UserError, match=r"lengths to rewind to must be in \[0, \[0, 0\]\], got \[1, 0\]"):
-        cache.rewind(torch.tensor([1, 0]))
 
 
 @pytest.mark.slow

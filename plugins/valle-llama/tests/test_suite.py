@@ -10,7 +10,7 @@ from valle_llama.plugin import SPEC
 
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
-from valle_core.types import PackedMask, SequenceMask
+from valle_core.types import SequenceMask
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 
@@ -47,37 +47,6 @@ def test_its_mask_forms_are_those_of_its_kernel(kernel):
     assert small(kernel).mask_forms == {"causal", "full", "mixed", "packed"}
 
 
-@torch.no_grad()
-def test_nan_in_the_padding_stays_there(kernel):
-    model, x = small(kernel).eval(), torch.randn(2, 6, 32)
-    mask = SequenceMask(lengths=torch.tensor([4, 6]), prefix=torch.tensor([4, 0]), query_start=torch.zeros(2).long())
-    positions = torch.arange(6).expand(2, -1)
-    clean = model(x, mask, positions).h
-    x[0, 4:] = float("nan")
-    torch.testing.assert_close(model(x, mask, positions).h[0, :4], clean[0, :4])
-
-
-@torch.no_grad()
-def test_a_window_is_handed_to_the_kernel_on_every_path(kernel):
-    model, x = small(kernel).eval(), torch.randn(1, 6, 32)
-    window = SequenceMask(lengths=torch.tensor([6]), prefix=torch.zeros(1).long(), query_start=torch.zeros(1).long(),
-                          window=2, form="causal")  # fmt: skip
-    want = model(x, window, torch.arange(6)[None]).h
-    cache = model.new_cache(1, 6, torch.float32, torch.device("cpu"))
-    for i in range(6):
-        start = torch.tensor([i])
-        mask = SequenceMask(lengths=start + 1, prefix=window.prefix, query_start=start, window=2, form="causal")
-        torch.testing.assert_close(model(x[:, i : i + 1], mask, start[None], cache=cache).h, want[:, i : i + 1])
-
-
-def test_packed_rows_have_no_cache(kernel):
-    model = small(kernel)
-    cache = model.new_cache(1, 9, torch.float32, torch.device("cpu"))
-    mask = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
-    with pytest.raises(UserError, match="no cache with packed segments"):
-        model(torch.randn(1, 9, 32), mask, torch.arange(9)[None], cache=cache)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -100,17 +69,6 @@ def test_impossible_sizes_are_refused_by_name(kernel, changes, words):
 def test_without_a_kernel_it_says_what_to_choose():
     with pytest.raises(UserError, match="--attention"):
         build(LlamaOptions(), attention=None)
-
-
-def test_the_cache_says_what_it_holds(kernel):
-    cache = small(kernel).new_cache(2, 7, torch.float16, torch.device("cpu"))
-    assert cache.nbytes == 2 * 3 * 2 * 2 * 8 * 8 * 2 + 2 * 8
-
-
-def test_rewinding_forward_is_refused(kernel):
-    cache = small(kernel).new_cache(2, 4, torch.float32, torch.device("cpu"))
-    with pytest.raises(UserError, match=r"lengths to rewind to must be in \[0, \[0, 0\]\], got \[1, 0\]"):
-        cache.rewind(torch.tensor([1, 0]))
 
 
 @pytest.mark.slow

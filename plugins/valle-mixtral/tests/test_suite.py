@@ -10,7 +10,7 @@ from valle_mixtral.plugin import SPEC
 
 from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
-from valle_core.types import PackedMask, SequenceMask
+from valle_core.types import SequenceMask
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 
@@ -35,28 +35,6 @@ def test_it_satisfies_the_protocols_and_its_spec(kernel):
     assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
     words = {"cache", "select", "rewind", "positions", "checkpointing", "compile"}
     assert model.mask_forms == SPEC.capabilities - words
-
-
-@torch.no_grad()
-def test_a_window_is_handed_to_the_kernel_with_and_without_a_cache(kernel):
-    model, x = small(kernel).eval(), torch.randn(1, 6, 32)
-    zero = torch.zeros(1).long()
-    window = SequenceMask(lengths=zero + 6, prefix=zero, query_start=zero, window=2, form="causal")
-    want = model(x, window, torch.arange(6)[None]).h
-    assert (model(x, SequenceMask.causal(zero + 6), torch.arange(6)[None]).h - want).abs().max() > 1e-4
-    cache = model.new_cache(1, 6, torch.float32, torch.device("cpu"))
-    for i in range(6):
-        start = zero + i
-        mask = SequenceMask(lengths=start + 1, prefix=zero, query_start=start, window=2, form="causal")
-        torch.testing.assert_close(model(x[:, i : i + 1], mask, start[None], cache=cache).h, want[:, i : i + 1])
-
-
-def test_packed_rows_have_no_cache(kernel):
-    model = small(kernel)
-    cache = model.new_cache(1, 9, torch.float32, torch.device("cpu"))
-    mask = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
-    with pytest.raises(UserError, match="no cache with packed segments"):
-        model(torch.randn(1, 9, 32), mask, torch.arange(9)[None], cache=cache)
 
 
 def test_gradient_checkpointing_changes_no_gradient(kernel):
@@ -108,13 +86,6 @@ def test_impossible_options_are_refused_by_name(kernel, changes, words):
 def test_without_a_kernel_it_says_what_to_choose():
     with pytest.raises(UserError, match="--attention"):
         build(MixtralOptions(), attention=None)
-
-
-def test_the_cache_says_what_it_holds_and_refuses_to_rewind_forward(kernel):
-    cache = small(kernel).new_cache(2, 7, torch.float16, torch.device("cpu"))
-    assert cache.nbytes == 2 * 3 * 2 * 2 * 8 * 8 * 2 + 2 * 8
-    with pytest.raises(UserError, match=r"lengths to rewind to must be in \[0, \[0, 0\]\], got \[1, 0\]"):
-        cache.rewind(torch.tensor([1, 0]))
 
 
 @torch.no_grad()

@@ -89,22 +89,6 @@ def test_an_adaptive_backbone_without_a_condition_is_refused():
         backbone(rows.x, rows.mask, rows.positions)
 
 
-def test_a_cache_with_packed_segments_is_refused():
-    backbone = ready(small)
-    rows, cache = batch(backbone, [6]), backbone.new_cache(1, 6, torch.float32, torch.device("cpu"))
-    with pytest.raises(UserError, match="no cache with packed segments"):
-        backbone(
-            rows.x, PackedMask(offsets=torch.tensor([0, 6]), prefix=torch.tensor([0])), rows.positions, cache=cache
-        )
-
-
-def test_a_layer_that_does_not_exist_is_refused():
-    backbone = ready(small)
-    rows = batch(backbone, [6])
-    with pytest.raises(UserError, match="there is no layer 3, choose among 0 … 2"):
-        backbone(rows.x, rows.mask, rows.positions, layers=(0, 3))
-
-
 def test_fresh_states_neither_vanish_nor_explode():
     """The stream keeps its scale through many layers, which is what the scaled initialisation is for."""
     backbone = ready(lambda: small(d_model=64, n_layers=12))
