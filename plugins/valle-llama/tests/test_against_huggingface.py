@@ -120,11 +120,8 @@ def test_fresh_weights_have_hugging_face_s_names_shapes_and_spread(kernel):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"model_type": "gpt2"}, "'gpt2', not 'llama'"),
         ({"attention_bias": True}, "attention_bias"),
         ({"hidden_act": "gelu"}, "hidden_act"),
-        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1.0}}, "'yarn'"),
-        ({"hidden_size": None}, "hidden_size"),
         ({"intermediate_size": 99}, "config.json says"),
         ({"num_hidden_layers": 4}, "'layers.3.input_layernorm.weight' is missing"),
     ],
@@ -132,23 +129,8 @@ def test_fresh_weights_have_hugging_face_s_names_shapes_and_spread(kernel):
 def test_a_folder_that_is_no_plain_llama_is_refused(kernel, tmp_path, change, words):
     reference().save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text()) | change
-    (tmp_path / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match=words):
-        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
-
-
-def test_missing_pickled_and_broken_weights_are_refused(kernel, tmp_path):
-    with pytest.raises(UserError, match="no such folder"):
-        build(LlamaOptions(weights=str(tmp_path / "none")), attention=kernel)
-    with pytest.raises(UserError, match=r"no config\.json"):
-        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
-    reference().save_pretrained(tmp_path)
-    file = tmp_path / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(UserError, match="cannot be read"):
-        build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
-    file.rename(tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match="pickled weights are not read"):
         build(LlamaOptions(weights=str(tmp_path)), attention=kernel)
 
 

@@ -193,23 +193,6 @@ def test_a_folder_that_is_something_else_is_refused(kind, change, words, tmp_pat
         loaded(kind, tmp_path, full_rows="causal")
 
 
-def test_missing_pickled_and_broken_weights_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no such folder"):
-        loaded("mamba", tmp_path / "none")
-    with pytest.raises(UserError, match=r"no config\.json; give a folder written by MambaModel\.save_pretrained"):
-        loaded("mamba", tmp_path)
-    reference("mamba").save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="n_layers = 3 and the options ask for 5"):
-        loaded("mamba", tmp_path, n_layers=5)
-    file = tmp_path / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(UserError, match="cannot be read"):
-        loaded("mamba", tmp_path)
-    file.rename(tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match="pickled weights are not read"):
-        loaded("mamba", tmp_path)
-
-
 @both
 @torch.no_grad()
 def test_the_peer_of_the_benchmark_gives_our_states(kind):

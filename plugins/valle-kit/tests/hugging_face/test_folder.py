@@ -84,6 +84,19 @@ def test_what_is_written_is_read(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 
+def test_missing_pickled_and_broken_files_are_refused(folder, tmp_path):
+    for place, words in ((tmp_path / "none", "no such folder"), (tmp_path, "no config.json; give a folder written by")):
+        with pytest.raises(UserError, match=words):
+            FolderReader(place, LAYOUT).config()
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(UserError, match="cannot be read"):
+        FolderReader(folder, LAYOUT).tensors()
+    file.rename(folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match="pickled weights are not read"):
+        FolderReader(folder, LAYOUT).tensors()
+
+
 def test_names_of_the_model_around_are_taken_off(folder):
     state = {f"model.{name}": tensor for name, tensor in Tiny().state_dict().items()}
     extra = {"lm_head.weight": torch.zeros(3, 4), "model.layers.0.rotary_emb.inv_freq": torch.zeros(2)}
