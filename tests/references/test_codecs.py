@@ -160,6 +160,7 @@ def test_dac_from_its_own_checkpoint(variant, tmp_path, parity):
 def test_loudness_is_nearly_that_of_audiotools(sample_rate, parity):
     """Its filters are an approximation of the recommendation's: 0.1 LU of 20 apart at most."""
     from audiotools import AudioSignal
+
     from valle_kit.loudness import integrated_loudness
 
     for scale in (1.0, 0.1):
@@ -173,13 +174,14 @@ def test_loudness_is_nearly_that_of_audiotools(sample_rate, parity):
 def test_vocos_from_its_own_checkpoint(encodec_model, tmp_path, monkeypatch, parity):
     import encodec
     from transformers import EncodecConfig
-    from valle_encodec import keys, weights
     from valle_vocos.codec import build
     from valle_vocos.options import VocosOptions
     from vocos.feature_extractors import EncodecFeatures
     from vocos.heads import ISTFTHead
     from vocos.models import VocosBackbone
     from vocos.pretrained import Vocos
+
+    from valle_kit.codes.encodec import names, weights
 
     monkeypatch.setattr(encodec.EncodecModel, "encodec_model_24khz", lambda pretrained: encodec_model)
     torch.manual_seed(5)
@@ -196,7 +198,7 @@ def test_vocos_from_its_own_checkpoint(encodec_model, tmp_path, monkeypatch, par
     own = {name: value for name, value in model.state_dict().items() if ".encodec." not in name}
     torch.save(own, tmp_path / "pytorch_model.bin")
     half = weights.plain_model(EncodecConfig())
-    half.load_state_dict(keys.ours(encodec_model.state_dict()), strict=False)
+    half.load_state_dict(names.ours(encodec_model.state_dict()), strict=False)
     half.save_pretrained(tmp_path / "encodec")
     wav = voice(1.3, 24000)[None]
     for index, bandwidth in enumerate((1.5, 3.0, 6.0, 12.0)):

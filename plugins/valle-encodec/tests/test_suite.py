@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from transformers import EncodecConfig
-from valle_encodec import weights
 from valle_encodec.codec import build, with_weights
 from valle_encodec.options import EncodecOptions
 from valle_encodec.plugin import SPEC
 
+from valle_kit.codes.encodec import weights
 from valle_testing import suite
 
 CPU = torch.device("cpu")

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 from transformers import EncodecConfig, EncodecModel
-from valle_encodec import keys, weights
 from valle_encodec.codec import build, with_weights
 from valle_encodec.options import EncodecOptions
 
 from valle_core.plugin import UserError
+from valle_kit.codes.encodec import names, weights
 
 CPU = torch.device("cpu")
 
@@ -25,7 +25,7 @@ def normed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def test_the_originals_names_and_ours_are_the_same_weights(tensors):
-    theirs = keys.original(tensors)
+    theirs = names.original(tensors)
     assert "encoder.model.1.block.1.conv.conv.weight" in theirs
     assert "encoder.model.1.shortcut.conv.conv.bias" in theirs
     assert "encoder.model.13.lstm.weight_ih_l0" in theirs
@@ -35,7 +35,7 @@ def test_the_originals_names_and_ours_are_the_same_weights(tensors):
     ]
     assert "quantizer.vq.layers.0._codebook.embed" in theirs
     training = {f"quantizer.vq.layers.0._codebook.{name}": torch.ones(1) for name in ("inited", "embed_avg")}
-    back = keys.ours({**normed(theirs), **training})
+    back = names.ours({**normed(theirs), **training})
     assert back.keys() == tensors.keys()
     for name, tensor in tensors.items():
         torch.testing.assert_close(back[name], tensor, rtol=1e-5, atol=1e-6)
@@ -63,7 +63,7 @@ def test_a_folder_of_hugging_face_gives_the_codes_and_the_sound_of_its_own_model
 
 def test_a_checkpoint_of_the_original_at_full_size_is_read_from_its_file(tmp_path):
     tensors = weights.random(EncodecConfig(), seed=2)
-    torch.save(keys.original(tensors), tmp_path / "encodec_24khz.th")
+    torch.save(names.original(tensors), tmp_path / "encodec_24khz.th")
     config, read = weights.load(str(tmp_path / "encodec_24khz.th"))
     assert config.num_quantizers == 32
     assert read.keys() == tensors.keys()
@@ -95,7 +95,7 @@ def test_without_weights_nothing_is_made_up():
         raise OSError("offline")
 
     with pytest.raises(UserError, match=r"facebook/encodec_24khz into a folder and give --codec\.weights FOLDER"):
-        weights.load("", offline)
+        weights.load("", fetch=offline)
 
 
 def test_random_weights_follow_the_seed_and_leave_the_callers_randomness_alone(config):

@@ -116,7 +116,7 @@ def test_other_weights_are_refused(tmp_path):
     torch.save({name: t for name, t in tensors.items() if name != weights.CODEBOOKS}, tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match=r"is not a Vocos that decodes EnCodec's codes \(it lacks 'feature_extract"):
         weights.load(str(tmp_path))
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="no weights at"):
         encoder.load(str(tmp_path / "nothing"))
 
 

@@ -9,12 +9,12 @@ from transformers import EncodecConfig
 
 from valle_core.codes.identity import hash_tensors
 from valle_core.types import CodecIdentity
-from valle_encodec import weights
 from valle_encodec.engines import ENGINES, Engine
 from valle_encodec.options import EncodecOptions
 from valle_kit.codes.codec import StackCodec
 from valle_kit.codes.convolutions import Layer
-from valle_kit.codes.seanet import layers_of
+from valle_kit.codes.encodec import weights
+from valle_kit.codes.encodec.networks import layers_of
 from valle_kit.codes.stream import encoded
 
 CHUNK = 150

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_encodec import keys
 from valle_encodec.codec import EncodecCodec
-from valle_encodec.engines import original_model
-from valle_encodec.weights import plain_model
+from valle_kit.codes.encodec import names
+from valle_kit.codes.encodec.networks import original_model
+from valle_kit.codes.encodec.weights import plain_model
 from valle_kit.codes.pretrained import load_strictly
 
 
@@ -57,7 +57,7 @@ def original(codec: EncodecCodec) -> EncodecReference:
 def hugging_face(codec: EncodecCodec) -> EncodecReference:
     """transformers."""
     model = plain_model(copy.deepcopy(codec.config))  # its bandwidths are set below
-    load_strictly(model, _tensors(codec), "encodec", keys.is_training_state)
+    load_strictly(model, _tensors(codec), "encodec", names.is_training_state)
     model.to(codec.device)  # pyright: ignore
     width = _bandwidth(codec)
     model.config.target_bandwidths = [width]
@@ -69,7 +69,7 @@ def hugging_face(codec: EncodecCodec) -> EncodecReference:
 
 def _tensors(codec: EncodecCodec) -> dict[str, Tensor]:
     """The codec's weights in our names, whichever engine holds them."""
-    return keys.ours(codec.engine.model.state_dict())
+    return names.ours(codec.engine.model.state_dict())
 
 
 def _bandwidth(codec: EncodecCodec) -> float:

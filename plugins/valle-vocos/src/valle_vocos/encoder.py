@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import EncodecConfig, EncodecModel
+from transformers import EncodecConfig
 
-from valle_core.plugin import UserError
-from valle_kit.codes.pretrained import (
-    Fetch,
-    Published,
-    fetch_from_hub,
-    find_published,
-    fold_weight_norm,
-    load_strictly,
-    read_folder,
-    without_weight_norm,
-)
-from valle_kit.codes.seanet import draw, layers_of, quantise
+from valle_kit.codes.encodec import names, weights
+from valle_kit.codes.encodec.networks import layers_of, quantise
+from valle_kit.codes.pretrained import Fetch, Published, fetch_from_hub, load_strictly
 from valle_kit.codes.stream import encoded
 
-PUBLISHED = Published(codec="vocos", repository="facebook/encodec_24khz", flag="--codec.encodec_weights")
+PUBLISHED = Published(codec="vocos", repository=weights.REPOSITORY, flag="--codec.encodec_weights")
 CHUNK = 150
 """Frames that pass the encoder at once (2 s): what is longer goes in chunks with the state carried over, for
 memory that is bounded and activations that stay in the processor's cache."""
-_UNUSED = re.compile(r"^decoder\.|\.codebook\.(inited|cluster_size|embed_avg)$")
 
 
 class Encoder:
@@ -37,8 +25,8 @@ class Encoder:
 
     def __init__(self, config: EncodecConfig, tensors: Mapping[str, Tensor], device: torch.device) -> None:
         self.config, self.hop = config, config.hop_length
-        model = _plain(config)
-        load_strictly(model, tensors, "encodec", lambda name: bool(_UNUSED.search(name)))
+        model = weights.plain_model(config)
+        load_strictly(model, tensors, "encodec", lambda name: _of_decoder(name) or names.is_training_state(name))
         self.network, self.quantizer = model.encoder.to(device), model.quantizer.to(device)
         self.layers = layers_of(self.network)
         self.chunk = CHUNK
@@ -50,24 +38,9 @@ class Encoder:
 
 
 def load(source: str, fetch: Fetch = fetch_from_hub) -> tuple[EncodecConfig, dict[str, Tensor]]:
-    """Configuration and weights of the encoder and the quantizer from a folder; from the Hub where `source` is empty.
-
-    Raises:
-        UserError: nothing there, damaged, or another model.
-    """
-    path = Path(source).expanduser() if source else find_published(PUBLISHED, fetch)
-    if not path.is_dir():
-        raise UserError(f"no folder '{path}'. --codec.encodec_weights takes one with config.json and model.safetensors")
-    tensors, facts = read_folder(path, ("model.safetensors", "pytorch_model.bin"))
-    if facts.get("model_type") != "encodec" or facts.get("normalize") or facts.get("audio_channels", 1) != 1:
-        raise UserError(f"'{path}' is not EnCodec 24 kHz. Give facebook/encodec_24khz")
-    config = EncodecConfig(**{name: value for name, value in facts.items() if name != "model_type"})
-    return config, needed(fold_weight_norm(tensors))
-
-
-def needed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What encoding needs."""
-    return {name: tensor for name, tensor in tensors.items() if not _UNUSED.search(name)}
+    """Configuration and weights of the encoder and the quantizer, see `valle_kit.codes.encodec.weights.load`."""
+    config, tensors = weights.load(source, PUBLISHED, fetch)
+    return config, _needed(tensors)
 
 
 def codebooks(tensors: Mapping[str, Tensor]) -> Float[Tensor, "Q V d"]:
@@ -77,13 +50,13 @@ def codebooks(tensors: Mapping[str, Tensor]) -> Float[Tensor, "Q V d"]:
 
 
 def random(config: EncodecConfig, seed: int) -> dict[str, Tensor]:
-    """Untrained weights, equal for equal seeds. Codebooks hold latents of swelling noise, level after level."""
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        torch.manual_seed(seed)
-        model = _plain(config)
-        draw(model, config.hop_length)
-        return needed({name: tensor.clone() for name, tensor in model.state_dict().items()})
+    """Untrained weights, equal for equal seeds."""
+    return _needed(weights.random(config, seed))
 
 
-def _plain(config: EncodecConfig) -> EncodecModel:
-    return without_weight_norm(lambda: EncodecModel(config))
+def _needed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if not _of_decoder(name)}
+
+
+def _of_decoder(name: str) -> bool:
+    return name.startswith("decoder.")

@@ -1,4 +1,4 @@
-"""Names of EnCodec's weights: those of the original package and those of transformers, which are ours."""
+"""Names of EnCodec's weights: those of the original package and those of transformers, which the codecs keep."""
 
 from __future__ import annotations
 

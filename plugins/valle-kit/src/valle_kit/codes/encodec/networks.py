@@ -1,16 +1,20 @@
-"""EnCodec's networks (SEANet) and codebooks, of either package, for the codecs built on them."""
+"""EnCodec's networks (SEANet) and codebooks: as layers of a stack, drawn, and those of the package encodec."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import EncodecConfig
 
+from valle_core.plugin import UserError
 from valle_kit.codes.convolutions import Layer, Pointwise, causal
-from valle_kit.codes.pretrained import draw_convolutions
+from valle_kit.codes.encodec.names import original
+from valle_kit.codes.pretrained import draw_convolutions, load_strictly, without_weight_norm
 from valle_kit.codes.stack import Added, Recurrence
 
 
@@ -65,3 +69,45 @@ def draw(model: Any, hop: int) -> None:
         drawn += 0.3 * residual.std(-1).clamp(min=1e-4) * torch.randn(drawn.shape)
         layer.codebook.embed.copy_(drawn)
         residual = residual - layer.decode(layer.encode(residual))
+
+
+def original_model(
+    config: EncodecConfig, tensors: Mapping[str, Tensor], device: torch.device, *, decoder: bool = True
+) -> Any:
+    """`encoder`, `quantizer` and perhaps `decoder` of the package `encodec`, with plain weights, not weight norm.
+
+    Raises:
+        UserError: the package is missing, or the weights do not fit.
+    """
+    try:
+        from encodec.modules import SEANetDecoder, SEANetEncoder  # pyright: ignore[reportMissingImports]
+        from encodec.quantization import ResidualVectorQuantizer  # pyright: ignore[reportMissingImports]
+    except (ImportError, OSError) as error:
+        raise UserError(
+            f"engine 'original' needs the package encodec ({str(error).splitlines()[0][:100]}). "
+            "Install it with: pip install encodec, or use --codec.engine transformers"
+        ) from error
+    sizes: dict[str, Any] = {
+        "channels": 1, "norm": "weight_norm", "causal": True, "true_skip": False, "pad_mode": config.pad_mode,
+        "dimension": config.hidden_size, "n_filters": config.num_filters, "ratios": list(config.upsampling_ratios),
+        "n_residual_layers": config.num_residual_layers, "kernel_size": config.kernel_size,
+        "last_kernel_size": config.last_kernel_size, "residual_kernel_size": config.residual_kernel_size,
+        "dilation_base": config.dilation_growth_rate, "compress": config.compress, "lstm": config.num_lstm_layers,
+    }  # fmt: skip
+
+    def make() -> nn.Module:
+        model = nn.Module()
+        model.encoder = SEANetEncoder(**sizes)
+        if decoder:
+            model.decoder = SEANetDecoder(**sizes)
+        model.quantizer = ResidualVectorQuantizer(
+            dimension=config.hidden_size, n_q=config.num_quantizers, bins=config.codebook_size
+        )
+        return model
+
+    model = without_weight_norm(make)
+    training = ("inited", "cluster_size", "embed_avg")
+    load_strictly(model, original(tensors), "encodec", lambda name: name.endswith(training))
+    for level in model.quantizer.vq.layers:
+        level._codebook.inited.fill_(1)  # else the first call would draw codebooks
+    return model.to(device)

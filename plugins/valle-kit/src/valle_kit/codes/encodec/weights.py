@@ -1,4 +1,4 @@
-"""Where the weights come from: a folder, a file, the Hub, or chance."""
+"""Where EnCodec's weights come from: a folder, a file, the Hub, or random ones. Its users depend on transformers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import Tensor
 from transformers import EncodecConfig, EncodecModel
 
 from valle_core.plugin import UserError
-from valle_encodec import keys
+from valle_kit.codes.encodec import names
+from valle_kit.codes.encodec.networks import draw
 from valle_kit.codes.pretrained import (
     Fetch,
     Published,
@@ -19,9 +20,9 @@ from valle_kit.codes.pretrained import (
     read_tensors,
     without_weight_norm,
 )
-from valle_kit.codes.seanet import draw
 
-PUBLISHED = Published(codec="encodec", repository="facebook/encodec_24khz")
+REPOSITORY = "facebook/encodec_24khz"
+PUBLISHED = Published(codec="encodec", repository=REPOSITORY)
 
 
 def plain_model(config: EncodecConfig) -> EncodecModel:
@@ -29,13 +30,15 @@ def plain_model(config: EncodecConfig) -> EncodecModel:
     return without_weight_norm(lambda: EncodecModel(config))
 
 
-def load(source: str, fetch: Fetch = fetch_from_hub) -> tuple[EncodecConfig, dict[str, Tensor]]:
-    """Configuration and weights in our names, from a folder or a file; where `source` is empty, from the Hub.
+def load(
+    source: str, published: Published = PUBLISHED, fetch: Fetch = fetch_from_hub
+) -> tuple[EncodecConfig, dict[str, Tensor]]:
+    """Configuration and weights in transformers' names, from a folder or a file; where `source` is empty, from the Hub.
 
     Raises:
         UserError: nothing there, damaged, or of another codec.
     """
-    path = Path(source).expanduser() if source else find_published(PUBLISHED, fetch)
+    path = Path(source).expanduser() if source else find_published(published, fetch)
     if path.is_dir():
         tensors, facts = read_folder(path, ("model.safetensors", "pytorch_model.bin"))
         config = _config(facts, str(path))
@@ -44,7 +47,7 @@ def load(source: str, fetch: Fetch = fetch_from_hub) -> tuple[EncodecConfig, dic
     if isinstance(tensors.get("best_state"), dict):
         tensors = tensors["best_state"]
     tensors = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
-    return config, keys.ours(tensors)
+    return config, names.ours(tensors)
 
 
 def _config(facts: dict, where: str) -> EncodecConfig:
@@ -54,7 +57,7 @@ def _config(facts: dict, where: str) -> EncodecConfig:
     if config.normalize or config.audio_channels != 1 or not config.use_causal_conv:
         raise UserError(
             f"'{where}' is the stereo, loudness-normalised EnCodec: its codes alone do not give the sound back. "
-            "Give the 24 kHz model (facebook/encodec_24khz)"
+            f"Give the 24 kHz model ({REPOSITORY})"
         )
     return config
 
@@ -65,4 +68,6 @@ def random(config: EncodecConfig, seed: int) -> dict[str, Tensor]:
         torch.manual_seed(seed)
         model = plain_model(config)
         draw(model, config.hop_length)
-        return {name: tensor.clone() for name, tensor in model.state_dict().items() if not keys.is_training_state(name)}
+        return {
+            name: tensor.clone() for name, tensor in model.state_dict().items() if not names.is_training_state(name)
+        }
