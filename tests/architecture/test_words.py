@@ -35,7 +35,7 @@ NAMES = {
         "peer": "reference", "peers": "references", "Answers": "ModelOutput", "Lot": "BatchIds",
         "RowRules": "RowSettings", "Equipment": "PreparationComponents", "equipment": "components",
         "check_claim": "check_settings", "_claim": "_write_settings", "looked": "a noun", "leaving": "removed",
-        "PieceStack": "Stack", "PieceStream": "StackStream", "read_pieces": "read_chunks",
+        "PieceStack": "Stack", "PieceStream": "StackStream",
     },
     "benchmarks/src/": {"side": "implementation", "sides": "implementations", "subject": "candidate", "Row": "Result"},
     "valle_core/": {"Voice": "SynthesisComponents", "Row": "IndexEntry", "_leave": "_after_audio"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable
 
 import regex
 
@@ -134,14 +133,13 @@ def has_no_word(character: str) -> bool:
     return character in _SAID or unicodedata.category(character) in _NO_WORD
 
 
-def unsayable(text: str, *, says: Callable[[str], bool] = lambda character: False) -> list[str]:
+def unsayable(text: str) -> list[str]:
     """Distinct symbols of a text that have no sound and are no mark of writing: emoji, arrows, operators, …
 
     Args:
         text: after `normalise`, which has written out the ones that have a word.
-        says: whether the caller has a word of its own for a symbol.
     """
-    return [character for character in dict.fromkeys(text) if has_no_word(character) and not says(character)]
+    return [character for character in dict.fromkeys(text) if has_no_word(character)]
 
 
 def named(character: str) -> str:
@@ -155,10 +153,3 @@ def unsayable_error(
     """That `what` cannot say these characters of the text, the first eight by name."""
     shown = ", ".join(map(named, characters[:8])) + (" …" if len(characters) > 8 else "")
     return UserError(f"{what} cannot say {shown} in {text!r}. {hint}")
-
-
-def require_sayable(text: str, what: str, *, says: Callable[[str], bool] = lambda character: False) -> None:
-    """Raises `UserError` naming each symbol nobody can say; `what` says who was asked."""
-    found = unsayable(text, says=says)
-    if found:
-        raise unsayable_error(found, text, what)
