@@ -63,19 +63,12 @@ def test_jitter_is_drawn_in_training_alone(kernel):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"d_model": 33}, "d_model must be even, so that heads have an even width, got 33"),
-        ({"n_heads": 5}, "n_heads must divide d_model = 32"),
-        ({"n_kv_heads": 3}, "n_kv_heads must divide n_heads = 4, got 3"),
-        ({"n_heads": 32, "n_kv_heads": None}, "even width for rotary positions, not 1, got 32"),
-        ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
-        ({"ffn_dim": -1}, "ffn_dim must be at least 1, got -1"),
+        ({"n_heads": 5}, "arch 'mixtral': n_heads must divide d_model = 32"),
         ({"n_experts": 0}, "n_experts must be at least 1, got 0"),
         ({"experts_per_token": 5}, r"experts_per_token must be in \[1, 4\] \(n_experts\), got 5"),
         ({"router_aux_loss_coef": -0.1}, "router_aux_loss_coef"),
         ({"router_jitter_noise": 1.0}, r"router_jitter_noise must be in \[0, 1\), got 1.0"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
-        ({"rope_theta": 0.0}, "rope_theta"),
-        ({"max_length": 0}, "max_length must be at least 1, got 0"),
     ],
 )
 def test_impossible_options_are_refused_by_name(kernel, changes, words):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from valle_bitnet.backbone import BitNetBackbone
 from valle_bitnet.folder import LAYOUT, load_weights, sizes_in
-from valle_bitnet.options import BitNetOptions, sizes_of
+from valle_bitnet.options import BitNetOptions, BitNetSizes, sizes_of
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_kit.hugging_face.portable import portable
@@ -16,7 +16,7 @@ def build(options: BitNetOptions, *, attention: AttentionKernel | None) -> BitNe
     if attention is None:
         raise UserError("arch 'bitnet' needs an attention kernel: choose one with --attention, e.g. sdpa")
     if not 0.0 <= options.dropout < 1.0:
-        raise UserError(f"arch 'bitnet': dropout must be in [0, 1), got {options.dropout}")
+        raise BitNetSizes.refusal("dropout", options.dropout, "must be in [0, 1)")
     folder = None if options.weights is None else FolderReader(options.weights, LAYOUT)
     sizes = sizes_of(options) if folder is None else sizes_in(folder, options)
     backbone = BitNetBackbone(

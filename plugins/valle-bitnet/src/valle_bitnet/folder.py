@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from valle_bitnet.backbone import BitNetBackbone
-from valle_bitnet.options import BitNetOptions, BitNetSizes
+from valle_bitnet.options import BitNetOptions, BitNetSizes, sizes_of
 from valle_kit.hugging_face.layout import FolderLayout
 from valle_kit.hugging_face.reader import FolderReader
 from valle_kit.hugging_face.writer import write_folder
@@ -47,7 +48,7 @@ def sizes_in(folder: FolderReader, options: BitNetOptions) -> BitNetSizes:
         raise folder.refuse(odd)
     read = {**folder.sizes(config, options), "rope_theta": folder.rope_theta(config, 500000.0)}
     folder.check_agreement(read, options)
-    sizes = BitNetSizes(**read, max_length=options.max_length)
+    sizes = sizes_of(replace(options, **read))
     if config.get("head_dim") not in (None, sizes.head_dim):
         raise folder.refuse(f"its head_dim is {config['head_dim']}, arch 'bitnet' knows only d_model / n_heads")
     return sizes

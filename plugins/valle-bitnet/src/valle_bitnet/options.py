@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from valle_core.plugin import UserError
+from valle_kit.attention_stack.rotary_sizes import RotarySizes
 
 Activation = Literal["relu2", "silu"]
 
@@ -44,60 +44,14 @@ class BitNetOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BitNetSizes:
-    """Everything that decides the shapes and the function of the network; as in `BitNetOptions`, defaults filled in."""
+class BitNetSizes(RotarySizes):
+    """See `RotarySizes`; the activation is that of `BitNetOptions`."""
 
-    d_model: int
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    ffn_dim: int
+    arch: ClassVar[str] = "bitnet"
+
     activation: Activation
-    rope_theta: float
-    norm_eps: float
-    max_length: int | None
-
-    @property
-    def head_dim(self) -> int:
-        """Dh."""
-        return self.d_model // self.n_heads
-
-    def __post_init__(self) -> None:
-        for name in ("d_model", "n_layers", "n_heads", "n_kv_heads", "ffn_dim"):
-            if getattr(self, name) < 1:
-                raise _refuse(name, getattr(self, name), "must be at least 1")
-        if self.d_model % self.n_heads:
-            if self.d_model % 2:
-                raise _refuse("d_model", self.d_model, "must be even, so that heads have an even width")
-            divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if self.d_model % (2 * n) == 0]
-            raise _refuse("n_heads", self.n_heads, f"must divide d_model = {self.d_model}, e.g. {divisors}")
-        if self.n_heads % self.n_kv_heads:
-            raise _refuse("n_kv_heads", self.n_kv_heads, f"must divide n_heads = {self.n_heads}")
-        if self.head_dim % 2:
-            reason = f"must give heads of even width for rotary positions, not {self.head_dim}"
-            raise _refuse("n_heads", self.n_heads, reason)
-        for name in ("rope_theta", "norm_eps"):
-            if not getattr(self, name) > 0:
-                raise _refuse(name, getattr(self, name), "must be above 0")
-        if self.max_length is not None and self.max_length < 1:
-            raise _refuse("max_length", self.max_length, "must be at least 1")
 
 
 def sizes_of(options: BitNetOptions) -> BitNetSizes:
     """The sizes the options ask for. Raises `UserError` for sizes no BitNet can have."""
-    default_ffn = -(-options.d_model * 8 // 3 // 64) * 64
-    return BitNetSizes(
-        d_model=options.d_model,
-        n_layers=options.n_layers,
-        n_heads=options.n_heads,
-        n_kv_heads=options.n_heads if options.n_kv_heads is None else options.n_kv_heads,
-        ffn_dim=default_ffn if options.ffn_dim is None else options.ffn_dim,
-        activation=options.activation,
-        rope_theta=options.rope_theta,
-        norm_eps=options.norm_eps,
-        max_length=options.max_length,
-    )
-
-
-def _refuse(name: str, value: object, reason: str) -> UserError:
-    return UserError(f"arch 'bitnet': {name} {reason}, got {value}")
+    return BitNetSizes.of(options, activation=options.activation)

@@ -9,6 +9,7 @@ from torch import nn
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_stack.rotary_layers import PreNormLayer, RotaryAttention, RotaryStack
+from valle_kit.attention_stack.rotary_sizes import RotarySizes
 from valle_kit.attention_stack.stack import AttentionStack, StackSizes
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
@@ -112,10 +113,8 @@ def test_what_layers_give_beside_their_states_is_reported_without_a_cache():
 
 
 def test_rotary_states_depend_on_distances_alone():
-    class Sizes(StackSizes):
-        n_heads, rope_theta, norm_eps = 1, 10000.0, 1e-5
-
-    sizes = Sizes(d_model=32, n_layers=2, n_kv_heads=1, head_dim=32, max_length=None)
+    sizes = RotarySizes(d_model=32, n_layers=2, n_heads=1, n_kv_heads=1, head_dim=32, ffn_dim=32, rope_theta=10000.0,
+                        norm_eps=1e-5, max_length=None)  # fmt: skip
     layers = (
         PreNormLayer(sizes, RotaryAttention(sizes, RuleKernel()), nn.Linear(32, 32, bias=False), 0.0) for _ in "ab"
     )

@@ -8,7 +8,7 @@ from valle_kit.hugging_face.portable import portable
 from valle_kit.hugging_face.reader import FolderReader
 from valle_llama.backbone import LlamaBackbone
 from valle_llama.folder import LAYOUT, load_weights, sizes_in
-from valle_llama.options import LlamaOptions, sizes_of
+from valle_llama.options import LlamaOptions, LlamaSizes
 
 
 def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaBackbone:
@@ -16,9 +16,9 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
     if attention is None:
         raise UserError("arch 'llama' needs an attention kernel: choose one with --attention, e.g. sdpa")
     if not 0.0 <= options.dropout < 1.0:
-        raise UserError(f"arch 'llama': dropout must be in [0, 1), got {options.dropout}")
+        raise LlamaSizes.refusal("dropout", options.dropout, "must be in [0, 1)")
     folder = None if options.weights is None else FolderReader(options.weights, LAYOUT)
-    sizes = sizes_of(options) if folder is None else sizes_in(folder, options)
+    sizes = LlamaSizes.of(options) if folder is None else sizes_in(folder, options)
     backbone = LlamaBackbone(
         sizes,
         attention,
@@ -28,5 +28,5 @@ def build(options: LlamaOptions, *, attention: AttentionKernel | None) -> LlamaB
     )
     if folder is not None:
         load_weights(backbone, folder)
-        backbone.portable = portable(options, sizes, sizes_of)
+        backbone.portable = portable(options, sizes, LlamaSizes.of)
     return backbone

@@ -12,7 +12,7 @@ from valle_kit.hugging_face.reader import FolderReader
 from valle_mixtral.backbone import MixtralBackbone
 from valle_mixtral.folder import LAYOUT, load_model
 from valle_mixtral.layers import ATTENTION, register
-from valle_mixtral.options import MixtralOptions, check, ffn_dim_of
+from valle_mixtral.options import MixtralOptions, MixtralSizes, sizes_of
 
 LONGEST = 1 << 20
 """`max_position_embeddings` of a backbone without a bound; rotary positions have none."""
@@ -22,10 +22,10 @@ def build(options: MixtralOptions, *, attention: AttentionKernel | None) -> Mixt
     """A fresh backbone, or the one of `options.weights`. Raises `UserError` before any weight is made."""
     if attention is None:
         raise UserError("arch 'mixtral' needs an attention kernel: choose one with --attention, e.g. sdpa")
-    check(options)
+    sizes = sizes_of(options)
     register()
     if options.weights is None:
-        model = MixtralModel(config_of(options))
+        model = MixtralModel(config_of(options, sizes))
     else:
         model = load_model(FolderReader(options.weights, LAYOUT), options)
     backbone = MixtralBackbone(
@@ -48,12 +48,8 @@ def _portable(options: MixtralOptions, config: MixtralConfig) -> MixtralOptions 
     return plain if width == plain.d_model // plain.n_heads else None
 
 
-def config_of(options: MixtralOptions) -> MixtralConfig:
+def config_of(options: MixtralOptions, sizes: MixtralSizes) -> MixtralConfig:
     """Hugging Face's configuration of a fresh model with an embedding of one row, which the backbone leaves out."""
-    filled = {
-        "n_kv_heads": options.n_kv_heads or options.n_heads,
-        "ffn_dim": ffn_dim_of(options),
-    }
     return MixtralConfig(
         vocab_size=1,
         max_position_embeddings=options.max_length or LONGEST,
@@ -61,5 +57,5 @@ def config_of(options: MixtralOptions) -> MixtralConfig:
         bos_token_id=None,
         eos_token_id=None,
         attn_implementation=ATTENTION,
-        **{theirs: filled.get(ours, getattr(options, ours)) for ours, theirs in LAYOUT.keys.items()},
+        **{theirs: getattr(sizes, ours, None) or getattr(options, ours) for ours, theirs in LAYOUT.keys.items()},
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from valle_core.plugin import UserError
+from valle_kit.attention_stack.rotary_sizes import RotarySizes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,40 +47,23 @@ class MixtralOptions:
     weights: str | None = None
 
 
-def check(options: MixtralOptions) -> None:
-    """Raises `UserError` for options no Mixtral can have, before any weight is made."""
-    for name in ("d_model", "n_layers", "n_heads", "n_kv_heads", "ffn_dim", "n_experts", "max_length"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise _refuse(name, value, "must be at least 1")
-    if options.d_model % options.n_heads:
-        if options.d_model % 2:
-            raise _refuse("d_model", options.d_model, "must be even, so that heads have an even width")
-        divisors = [n for n in (1, 2, 4, 8, 12, 16, 32) if options.d_model % (2 * n) == 0]
-        raise _refuse("n_heads", options.n_heads, f"must divide d_model = {options.d_model}, e.g. {divisors}")
-    if options.d_model // options.n_heads % 2:
-        width = options.d_model // options.n_heads
-        raise _refuse("n_heads", options.n_heads, f"must give heads of even width for rotary positions, not {width}")
-    if options.n_heads % (options.n_kv_heads or options.n_heads):
-        raise _refuse("n_kv_heads", options.n_kv_heads, f"must divide n_heads = {options.n_heads}")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MixtralSizes(RotarySizes):
+    """See `RotarySizes`; an expert is `ffn_dim` wide."""
+
+    arch: ClassVar[str] = "mixtral"
+
+
+def sizes_of(options: MixtralOptions) -> MixtralSizes:
+    """The sizes the options ask for. Raises `UserError` for options no Mixtral can have."""
+    sizes, refuse = MixtralSizes.of(options), MixtralSizes.refusal
+    if options.n_experts < 1:
+        raise refuse("n_experts", options.n_experts, "must be at least 1")
     if not 1 <= options.experts_per_token <= options.n_experts:
-        raise _refuse(
-            "experts_per_token", options.experts_per_token, f"must be in [1, {options.n_experts}] (n_experts)"
-        )
-    for name in ("rope_theta", "norm_eps"):
-        if not getattr(options, name) > 0:
-            raise _refuse(name, getattr(options, name), "must be above 0")
+        raise refuse("experts_per_token", options.experts_per_token, f"must be in [1, {options.n_experts}] (n_experts)")
     for name in ("dropout", "router_jitter_noise"):
         if not 0.0 <= getattr(options, name) < 1.0:
-            raise _refuse(name, getattr(options, name), "must be in [0, 1)")
+            raise refuse(name, getattr(options, name), "must be in [0, 1)")
     if not options.router_aux_loss_coef >= 0:
-        raise _refuse("router_aux_loss_coef", options.router_aux_loss_coef, "must be at least 0")
-
-
-def ffn_dim_of(options: MixtralOptions) -> int:
-    """The width of an expert, with the default filled in."""
-    return -(-options.d_model * 8 // 3 // 64) * 64 if options.ffn_dim is None else options.ffn_dim
-
-
-def _refuse(name: str, value: object, reason: str) -> UserError:
-    return UserError(f"arch 'mixtral': {name} {reason}, got {value}")
+        raise refuse("router_aux_loss_coef", options.router_aux_loss_coef, "must be at least 0")
+    return sizes

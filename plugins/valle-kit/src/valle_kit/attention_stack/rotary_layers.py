@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -11,21 +10,11 @@ from torch import Tensor, nn
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_stack.rotary import Rotation, rotary_frequencies, rotate, rotation
-from valle_kit.attention_stack.stack import Append, AttentionStack, Sizes
+from valle_kit.attention_stack.rotary_sizes import RotarySizes
+from valle_kit.attention_stack.stack import Append, AttentionStack
 
 INITIAL_STD = 0.02
 """Standard deviation of fresh matrices, Hugging Face's `initializer_range`."""
-
-
-class RotarySizes(Sizes, Protocol):
-    """Sizes of a stack with rotary positions and RMS norms."""
-
-    @property
-    def n_heads(self) -> int: ...
-    @property
-    def rope_theta(self) -> float: ...
-    @property
-    def norm_eps(self) -> float: ...
 
 
 def _plain(inputs: int, outputs: int) -> nn.Module:
