@@ -17,6 +17,7 @@ from valle_bitnet.rewrite_options import BitLinearOptions
 from valle_bitnet.rewrites import build_packed
 from valle_core.interfaces import Cache
 from valle_core.types import SequenceMask
+from valle_kit.hugging_face.model import HuggingFaceModel
 from valle_kit.hugging_face.writer import config_of
 
 
@@ -41,47 +42,16 @@ def hf_model(backbone: BitNetBackbone, attention: str) -> nn.Module:
     return model.to(weight.device, weight.dtype).train(backbone.training)
 
 
-class ReferenceDecoder:
-    """Decodes causal rows of one length with transformers' own cache."""
-
-    def __init__(self, model: nn.Module) -> None:
-        from transformers import DynamicCache
-
-        self._model = model
-        self._cache: Any = DynamicCache(config=model.config)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of keys and values."""
-        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self._cache.layers if layer.keys is not None)
-
-    def feed(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """Finished states of these positions."""
-        return self._model(inputs_embeds=x, past_key_values=self._cache, use_cache=True).last_hidden_state
-
-
-class BitNetReference:
-    """`BitNetModel` with SDPA attention; causal rows without padding.
+class BitNetReference(HuggingFaceModel):
+    """`BitNetModel` with SDPA attention.
 
     Attributes:
         weights_nbytes: bytes of its weights, the unused embedding left out.
     """
 
     def __init__(self, backbone: BitNetBackbone) -> None:
-        self.model = hf_model(backbone, "sdpa")
+        super().__init__(hf_model(backbone, "sdpa"))
         self.weights_nbytes = sum(part.nbytes for part in self.parameters())
-
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """Finished states."""
-        return self.model(inputs_embeds=x, use_cache=False).last_hidden_state
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """All but the embedding, which is not used."""
-        return (part for name, part in self.model.named_parameters() if not name.startswith("embed_tokens"))
-
-    def decoder(self, batch: int, max_length: int) -> ReferenceDecoder:
-        """A fresh decoder; its cache grows by itself."""
-        return ReferenceDecoder(self.model)
 
 
 class PackedDecoder:

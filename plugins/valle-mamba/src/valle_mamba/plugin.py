@@ -41,7 +41,7 @@ TRANSFORMERS_MAMBA = ReferenceSpec(
     bench="arch",
     part="mamba",
     title="transformers MambaModel",
-    loads="valle_mamba.reference:Reference",
+    loads="valle_mamba.reference:load",
     requires=_HF,
 )
 
@@ -52,6 +52,6 @@ TRANSFORMERS_MAMBA2 = ReferenceSpec(
     bench="arch",
     part="mamba2",
     title="transformers Mamba2Model",
-    loads="valle_mamba.reference:Reference",
+    loads="valle_mamba.reference:load",
     requires=_HF,
 )

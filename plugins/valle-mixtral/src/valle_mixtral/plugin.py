@@ -42,5 +42,5 @@ TRANSFORMERS = ReferenceSpec(
     bench="arch",
     part="mixtral",
     title="transformers MixtralModel",
-    loads="valle_mixtral.reference:MixtralReference",
+    loads="valle_mixtral.reference:load",
 )
