@@ -14,7 +14,6 @@ import torch
 
 from valle_core.data.damage import REPAIR, Damaged
 from valle_core.data.dataset import open_dataset
-from valle_core.data.index import INDEX
 from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
 from valle_core.reading.place import inside
@@ -23,6 +22,7 @@ from valle_data.mixing.mix_cache import MixCache
 from valle_data.mixing.noise_set import open_noise
 from valle_data.similar_index import FILES, open_similar
 from valle_data.storage.facts import write_index
+from valle_data.storage.index import INDEX
 
 
 @pytest.fixture(params=["files", "shards", "hdf5"])

@@ -13,10 +13,10 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from valle_core.data.damage import damaged
-from valle_core.data.index import INDEX, Ids, Index, open_index
+from valle_core.data.ids import Ids
 from valle_core.data.manifest import NO_TEXT, Manifest, read_manifest
 from valle_core.data.record import IndexEntry, Record
-from valle_core.data.storage import Neighbours, Store, open_store
+from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store
 from valle_core.plugin import UserError
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import CodecIdentity, Utterance
@@ -218,7 +218,7 @@ def open_dataset(
         raise UserError(f"dataset '{path}' is half-written. Finish it: run the same `valle prepare` again")
     index = open_index(path, manifest.index_hash)
     if not (index.one_by_one() if manifest.storage == "files" else index.in_rows()):
-        raise damaged(path / INDEX, ValueError(f"its records do not lie as storage {manifest.storage} does"))
+        raise damaged(path / "index.jsonl", ValueError(f"its records do not lie as storage {manifest.storage} does"))
     for language in manifest.languages if languages is not None else ():
         language_index(languages or (), language)
     dataset = Dataset(

@@ -8,11 +8,11 @@ from random import Random
 from typing import Any, Protocol, cast
 
 import numpy as np
-from jaxtyping import Int, Integer
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from valle_core.data.options import StorageName
-from valle_core.data.record import Location, Record
+from valle_core.data.record import IndexEntry, Location, Record
 from valle_core.plugin import UserError
 from valle_core.registry.loading import load
 from valle_core.registry.scan import STORAGE, scan
@@ -27,6 +27,62 @@ class Store(Protocol):
 
     def read_all(self, items: Sequence[tuple[str, Location]]) -> Iterator[Record]:
         """Many records in the order that reads the disk from front to back."""
+        ...
+
+
+class Strings(Protocol):
+    """Many strings, each made when it is asked for."""
+
+    def __getitem__(self, place: int) -> str: ...
+    def at(self, places: Int[np.ndarray, "n"]) -> Iterator[str]:
+        """The strings at these places, in their order."""
+        ...
+
+
+class Index(Protocol):
+    """Rows by their place 0 … N − 1 in the stored order. It may be carried into worker processes.
+
+    Attributes:
+        ids: of all rows, in stored order.
+        order: places sorted by id.
+        speaker_names, language_names, tone_names: sorted.
+        speakers, languages, tones: for each row its place among those names, −1 for no tone.
+        seconds: of each row.
+    """
+
+    ids: Strings
+    order: Int[np.ndarray, "N"]
+    speaker_names: tuple[str, ...]
+    language_names: tuple[str, ...]
+    tone_names: tuple[str, ...]
+    speakers: Int[np.ndarray, "N"]
+    languages: Int[np.ndarray, "N"]
+    tones: Int[np.ndarray, "N"]
+    seconds: Float[np.ndarray, "N"]
+
+    def __len__(self) -> int: ...
+    def one_by_one(self) -> bool:
+        """Whether each record is a file of its own; False too where some are and some are not."""
+        ...
+
+    def in_rows(self) -> bool:
+        """Whether each record is a row of a larger file."""
+        ...
+
+    def place(self, id: str) -> int | None:
+        """Where a row is, or None."""
+        ...
+
+    def row(self, place: int) -> IndexEntry:
+        """One row as `index.jsonl` has it."""
+        ...
+
+    def location(self, place: int) -> Location:
+        """Where its record lies."""
+        ...
+
+    def on_disk(self, places: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+        """The places in the order that reads the disk from front to back."""
         ...
 
 
@@ -72,6 +128,15 @@ def open_store(storage: StorageName, folder: Path) -> Store:
         UserError: nobody here reads it.
     """
     return cast(Callable[[Path], Store], reader_of(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
+
+
+def open_index(folder: Path, index_hash: str) -> Index:
+    """The rows of a dataset whose `index.jsonl` has this SHA-256.
+
+    Raises:
+        UserError: it is missing, damaged or another, or nobody here reads it.
+    """
+    return cast(Index, reader_of("index", f"dataset '{folder}' has an index")(folder, index_hash))
 
 
 def reader_of(name: str, what: str) -> Any:

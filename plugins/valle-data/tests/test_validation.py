@@ -8,14 +8,14 @@ import json
 import pytest
 import torch
 
-from valle_core.data.columns import COLUMNS, map_columns
 from valle_core.data.dataset import open_dataset
-from valle_core.data.index import read_rows
 from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
 from valle_data.made_dataset import made_records, write_dataset
 from valle_data.statistics import Share, statistics
+from valle_data.storage.columns import COLUMNS, map_columns
 from valle_data.storage.facts import write_columns, write_index
+from valle_data.storage.index import read_rows
 from valle_data.storage.records import write_part
 from valle_data.validation import problems
 

@@ -16,9 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from valle_core.data.columns import map_columns
 from valle_core.data.dataset import open_dataset
-from valle_core.data.index import hash_index
 from valle_core.data.options import STORAGES
 from valle_core.data.record import Record
 from valle_core.plugin import UserError
@@ -26,7 +24,9 @@ from valle_data.made_dataset import made_records, write_dataset
 from valle_data.preparation.convert import convert
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.storage.columns import map_columns
 from valle_data.storage.facts import write_columns
+from valle_data.storage.index import hash_index
 from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 

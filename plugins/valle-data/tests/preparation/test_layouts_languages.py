@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from valle_core.audio.wav import write
-from valle_core.data.columns import ColumnWriter
 from valle_core.data.dataset import open_dataset
-from valle_core.data.index import Index
 from valle_core.plugin import UserError
 from valle_data.made_dataset import made_row
 from valle_data.preparation.finding import find_recordings
@@ -20,7 +18,9 @@ from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
 from valle_data.preparation.recordings import Recording, facts, spoken_language
 from valle_data.statistics import statistics
+from valle_data.storage.columns import ColumnWriter
 from valle_data.storage.facts import row_json
+from valle_data.storage.index import Index
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus, tone_speech
 
 

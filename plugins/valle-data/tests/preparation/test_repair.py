@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from valle_core.data.dataset import open_dataset
-from valle_core.data.index import INDEX
 from valle_core.data.options import STORAGES
 from valle_core.plugin import UserError
 from valle_data.preparation.finished import SOURCES
@@ -18,6 +17,7 @@ from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.plan import PARTS
 from valle_data.preparation.prepare import prepare
 from valle_data.storage.facts import row_json
+from valle_data.storage.index import INDEX
 from valle_data.validation import problems
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from valle_core.data.damage import REPAIR
 from valle_core.data.dataset import Dataset, open_dataset
-from valle_core.data.index import read_rows
 from valle_core.data.manifest import Manifest
 from valle_core.data.options import STORAGES, StorageName
 from valle_core.data.record import Location, Record
@@ -23,6 +22,7 @@ from valle_data.preparation.locks import Locks
 from valle_data.preparation.settings import SETTINGS
 from valle_data.storage.facts import write_index, write_manifest
 from valle_data.storage.hdf5 import file_name, pack
+from valle_data.storage.index import read_rows
 from valle_data.storage.records import write_part
 from valle_data.validation import COLUMNS_DIFFER, fact_problems, record_problems
 

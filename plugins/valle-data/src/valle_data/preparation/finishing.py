@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from valle_core.data.columns import ColumnWriter
-from valle_core.data.index import Index, open_index
 from valle_core.data.manifest import MANIFEST, Manifest, read_manifest
 from valle_core.data.record import IndexEntry
 from valle_core.files import replacing
@@ -27,7 +25,9 @@ from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.report import PrepareReport, nothing_usable
 from valle_data.preparation.split import held_out_ids
 from valle_data.preparation.treatment import Treatment, summed
+from valle_data.storage.columns import ColumnWriter
 from valle_data.storage.facts import write_index, write_manifest
+from valle_data.storage.index import Index, open_index
 from valle_language.detection import is_auto
 
 

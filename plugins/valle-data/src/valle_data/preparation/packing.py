@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from valle_core.data.index import Index
 from valle_core.data.record import IndexEntry, Record
 from valle_data.preparation.plan import DONE
 from valle_data.storage.hdf5 import Hdf5Store, file_name, pack
+from valle_data.storage.index import Index
 from valle_data.storage.shards import ShardStore
 
 

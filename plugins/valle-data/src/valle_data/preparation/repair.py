@@ -8,7 +8,6 @@ from pathlib import Path
 
 from valle_core.codes.checks import check_codes
 from valle_core.data.damage import Damaged
-from valle_core.data.index import Index, hash_index, open_index
 from valle_core.data.manifest import MANIFEST, Newer, read_manifest
 from valle_core.data.record import IndexEntry, Record
 from valle_core.plugin import UserError
@@ -17,6 +16,7 @@ from valle_data.preparation.finished import SOURCES, Finished, read_finished, re
 from valle_data.preparation.plan import forget_plan, read_plan
 from valle_data.storage.files import FileStore
 from valle_data.storage.hdf5 import Hdf5Store
+from valle_data.storage.index import Index, hash_index, open_index
 from valle_data.storage.shards import ShardStore
 
 

@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save
 
 from valle_core.codes import identity
-from valle_core.data.columns import COLUMNS, VERSION, Columns, ColumnWriter, digest_of
-from valle_core.data.index import INDEX
 from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest
 from valle_core.data.record import IndexEntry
 from valle_core.files import replacing, write_json
+from valle_data.storage.columns import COLUMNS, VERSION, Columns, ColumnWriter, digest_of
+from valle_data.storage.index import INDEX
 
 
 def row_json(row: IndexEntry) -> dict[str, Any]:

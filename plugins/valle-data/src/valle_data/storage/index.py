@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from valle_core.data.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns
 from valle_core.data.damage import REPAIR, damaged
 from valle_core.data.record import IndexEntry, Location
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
+from valle_data.storage.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns
 
 INDEX = "index.jsonl"
 
@@ -110,34 +110,6 @@ class Index:
 
     def _strings(self, name: str) -> Strings:
         return Strings(self._columns[name], self._columns[f"{name}_offsets"])
-
-
-class Ids(Sequence[str]):
-    """Some ids of an index, each decoded when it is asked for. Equal to any sequence of the same strings."""
-
-    def __init__(self, index: Index, places: Int[np.ndarray, "n"]) -> None:
-        self._index, self._places = index, places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, item):  # pyright: ignore[reportIncompatibleMethodOverride]
-        if isinstance(item, slice):
-            return Ids(self._index, self._places[item])
-        return self._index.ids[int(self._places[item])]
-
-    def __iter__(self) -> Iterator[str]:
-        return self._index.ids.at(self._places)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str):
-            return NotImplemented
-        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __repr__(self) -> str:
-        return f"Ids({[*self[:3]]}{' …' if len(self) > 3 else ''}, {len(self)} in all)"
 
 
 def open_index(folder: Path, index_hash: str, *, proven: bool = False) -> Index:

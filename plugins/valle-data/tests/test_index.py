@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from valle_core.data import index as module
 from valle_core.data.batching import Batches
-from valle_core.data.columns import COLUMNS, ColumnWriter, Strings
 from valle_core.data.dataset import open_dataset
-from valle_core.data.index import INDEX, Index, read_rows
 from valle_core.data.options import BatchOptions
 from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
 from valle_data.made_dataset import made_records, made_row, write_dataset, write_facts
+from valle_data.storage import index as module
+from valle_data.storage.columns import COLUMNS, ColumnWriter, Strings
+from valle_data.storage.index import INDEX, Index, read_rows
 
 MANY = 20_000
 
