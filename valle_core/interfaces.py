@@ -6,7 +6,7 @@ built and validated. All objects live on the device and in the dtype they were b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol, runtime_checkable
 
@@ -294,7 +294,24 @@ class Chooser(Protocol):
     def choose(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Int[Tensor, "B"]: ...
 
 
-Sampler = Processor | Chooser
+Follow = Callable[[Int[Tensor, "R"], Int[Tensor, "R"]], Float[Tensor, "R V"]]
+"""(rows of the logits it gave last, in any order, also repeated; tokens they chose) → processed logits of the next."""
+
+
+@runtime_checkable
+class Search(Protocol):
+    """A sampler that looks for whole answers, following several beginnings of a row. It may look who has ended.
+
+    `logits` are processed, of the first token; row b has at most `bounds[b]` tokens. Gives each row's tokens, with the
+    stop token (index `stop`) behind an answer that ended; what lies behind is not read. The rest as for `Chooser`.
+    """
+
+    def search(
+        self, logits: Float[Tensor, "B V"], follow: Follow, bounds: Sequence[int], stop: int | None
+    ) -> Int[Tensor, "B L"]: ...
+
+
+Sampler = Processor | Chooser | Search
 """A frozen dataclass whose fields are its options, checked when it is made. Factory: `(options) → Sampler`, usually
 the class itself is the options class and the factory returns what it was given."""
 

@@ -55,7 +55,7 @@ KINDS: tuple[Kind, ...] = (
         floor=13,
         template="valle_testing:templates/sampler",
         on_device=True,
-        words=frozenset({"processor", "chooser"}),
+        words=frozenset({"processor", "chooser", "search"}),
     ),
     Kind(
         name="task",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -81,8 +81,9 @@ def decode(
     bounds: list[int],
     stop: int,
     check_every: int | None = None,
+    max_context: int = 0,
 ) -> Decoded:
-    """Decode every row until it chooses `stop` or has `bounds[b]` tokens.
+    """Decode every row until it chooses `stop` or has `bounds[b]` tokens; what a `Search` finds, at its choice.
 
     The first token is never the stop token: an answer has at least one frame. No rows give no rows.
 
@@ -97,40 +98,52 @@ def decode(
         stop: index of the stop token among the logits; −1 for none.
         check_every: steps between two looks at who has stopped; None is 1 on the CPU, elsewhere
             `CHECK_EVERY_ON_ACCELERATOR`. Rows leave at their bounds without being looked for.
+        max_context: most tokens of its answer that a row reads, 0 or at least 2; 0 is all. When there are more, it
+            begins anew behind the prompt with the last half of them.
     """
     B = prompted.x.shape[0]
     if B == 0:
         return Decoded(tokens=[], stopped=[], steps=0)
-    x, device = prompted.x, prompted.x.device
+    device = prompted.x.device
     most = max(bounds)
     # A row's own bound counts: the longest prompt and the largest bound may be of two rows, and exceed the backbone.
-    needed = max(length + bound for length, bound in zip(prompted.mask.lengths.tolist(), bounds, strict=True))
-    cache = backbone.new_cache(B, needed, x.dtype, device)
-    out = backbone(x, prompted.mask, prompted.positions, condition=prompted.condition, cache=cache)
-    h = backbone.finish(out.h[torch.arange(B, device=device), prompted.mask.lengths - 1])
-    stepper = _Stepper(backbone, cache, prompted)
-
+    read = [min(bound, max_context or bound) for bound in bounds]
+    needed = max(length + count for length, count in zip(prompted.mask.lengths.tolist(), read, strict=True))
+    stepper = _Stepper(backbone, prompted, needed, max_context if max_context < most else 0)
     tokens = torch.full((B, most), stop, dtype=torch.long, device=device)
     bound = torch.tensor(bounds, device=device)
     rows = torch.arange(B, device=device)
+    logits = head(stepper.begin(), rows).float()  # samplers add up probabilities, which half precision cannot
+    refuse_undefined(logits, "level 0")
+    if stop >= 0:
+        logits = logits.index_fill(1, torch.tensor([stop], device=device), float("-inf"))
+    if chain.search is not None:
+
+        def follow(chosen: Int[Tensor, "R"], token: Int[Tensor, "R"]) -> Float[Tensor, "R V"]:
+            nonlocal rows
+            rows = rows[chosen]
+            view.select(chosen)
+            stepper.select(chosen)
+            view.append(token)
+            logits = head(stepper(embed(token, rows)), rows).float()
+            refuse_undefined(logits, "level 0")
+            return chain.process(logits, view)
+
+        tokens = chain.search.search(chain.process(logits, view), follow, bounds, stop if stop >= 0 else None)
+        return _cut(tokens, bound, stop, stepper.steps)
     last_steps = set(bounds)
     every = check_every or (1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR)
-    steps = checked = 0
-    for i in range(most):
-        logits = head(h, rows).float()  # samplers add up probabilities, which half precision cannot
-        if i % every == 0:
-            refuse_undefined(logits, "level 0")
-        if i == 0 and stop >= 0:
-            logits = logits.index_fill(1, torch.tensor([stop], device=device), float("-inf"))
+    checked = 0
+    for i in range(1, most + 1):
         token = chain(logits, view)
-        tokens[rows, i] = token
-        if i + 1 == most:
+        tokens[rows, i - 1] = token
+        if i == most:
             break
-        if i + 1 - checked >= every or i + 1 in last_steps:
-            ended = token == stop if checked == i else tokens[rows, checked : i + 1].eq(stop).any(1)
-            if i + 1 in last_steps:
-                ended = ended | (bound[rows] <= i + 1)
-            checked = i + 1
+        if i - checked >= every or i in last_steps:
+            ended = token == stop if checked == i - 1 else tokens[rows, checked:i].eq(stop).any(1)
+            if i in last_steps:
+                ended = ended | (bound[rows] <= i)
+            checked = i
             if bool(ended.any()):
                 staying = (~ended).nonzero().squeeze(1)
                 if staying.numel() == 0:
@@ -141,37 +154,66 @@ def decode(
         view.append(token)
         # Between two checks a stopped row may go on; its further tokens are cut off below.
         h = stepper(embed(token.clamp(max=stop - 1) if every > 1 and stop >= 0 else token, rows))
-        steps += 1
-    return _cut(tokens, bound, stop, steps)
+        logits = head(h, rows).float()
+        if i % every == 0:
+            refuse_undefined(logits, "level 0")
+    return _cut(tokens, bound, stop, stepper.steps)
 
 
 class _Stepper:
-    """One step of the backbone, by its own `step` where it has one."""
+    """One step of the backbone, by its own `step` where it has one; begins anew where a row reads no more than so much.
 
-    def __init__(self, backbone: Backbone, cache: Cache, prompted: Prompted) -> None:
-        self.backbone, self.cache, self.condition = backbone, cache, prompted.condition
-        self.lengths = prompted.mask.lengths
-        self.padded = prompted.mask.padded
+    Args:
+        needed: positions of the longest row.
+        most: tokens of an answer that are read, or 0 for all.
+    """
+
+    def __init__(self, backbone: Backbone, prompted: Prompted, needed: int, most: int) -> None:
+        self.backbone, self.condition, self.needed, self.most = backbone, prompted.condition, needed, most
+        self.x, self.positions, self.prompt = prompted.x, prompted.positions, prompted.mask
+        self.lengths = self.prompt.lengths
+        self.read = prompted.x[:, :0]  # [B, at most `most`, D] of the answer
         self.fast = backbone.step if isinstance(backbone, Stepping) else None
+        self.steps = 0
+
+    def begin(self) -> Float[Tensor, "B D"]:
+        """The prompt, and what is read of the answer behind it."""
+        B, L, D = self.read.shape
+        self.lengths = self.prompt.lengths + L
+        T = int(self.lengths.max()) if L else self.x.shape[1]  # the longest row may have left
+        place = self.prompt.lengths[:, None] + torch.arange(L, device=self.x.device)
+        x = torch.cat([self.x, torch.zeros_like(self.read)], 1)
+        x = x.scatter(1, place[:, :, None].expand(B, L, D), self.read)[:, :T]
+        positions = torch.cat([self.positions, place], 1).scatter(1, place, place)[:, :T]
+        self.cache: Cache = self.backbone.new_cache(B, self.needed, x.dtype, x.device)
+        mask = replace(self.prompt, lengths=self.lengths)
+        out = self.backbone(x, mask, positions, condition=self.condition, cache=self.cache)
+        return self.backbone.finish(out.h[torch.arange(B, device=x.device), self.lengths - 1])
 
     def __call__(self, x: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B D"]:
+        self.steps += 1
+        if self.most:
+            self.read = torch.cat([self.read, x], 1)
+            if self.read.shape[1] > self.most:
+                self.read = self.read[:, -(self.most // 2) :]
+                return self.begin()
         if self.fast is not None:
             return self.fast(x, self.cache)
         start = self.lengths
         self.lengths = start + 1
-        mask = SequenceMask(
-            lengths=self.lengths,
-            prefix=torch.zeros_like(start),
-            query_start=start,
-            form="causal",
-            padded=self.padded,
-        )
+        mask = replace(SequenceMask.causal(self.lengths, query_start=start), padded=self.prompt.padded)
         out = self.backbone(x, mask, start[:, None], condition=self.condition, cache=self.cache)
         return self.backbone.finish(out.h[:, 0])
 
     def select(self, rows: Int[Tensor, "R"]) -> None:
         self.cache.select(rows)
-        self.lengths = self.lengths[rows]
+        self.x, self.positions, self.lengths, self.read = (
+            one[rows] for one in (self.x, self.positions, self.lengths, self.read)
+        )
+        lengths, prefix, start = (
+            one[rows] for one in (self.prompt.lengths, self.prompt.prefix, self.prompt.query_start)
+        )
+        self.prompt = replace(self.prompt, lengths=lengths, prefix=prefix, query_start=start)
         if self.condition is not None:
             self.condition = self.condition[rows]
 

@@ -27,6 +27,7 @@ from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import LoadsAudio, Prompts
+from valle_core.synthesis.safeguards import Safeguards
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer, TextReader, read_words
 from valle_core.synthesis.task_choice import task_of
@@ -65,6 +66,16 @@ def open_synthesizer(
     }
     chosen = replace(resolved, parts=parts).choices() | ar.resolved.choices()
     selected = preflight(registry, chosen, device=device.type, dtype=options.dtype)
+
+    def built(slot: str, **more: Any) -> list[Any]:
+        return [build(plugin, part.options, **more) for plugin, part in zip(selected[slot], parts[slot], strict=True)]
+
+    def chain_of(slot: str, no_search: str) -> SamplerChain:
+        return SamplerChain(built(slot), [part.name for part in parts[slot]], no_search=no_search)
+
+    aligned = bool(ar.resolved.parts["alignment"])
+    chain = chain_of("sampler", f"and the alignment of {ar.path} follows one only; choose another" if aligned else "")
+    nar_chain = chain_of("nar_sampler", "and levels ≥ 1 are chosen frame by frame; leave it out of --nar-sampler")
     first = ar.load(selected, device=device, dtype=dtype)
     second = first
     if nar is not ar:
@@ -73,9 +84,6 @@ def open_synthesizer(
     _check_halves(first, second)
     if isinstance(first.model.backbone, MakesReady):
         first.model.backbone.make_ready(_note)
-
-    def built(slot: str, **more: Any) -> list[Any]:
-        return [build(plugin, part.options, **more) for plugin, part in zip(selected[slot], parts[slot], strict=True)]
 
     (task,), (frontend,) = built("task"), built("frontend")
     refuse_strange_symbols(frontend, parts["frontend"][0].name, ar)
@@ -97,8 +105,8 @@ def open_synthesizer(
             codec=codec,
             frontend=frontend,
             task=task,
-            chain=SamplerChain(built("sampler")),
-            nar_chain=SamplerChain(built("nar_sampler")),
+            chain=chain,
+            nar_chain=nar_chain,
             observers=observers,
             prompts=Prompts(
                 trained=trained_prompts(ar, selected["task"][0]),
@@ -109,6 +117,8 @@ def open_synthesizer(
             read_text=read_text,
             speed=options.speed,
             steady=options.durations == "usual",
+            safeguards=None if aligned else Safeguards.of(codec, options, device=device),
+            max_context=options.max_context,
             expected=can and options.vectors in (("expected",) if alignment is None else ("expected", "auto")),
         )
     )

@@ -23,6 +23,10 @@ class SynthesisOptions:
         vectors: levels ≥ 1 are decoded from the chosen codes, or (expected) from the mean of all codebook vectors by
             their probability; auto takes these for models with an alignment, if the codec can.
         durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.
+        max_context: most frames of its own answer that the model reads, at least 2; 0 is all.
+        phoneme_seconds: longest mean duration of a phoneme, which bounds the answer; 0 is no bound. This and
+            stuck_seconds are for models without an alignment, which may miss their end.
+        stuck_seconds: seconds of a loop or of silence after which an answer is ended; 0 is never.
     """
 
     model: str = ""
@@ -33,8 +37,16 @@ class SynthesisOptions:
     vectors: Literal["auto", "chosen", "expected"] = "auto"
     speed: float = 1.0
     durations: Literal["drawn", "usual"] = "drawn"
+    max_context: int = 0
+    phoneme_seconds: float = 0.5
+    stuck_seconds: float = 2.0
 
     def __post_init__(self) -> None:
+        if self.max_context != 0 and not 2 <= self.max_context <= 1_000_000:
+            raise UserError(f"max_context must be 0 or in [2, 1000000], got {self.max_context}")
+        for name, least in (("phoneme_seconds", 0.05), ("stuck_seconds", 0.5)):
+            if (value := getattr(self, name)) != 0 and not least <= value <= 60:
+                raise UserError(f"{name} must be 0 or in [{least}, 60], got {value:g}")
         if not self.max_prompt_seconds > 0:
             raise UserError(f"max_prompt_seconds must be above 0, got {self.max_prompt_seconds}")
         if not 0.25 <= self.speed <= 4:

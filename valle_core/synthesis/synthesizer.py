@@ -24,6 +24,7 @@ from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Request, Speech, Timing
+from valle_core.synthesis.safeguards import Safeguards
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
@@ -68,6 +69,8 @@ class SynthesisComponents:
         speed: speaking rate, for a model with an alignment.
         steady: whether its durations are the usual ones instead of drawn.
         expected: levels ≥ 1 are decoded as the expected sum of their codebook vectors, not as the chosen codes.
+        safeguards: what ends answers that are stuck, or None.
+        max_context: see `SynthesisOptions`.
     """
 
     ar: CodecLM
@@ -85,6 +88,8 @@ class SynthesisComponents:
     speed: float = 1.0
     steady: bool = False
     expected: bool = False
+    safeguards: Safeguards | None = None
+    max_context: int = 0
 
 
 class Prepared(NamedTuple):
@@ -124,7 +129,7 @@ class Synthesizer:
             inputs = [found.inputs for found in prepared]
             clock.append(time.perf_counter())
             seeds = torch.cat([row_seeds(request.seed, [0], device=self.device) for request in requests])
-            level0, times = self._level0(inputs, seeds, requests)
+            level0, times, remarks = self._level0(inputs, seeds, requests)
             inputs = [replace(found, times=when) for found, when in zip(inputs, times, strict=True)]
             clock.append(time.perf_counter())
             codes, vectors = self._other_levels(inputs, level0, seeds)
@@ -132,6 +137,7 @@ class Synthesizer:
             wavs = self._decode(
                 [self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)], vectors
             )
+            codes, wavs, silences = self._without_long_silence(codes, wavs)
             clock.append(time.perf_counter())
         # Cloned outside of inference mode, so that hooks and callers may write to them.
         speeches = [
@@ -142,11 +148,11 @@ class Synthesizer:
                 symbols=ready.symbols,
                 stopped=stopped,
                 unknown=ready.unknown,
-                remarks=(ready.remark,) if ready.remark else (),
+                remarks=tuple(filter(None, (ready.remark, *(f"'{request.text}' {what}" for what in said if what)))),
                 times=() if when is None else tuple((when / self.components.codec.frame_rate).tolist()),
             )
-            for request, wav, found, stopped, ready, when in zip(
-                requests, wavs, codes, level0.stopped, prepared, times, strict=True
+            for request, wav, found, stopped, ready, when, *said in zip(
+                requests, wavs, codes, level0.stopped, prepared, times, remarks, silences, strict=True
             )
         ]
         spans = [after - before for before, after in pairwise(clock)]
@@ -222,17 +228,21 @@ class Synthesizer:
 
     def _level0(
         self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], requests: Sequence[Request]
-    ) -> tuple[Decoded, Sequence[Float[Tensor, "P_plus_1"] | None]]:
-        """The codes of each row, and when it says each symbol where the model has an alignment."""
-        model, bounds = self.components.ar, [self._bound(request) for request in requests]
+    ) -> tuple[Decoded, Sequence[Float[Tensor, "P_plus_1"] | None], list[str]]:
+        """The codes of each row, when it says each symbol where the model has an alignment, and how it was ended."""
+        model, guards = self.components.ar, self.components.safeguards
+        bounds, context = [self._bound(request) for request in requests], self.components.max_context
+        if guards is not None:
+            bounds = [guards.bound(most, len(one.text)) for most, one in zip(bounds, inputs, strict=True)]
         rows = [self.components.task.compose(found, 0, training=False) for found in inputs]
         batch = pack(rows, model.rules)
         longest = model.backbone.max_length
         if longest is not None:
             room = [longest - length for length in batch.mask.lengths.tolist()]
-            if min(room) < 1:
+            if min(room) < (2 if context else 1):
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
-            bounds = [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
+            context = min(context, *room)
+            bounds = bounds if context else [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
         batch = batch.to(self.device)
         read, answer = model.embed_token(rows), model.head(0)
         view = View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop)
@@ -245,6 +255,8 @@ class Synthesizer:
 
         def head(h: Tensor, places: Tensor) -> Tensor:
             logits = answer(h)
+            if guards is not None:
+                logits = guards.guide(logits, view)
             return logits if walk is None else walk.answer(h, logits, places, view.uniform(_ADVANCE))
 
         found = decode(
@@ -261,8 +273,13 @@ class Synthesizer:
             view,
             bounds=bounds,
             stop=model.vocabulary.stop,
+            max_context=context,
         )
-        return found, walk.times([len(row) for row in found.tokens]) if walk else [None] * len(rows)
+        remarks = [""] * len(rows)
+        if guards is not None:
+            kept, remarks = zip(*map(guards.verdict, found.tokens), strict=True)
+            found = replace(found, tokens=[row[:n] for row, n in zip(found.tokens, kept, strict=True)])
+        return found, walk.times([len(row) for row in found.tokens]) if walk else [None] * len(rows), [*remarks]
 
     def _other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]
@@ -287,6 +304,17 @@ class Synthesizer:
         decode = getattr(self.components.codec, "decode_vectors" if vectors else "decode")
         wav, lengths = decode(pad_sequence(vectors or codes, batch_first=True).to(self.device), frames)
         return [row[:n].float().cpu() for row, n in zip(wav, lengths.tolist(), strict=True)]
+
+    def _without_long_silence(
+        self, codes: list[Int[Tensor, "F Q"]], wavs: list[Float[Tensor, "N"]]
+    ) -> tuple[list[Int[Tensor, "F Q"]], list[Float[Tensor, "N"]], list[str]]:
+        """Each answer up to shortly behind its last sound where a long silence follows, and a remark then."""
+        guards, hop = self.components.safeguards, self.components.codec.hop
+        if guards is None:
+            return codes, wavs, [""] * len(wavs)
+        ends, remarks = zip(*(guards.quiet_end(wav, self.sample_rate) for wav in wavs), strict=True)
+        shorter = [row[:n] if what else row for row, n, what in zip(codes, ends, remarks, strict=True)]
+        return shorter, [wav[: n * hop] for wav, n in zip(wavs, ends, strict=True)], [*remarks]
 
     def _after_audio(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:
         """The only way out for audio."""

@@ -14,6 +14,7 @@ from valle_core.plugin import PluginSpec
 from valle_testing import planted, suite
 from valle_testing.fakes.parts import FakeChooser as Draw
 from valle_testing.fakes.parts import FakeProcessor as Nucleus
+from valle_testing.fakes.parts import FakeSearch as Best
 
 ROLE = frozenset({"processor"})
 SPEC = PluginSpec(kind="sampler", name="n", api=1, summary="", factory="a:b", options="a:c", capabilities=ROLE)
@@ -35,6 +36,19 @@ def choosing(change):
             return change(self, logits, view)
 
     return Faulty
+
+
+def searching(change):
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Faulty(Best):
+        def search(self, logits, follow, bounds, stop):
+            return change(logits, follow, bounds, stop)
+
+    return Faulty
+
+
+def one_bound_for_all(logits, follow, bounds, stop):
+    return Best().search(logits, follow, [max(bounds)] * len(bounds), stop)
 
 
 def good(self, logits, view):
@@ -314,6 +328,7 @@ FAULTS = {
     "state by place in the batch": (state_by_position(), "follows_its_rows"),
     a_history_is_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
     the_stop_token_is_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
+    one_bound_for_all: (searching, "searches_within_its_bounds"),
     ten_tokens_are_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
 }
 """Fault → how it is planted (None: it is a sampler itself), the check that must see it."""
@@ -323,12 +338,15 @@ PROCESS = {"leaves_the_process_alone"}
 CASES = planted.cases("sampler", FAULTS, spec=SPEC)
 
 
-@pytest.mark.parametrize("build", [Nucleus, Draw], ids=["processor", "chooser"])
-def test_a_good_sampler_passes(build):
-    spec = replace(SPEC, capabilities=frozenset({"processor" if build is Nucleus else "chooser"}))
-    report = suite.run("sampler", build, spec=spec)
+ROLES = {"processor": Nucleus, "chooser": Draw, "search": Best}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_good_sampler_passes(role):
+    report = suite.run("sampler", ROLES[role], spec=replace(SPEC, capabilities=frozenset({role})))
     assert report.ok, report.table()
-    assert report.count("passed") == len(suite.checks_of("sampler", SPEC))
+    skipped = 2 if role == "search" else 1  # those of a search alone; its own look at who has ended, its own rows
+    assert report.count("passed") == len(suite.checks_of("sampler", SPEC)) - skipped
 
 
 @pytest.mark.parametrize("fault", CASES)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.interfaces import Chooser, Processor, Sampler, SamplerView
+from valle_core.interfaces import Chooser, Processor, Sampler, SamplerView, Search
 from valle_core.plugin import UserError
 from valle_core.synthesis.sampling.view import View
 
@@ -40,35 +40,47 @@ class SamplerChain:
     """Logits become tokens. Without a chooser the last step draws from the distribution (`Categorical`).
 
     Stateless: what lasts between steps lives in the `View`, so one chain serves many batches.
+
+    Attributes:
+        search: the sampler at its end that looks for whole answers, or None.
     """
 
-    __slots__ = ("_chooser", "_processors")
+    __slots__ = ("_chooser", "_processors", "search")
 
-    def __init__(self, samplers: Sequence[Sampler]) -> None:
+    def __init__(self, samplers: Sequence[Sampler], names: Sequence[str] = (), *, no_search: str = "") -> None:
         """
+        Args:
+            samplers: in the order they are applied.
+            names: what the user calls them; their classes' names if left out.
+            no_search: why no `Search` may end it, or "".
+
         Raises:
-            UserError: a chooser stands anywhere but last, or something is no sampler.
+            UserError: a chooser or a search stands anywhere but last, or something is no sampler.
         """
-        processors: list[Processor] = []
-        chooser: Chooser | None = None
-        for sampler in samplers:
-            name = type(sampler).__name__
-            if chooser is not None:
-                first = type(chooser).__name__
-                raise UserError(f"sampler {first} picks the token, so {name} cannot follow it. Put {first} last")
-            if isinstance(sampler, Processor):
-                processors.append(sampler)
-            elif isinstance(sampler, Chooser):
-                chooser = sampler
-            else:
-                raise UserError(f"{name} is not a sampler: it has neither process nor choose")
-        self._processors = tuple(processors)
-        self._chooser: Chooser = Categorical() if chooser is None else chooser
+        names = names or [type(sampler).__name__ for sampler in samplers]
+        for place, (sampler, name) in enumerate(zip(samplers, names, strict=True)):
+            if not isinstance(sampler, (Processor, Chooser, Search)):
+                raise UserError(f"{name} is not a sampler: it has neither process nor choose nor search")
+            if isinstance(sampler, Search) and no_search:
+                raise UserError(f"sampler {name} looks for whole answers, {no_search}")
+            if not isinstance(sampler, Processor) and place + 1 < len(samplers):
+                does = "looks for the whole answer" if isinstance(sampler, Search) else "picks the token"
+                fix = f"Put {name} last" if isinstance(samplers[place + 1], Processor) else "Leave one of the two out"
+                raise UserError(f"sampler {name} {does}, so {names[place + 1]} cannot follow it. {fix}")
+        last = samplers[-1] if samplers else None
+        self._processors = tuple(sampler for sampler in samplers if isinstance(sampler, Processor))
+        self._chooser: Chooser = last if isinstance(last, Chooser) else Categorical()
+        self.search = last if isinstance(last, Search) else None
 
     def __call__(self, logits: Float[Tensor, "B V"], view: View) -> Int[Tensor, "B"]:
         """One token per row; −inf is never picked. The caller appends it to the view."""
+        logits = self.process(logits, view)
+        view.enter(len(self._processors))
+        return self._chooser.choose(logits, view)
+
+    def process(self, logits: Float[Tensor, "B V"], view: View) -> Float[Tensor, "B V"]:
+        """What the processors leave."""
         for index, processor in enumerate(self._processors):
             view.enter(index)
             logits = processor.process(logits, view)
-        view.enter(len(self._processors))
-        return self._chooser.choose(logits, view)
+        return logits

@@ -1,8 +1,9 @@
-"""A processor, a chooser and a task that keep their contracts: small examples, and what tests plant faults in."""
+"""Samplers of each role and a task that keep their contracts: small examples, and what tests plant faults in."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.interfaces import Pool, SamplerView
+from valle_core.interfaces import Follow, Pool, SamplerView
 from valle_core.plugin import UserError
 from valle_core.sequence.layout import lay_out
 from valle_core.types import TaskInputs, TaskSequence, Utterance
@@ -49,6 +50,32 @@ class FakeChooser:
         scaled = (logits - logits.amax(-1, keepdim=True)) / (self.t + 0.1 * steps[:, None])
         counts = (scaled.double().softmax(-1) * 2.0**40).long().cumsum(-1)
         return (counts <= (view.uniform() * counts[:, -1]).long()[:, None]).sum(-1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FakeSearch:
+    """A search with one beginning: the best token, again and again."""
+
+    worth: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.worth <= 2:
+            raise UserError(f"worth must be in [0.5, 2], got {self.worth}")
+
+    def search(
+        self, logits: Float[Tensor, "B V"], follow: Follow, bounds: Sequence[int], stop: int | None
+    ) -> Int[Tensor, "B L"]:
+        tokens = torch.full((len(logits), max(bounds, default=0)), -1 if stop is None else stop, device=logits.device)
+        rows = torch.arange(len(logits), device=logits.device)
+        bound = torch.tensor(list(bounds), device=logits.device)
+        for place in range(tokens.shape[1]):
+            chosen = (logits * self.worth).argmax(-1)
+            tokens[rows, place] = chosen
+            staying = ((chosen != (-1 if stop is None else stop)) & (bound[rows] > place + 1)).nonzero().squeeze(1)
+            if not len(staying):
+                break
+            rows, logits = rows[staying], follow(staying, chosen[staying])
+        return tokens
 
 
 class FakeTask:

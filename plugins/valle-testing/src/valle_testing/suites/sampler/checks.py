@@ -1,4 +1,4 @@
-"""Conformance suite of samplers: processors and choosers.
+"""Conformance suite of samplers: processors, choosers and searches.
 
 test_it_conforms = suite.conformance("sampler", lambda: MySampler(strength=0.3), spec=SPEC)
 """
@@ -15,7 +15,7 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
-from valle_core.interfaces import Chooser, Processor, Sampler
+from valle_core.interfaces import Chooser, Processor, Sampler, Search
 from valle_core.plugin import PluginSpec, UserError
 from valle_testing.contract import contract
 from valle_testing.suites.sampler.rows import (
@@ -29,6 +29,7 @@ from valle_testing.suites.sampler.rows import (
     step_logits,
     view_of,
 )
+from valle_testing.suites.sampler.searching import searches_within_its_bounds
 from valle_testing.watch import Generators, generators_kept, seed_all
 
 EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, -1e-38, 0.0, 5e-324, 1e-300, 1e-38, 1e-9, 1e9, 1e38, 1e300)
@@ -37,15 +38,15 @@ EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, -1e-38, 0.0, 5e-324, 1e-3
 
 @contract("Sampler", "A frozen dataclass whose fields are its options")
 def is_a_frozen_dataclass(build: Build, *, device: str = "cpu") -> None:
-    """Frozen, equal to another with the same options, and either a processor or a chooser."""
+    """Frozen, equal to another with the same options, and a processor, a chooser or a search."""
     sampler = build()
     assert dataclasses.is_dataclass(sampler) and not isinstance(sampler, type), (
         f"{sampler!r} is not a dataclass instance"
     )
     assert type(sampler).__dataclass_params__.frozen, f"{type(sampler).__name__} is not frozen"  # type: ignore[attr-defined]
     assert build() == sampler, "two with the same options are not equal"
-    roles = [role.__name__ for role in (Processor, Chooser) if isinstance(sampler, role)]
-    assert len(roles) == 1, f"it is {' and '.join(roles) or 'neither Processor nor Chooser'}"
+    roles = [role.__name__ for role in (Processor, Chooser, Search) if isinstance(sampler, role)]
+    assert len(roles) == 1, f"it is {' and '.join(roles) or 'neither Processor, Chooser nor Search'}"
     for field in dataclasses.fields(sampler):
         value = getattr(sampler, field.name)
         assert not isinstance(value, (Tensor, torch.Generator, list, dict, set)), f"option {field.name} holds {value!r}"
@@ -120,7 +121,7 @@ def leaves_infinity_alone(build: Build, *, device: str = "cpu") -> None:
             for forced in (None, 1e-16, 1 - 1e-16):
                 found = apply(sampler, logits, view_of(rows, forced=forced))
                 what = f"{name}, seed {seed}" if forced is None else f"{name}, uniform {forced!r}"
-                if isinstance(sampler, Chooser):
+                if not isinstance(sampler, Processor):
                     inside = (found >= 0) & (found < logits.shape[1])
                     assert bool(inside.all()), f"{what}: tokens {found.tolist()} among {logits.shape[1]}"
                     picked = logits.gather(1, found[:, None])
@@ -156,6 +157,8 @@ def keeps_rows_apart(build: Build, *, device: str = "cpu") -> None:
 def never_reads_the_device(build: Build, *, device: str = "cpu") -> None:
     """It runs on tensors without data, where any look at a value raises."""
     sampler = build()
+    if isinstance(sampler, Search):
+        raise SkipTest("a search may look who has ended")
     rows = Rows.some(5, 23, device)
     meta = Rows(history=rows.history.to("meta"), lengths=rows.lengths.to("meta"), seeds=rows.seeds.to("meta"))
     logits = step_logits(5, 0, device).to("meta")
@@ -204,6 +207,8 @@ def keeps_its_state_in_the_view(build: Build, *, device: str = "cpu") -> None:
 def follows_its_rows(build: Build, *, device: str = "cpu") -> None:
     """Rows that are reordered, doubled and narrowed half-way go on as if nothing had happened."""
     sampler = build()
+    if isinstance(sampler, Search):
+        raise SkipTest("a search moves its rows itself")
     wanted = decode(sampler, range(5), device)
     order = [3, 0, 0, 4]
     half = STEPS // 2
@@ -249,9 +254,10 @@ def takes_any_stop_and_any_number_of_tokens(build: Build, *, device: str = "cpu"
             empty = dataclasses.replace(rows, history=rows.history[:, :0], lengths=rows.lengths * 0)
             for what, some in (("no history", empty), ("a history", rows)):
                 found = apply(sampler, logits, view_of(some, stop=stop))
-                good = found.shape == (3,) if isinstance(sampler, Chooser) else found.shape == logits.shape
+                picks = not isinstance(sampler, Processor)
+                good = found.shape == (3,) if picks else found.shape == logits.shape
                 assert good, f"{V} tokens, stop {stop}, {what}: gives {tuple(found.shape)}"
-                if isinstance(sampler, Chooser):
+                if picks:
                     assert bool(((found >= 0) & (found < V)).all()), f"{V} tokens, {what}: picks {found.tolist()}"
                 else:
                     assert bool(found.isfinite().any(-1).all()), f"{V} tokens, stop {stop}, {what}: none is left"
@@ -259,9 +265,10 @@ def takes_any_stop_and_any_number_of_tokens(build: Build, *, device: str = "cpu"
 
 @contract("PluginSpec", "words of the kind's contract it declares")
 def is_what_its_spec_says(build: Build, spec: PluginSpec, *, device: str = "cpu") -> None:
-    """The role is declared: "processor" or "chooser"."""
-    role = "processor" if isinstance(build(), Processor) else "chooser"
-    declared = sorted(spec.capabilities & {"processor", "chooser"})
+    """The role is declared: "processor", "chooser" or "search"."""
+    sampler = build()
+    role = "processor" if isinstance(sampler, Processor) else "search" if isinstance(sampler, Search) else "chooser"
+    declared = sorted(spec.capabilities & {"processor", "chooser", "search"})
     assert declared == [role], f"it is a {role}, the spec declares {', '.join(declared) or 'none'}"
 
 
@@ -277,7 +284,7 @@ def _complaints(sampler: Sampler, device: str) -> Iterator[str]:
         except Exception as error:
             yield f"then {name} raise {type(error).__name__}: {error}"
             return
-        if isinstance(sampler, Chooser):
+        if not isinstance(sampler, Processor):
             inside = bool(((found >= 0) & (found < logits.shape[1])).all())
             if not inside or bool(logits.gather(1, found[:, None]).isneginf().any()):
                 yield f"then {name} give a token that is not there or at −inf"
@@ -287,7 +294,7 @@ def _complaints(sampler: Sampler, device: str) -> Iterator[str]:
             yield f"then {name} become +inf"
         elif bool(found.isnan().any()) or not bool(found.isfinite().any(-1).all()):
             yield f"then {name} become NaN or leave no token"
-    if isinstance(sampler, Chooser):
+    if not isinstance(sampler, Processor):
         many = step_logits(64, 11, device)
         found = apply(sampler, many, view_of(Rows.some(64, many.shape[1], device)))
         if len(found.unique()) == 1:
@@ -308,6 +315,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     follows_its_rows,
     refuses_impossible_options,
     takes_any_stop_and_any_number_of_tokens,
+    searches_within_its_bounds,
 )
 """Each takes `(build, *, device="cpu")` and raises `AssertionError`."""
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.interfaces import Processor, Sampler
+from valle_core.interfaces import Processor, Sampler, Search
 from valle_core.synthesis.sampling.randomness import row_seeds, uniform
 
 Build = Callable[[], Sampler]
@@ -127,8 +127,22 @@ def hard_logits(device: str) -> Iterator[tuple[str, Float[Tensor, "B V"]]]:
 
 
 def apply(sampler: Sampler, logits: Float[Tensor, "B V"], view: RowsView) -> Tensor:
-    """What a sampler of either role makes of the logits."""
-    return sampler.process(logits, view) if isinstance(sampler, Processor) else sampler.choose(logits, view)
+    """What a sampler of any role makes of the logits; a search looks for answers of one token."""
+    if isinstance(sampler, Processor):
+        return sampler.process(logits, view)
+    if not isinstance(sampler, Search):
+        return sampler.choose(logits, view)
+
+    def follow(rows: Int[Tensor, "R"], tokens: Int[Tensor, "R"]) -> Float[Tensor, "R V"]:
+        raise AssertionError("it goes on though every row is at its bound of one token")
+
+    return sampler.search(logits, follow, [1] * len(logits), view.stop)[:, 0]
+
+
+def settled(row: Int[Tensor, "L"], stop: int) -> tuple[list[int], bool]:
+    """A row that a search gave: its tokens before the first stop token, and whether there is one."""
+    tokens = row.tolist()
+    return (tokens[: tokens.index(stop)], True) if stop in tokens else (tokens, False)
 
 
 def decode(
@@ -136,9 +150,16 @@ def decode(
 ) -> list[Tensor]:
     """Results of six steps of these rows, which choose greedily where the sampler is a processor.
 
+    A search gives its answers, the stop token behind their ends.
+
     `select = (step, order)` keeps these of the rows, in this order, before that step.
     """
     numbers = list(rows)
+    if isinstance(sampler, Search):
+        from valle_testing.suites.sampler.searching import searched
+
+        answers = [settled(row, V - 1)[0] for row in searched(sampler, numbers, [STEPS] * len(numbers), device)]
+        return list(torch.tensor([[*answer, *[V - 1] * STEPS][:STEPS] for answer in answers]).T)
     whole = Rows.some(8, V, device)
     view = view_of(whole.select(torch.tensor(numbers, device=device)), stop=V - 1)
     results = []
