@@ -14,8 +14,12 @@ import torch
 from torch import Tensor
 from transformers.generation import logits_process as reference
 from valle_samplers import plugin
+from valle_samplers.banned_tokens import BannedTokens
 from valle_samplers.drawing import draw
+from valle_samplers.epsilon import Epsilon
+from valle_samplers.eta import Eta
 from valle_samplers.greedy import Greedy
+from valle_samplers.length_penalty import LengthPenalty
 from valle_samplers.min_p import MinP
 from valle_samplers.repetition_aware import RepetitionAware
 from valle_samplers.repetition_penalty import RepetitionPenalty
@@ -23,8 +27,9 @@ from valle_samplers.sample import Sample
 from valle_samplers.temperature import Temperature
 from valle_samplers.top_k import TopK
 from valle_samplers.top_p import TopP
+from valle_samplers.typical import Typical
 
-from valle_core.interfaces import Chooser, Processor
+from valle_core.interfaces import Chooser, Processor, Sampler, Search
 from valle_core.plugin import UserError
 
 V = 37
@@ -64,6 +69,11 @@ PAIRS: list[tuple[Processor, Callable[[], reference.LogitsProcessor]]] = [
     *((TopK(k=k), lambda k=k: reference.TopKLogitsWarper(k)) for k in (1, 2, 10, V, 100)),
     *((TopP(p=p), lambda p=p: reference.TopPLogitsWarper(p)) for p in (0.0, 0.3, 0.9, 1.0)),
     *((MinP(p=p), lambda p=p: reference.MinPLogitsWarper(p)) for p in (0.0, 0.02, 0.3, 1.0)),
+    *((Typical(p=p), lambda p=p: reference.TypicalLogitsWarper(p)) for p in (0.05, 0.5, 0.9, 0.999)),
+    *((Epsilon(epsilon=e), lambda e=e: reference.EpsilonLogitsWarper(e)) for e in (3e-4, 0.02, 0.4)),
+    *((Eta(epsilon=e), lambda e=e: reference.EtaLogitsWarper(e)) for e in (3e-4, 0.02, 0.4)),
+    (BannedTokens(tokens=(0, 5, V - 1)), lambda: reference.SuppressTokensLogitsProcessor([0, 5, V - 1])),
+    (BannedTokens(tokens=(2, 3)), lambda: reference.NoBadWordsLogitsProcessor([[2], [3]])),
 ]
 
 
@@ -81,6 +91,14 @@ def test_a_processor_equals_transformers_bit_for_bit(ours: Processor, theirs: Ca
     got = ours.process(logits, FakeView())
     assert torch.equal(got, theirs()(torch.zeros(8, 0, dtype=torch.long), before.clone()))
     assert torch.equal(logits, before), "the input was written"
+
+
+@pytest.mark.parametrize(("factor", "start"), [(1.01, 0), (1.5, 4), (0.8, 3), (1.0, 0), (1.2, 50)])
+def test_the_length_penalty_equals_transformers_bit_for_bit(factor: float, start: int) -> None:
+    logits, tokens = random_logits(2), torch.zeros(8, 20, dtype=torch.long)
+    theirs = reference.ExponentialDecayLengthPenalty((start, factor), V - 1, input_ids_seq_length=0)
+    got = LengthPenalty(factor=factor, start=start).process(logits, FakeView(history=tokens, stop=V - 1))
+    assert torch.equal(got, theirs(tokens, logits.clone()))
 
 
 @pytest.mark.parametrize("penalty", [0.5, 1.0, 1.2, 3.0])
@@ -239,31 +257,54 @@ def test_at_the_end_of_its_range_a_sampler_still_gives_numbers(sampler: Processo
     assert sampler.process(logits, FakeView(history=random_history(0))).isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["greedy", "sample", "repetition_aware", "top_p", "top_k", "min_p", "temperature",
-                                  "repetition_penalty"])  # fmt: skip
-def test_a_batch_of_no_rows_gives_no_rows(name: str) -> None:
-    spec = next(spec for spec in SPECS if spec.name == name)
-    module, _, attribute = spec.options.partition(":")
-    sampler = getattr(importlib.import_module(module), attribute)()
-    numbers = torch.zeros(0, dtype=torch.float64)
-    for length in (0, 5):
-        view = FakeView(history=torch.zeros(0, length, dtype=torch.long), numbers=(numbers, numbers))
-        if isinstance(sampler, Processor):
-            assert sampler.process(torch.zeros(0, 9), view).shape == (0, 9)
-        else:
-            assert sampler.choose(torch.zeros(0, 9), view).shape == (0,)
-
-
 SPECS = [value for name, value in vars(plugin).items() if name.isupper()]
 
 
+def sampler_of(spec: plugin.PluginSpec) -> Sampler:
+    """With its default options."""
+    module, _, attribute = spec.options.partition(":")
+    return getattr(importlib.import_module(module), attribute)()
+
+
+def applied(sampler: Sampler, logits: Tensor, view: FakeView) -> Tensor:
+    """Processed logits, or tokens."""
+    return sampler.process(logits, view) if isinstance(sampler, Processor) else sampler.choose(logits, view)
+
+
+ONE_STEP = [spec for spec in SPECS if "search" not in spec.capabilities]
+
+
+@pytest.mark.parametrize("spec", ONE_STEP, ids=lambda spec: spec.name)
+def test_a_batch_of_no_rows_gives_no_rows(spec: plugin.PluginSpec) -> None:
+    sampler, numbers = sampler_of(spec), torch.zeros(0, dtype=torch.float64)
+    for length in (0, 5):
+        view = FakeView(history=torch.zeros(0, length, dtype=torch.long), numbers=(numbers, numbers))
+        wanted = (0, 9) if isinstance(sampler, Processor) else (0,)
+        assert applied(sampler, torch.zeros(0, 9), view).shape == wanted
+
+
+@pytest.mark.parametrize("spec", ONE_STEP, ids=lambda spec: spec.name)
+def test_rows_of_a_codebook_are_the_same_in_every_batch(spec: plugin.PluginSpec) -> None:
+    """1,025 logits, 64 rows: bit for bit those of 3 rows and of each row alone."""
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(64, 1025, generator=random) * 3
+    history = torch.randint(0, 40, (64, 30), generator=random)
+    numbers = torch.rand(64, dtype=torch.float64, generator=random)
+
+    def of(rows: slice) -> Tensor:
+        view = FakeView(history=history[rows], numbers=(numbers[rows], numbers[rows]), stop=1024)
+        return applied(sampler_of(spec), logits[rows], view)
+
+    whole = of(slice(0, 64))
+    for rows in (slice(61, 64), slice(0, 1), slice(33, 34)):
+        assert torch.equal(of(rows), whole[rows])
+
+
 def test_declared_roles_hold() -> None:
-    assert len(SPECS) == 8
+    assert len(SPECS) == 20
     for spec in SPECS:
-        module, _, attribute = spec.options.partition(":")
-        sampler = getattr(sys.modules[module], attribute)()
-        assert isinstance(sampler, Processor) is ("processor" in spec.capabilities)
-        assert isinstance(sampler, Chooser) is ("chooser" in spec.capabilities)
+        for role, what in (("processor", Processor), ("chooser", Chooser), ("search", Search)):
+            assert isinstance(sampler_of(spec), what) is (role in spec.capabilities)
 
 
 def test_specs_and_options_import_no_torch() -> None:
@@ -272,15 +313,10 @@ def test_specs_and_options_import_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", ONE_STEP, ids=lambda spec: spec.name)
 def test_no_sampler_reads_a_value_back_from_the_device(spec: plugin.PluginSpec) -> None:
     """Meta tensors have no values, so `.item()`, `bool(tensor)` and masks of unknown size raise on them."""
-    module, _, attribute = spec.options.partition(":")
-    sampler = getattr(sys.modules[module], attribute)()
     numbers = torch.zeros(8, dtype=torch.float64, device="meta")
-    view = FakeView(history=random_history(0).to("meta"), numbers=(numbers, numbers))
-    logits = random_logits(0).to("meta")
-    if isinstance(sampler, Processor):
-        assert sampler.process(logits, view).shape == logits.shape
-    else:
-        assert sampler.choose(logits, view).shape == (8,)
+    view = FakeView(history=random_history(0).to("meta"), numbers=(numbers, numbers), stop=V - 1)
+    sampler, logits = sampler_of(spec), random_logits(0).to("meta")
+    assert applied(sampler, logits, view).shape == (logits.shape if isinstance(sampler, Processor) else (8,))

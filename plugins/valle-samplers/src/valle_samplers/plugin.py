@@ -38,3 +38,43 @@ REPETITION_AWARE = _spec(
     "repetition_aware", "Nucleus draw that falls back to a free draw when it repeats (VALL-E 2, 2406.05370)",
     "valle_samplers.repetition_aware:RepetitionAware", "chooser",
 )  # fmt: skip
+DYNAMIC_TEMPERATURE = _spec(
+    "dynamic_temperature", "A temperature between two that follows the entropy",
+    "valle_samplers.dynamic_temperature:DynamicTemperature", "processor",
+)  # fmt: skip
+TOP_NSIGMA = _spec(
+    "top_nsigma", "Keeps logits within n standard deviations of the best (2411.07641)",
+    "valle_samplers.top_nsigma:TopNSigma", "processor",
+)  # fmt: skip
+TYPICAL = _spec(
+    "typical", "Keeps tokens whose surprise is near the entropy (2202.00666)",
+    "valle_samplers.typical:Typical", "processor",
+)  # fmt: skip
+EPSILON = _spec(
+    "epsilon", "Keeps tokens of at least this probability (2210.15191)", "valle_samplers.epsilon:Epsilon", "processor"
+)
+ETA = _spec(
+    "eta", "Keeps tokens above a probability that follows the entropy (2210.15191)",
+    "valle_samplers.eta:Eta", "processor",
+)  # fmt: skip
+LENGTH_PENALTY = _spec(
+    "length_penalty", "Makes the end likelier, or less likely, with each token",
+    "valle_samplers.length_penalty:LengthPenalty", "processor",
+)  # fmt: skip
+BANNED_TOKENS = _spec("banned_tokens", "Rules tokens out", "valle_samplers.banned_tokens:BannedTokens", "processor")
+DRY = _spec("dry", "Penalises what would prolong a repeated sequence", "valle_samplers.dry:Dry", "processor")
+MIROSTAT = _spec(
+    "mirostat", "Keeps the surprise at a target, by Zipf's law (2007.14966)",
+    "valle_samplers.mirostat:Mirostat", "chooser",
+)  # fmt: skip
+MIROSTAT_V2 = _spec(
+    "mirostat_v2", "Keeps the surprise at a target, by a bound on it (2007.14966)",
+    "valle_samplers.mirostat_truncated:MirostatV2", "chooser",
+)  # fmt: skip
+ENTROPY_ADAPTIVE = _spec(
+    "entropy_adaptive", "Takes the best token where the model is certain, else draws",
+    "valle_samplers.entropy_adaptive:EntropyAdaptive", "chooser",
+)  # fmt: skip
+BEAM = _spec(
+    "beam", "Looks for the likeliest whole answer along several beginnings", "valle_samplers.beam:Beam", "search"
+)
