@@ -123,7 +123,7 @@ def sound(*seconds):
 def test_a_long_silence_at_the_end_is_left_out():
     kept, remark = GUARDS.quiet_end(sound(1.0, 0.8, 0.5, 4.0), 16000)
     assert kept == pytest.approx(26, abs=1)
-    assert remark.startswith("fell silent at 2.3") or remark.startswith("fell silent at 2.4")
+    assert remark.startswith(("fell silent at 2.3", "fell silent at 2.4"))
     for fine in (sound(1.0, 1.5), sound(1.0, 4.0, 1.0)):
         assert GUARDS.quiet_end(fine, 16000) == (round(len(fine) / 1600), "")
     assert GUARDS.quiet_end(torch.zeros(16000 * 5), 16000) == (3, "fell silent at 0.0 s, and ends there")

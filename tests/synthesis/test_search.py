@@ -98,7 +98,8 @@ def test_a_search_along_one_beginning_says_what_greedy_decoding_says(parts, proc
     lengths, bounds = [5, 3, 9, 1, 4, 7], [30, 30, 4, 30, 17, 30]
     greedy = run(parts, (*processors, Best()), lengths, bounds)
     assert said(run(parts, (*processors, FakeSearch()), lengths, bounds)) == said(greedy)
-    assert any(greedy.stopped) and not all(greedy.stopped)
+    assert any(greedy.stopped)
+    assert not all(greedy.stopped)
 
 
 def test_histories_and_caches_follow_beginnings_that_swap_places(parts):
@@ -155,7 +156,7 @@ def test_a_row_reads_no_more_of_its_answer_than_max_context(parts, most):
         (["sample", "beam"], "sampler sample picks the token, so beam cannot follow it. Leave one of the two out"),
         (
             ["top_p", "beam", "top_p"],
-            "sampler beam looks for the whole answer, so top_p cannot follow it. Put beam las",
+            "sampler beam looks for the whole answer, so top_p cannot follow it. Put beam",
         ),
         (["sample", "top_p"], "sampler sample picks the token, so top_p cannot follow it. Put sample last"),
         (["beam", "beam"], "sampler beam looks for the whole answer, so beam cannot follow it. Leave one of the two"),
