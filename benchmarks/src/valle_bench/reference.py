@@ -62,6 +62,15 @@ class ReferenceCodec(Protocol):
         ...
 
 
+@runtime_checkable
+class ReferenceSampler(Protocol):
+    """A reference logits processor with the options of one of ours."""
+
+    def __call__(self, history: Int[Tensor, "B L"], logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Processed logits of rows that have all chosen L tokens."""
+        ...
+
+
 def references_of(registry: Registry, bench: str, part: str = "") -> list[ReferenceSpec]:
     """The installed references of a benchmark that stand beside one part, in the order of their names.
 

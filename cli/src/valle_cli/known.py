@@ -20,7 +20,9 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "valle-testing": {"command": ("plugins check", "new-plugin")},
     "valle-kit": {"attention": ("auto",)},
-    "valle-bench": {"command": ("bench arch", "bench codec", "bench attention", "bench decode", "bench startup")},
+    "valle-bench": {
+        "command": ("bench arch", "bench codec", "bench attention", "bench decode", "bench sampler", "bench startup")
+    },
     "valle-transformer": {"arch": ("transformer",)},
     "valle-llama": {"arch": ("llama",)},
     "valle-mixtral": {"arch": ("mixtral",)},

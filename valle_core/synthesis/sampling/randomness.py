@@ -41,7 +41,7 @@ def row_seeds(seed: int, rows: Sequence[int] | Int[Tensor, "B"], *, device: torc
     return mix(mix(ids.new_tensor(_signed(seed % (1 << 64)))) + (ids + 1) * _GOLDEN)
 
 
-def uniform(seeds: Int[Tensor, "B"], steps: Int[Tensor, "B"], salt: int = 0) -> Float[Tensor, "B"]:
-    """One float64 in (0, 1) per row with 52 random bits."""
+def uniform(seeds: Int[Tensor, "*S"], steps: Int[Tensor, "*S"], salt: int = 0) -> Float[Tensor, "*S"]:
+    """One float64 in (0, 1) per row with 52 random bits; both are broadcast."""
     bits = mix(seeds + steps * _GOLDEN + _signed(((salt + 1) * 0xD1342543DE82EF95) % (1 << 64)))
     return ((bits >> 12) & ((1 << 52) - 1)).double().add(0.5).mul(2.0**-52)

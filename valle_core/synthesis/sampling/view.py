@@ -10,6 +10,9 @@ from torch import Tensor
 
 from valle_core.synthesis.sampling.randomness import mix, uniform
 
+_AHEAD = 64
+"""Steps whose numbers are made at once: a step costs a hundredth of what it would by itself."""
+
 
 class View:
     """A `SamplerView` that the decoder advances: `append` after every step, `select` when rows move or leave.
@@ -20,7 +23,7 @@ class View:
         state: tensors of the sampler at work, each [B, …]; the chain sets it through `enter`.
     """
 
-    __slots__ = ("_buffer", "_seeds", "_states", "_steps", "_used", "lengths", "state", "stop")
+    __slots__ = ("_buffer", "_numbers", "_seeds", "_states", "_steps", "_used", "lengths", "state", "stop")
 
     def __init__(self, *, seeds: Int[Tensor, "B"], capacity: int, stop: int | None = None) -> None:
         """Rows without history.
@@ -34,6 +37,7 @@ class View:
         self._buffer = seeds.new_full((seeds.shape[0], capacity), -1)
         self._used = 0
         self._states: dict[int, dict[str, Tensor]] = {}
+        self._numbers: dict[int, tuple[int, Float[Tensor, "B K"]]] = {}  # by salt: of the steps from one on
         self.lengths = torch.zeros_like(seeds)
         self._steps: Int[Tensor, "B"] | None = None
         self.state: dict[str, Tensor] = {}
@@ -57,7 +61,14 @@ class View:
 
     def uniform(self, salt: int = 0) -> Float[Tensor, "B"]:
         """One number in (0, 1) per row, a pure function of (the row's seed, its step, salt)."""
-        return uniform(self._seeds, self.lengths if self._steps is None else self._steps, salt)
+        if self._steps is not None:
+            return uniform(self._seeds, self._steps, salt)
+        first, numbers = self._numbers.get(salt, (-_AHEAD, self._buffer))
+        if self._used >= first + _AHEAD:
+            first, steps = self._used, self.lengths[:, None] + torch.arange(_AHEAD, device=self.lengths.device)
+            numbers = uniform(self._seeds[:, None], steps, salt)
+            self._numbers[salt] = first, numbers
+        return numbers[:, self._used - first]
 
     def append(self, tokens: Int[Tensor, "B"]) -> None:
         """The rows chose these tokens."""
@@ -73,6 +84,7 @@ class View:
         self._buffer = self._buffer[rows]
         self.lengths = self.lengths[rows]
         self._steps = None if self._steps is None else self._steps[rows]
+        self._numbers = {salt: (first, numbers[rows]) for salt, (first, numbers) in self._numbers.items()}
         for state in self._states.values():
             state.update({name: tensor[rows] for name, tensor in state.items()})
 

@@ -43,6 +43,15 @@ ATTENTION = CommandSpec(
     ),
     progress=True,
 )
+SAMPLER = CommandSpec(
+    name="bench sampler",
+    api=2,
+    summary="Benchmark a step of every sampler against transformers' and a decoding step",
+    run="valle_bench.commands.sampler:sampler",
+    schema="valle_bench.commands.sampler:SCHEMA",
+    examples=("valle bench sampler --quick", "valle bench sampler --out benchmarks/results"),
+    progress=True,
+)
 STARTUP = CommandSpec(
     name="bench startup",
     api=2,
