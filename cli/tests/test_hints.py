@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import InvalidRequirement, Requirement
 
-from valle_cli.checkout import is_ours
+from valle_cli.checkout import is_ours, place_of
 from valle_cli.installed import Installed, installed
 from valle_cli.known import KNOWN
 from valle_cli.targets import to_install
 from valle_core.plugin import UserError
-from valle_core.registry.directory import place_of
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import normalise
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from valle_cli import installer, targets
+from valle_cli.checkout import place_of
 from valle_cli.commands import plugins_install
 from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
 from valle_cli.targets import Target, to_install
-from valle_core.registry.directory import place_of
 
 SPEC = """
 from valle_core.plugin import PluginSpec

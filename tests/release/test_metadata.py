@@ -8,10 +8,22 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from trove_classifiers import classifiers as there_are
 
-from release.metadata import complaints, copy, expected, folders, main, project_of, supported, written
+from release.metadata import (
+    complaints,
+    copy,
+    expected,
+    folders,
+    main,
+    pinned,
+    project_of,
+    requirements,
+    supported,
+    written,
+)
 
 ROOT = Path(__file__).parents[2]
 CORE = project_of(ROOT)
@@ -24,7 +36,7 @@ def test_a_distribution_says_what_all_say(name):
     says = expected(EVERY[name], CORE)
     assert {key: project.get(key) for key in says} == says, "make metadata"
     text = (EVERY[name] / "pyproject.toml").read_text(encoding="utf-8")
-    assert written(text, says) == text, "make metadata"
+    assert pinned(written(text, says), EVERY, CORE["version"]) == text, "make metadata"
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -67,6 +79,7 @@ def tree(tmp_path) -> Path:
 
 def test_one_command_raises_every_version(tree):
     before = {folder: project_of(folder) for folder in folders(tree)}
+    ours = {project["name"] for project in before.values()}
     assert tree / "CITATION.cff" in copy(tree, "7.8.9")
     assert copy(tree) == [], "a second time there is nothing to do"
     for folder, project in before.items():
@@ -74,6 +87,10 @@ def test_one_command_raises_every_version(tree):
         assert after["version"] == "7.8.9"
         assert after.keys() == project.keys()
         assert (folder / "LICENSE").is_file()
+        olds, news = (list(map(Requirement, requirements(one))) for one in (project, after))
+        for old, new in zip(olds, news, strict=True):
+            assert (new.name, new.extras, new.marker) == (old.name, old.extras, old.marker)
+            assert new.specifier == (SpecifierSet("==7.8.9") if old.name in ours else old.specifier)
     assert "\nversion: 7.8.9\n" in (tree / "CITATION.cff").read_text(encoding="utf-8")
 
 

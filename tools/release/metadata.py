@@ -15,6 +15,7 @@ import re
 import shutil
 import sys
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +100,30 @@ def toml(value: Any) -> str:
     return line if len(line) <= 100 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"
 
 
+def requirements(project: dict[str, Any]) -> Iterator[str]:
+    """Everything that a distribution asks for, its extras included."""
+    yield from project.get("dependencies", ())
+    for group in project.get("optional-dependencies", {}).values():
+        yield from group
+
+
+def pinned(text: str, ours: Iterable[str], version: str) -> str:
+    """The text of a pyproject.toml with each requirement on one of ours at the version of all: they go together."""
+    for line in requirements(tomllib.loads(text)["project"]):
+        found = re.fullmatch(r"([\w-]+)(\[[\w,-]+\])?([=<>~!].*)?", line)
+        if found and found[1] in ours:
+            text = text.replace(f'"{line}"', f'"{found[1]}{found[2] or ""}=={version}"')
+    return text
+
+
 def copy(root: Path = ROOT, version: str = "") -> list[Path]:
     """Write the metadata of valle-core, of a new version if one is given, into every distribution; what changed."""
     core = project_of(root) | ({"version": version} if version else {})
-    changed = []
+    ours, changed = {project_of(folder)["name"] for folder in folders(root)}, []
     for folder in folders(root):
         path = folder / "pyproject.toml"
         before = path.read_text(encoding="utf-8")
-        after = written(before, expected(folder, core))
+        after = pinned(written(before, expected(folder, core)), ours, core["version"])
         if after != before:
             path.write_text(after, encoding="utf-8")
             changed.append(path)

@@ -11,7 +11,6 @@ from valle_core.registry.scan import Scan, normalise
 DIRECTORY = "valle.directory"
 Known = Mapping[str, Mapping[str, tuple[str, ...]]]
 """distribution → kind → names."""
-_PLACES = {"valle-core": ".", "valle": "cli", "valle-bench": "benchmarks"}
 
 
 def known_plugins(found: Scan) -> Known:
@@ -23,11 +22,6 @@ def known_plugins(found: Scan) -> Known:
             except LoadError:
                 return {}
     return {}
-
-
-def place_of(distribution: str) -> str:
-    """The folder of a distribution of ours in a checkout."""
-    return _PLACES.get(distribution, f"plugins/{distribution}")
 
 
 def how_to_install(known: Known, distribution: str, version: str = "", *, upgrade: bool = False) -> str:

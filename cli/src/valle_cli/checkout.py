@@ -11,10 +11,10 @@ from typing import Any
 
 from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
-from valle_core.registry.directory import place_of
 from valle_core.registry.scan import normalise
 
 CORE = "valle-core"
+_PLACES = {CORE: ".", "valle": "cli", "valle-bench": "benchmarks"}
 PUBLISHED = False
 """Whether package indexes have ours; `tools/release/metadata.py --check` refuses a tag before it says so."""
 
@@ -30,6 +30,11 @@ class Source:
 
     folder: Path
     editable: bool
+
+
+def place_of(distribution: str) -> str:
+    """The folder of a distribution of ours in a checkout."""
+    return _PLACES.get(distribution, f"plugins/{distribution}")
 
 
 def is_ours(distribution: str) -> bool:

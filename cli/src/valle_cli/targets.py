@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from valle_cli.checkout import PUBLISHED, is_ours, needed, source_of
+from valle_cli.checkout import PUBLISHED, is_ours, needed, place_of, source_of
 from valle_cli.installed import Installed
 from valle_cli.known import KNOWN
 from valle_core.plugin import UserError
-from valle_core.registry.directory import place_of
 from valle_core.registry.scan import normalise
 
 OURS = ("valle-core", "valle")
