@@ -133,7 +133,7 @@ def test_help_has_a_panel_for_each_selected_plugin_with_help_and_default(command
     assert received is None
     for text in (
         "arch small (acme 1.0)", "--arch.depth", "how deep it is [default: 2]", "sampler keep (acme 1.0)",
-        "sampler trim (acme 1.0)", "--sampler.p", "The run", "--steps", "optimizer steps. [default: 10]", "fast|slow",
+        "sampler trim (acme 1.0)", "--sampler.p", "The run", "--steps", "optimizer steps [default: 10]", "fast|slow",
         "--no-shuffle", "--no-model.sum-embeddings", "Train [something].", "valle train --arch big", "what to say",
     ):  # fmt: skip
         assert text in out, text
@@ -168,7 +168,7 @@ def test_a_value_that_looks_like_a_slots_flag_picks_no_plugin(command):
 
 def test_help_reads_texts_from_the_docstring_and_keeps_brackets(command):
     out = command("--help")[2]
-    assert "width of [B, T, D], in numbers. [default: 512]" in " ".join(out.replace("│", " ").split())
+    assert "width of [B, T, D], in numbers [default: 512]" in " ".join(out.replace("│", " ").split())
 
 
 def test_help_follows_the_plugin_named_in_the_file(command, tmp_path):

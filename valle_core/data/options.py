@@ -19,14 +19,14 @@ class BatchOptions:
 
     Attributes:
         seconds: seconds of audio in a batch, padding included, per process.
-        buckets: groups of like duration from which batches are made; more of them pad less and shuffle less.
-        min_seconds: utterances shorter than this are left out, and counted.
-        max_seconds: utterances longer than this are left out, and counted; None means `seconds`.
-        order: `random`; `interleaved` (speakers take turns); `by-speaker` (each batch holds one speaker).
+        buckets: number of buckets of similar duration; more buckets mean less padding and less shuffling.
+        min_seconds: leave out utterances shorter than this.
+        max_seconds: leave out utterances longer than this; none: `seconds`.
+        order: order of utterances: random, interleaved (speakers take turns) or by-speaker (one speaker per batch).
         seed: random seed of the order, combined with the epoch.
-        curriculum: short utterances first: over so many batches of a process (steps, where `--accumulate` is 1) the
-            longest utterance grows evenly from `curriculum_seconds` to the longest there is; 0 is off.
-        curriculum_seconds: the longest utterance of the first batches.
+        curriculum: number of batches of a process over which the maximum duration of an utterance grows from
+            `curriculum_seconds` to the longest of the dataset; 0: off.
+        curriculum_seconds: maximum duration of an utterance at the start of the curriculum.
     """
 
     seconds: float = 60.0

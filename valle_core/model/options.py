@@ -13,23 +13,21 @@ class ModelOptions:
     """What surrounds the backbone, and which rows it is trained on.
 
     Attributes:
-        parts: rows to train: level 0 (ar), levels ≥ 1 (nar), or both in one backbone.
-        levels: codebook levels to model; 0 takes all the codec has.
-        level_distribution: distribution of a row's level: half (half of the rows at level 0, the speech; the rest
-            decreasing with the level), uniform, linear (decreasing with the level), normal (half-normal around level
-            0), or list (level_weights).
-        layout: where a row has its text: `text-last` (language · level · prompt · tone · text · response), `text-first`
-            (text · language · level · prompt · tone · response) or `text-both` (the text at both places). A checkpoint
-            keeps its own.
-        level_weights: weight of each level from 0 on, for level_distribution list.
-        sum_levels: whether prompt and response frames are the sum of their levels' embeddings.
-        codebook_embeddings: embed codes by a projection of the codec's own codebook vectors.
-        tie: use the prompt embeddings as the heads' weights.
-        per_language_text: one phoneme table per language.
-        markers: language, level and tone as tokens of their own, or summed into every position.
-        heads: one output layer per level, or one shared by all.
-        token_error: probability, by level, that a visible response code is replaced by a neighbouring one in training.
-        token_rate: probability, by level, that a visible response code is replaced by the mask token in training.
+        parts: codec levels to train: level 0 (ar), levels ≥ 1 (nar), or both in one backbone.
+        levels: number of codec levels to model; 0: all of the codec.
+        level_distribution: distribution of the level a row is trained on: half (half of the rows level 0, the others
+            decreasing), uniform, linear (decreasing), normal (half-normal around level 0) or list (level_weights).
+        layout: order of a row: text-last (language · level · prompt · tone · text · response), text-first (text ·
+            language · level · prompt · tone · response) or text-both (text at both places). Checkpoints keep their own.
+        level_weights: weights of the levels from 0 on, for level_distribution list.
+        sum_levels: frames to embed as the sum over their levels: those of the prompt, the response, both or none.
+        codebook_embeddings: embed codes by projecting the codec's codebook vectors.
+        tie: tie the weights of the output heads to the prompt embeddings.
+        per_language_text: use a separate phoneme embedding table for each language.
+        markers: how language, level and tone enter a row: as tokens of their own, or summed into every position.
+        heads: one output head per level, or one shared by all levels.
+        token_error: training noise: probability, by level, of replacing a visible response code by a neighbour.
+        token_rate: training noise: probability, by level, of replacing a visible response code by the mask token.
     """
 
     parts: Literal["both", "ar", "nar"] = "both"

@@ -14,19 +14,19 @@ class SynthesisOptions:
     """Where the models are and how they run.
 
     Attributes:
-        model: run or checkpoint folder; its level 0 is used, and its other levels unless nar_model is given.
-        nar_model: run or checkpoint folder for levels ≥ 1, when they were trained apart.
-        device: torch device; auto takes CUDA where it is.
+        model: run or checkpoint folder; for all codec levels, or for level 0 only where --nar-model is given.
+        nar_model: run or checkpoint folder for codec levels ≥ 1, where they were trained separately.
+        device: torch device: cpu, cuda, …; auto uses CUDA if available.
         dtype: data type of weights and activations.
-        max_prompt_seconds: longest voice prompt that is accepted.
-        speed: speaking rate, 1 as it was learnt; only for models with an alignment.
-        vectors: levels ≥ 1 are decoded from the chosen codes, or (expected) from the mean of all codebook vectors by
-            their probability; auto takes these for models with an alignment, if the codec can.
-        durations: drawn by the random seed, or the usual ones every time; only for models with an alignment.
-        max_context: most frames of its own answer that the model reads, at least 2; 0 is all.
-        phoneme_seconds: longest mean duration of a phoneme, which bounds the answer; 0 is no bound. This and
+        max_prompt_seconds: maximum duration of the voice prompt in seconds.
+        speed: speaking rate in [0.25, 4]; 1 is the rate of the training data; only for models with an alignment.
+        vectors: decode levels ≥ 1 from the chosen codes, or from the mean of the codebook vectors by probability
+            (expected); auto: expected for models with an alignment, if the codec supports it.
+        durations: phoneme durations: sampled (drawn) or the median (usual); only for models with an alignment.
+        max_context: maximum number of frames of its own output that the model reads, at least 2; 0: all.
+        phoneme_seconds: maximum mean duration of a phoneme, which limits the output; 0: no limit. This and
             stuck_seconds are for models without an alignment, which may miss their end.
-        stuck_seconds: seconds of a loop or of silence after which an answer is ended; 0 is never.
+        stuck_seconds: seconds of a loop or of silence after which the output is ended; 0: never.
     """
 
     model: str = ""

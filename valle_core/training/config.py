@@ -18,10 +18,10 @@ class RunOptions:
     """Where a run writes.
 
     Attributes:
-        out: folder of the run: config.yaml, metrics.jsonl, loss.png, checkpoints.
-        resume: continue from the newest checkpoint of the run; with --config RUN/config.yaml the run is RUN.
-        checkpoint: continue from this checkpoint of it instead, e.g. step-00000500; newer ones are set aside.
-        init_from: run or checkpoint folder whose weights a new run starts from.
+        out: folder of the run, for config.yaml, metrics.jsonl, loss.png and checkpoints.
+        resume: resume from the newest checkpoint of the run; with --config RUN/config.yaml the run is RUN.
+        checkpoint: checkpoint to resume from instead, e.g. step-00000500; newer ones are set aside.
+        init_from: run or checkpoint folder to initialise the weights of a new run from.
     """
 
     out: str = ""
@@ -41,11 +41,11 @@ class DataOptions:
     """What a run reads.
 
     Attributes:
-        path: folder that `valle prepare` wrote.
-        noise: folder that `valle prepare-noise` wrote, for tasks that ask for noise.
-        mixes: folder in which mixed sounds are kept for the next time; `mixes` inside the dataset unless named.
-        mixes_gb: most gigabytes that are kept there; 0 keeps none.
-        workers: processes that draw, mix and pack batches ahead of the training; 0 does it in between; at most 256.
+        path: dataset made by `valle prepare`.
+        noise: noise set made by `valle prepare-noise`, for tasks that use noise.
+        mixes: folder to cache mixed audio in; left out: `mixes` inside the dataset.
+        mixes_gb: maximum size of that cache in gigabytes; 0: no cache.
+        workers: number of processes that prepare batches ahead of training, in [0, 256]; 0: none.
     """
 
     path: str = ""

@@ -14,26 +14,26 @@ class TrainOptions:
     """How long and how fast to learn.
 
     Attributes:
-        steps: optimizer steps of the whole run.
-        minutes: stop after this many minutes of training even if steps are left; 0 is no limit.
-        lr: peak learning rate of AdamW; 0 learns nothing (the demo's untrained control).
-        warmup: steps of linear warm-up.
-        schedule: what follows the warm-up; cosine ends at a tenth of lr.
-        decay_from: part of the steps after which the cosine begins; before it the rate stays at lr.
-        weight_decay: decoupled, on matrices only.
-        betas: AdamW's moments.
-        average: what the moving average of the weights keeps at each step; it is saved to speak with. 0 saves the
-            weights as they are.
-        clip: gradient norm to clip to, after unscaling; 0 is off.
-        accumulate: batches per optimizer step.
+        steps: number of optimizer steps of the whole run.
+        minutes: training time limit in minutes; 0: no limit.
+        lr: peak learning rate of AdamW; 0 trains nothing.
+        warmup: steps of linear learning rate warm-up.
+        schedule: learning rate after warm-up; cosine decays to a tenth of the peak.
+        decay_from: fraction of the steps after which cosine decay begins; before it the learning rate is constant.
+        weight_decay: decoupled weight decay of AdamW, applied to matrices only.
+        betas: betas of AdamW.
+        average: decay of the moving average of the weights, saved for synthesis; 0: save the weights themselves.
+        clip: maximum gradient norm (after unscaling); 0: no clipping.
+        accumulate: gradient accumulation: batches per optimizer step.
         precision: data type of the forward and backward pass; weights stay float32.
         compile: run the backbone through torch.compile.
-        checkpoint_every: steps between checkpoints (the last step always saves).
-        keep: checkpoints to keep; 0 keeps all.
-        log_every: steps per line of metrics.jsonl.
-        text_gain_every: steps between two measures of `text_gain`, what the right text is worth; 0 measures none.
+        checkpoint_every: steps between checkpoints; the last step is always saved.
+        keep: number of checkpoints to keep; 0: all.
+        log_every: steps between two lines of metrics.jsonl.
+        text_gain_every: steps between two measurements of text_gain (how much the right text lowers the loss); 0:
+            never.
         seed: random seed of weights, data order, sampled levels and tasks, and dropout.
-        device: torch device; auto takes CUDA where it is.
+        device: torch device: cpu, cuda, …; auto uses CUDA if available.
     """
 
     steps: int = 10_000

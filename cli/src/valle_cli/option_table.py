@@ -129,7 +129,7 @@ def dataclass_rows(options_type: type, prefix: str, panel: str) -> Iterator[Opti
             flag=flag_of(prefix + field.name),
             key=prefix + field.name,
             panel=panel,
-            help=field.metadata.get("help") or texts.get(field.name) or f"expects {describe(hint)}",
+            help=_phrase(field.metadata.get("help") or texts.get(field.name) or f"expects {describe(hint)}"),
             metavar="|".join(words) if words else kinds.get(_item(hint), "VALUE"),
             short=field.metadata.get("short", ""),
             one_of=field.metadata.get("one_of", ""),
@@ -138,6 +138,11 @@ def dataclass_rows(options_type: type, prefix: str, panel: str) -> Iterator[Opti
             many=is_many(hint),
             required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
         )
+
+
+def _phrase(text: str) -> str:
+    """A single phrase without a full stop, whichever way its author ends one."""
+    return text if ". " in text else text.removesuffix(".")
 
 
 def _item(hint: Any) -> Any:

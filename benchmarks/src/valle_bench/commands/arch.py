@@ -26,14 +26,14 @@ class Options(BenchOptions):
     """What is measured.
 
     Attributes:
-        arch: backbone to measure; may be repeated; all when left out
-        quick: short rows, no peak memory: a look only
-        T: positions of the forward passes, e.g. 256,1024,4096
-        d_model: width of every backbone before counts are made equal
-        layers: layers of every backbone before counts are made equal
-        set: an option of one backbone, ARCH.OPTION=VALUE
-        attention: kernel of the backbones that need one
-        out: folder for arch.json, arch.md and arch.png
+        arch: backbone to measure; may be repeated; left out: all
+        quick: short rows and no peak memory, for a first look
+        T: sequence lengths of the forward passes, separated by commas, e.g. 256,1024,4096
+        d_model: model width of every backbone, before parameter counts are matched
+        layers: number of layers of every backbone, before parameter counts are matched
+        set: option of one backbone, ARCH.OPTION=VALUE; may be repeated
+        attention: attention kernel for the backbones that need one
+        out: folder to write arch.json, arch.md and arch.png to
     """
 
     arch: tuple[str, ...] = ()

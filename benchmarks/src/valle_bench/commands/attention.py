@@ -23,27 +23,28 @@ class Options:
     """What is measured.
 
     Attributes:
-        preset: shapes as in training (valle), of FlashAttention's benchmark (fa), of long rows, decode or packed rows
-        kernel: kernel to measure beside eager; may be repeated; all that are installed when left out
-        quick: two lengths, one mask, few repeats: a look only
-        lengths: T of the longest row, e.g. 256,1024
-        form: mask forms, e.g. causal,full,prefix,mixed,window,packed
-        direction: what is timed, e.g. forward,backward
-        dtype: e.g. float32,bfloat16; by the device when left out
-        head_width: Dh, e.g. 64,128
-        heads: H
-        kv_heads: Hk, e.g. 8,2
-        batch: rows, e.g. 1,8
-        window: width of the form window
-        against: kernel whose time the others are also compared with
-        compare: attention.json of an older run to compare with
-        repeats: timed runs of each kernel at least
-        cell_seconds: leave out runs that are foreseen to take longer
-        max_seconds: leave out shapes that would begin after so many; 0 is no limit
+        preset: set of shapes: as in training (valle), long sequences (long), FlashAttention's benchmark (fa), decoding
+            (decode) or packed rows (packed)
+        kernel: kernel to compare with eager; may be repeated; left out: all that are installed
+        quick: two lengths, one mask and few repeats, for a first look
+        lengths: sequence lengths T, separated by commas, e.g. 256,1024
+        form: mask forms, separated by commas, e.g. causal,full,prefix,mixed,window,packed
+        direction: passes to time, e.g. forward,backward
+        dtype: data types, e.g. float32,bfloat16; left out: by device
+        head_width: head widths Dh, e.g. 64,128
+        heads: number of query heads H
+        kv_heads: numbers of key/value heads Hk, e.g. 8,2; divisors of the number of heads
+        batch: batch sizes, e.g. 1,8
+        window: window width in positions, for the mask form window
+        against: kernel to compare the times of all others with
+        compare: attention.json of an earlier run to compare with
+        repeats: minimum number of timed runs of each kernel
+        cell_seconds: skip measurements expected to take longer than this many seconds
+        max_seconds: time budget in seconds; shapes that would begin later are skipped; 0: no limit
         seed: random seed of the inputs
-        device: torch device
-        force: measure although others use the machine
-        out: folder for attention.json, .md, .csv, .png and -dark.png
+        device: torch device to measure on
+        force: measure although other processes use the machine
+        out: folder to write attention.json, .md, .csv, .png and -dark.png to
     """
 
     preset: Preset = "valle"

@@ -37,15 +37,15 @@ class Options(BenchOptions):
     """What is measured.
 
     Attributes:
-        codec: codec to measure; may be repeated; all when left out
-        quick: short sounds, no peak memory: a look only
-        seconds: lengths of the timed sounds, e.g. 2,10
-        batch: rows of the batches beside single rows; 1: none
-        long_seconds: length of the long file; 0: none
-        set: an option of one codec, CODEC.OPTION=VALUE
-        speech: recordings for PESQ and STOI, e.g. a corpus's held-out; made when left out
-        clips: how many of them; 0: no quality figures
-        out: folder for codec.json, codec.md and codec.png
+        codec: codec to measure; may be repeated; left out: all
+        quick: short audio and no peak memory, for a first look
+        seconds: durations of the timed audio in seconds, separated by commas, e.g. 2,10
+        batch: batch size to measure besides single rows; 1: single rows only
+        long_seconds: duration of the long file in seconds; 0: no long file
+        set: option of one codec, CODEC.OPTION=VALUE; may be repeated
+        speech: folder of recordings to compute PESQ and STOI on, e.g. CORPUS/held-out; left out: synthesized speech
+        clips: number of recordings to compute PESQ and STOI on; 0: skip both
+        out: folder to write codec.json, codec.md and codec.png to
     """
 
     codec: tuple[str, ...] = ()

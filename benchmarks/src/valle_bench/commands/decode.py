@@ -34,9 +34,9 @@ class Options:
     """How long it measures.
 
     Attributes:
-        quick: short answers, nothing compiled: a look only
-        force: measure although others use the machine
-        out: folder for decode.json, decode.md and decode.png
+        quick: few tokens and nothing compiled, for a first look
+        force: measure although other processes use the machine
+        out: folder to write decode.json, decode.md and decode.png to
     """
 
     quick: bool = False

@@ -18,9 +18,9 @@ class BenchOptions:
     """How it measures, and where the tables go.
 
     Attributes:
-        cell_seconds: leave out runs that are foreseen to take longer
-        device: torch device
-        force: measure although others use the machine
+        cell_seconds: skip measurements expected to take longer than this many seconds
+        device: torch device to measure on
+        force: measure although other processes use the machine
     """
 
     quick: bool = False

@@ -25,8 +25,8 @@ class Options:
     """How it measures.
 
     Attributes:
-        runs: how often each command runs; the best time counts
-        force: measure although others use the machine
+        runs: number of runs of each command; the shortest time counts
+        force: measure although other processes use the machine
     """
 
     runs: int = 15

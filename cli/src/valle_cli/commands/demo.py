@@ -15,9 +15,9 @@ class Options:
     """How long it trains, and where it works.
 
     Attributes:
-        out: folder of everything it makes; run again to go on
-        minutes: training stops after this long
-        steps: training steps, if the time is enough
+        out: folder for all results; the same command resumes an interrupted demo
+        minutes: longest training time in minutes, in [0.05, 60]
+        steps: number of training steps, unless the time runs out before
         seed: random seed of weights, data order and sampling
     """
 
@@ -37,11 +37,11 @@ SCHEMA = Schema(sections=(Section("demo", Options, flat=True, help="Options"),))
 
 
 def demo(context: CommandContext) -> CommandResult:
-    """Make a small synthetic corpus, train a tiny model on it, let it speak, and check what it says.
+    """Make a small synthetic corpus, train a tiny model on it, synthesize speech, and check it with a recognizer.
 
-    The installed voice speaks first, where there is one. Then 24 sentences by two espeak-ng voices are learnt; the
-    voice prompt is a recording the model never saw.
-    A recognizer that knows the 24 sentences judges every one, and the controls beside them.
+    The installed voice speaks first, where there is one. Then a model is trained on 24 sentences by two espeak-ng
+    voices; the voice prompt is a recording it was not trained on. A recognizer that knows the 24 sentences checks each
+    of them, and controls that must not be recognized.
     """
     from valle_cli.demo.recipe import LEVELS, SAMPLERS, VOICES, greet, make_data, say, train
     from valle_cli.demo.report import check, shown

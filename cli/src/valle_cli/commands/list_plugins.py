@@ -16,7 +16,7 @@ class Options:
     """What is listed.
 
     Attributes:
-        kind: only this kind
+        kind: show plugins of this kind only
     """
 
     kind: str | None = field(default=None, metadata={"one_of": "kinds"})

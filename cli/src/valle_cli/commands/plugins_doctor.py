@@ -9,10 +9,10 @@ from valle_core.command import CommandContext, CommandResult
 
 
 def doctor(context: CommandContext) -> CommandResult:
-    """Look over the installed plugins.
+    """Diagnose the installed plugins.
 
-    Stale and doubled metadata, broken and slow specs, misspelt hooks and capabilities, the checks plugins bring, and
-    what is taken where nothing is named.
+    Finds stale and duplicate metadata, broken and slow specs, misspelt hooks and capabilities; runs the checks that
+    plugins bring; shows the defaults of every command.
 
     Exit code 0: no problem (warnings do not count). 1: at least one problem.
     """

@@ -22,8 +22,8 @@ class Options:
     """Which plugin.
 
     Attributes:
-        name: plugin, or distribution:plugin
-        kind: where several kinds have the name
+        name: name of the plugin, or DISTRIBUTION:NAME
+        kind: kind of the plugin, where several kinds have the name
     """
 
     name: str
@@ -34,7 +34,7 @@ SCHEMA = Schema(sections=(Section("info", Options, flat=True, help="Options", po
 
 
 def info(context: CommandContext) -> CommandResult:
-    """Show what a plugin says about itself: status, devices, needs, licence, options, and where it lies."""
+    """Show the details of a plugin: status, devices, requirements, licence, options and location."""
     own: Options = context.options("info")
     facts = facts_of(find_entry(context.registry, own.name, own.kind))
     return CommandResult(text="\n".join(lines_of(facts)), facts=facts)

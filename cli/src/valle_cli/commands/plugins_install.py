@@ -24,12 +24,12 @@ class Options:
     """What comes, and how.
 
     Attributes:
-        names: plugin, distribution, folder, wheel or address
-        editable: install folders so that changes in them count
-        upgrade: take the newest version even if one is there
-        dry_run: show the command, run nothing
-        yes: do not ask; without a terminal, a name that valle does not know needs it
-        pip: handed to pip (or to uv, where there is no pip) as it is
+        names: plugin name, distribution, folder, wheel or URL
+        editable: install folders in editable mode
+        upgrade: upgrade to the newest version
+        dry_run: show the command, but do not run it
+        yes: do not ask for confirmation; needed without a terminal for names that valle does not know
+        pip: options passed on to pip (or to uv, where there is no pip)
     """
 
     names: tuple[str, ...]
@@ -44,9 +44,9 @@ SCHEMA = Schema(sections=(Section("install", Options, flat=True, help="Options",
 
 
 def install(context: CommandContext) -> CommandResult:
-    """Install plugins into this interpreter's environment: shows the command, runs it, lists what came.
+    """Install plugins into this interpreter's environment: shows the command, runs it, lists the new plugins.
 
-    A name that valle does not know is asked about, for it may be anybody's package.
+    Asks before it installs a name that valle does not know, which may be anybody's package.
     """
     own: Options = context.options("install")
     before = list(installed())

@@ -19,9 +19,9 @@ class Options:
     """What goes.
 
     Attributes:
-        names: plugin, distribution, or distribution:plugin
-        dry_run: show the command, run nothing
-        yes: do not ask
+        names: plugin name, distribution, or DISTRIBUTION:NAME
+        dry_run: show the command, but do not run it
+        yes: do not ask for confirmation
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ SCHEMA = Schema(sections=(Section("uninstall", Options, flat=True, help="Options
 
 
 def uninstall(context: CommandContext) -> CommandResult:
-    """Remove the distributions of plugins: says what goes, shows the command, asks, runs it.
+    """Uninstall the distributions of plugins: lists what is removed, shows the command, asks, runs it.
 
     Works for broken and for disabled plugins. valle-core and valle themselves stay.
     """

@@ -23,19 +23,19 @@ class Options:
     """What is said, and where it goes.
 
     Attributes:
-        text: what to say
-        text_file: say each line of this file, as one batch; line k with seed + k - 1
-        voice: saved voice that speaks, where no --model is named; default: the first
-        list_voices: list the saved voices, and say nothing
-        prompt: recording of the voice; none: a saved voice, or the model chooses
-        prompt_text: what the prompt says (for --task tts-c)
-        language: tag, e.g. en-us, or auto; default: the model's first
-        phonemes: the text is phonemes (IPA), not words
-        out: wav, flac or ogg to write; several lines get -1, -2, …
-        spectrogram: PNG of the prompt and the speech side by side
-        split: long text: a sentence at a time, joined; or none
-        pause: seconds between two sentences
-        max_letters: longest sentence in letters; longer ones are split at their clauses
+        text: text to synthesize
+        text_file: text file to synthesize, one utterance per line; line k uses random seed SEED + k - 1
+        voice: installed voice to use, unless --model is given; left out: the first one
+        list_voices: list the installed voices and exit
+        prompt: recording of the voice to imitate; left out: an installed voice, or any voice with --model
+        prompt_text: transcript of the prompt (needed by --task tts-c)
+        language: language tag of the text, e.g. en-us, or auto to detect it; left out: the model's first language
+        phonemes: read the text as phonemes (IPA)
+        out: audio file to write: wav, flac or ogg; with --text-file numbered -1, -2, …
+        spectrogram: PNG file to draw the spectrograms of prompt and speech into
+        split: synthesize a long text sentence by sentence, or in one piece (none)
+        pause: silence between two sentences in seconds
+        max_letters: maximum length of a sentence in letters; longer ones are split at clauses
         seed: random seed; the same seed reproduces the same audio
         max_duration: maximum duration of a sentence in seconds; longer output is truncated with a warning
     """

@@ -14,8 +14,8 @@ class PackOptions:
     """What is packed.
 
     Attributes:
-        model: run or checkpoint made with --rewrite bitlinear or --arch bitnet
-        out: new folder for the packed checkpoint; `valle synth --model` takes it
+        model: run or checkpoint trained with --rewrite bitlinear or --arch bitnet
+        out: new folder for the packed checkpoint
     """
 
     model: Path
@@ -26,9 +26,9 @@ SCHEMA = Schema(sections=(Section("pack", PackOptions, flat=True, help="Options"
 
 
 def pack_bitnet(context: CommandContext) -> CommandResult:
-    """Copy a checkpoint with its ternary weights packed into two bits each. It says the same, and is for synthesis.
+    """Copy a checkpoint with its ternary weights packed into two bits each.
 
-    Other weights (embeddings, heads, norms) stay as they are.
+    It gives the same output, and is for synthesis. Other weights (embeddings, heads, norms) stay as they are.
     """
     from valle_bitnet.packing import pack_checkpoint
 

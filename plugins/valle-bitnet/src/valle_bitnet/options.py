@@ -23,8 +23,8 @@ class BitNetOptions:
         activation: gate activation: "relu2" is relu(x)² (BitNet b1.58 2B4T), "silu" makes it SwiGLU (BitNet b1.58).
         rope_theta: base of the rotary frequencies.
         norm_eps: epsilon of the RMS norms.
-        dropout: dropout of what each sub-layer adds to the residual stream.
-        max_length: longest sequence it accepts; no bound when not given.
+        dropout: dropout probability of each sub-layer's output.
+        max_length: maximum sequence length; no limit when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
         weights: folder of a `BitNetModel` with unpacked weights (safetensors) to start from; it also gives the sizes.
     """

@@ -15,10 +15,10 @@ class BitLinearOptions:
     """Options of `--rewrite bitlinear` and `--rewrite bitlinear-packed`.
 
     Attributes:
-        skip: patterns of names of layers that stay as they are, e.g. `layers.0.*` or `*.o_proj`.
-        smallest: layers with fewer inputs or outputs stay as they are: they hold little and lose much.
-        norm: "rms" divides each position by its root mean square before it is rounded, "none" does not. With "rms" a
-            layer ignores the scale of its input; choose "none" where a norm stands before each layer anyway.
+        skip: name patterns of layers to leave as they are, e.g. `layers.0.*` or `*.o_proj`; may be repeated.
+        smallest: minimum number of inputs and outputs of a layer to replace; smaller ones gain little and lose much.
+        norm: normalise each position by its root mean square before rounding (rms), or not (none): with rms a layer
+            ignores the scale of its input; choose none where a norm stands before each layer anyway.
     """
 
     skip: tuple[str, ...] = ()

@@ -18,23 +18,23 @@ class CorpusOptions:
     """What is spoken, and where it goes.
 
     Attributes:
-        out: empty or new folder, or one that the same command began
-        engine: speech synthesizer: espeak, kokoro, hibari, flite …; a wrong name lists them
-        voices: training speakers
-        utterances: sentences of each training speaker
-        held_out_voices: speakers that are not in training
-        held_out_utterances: sentences of each of them
-        languages: comma-separated, of en, fr, de, es
-        minutes: stop a group after about so much audio; 0: no bound
-        sample_rate: sample rate in Hz; 0: the engine's own
-        seed: random seed; equal options and seed give equal bytes
-        workers: processes
-        speaker: a voice of the engine, e.g. en-us+f2; repeatable, with --script
-        script: say each line of this file, every speaker
-        held_out_script: the same for the group held-out
-        texts: deal the lines of this file to the speakers, each once
-        wordnet: deal the examples of WordNet: the folder of data.*
-        styles: kokoro: folder of its style files *.bin
+        out: new or empty folder for the corpus; the same command resumes an interrupted one
+        engine: speech synthesizer: espeak, kokoro, hibari, flite …; an unknown name lists them
+        voices: number of training speakers
+        utterances: number of sentences of each training speaker
+        held_out_voices: number of held-out speakers, which are not in training
+        held_out_utterances: number of sentences of each held-out speaker
+        languages: languages, separated by commas, of en, fr, de and es
+        minutes: duration in minutes after which a group is complete; 0: no limit
+        sample_rate: sample rate in Hz, in [8000, 48000]; 0: the engine's own
+        seed: random seed; the same options and seed reproduce the same bytes
+        workers: number of processes
+        speaker: voice of the engine to use, e.g. en-us+f2; may be repeated; with --script
+        script: text file whose lines every speaker reads
+        held_out_script: text file whose lines every held-out speaker reads
+        texts: text file whose lines are distributed over the speakers, each read once
+        wordnet: folder of WordNet's data.* files, whose example sentences are distributed over the speakers
+        styles: folder of Kokoro's style files *.bin, for --engine kokoro
     """
 
     out: Path
@@ -71,10 +71,10 @@ SCHEMA = Schema(sections=(Section("corpus", CorpusOptions, flat=True, help="Opti
 
 
 def corpus(context: CommandContext) -> CommandResult:
-    """Speak a corpus of many voices: OUT/{train,held-out}/SPEAKER/*.wav, .txt and .json with times, and tables.
+    """Synthesize a corpus of many voices: OUT/{train,held-out}/SPEAKER/*.wav, .txt and .json with times, and tables.
 
-    Voices and sentences are drawn from built-in lists, or named with --speaker and --script. Interrupted, the same
-    command goes on.
+    Voices and sentences are drawn from built-in lists, or named with --speaker and --script. The same
+    command resumes an interrupted corpus.
     """
     from valle_corpus.writing import write_corpus
 

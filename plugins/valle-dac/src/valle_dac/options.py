@@ -14,12 +14,13 @@ class DacOptions:
 
     Attributes:
         variant: variant of the published weights: `44khz` (9 levels), `24khz` (32) or `16khz` (12).
-        levels: how many of them; 0 for all.
+        levels: number of codebook levels to use; 0: all.
         weights: a folder with `config.json` and `model.safetensors`, or the original checkpoint `weights_*.pth`; empty
             for descript/dac_VARIANT in the Hub's cache or downloaded; `random` for untrained ones (tests only).
         seed: random seed of untrained weights.
         engine: implementation of the networks: `transformers`, or `original` for the package descript-audio-codec.
-        loudness: LUFS that a sound is brought to before it is encoded, e.g. -16; 0 leaves it. Part of the identity.
+        loudness: loudness to normalise audio to before encoding, in LUFS, e.g. -16; 0: leave it as it is. Part of the
+            codec's identity.
     """
 
     variant: Literal["44khz", "24khz", "16khz"] = "44khz"

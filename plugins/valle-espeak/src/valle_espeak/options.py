@@ -13,12 +13,12 @@ class EspeakOptions:
     """Options of the frontend `espeak`.
 
     Attributes:
-        stress: keep stress marks, as symbols of their own before the phoneme.
-        punctuation: keep the marks `, . ; : ! ? … ¿ ¡ —`, as symbols of their own after the word.
-        normalise: write out numbers and abbreviations before espeak-ng reads them (it reads some wrongly); for
-            en, fr, de, es, it, pt, ja, zh, ko.
-        foreign: letters of a script that the language's voice does not read: refuse them by name, or let the voice
-            of their script say them (Chinese for 你好).
+        stress: keep stress marks, as separate symbols before the phoneme.
+        punctuation: keep the punctuation marks `, . ; : ! ? … ¿ ¡ —`, as separate symbols after the word.
+        normalise: write out numbers and abbreviations before espeak-ng reads them (it reads some wrongly), in en, fr,
+            de, es, it, pt, ja, zh and ko.
+        foreign: letters of a script that the language's voice cannot read: refuse them, or read them with a voice of
+            their script (Chinese for 你好).
     """
 
     stress: bool = True

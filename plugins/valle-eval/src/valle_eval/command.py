@@ -28,11 +28,11 @@ SCHEMA = Schema(
 
 
 def evaluate(context: CommandContext) -> CommandResult:
-    """Judge speech: word and phoneme errors, skips and repeats, speaker similarity, predicted opinion, pace.
+    """Evaluate speech: word and phoneme errors, skips and repeats, speaker similarity, predicted opinion score, pace.
 
-    The speech is there already (a table, --audio), or --model says the sentences. Without --metric all metrics judge
-    that can run here; what is left out is said in one line each. Every number names its judge, and --against compares
-    only numbers of like judges. Nothing is downloaded. Stopped, the same command goes on.
+    The speech exists already (TABLE, --audio), or is synthesized with --model. Without --metric all metrics are used
+    that can run here; each that cannot is named. Every number names the model it was measured with, and --against
+    compares only numbers of the same one. Nothing is downloaded. The same command resumes an interrupted evaluation.
     """
     from valle_core.api import choose_device
     from valle_eval.comparison import compare

@@ -16,26 +16,27 @@ class EvalOptions:
     """What is judged, and where the result goes.
 
     Attributes:
-        table: audio with text (.jsonl, .csv, .tsv, or a folder of wav and txt); with --preset, the folder of that set
-        out: folder of the result; a run that was stopped goes on there
-        name: title of the page; default: name of the folder
-        preset: sentences of a known set: box (composed, 200 or with --full 1,000), seed-tts, librispeech-pc
-        full: box: all 1,000 sentences
-        voices: folder or table of recordings; sentence k is said in voice k
-        references: table of recordings of the same texts
-        audio: folder of ID.wav: speech that another system made of the preset's sentences
-        export: write the sentences to this file, one per line, and judge nothing
-        ceiling: also judge what the codec alone makes of the recordings
-        levels: levels of the codec's codes for --ceiling; 0: all
-        control: also judge what should be bad: shuffled-text, other-voice, untrained
-        against: result.json of earlier runs, to compare with and to show beside
-        limit: the first sentences only; 0: all
-        language: tag of the sentences that name none
-        batch: sentences that are spoken at once; 1 for a real-time factor of its own
-        seed: random seed; sentence k is spoken with seed + k
-        max_duration: longest answer in seconds; what runs into it has not ended by itself
-        split: say a long text sentence by sentence, or as one
-        listen: sentences with players and spectrograms on the page
+        table: audio with texts to evaluate (.jsonl, .csv, .tsv, or a folder of .wav and .txt files); with --preset: the
+            folder of that test set
+        out: folder for the results; the same command resumes an interrupted evaluation
+        name: title of the report; left out: name of the --out folder
+        preset: test set to synthesize: box (generated, 200 sentences, or 1,000 with --full), seed-tts or librispeech-pc
+        full: use all 1,000 sentences of the preset box
+        voices: folder or table of voice prompts; sentence k is synthesized in voice k
+        references: table of reference recordings of the same texts
+        audio: folder of files ID.wav: speech of another system for the preset's sentences
+        export: text file to write the sentences to, one per line, instead of evaluating
+        ceiling: also evaluate the recordings encoded and decoded by the codec, the upper limit of quality
+        levels: number of codec levels for --ceiling; 0: all
+        control: also evaluate a control that must score badly: shuffled-text, other-voice or untrained; may be repeated
+        against: result.json of an earlier run to compare with; may be repeated
+        limit: evaluate the first sentences only, this many; 0: all
+        language: language tag of sentences that have none
+        batch: number of sentences to synthesize at once; 1 measures the real-time factor of each
+        seed: random seed; sentence k is synthesized with seed + k
+        max_duration: maximum duration of a sentence in seconds; longer output is truncated and counted as not ended
+        split: synthesize a long text sentence by sentence, or in one piece (none)
+        listen: number of sentences with audio players and spectrograms in the report
     """
 
     table: Path | None = None

@@ -20,8 +20,8 @@ class LlamaOptions:
         ffn_dim: width of the feed-forward layer; two thirds of 4 · d_model, rounded up to 64, when not given.
         rope_theta: base of the rotary frequencies.
         norm_eps: epsilon of the RMS norms.
-        dropout: dropout of what each sub-layer adds to the residual stream.
-        max_length: longest sequence it accepts; no bound when not given.
+        dropout: dropout probability of each sub-layer's output.
+        max_length: maximum sequence length; no limit when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
         decode_step: how a cached step of one position runs on a CPU in float32: "fused" is one compiled function over
             the same weights (needs numba), "layers" the general path, "auto" the first where it can run.

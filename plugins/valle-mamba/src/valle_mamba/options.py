@@ -23,8 +23,8 @@ class MambaOptions:
         conv_bias: whether the convolution has a bias.
         bias: whether the projections into and out of a layer have one.
         norm_eps: epsilon of the RMS norms.
-        dropout: dropout of what each layer adds to the residual stream.
-        max_length: longest row it accepts; no bound when not given.
+        dropout: dropout probability of each layer's output.
+        max_length: maximum sequence length; no limit when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
         full_rows: "bidirectional" reads full rows in both directions and merges them by learned weights; "causal" reads
             them one way only, as an ablation: then no position of a full row sees a later one.
@@ -65,8 +65,8 @@ class Mamba2Options:
         conv_bias: whether the convolution has a bias.
         bias: whether the projections into and out of a layer have one.
         norm_eps: epsilon of the RMS norms.
-        dropout: dropout of what each layer adds to the residual stream.
-        max_length: longest row it accepts; no bound when not given.
+        dropout: dropout probability of each layer's output.
+        max_length: maximum sequence length; no limit when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
         full_rows: "bidirectional" reads full rows in both directions and merges them by learned weights; "causal" reads
             them one way only, as an ablation: then no position of a full row sees a later one.

@@ -24,8 +24,8 @@ class MixtralOptions:
         router_jitter_noise: range of the noise in training: the experts' input is multiplied by 1 − noise to 1 + noise.
         rope_theta: base of the rotary frequencies.
         norm_eps: epsilon of the RMS norms.
-        dropout: dropout of what each sub-layer adds to the residual stream.
-        max_length: longest sequence it accepts; no bound when not given.
+        dropout: dropout probability of each sub-layer's output.
+        max_length: maximum sequence length; no limit when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
         weights: folder written by `MixtralModel.save_pretrained` (safetensors) to start from; it also gives the sizes.
     """

@@ -16,10 +16,10 @@ class PocketSphinxOptions:
     """Options of `--recognizer pocketsphinx`.
 
     Attributes:
-        sentences: file of what may be said, one sentence per line, or a JSGF grammar (`.gram`, `.jsgf`) with one
-            public rule; none: dictation with the general language model, which is poor.
-        pause: seconds of silence that end a segment.
-        least_fit: log-likelihood per second below which a sentence of the list is not heard (clean speech has about
+        sentences: file of the sentences that can be recognized, one per line, or a JSGF grammar (`.gram`, `.jsgf`) with
+            one public rule; none: dictation with the general language model, which is poor.
+        pause: silence that ends a segment, in seconds in [0.1, 10].
+        least_fit: minimum log-likelihood per second for a sentence of the list to be recognized (clean speech has about
             −120 … −280).
     """
 

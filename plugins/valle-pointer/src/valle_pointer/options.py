@@ -16,15 +16,16 @@ class PointerOptions:
     """The phoneme encoder, the loss of the pointer and the bounds of a phoneme.
 
     Attributes:
-        layers: convolutional layers of the phoneme encoder.
-        kernel: phonemes that each layer sees, an odd number; layers × (kernel − 1) / 2 are looked ahead, at most 10.
-        dropout: of the phoneme encoder, in training.
-        dwell: frames that a phoneme has lasted are told to the backbone up to this number.
-        weight: of the loss of staying or advancing, beside the cross-entropy of the codes.
-        advance_weight: how much more an advance counts in that loss than a stay; decoding takes it back.
-        jitter: chance in training that the boundary between two phonemes is moved by one frame.
-        longest: most frames of a phoneme.
-        forced: a phoneme is left after this many times its mean number of frames.
+        layers: number of convolutional layers of the phoneme encoder.
+        kernel: kernel size of its convolutions in phonemes, an odd number; layers × (kernel − 1) / 2 phonemes of
+            lookahead, at most 10.
+        dropout: dropout of the phoneme encoder.
+        dwell: maximum number of frames of the current phoneme that the backbone is given as a count.
+        weight: loss weight of the stay-or-advance prediction, relative to the cross-entropy of the codes.
+        advance_weight: class weight of advancing in that loss, in [0.01, 100]; decoding corrects for it.
+        jitter: training noise: probability that a phoneme boundary is shifted by one frame.
+        longest: maximum duration of a phoneme in frames.
+        forced: maximum duration of a phoneme as a multiple of its mean; then the pointer advances.
     """
 
     layers: int = 3

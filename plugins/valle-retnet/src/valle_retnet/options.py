@@ -24,15 +24,14 @@ class RetNetOptions:
         d_model: width of the model.
         n_layers: number of layers.
         n_heads: retention heads; must divide d_model into an even width.
-        decays: exponents e of the heads that forget first and last; a head keeps 1 − 2^−e a step, a half-life of about
-            0.69 · 2^e positions, and the heads between are spread evenly. None given: the paper's 5, 6, 7 … by head,
-            as torchscale's weights have them.
+        decays: decay exponents e of the first and last head, evenly spaced between; a head keeps 1 − 2^−e a step
+            (half-life about 0.69 · 2^e positions). Empty: the paper's 5, 6, 7 …, as torchscale's weights have them.
         value_dim: width of all heads' values together, a multiple of n_heads; 2 · d_model when not given.
         ffn_dim: width of the gated feed-forward layer; 4/3 · d_model, rounded up to 64, when not given.
         activation: activation of the feed-forward layer, "gelu" or "swish".
         norm_eps: epsilon of all RMS norms, those of the heads included.
-        dropout: dropout of what each sub-layer adds to the residual stream.
-        max_length: longest sequence it accepts; no bound when not given.
+        dropout: dropout probability of each sub-layer's output.
+        max_length: maximum sequence length; no limit when not given.
         gradient_checkpointing: recompute the layers in the backward pass to save memory.
         form: how rows are computed. "parallel" is quadratic in their length, "chunkwise" linear, "recurrent" goes
             step by step (slow, for checking); "auto" is the first for short rows and the second for others.

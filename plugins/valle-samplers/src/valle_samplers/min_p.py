@@ -20,7 +20,8 @@ class MinP:
     """Tokens with less than p times the best token's probability become −inf.
 
     Attributes:
-        p: share of the best token's probability; 0 changes nothing, 1 leaves only the best.
+        p: minimum probability relative to the most likely token, in [0, 1]; 0 changes nothing, 1 keeps only the most
+            likely.
     """
 
     p: float = 0.05

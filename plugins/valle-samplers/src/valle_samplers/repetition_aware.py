@@ -21,9 +21,9 @@ class RepetitionAware:
     """Draws from the nucleus; where that token fills too much of the last steps, draws from the whole distribution.
 
     Attributes:
-        p: probability of the nucleus (see `top_p`).
-        window: K, steps looked back on, from 1 to 1,000,000.
-        threshold: t, largest share of the window the token may hold, counted over all K steps.
+        p: probability mass of the nucleus, as in `top_p`.
+        window: K, number of preceding steps to count repetitions in, in [1, 1000000].
+        threshold: t, maximum fraction of the window a token may take, counted over all K steps.
     """
 
     p: float = 0.9

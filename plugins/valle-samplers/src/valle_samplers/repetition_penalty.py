@@ -22,8 +22,9 @@ class RepetitionPenalty:
     recent token is held back most and old ones hardly.
 
     Attributes:
-        penalty: 1 changes nothing, above 1 discourages, below 1 encourages repetition.
-        decay: 0 treats the whole history alike (as the paper does), 1 looks at the last token only.
+        penalty: repetition penalty; above 1 discourages repetition, below 1 encourages it, 1 changes nothing.
+        decay: decay of the penalty with distance, in [0, 1]; 0: all of the history counts alike (as in the paper), 1:
+            the last token only.
     """
 
     penalty: float = 1.2

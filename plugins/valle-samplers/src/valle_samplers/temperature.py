@@ -20,7 +20,7 @@ class Temperature:
     """Logits divided by a temperature.
 
     Attributes:
-        t: temperature, 0 or from 0.001 to 10,000; 0 leaves only the best token, 1 changes nothing.
+        t: temperature, 0 or in [0.001, 10000]; 0 keeps only the most likely token, 1 changes nothing.
     """
 
     t: float = 1.0

@@ -20,7 +20,7 @@ class TopK:
     """Everything below the k-th largest logit becomes −inf; tokens equal to it stay.
 
     Attributes:
-        k: tokens to keep; more than there are changes nothing.
+        k: number of most likely tokens to keep.
     """
 
     k: int = 50

@@ -20,7 +20,7 @@ class TopP:
     """The least likely tokens whose probabilities sum to at most 1 − p become −inf; the best always stays.
 
     Attributes:
-        p: probability to keep; 1 drops only what has none, 0 leaves only the best.
+        p: probability mass to keep, in [0, 1]; 0 keeps only the most likely token, 1 drops only impossible ones.
     """
 
     p: float = 0.9

@@ -13,15 +13,14 @@ class TextToSpeechOptions:
     """How the prompt of `tts` is drawn in training.
 
     Attributes:
-        min_seconds: shortest prompt wanted; shorter only where the speaker's other utterances have no more.
-        max_seconds: longest prompt.
-        no_prompt: share of rows that are trained without any prompt, so that the model can choose a voice.
-        max_utterances: most utterances joined to one prompt.
-        prompt: `random` (any others of the speaker); `similar` (of those most like the utterance, which
-            `valle data similar` has found); `continuous` (what comes before it in its recording or chapter, by ids
-            that are alike but for a number at their end, as `ch1-0001`, `ch1-0002`; the first has no prompt and is
-            left out).
-        similar: how many of the most similar utterances `similar` draws from.
+        min_seconds: minimum duration of the prompt; shorter only where the speaker's other utterances have no more.
+        max_seconds: maximum duration of the prompt.
+        no_prompt: fraction of training rows without a prompt, so that the model can choose a voice.
+        max_utterances: maximum number of utterances joined to one prompt.
+        prompt: utterances to draw the prompt from: random (others of the speaker), similar (the most similar ones, see
+            `valle data similar`) or continuous (those before it in its recording or chapter, by the number that ends
+            its id).
+        similar: number of most similar utterances to draw from, for prompt similar.
     """
 
     min_seconds: float = 3.0
@@ -51,8 +50,8 @@ class ContinuationOptions:
     """How `tts-c` cuts an utterance in two.
 
     Attributes:
-        seconds: length of the start that becomes the prompt.
-        min_rest_seconds: least that must be left to answer; shorter utterances are left out.
+        seconds: duration of the start of the utterance that becomes the prompt.
+        min_rest_seconds: minimum duration of the rest, which is to be predicted; shorter utterances are left out.
     """
 
     seconds: float = 3.0

@@ -14,12 +14,12 @@ class TokenizerOptions:
     """What the tokenizer is trained on.
 
     Attributes:
-        source: dataset, folder of recordings with .txt, LJSpeech, or a text file
+        source: dataset, folder of recordings with .txt files, LJSpeech folder, or text file
         out: tokenizer file to write
-        size: most tokens, the letters included
-        language: language tag of texts that name none; for numbers
-        lowercase: lower the case, as the frontend does with the same option
-        normalise: write out numbers and abbreviations, as the frontend does with the same option
+        size: vocabulary size (maximum number of tokens, single letters included)
+        language: language tag of texts that have none, for writing out numbers
+        lowercase: convert to lower case, like the frontend's option of the same name
+        normalise: write out numbers and abbreviations, like the frontend's option of the same name
     """
 
     source: Path

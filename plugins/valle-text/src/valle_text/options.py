@@ -16,11 +16,11 @@ class TextOptions:
     """Options of the frontend `text`.
 
     Attributes:
-        tokenizer: file from `valle train-tokenizer`; "" splits words into units.
-        unit: without a tokenizer: characters, or bytes (256 symbols for every script there is).
-        lowercase: write everything small first.
-        normalise: write out numbers and abbreviations first; for en, fr, de, es, it, pt, ja, zh, ko.
-        languages: tags it accepts; text of any language can be read.
+        tokenizer: tokenizer file made by `valle train-tokenizer`; left out: split into `unit`.
+        unit: symbols without a tokenizer: characters, or bytes (256 symbols for every script).
+        lowercase: convert the text to lower case.
+        normalise: write out numbers and abbreviations, in en, fr, de, es, it, pt, ja, zh and ko.
+        languages: language tags to accept; text of any language can be read.
         trained: content of a tokenizer file, as datasets and checkpoints carry it; takes the place of `tokenizer`.
     """
 

@@ -13,17 +13,19 @@ class WhisperOptions:
     """Options of the recognizer `whisper`. Thresholds and their defaults are those of arXiv 2212.04356 §4.5.
 
     Attributes:
-        model: Hub name, e.g. openai/whisper-large-v3; read from its cache or downloaded where `weights` is empty.
-        weights: a folder with the model's files; `random` for a small untrained one (tests only).
-        seed: random seed of untrained weights and of what `fallback` samples.
+        model: model on the Hugging Face Hub, e.g. openai/whisper-large-v3; taken from the cache or downloaded, unless
+            `weights` is given.
+        weights: folder with the model's files; `random` for a small untrained model (tests only).
+        seed: random seed of untrained weights, and of sampling with `fallback`.
         dtype: data type of the network; float16 and bfloat16 need a GPU.
-        beams: width of the beam search; 1 takes the likeliest token each time.
-        batch: rows decoded together; above 1 is faster on a GPU, but neighbours may then change a row's last digits.
-        fallback: decode again with temperatures 0.2 … 1.0 where a text loops or is too unlikely.
-        silence: dB below full scale; a row in which no 10 ms are louder is silent, without asking the network.
-        no_speech: a window is silent where the probability of no speech is above it and the text is unlikely.
-        logprob: a text is unlikely where its mean log-probability per token is below it.
-        compression: a text loops, and is left out, where zlib makes it so many times smaller; 0 keeps all.
+        beams: beam size; 1: greedy decoding.
+        batch: number of rows to decode at once; above 1 is faster on a GPU, but may change a row's last digits.
+        fallback: decode again with temperatures 0.2 … 1.0 where the text repeats itself or is too unlikely.
+        silence: silence threshold in dBFS; a row below it for all its 10 ms frames is silent, without running the
+            network.
+        no_speech: probability of no speech above which a window with an unlikely text is silent.
+        logprob: mean log-probability per token below which a text is unlikely.
+        compression: zlib compression ratio above which a text repeats itself and is left out; 0: keep all.
     """
 
     model: str = "openai/whisper-base"

@@ -16,10 +16,10 @@ class Options:
     """What and where to.
 
     Attributes:
-        data: folder that `valle prepare` made
-        out: folder to make
-        storage: how its records lie on disk
-        shard_size: utterances of a shard
+        data: dataset made by `valle prepare`
+        out: folder for the new dataset
+        storage: storage format of the new dataset
+        shard_size: utterances per shard
     """
 
     data: Path
@@ -36,9 +36,9 @@ SCHEMA = Schema(sections=(Section("convert", Options, flat=True, help="Options",
 
 
 def convert(context: CommandContext) -> CommandResult:
-    """Make the same dataset in another storage: equal codes, texts, order, split, symbols and codec identity.
+    """Convert a dataset to another storage format: equal codes, texts, order, split, symbols and codec identity.
 
-    Every record is checked on the way. The new folder appears when it is whole; what is interrupted leaves none.
+    Every record is checked on the way. The new folder appears when it is complete; an interrupted command leaves none.
     """
     from valle_data.preparation.convert import convert as convert_dataset
 

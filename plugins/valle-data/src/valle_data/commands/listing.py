@@ -22,11 +22,11 @@ class Options:
     """Which utterances.
 
     Attributes:
-        data: folder that `valle prepare` made
-        speaker: only this speaker's
-        language: only those in this language
-        tone: only those with this tone label
-        limit: largest number of utterances to list
+        data: dataset made by `valle prepare`
+        speaker: list utterances of this speaker only
+        language: list utterances in this language only
+        tone: list utterances with this tone label only
+        limit: maximum number of utterances to list
     """
 
     data: Path

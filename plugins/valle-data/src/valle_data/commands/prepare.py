@@ -18,7 +18,7 @@ class NoiseShare(Share):
     """Whose noise.
 
     Attributes:
-        folder: wav, flac, ogg or mp3 in folders of any depth
+        folder: folder of recordings (wav, flac, ogg or mp3), with subfolders of any depth
     """
 
 
@@ -36,7 +36,7 @@ def prepare(context: CommandContext) -> Outcome:
 
     May be interrupted at any moment and run again; a second run does no work. What cannot be used is
     reported with its reason and left out. Under torchrun or srun, or with --rank and --world-size, each process
-    makes its share in the same --out; whoever makes the last part finishes the dataset.
+    makes its share in the same --out; the one that makes the last part finishes the dataset.
     """
     return prepared(context)
 

@@ -16,11 +16,11 @@ class Options:
     """What is sampled.
 
     Attributes:
-        data: folder that `valle prepare` made
-        out: folder for the wav files and the page
-        number: number of utterances
-        seed: random seed of the choice
-        device: torch device of the codec: auto, cpu, cuda
+        data: dataset made by `valle prepare`
+        out: folder for the audio files and the page
+        number: number of utterances to decode
+        seed: random seed of the choice of utterances
+        device: torch device to run the codec on: auto, cpu or cuda
     """
 
     data: Path
@@ -38,9 +38,9 @@ SCHEMA = Schema(CODEC_SCHEMA.slots, (Section("sample", Options, flat=True, help=
 
 
 def sample(context: CommandContext) -> CommandResult:
-    """Decode some utterances and write them with a page to listen: players, texts, spectrograms, all in one file.
+    """Decode some utterances, and write a page with audio players, texts and spectrograms, all in one file.
 
-    The codec is the dataset's unless it is named.
+    The codec is the dataset's, unless --codec is given.
     """
     from valle_core.assemble.device import choose_device
     from valle_core.data.dataset import open_dataset

@@ -17,11 +17,11 @@ class Options:
     """How utterances are compared.
 
     Attributes:
-        data: folder that `valle prepare` made
-        by: compare quantised frames, or voices of the decoded sound
-        neighbours: most similar utterances kept of each
-        across: compare utterances of all speakers, in an index of its own
-        device: torch device of the codec: auto, cpu, cuda
+        data: dataset made by `valle prepare`
+        by: similarity measure: quantised codec frames, or speaker embeddings of the decoded audio
+        neighbours: number of similar utterances to keep for each utterance
+        across: compare utterances of different speakers, too (kept as a separate index)
+        device: torch device to run the codec on: auto, cpu or cuda
     """
 
     data: Path
@@ -39,10 +39,10 @@ SCHEMA = Schema(CODEC_SCHEMA.slots, (Section("similar", Options, flat=True, help
 
 
 def similar(context: CommandContext) -> Outcome:
-    """Find the utterances most like each one, for prompts: `valle train --task tts --task.prompt similar`.
+    """Index the most similar utterances of each, for prompts: `valle train --task tts --task.prompt similar`.
 
-    The index lies inside the dataset and belongs to its present state: after `valle prepare` it is made again.
-    The codec is the dataset's unless it is named.
+    The index lies inside the dataset. Make it again after `valle prepare` has changed the dataset.
+    The codec is the dataset's, unless --codec is given.
     """
     from valle_core.assemble.device import choose_device
     from valle_core.data.dataset import open_dataset

@@ -21,8 +21,8 @@ class Options:
     """What is counted.
 
     Attributes:
-        data: folder that `valle prepare` made
-        out: folder for pictures (PNG) of each figure
+        data: dataset made by `valle prepare`
+        out: folder for plots (PNG) of the statistics
     """
 
     data: Path

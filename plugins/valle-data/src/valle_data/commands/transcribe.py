@@ -18,8 +18,8 @@ class Options:
     """What is not part of the table.
 
     Attributes:
-        folder: {group}/{speaker}/*.wav or another layout of valle prepare
-        device: torch device of the recognizer: auto, cpu, cuda
+        folder: folder of recordings, GROUP/SPEAKER/*.wav or another layout that `valle prepare` knows
+        device: torch device to run the recognizer on: auto, cpu or cuda
     """
 
     folder: str = ""

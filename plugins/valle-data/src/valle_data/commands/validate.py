@@ -15,7 +15,7 @@ class Options:
     """What is read.
 
     Attributes:
-        data: folder that `valle prepare` made
+        data: dataset made by `valle prepare`
     """
 
     data: Path
@@ -27,8 +27,8 @@ SCHEMA = Schema(sections=(Section("validate", Options, flat=True, help="Options"
 def validate(context: CommandContext) -> CommandResult:
     """Read all of a dataset and check every code range, length, hash and count.
 
-    Exit code 0: nothing is wrong. 1: each problem is a line that begins with the utterance's id. 2: it is no dataset,
-    or half-written.
+    Exit code 0: nothing is wrong. 1: problems, one line each, which begins with the utterance's id. 2: not a dataset,
+    or one that is not finished.
     """
     from valle_core.data.dataset import open_dataset
     from valle_data.validation import problems

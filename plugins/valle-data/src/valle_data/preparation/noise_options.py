@@ -19,16 +19,16 @@ class NoiseOptions:
     """From a folder of noise recordings to a set of noise.
 
     Attributes:
-        source: wav, flac, ogg and mp3 files of any length in folders of any depth; the folder is the label.
+        source: folder of recordings, as FOLDER; its subfolders are the labels.
         out: folder of the noise set.
-        storage: `files` (one per chunk), `shards` (for sequential reading) or `hdf5` (one file).
-        shard_size: recordings stored at once; what is stored is kept when the preparation is interrupted.
-        min_seconds: shorter recordings are left out, and reported.
-        chunk_seconds: longer recordings are stored in chunks of this length.
-        batch_seconds: seconds of short recordings encoded at once, padding included.
-        jobs: threads that read and resample.
-        replace: remove what other sources brought before; without it, this source is added to the noise set.
-        repair: read all of a finished noise set first, and make anew what is missing or damaged.
+        storage: storage format: files (one per chunk), shards (for sequential reading) or hdf5 (one file).
+        shard_size: recordings per shard, and between two saves.
+        min_seconds: leave out recordings shorter than this.
+        chunk_seconds: store longer recordings in chunks of this many seconds.
+        batch_seconds: seconds of audio to encode at once, padding included.
+        jobs: number of threads that read and resample.
+        replace: replace the noise set's recordings of other sources, instead of adding to them.
+        repair: check a finished noise set, and repair what is missing or damaged.
     """
 
     source: Path = NOT_GIVEN

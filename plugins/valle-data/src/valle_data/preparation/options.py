@@ -27,41 +27,43 @@ class PrepareOptions:
     """From a folder of recordings to a dataset.
 
     Attributes:
-        source: folder or table of recordings; see `layout`.
-        out: the dataset's folder.
-        replace: remove what other sources brought before; without it, this source is added to the dataset.
-        layout: how they lie: `folders`, `ljspeech`, `libritts`, `vctk`, `commonvoice`, `table` or `lhotse`; `auto`
-            looks what is there.
-        recipe: lhotse's recipe that reads the source, in place of a layout.
-        recipe_options: what the recipe is given beside the folder, e.g. `{mic_id: mic1}`.
-        microphone: which of the two microphones of VCTK.
-        tables: tables of Common Voice, without `.tsv`; empty takes `validated`.
-        language: tag of transcripts that name none; `auto` detects each speaker's (`auto:en-gb,fr` among these); None
-            reads it from the `.json` beside each recording.
-        speaker_languages: CSV with lines `speaker,language`.
-        storage: `files` (one per utterance), `shards` (for sequential reading) or `hdf5` (one file).
-        shard_size: utterances of a shard; of `hdf5`, of a part that is kept when the preparation is interrupted.
-        min_seconds: shorter recordings are left out, and reported.
-        max_seconds: longer recordings are left out, and reported.
-        min_speech: seconds that must not be silence; recordings with less are left out as `silent`.
-        silence_db: silence is this much below the loud parts of a recording, or below -70 dB of full scale.
-        trim_silence: cut the silence at both ends.
-        keep_silence: seconds of it that stay.
-        loudness: LUFS (ITU-R BS.1770-4) that every recording is brought to, as far as nothing clips; None for as it is.
-        max_peak: recordings with a sample above it are left out as `out-of-scale`, where 1 is full scale.
-        max_clipped: recordings of which a larger share is cut flat at the peak are left out as `clipped`.
-        min_letters: letters of text per second; recordings with fewer are left out as `too-slow`.
-        max_letters: letters of text per second that is not silence; recordings with more are left out as `too-fast`.
-        batch_seconds: seconds of audio encoded at once, padding included.
-        jobs: threads that read and resample.
-        phoneme_cache: file of phonemes that other datasets and ranks share; it is made where it does not exist.
-        held_out_fraction: fraction of each speaker's utterances that training never sees.
-        held_out_groups: groups that training never sees.
-        duration_unit: seconds of a table's durations, e.g. 0.025.
-        alignment_shift: seconds added to the times of its phonemes; a synthesizer's own lag behind its sound
+        source: folder or table of recordings, as FOLDER.
+        out: folder of the dataset.
+        replace: replace the dataset's utterances of other sources, instead of adding to them.
+        layout: layout of the recordings: folders, ljspeech, libritts, vctk, commonvoice, table or lhotse; auto detects
+            it.
+        recipe: lhotse recipe to read the recordings with, in place of a layout.
+        recipe_options: options of the lhotse recipe, e.g. `{mic_id: mic1}`.
+        microphone: microphone of VCTK to use.
+        tables: tables of Common Voice to read, without `.tsv`; left out: validated.
+        language: language tag of transcripts that have none; `auto` detects each speaker's (`auto:en-gb,fr`: among
+            these); none: read from the `.json` beside each recording.
+        speaker_languages: CSV file of language tags by speaker, one `speaker,language` per line.
+        storage: storage format: files (one per utterance), shards (for sequential reading) or hdf5 (one file).
+        shard_size: utterances per shard; with hdf5: utterances between two saves.
+        min_seconds: leave out recordings shorter than this.
+        max_seconds: leave out recordings longer than this.
+        min_speech: leave out recordings with fewer seconds of sound that is not silence than this, as `silent`.
+        silence_db: silence threshold in dB below the loud parts of a recording, in [5, 90]; below -70 dBFS all is
+            silence.
+        trim_silence: trim the silence at both ends of a recording.
+        keep_silence: seconds of silence to keep when trimming.
+        loudness: loudness to normalise recordings to, in LUFS (ITU-R BS.1770-4), without clipping; none: leave it as it
+            is.
+        max_peak: leave out recordings with a sample above this (full scale is 1), as `out-of-scale`.
+        max_clipped: leave out recordings with a larger fraction of clipped samples than this, as `clipped`.
+        min_letters: leave out recordings with fewer letters of text per second than this, as `too-slow`.
+        max_letters: leave out recordings with more letters of text per second of sound than this, as `too-fast`.
+        batch_seconds: seconds of audio to encode at once, padding included.
+        jobs: number of threads that read and resample.
+        phoneme_cache: file to cache phonemes in, shared by datasets and ranks; created if it does not exist.
+        held_out_fraction: fraction of each speaker's utterances to hold out from training.
+        held_out_groups: groups to hold out from training.
+        duration_unit: unit of the durations in a table, in seconds, e.g. 0.025.
+        alignment_shift: seconds to add to the phoneme times of a table, in [-1, 1], for a synthesizer whose times lag
             (Kokoro: -0.06).
-        min_match: share of the phonemes that `align` must find; recordings with fewer are left out as `other-text`.
-        repair: read all of a finished dataset first, and make anew what is missing or damaged.
+        min_match: leave out recordings in which --align finds a smaller fraction of the phonemes, as `other-text`.
+        repair: check a finished dataset, and repair what is missing or damaged.
     """
 
     source: Path = NOT_GIVEN

@@ -10,10 +10,10 @@ class Share:
     """Whose recordings, and which process of how many.
 
     Attributes:
-        folder: folder or table of recordings; --layout says which are known
-        device: torch device of the codec: auto, cpu, cuda
-        rank: rank of this process, from 0; default: that of torchrun or SLURM, if any
-        world_size: processes that share the work; with --rank
+        folder: folder or table of recordings, in a layout that --layout knows
+        device: torch device to run the codec on: auto, cpu or cuda
+        rank: rank of this process, from 0; left out: that of torchrun or SLURM, if any
+        world_size: number of processes that share the work; with --rank
     """
 
     folder: str = ""

@@ -20,10 +20,10 @@ class Options:
     """What is made, and where.
 
     Attributes:
-        kind: what it is
-        name: what users will type, e.g. --arch NAME
-        into: folder that the package's folder is made in
-        distribution: what pip will install; none: valle-NAME-plugin
+        kind: kind of the plugin
+        name: name of the plugin, as users will type it, e.g. --arch NAME
+        into: folder to create the package's folder in
+        distribution: name of the distribution that pip installs; left out: valle-NAME-plugin
     """
 
     kind: str = field(metadata={"one_of": "kinds"})
@@ -36,10 +36,10 @@ SCHEMA = Schema(sections=(Section("new", Options, flat=True, help="Options", pos
 
 
 def new_plugin(context: CommandContext) -> CommandResult:
-    """Make a complete plugin package: pyproject, spec, options, code, tests, README.
+    """Scaffold a complete plugin package: pyproject, spec, options, code, tests, README.
 
-    The package installs and passes its suite as it is. What it is called may not be taken: two plugins of one name are
-    a conflict. Nothing is left behind when it cannot be written whole.
+    The package can be installed, and passes its conformance suite as it is. Its name must be free: two plugins of one
+    name are a conflict. Nothing is left behind when it cannot be written completely.
     """
     own: Options = context.options("new")
     row = kind_called(own.kind, context.registry)

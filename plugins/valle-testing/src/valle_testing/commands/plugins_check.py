@@ -16,8 +16,8 @@ class Options:
     """Which plugin.
 
     Attributes:
-        name: plugin, or distribution:plugin
-        kind: where several kinds have the name
+        name: name of the plugin, or DISTRIBUTION:NAME
+        kind: kind of the plugin, where several kinds have the name
     """
 
     name: str

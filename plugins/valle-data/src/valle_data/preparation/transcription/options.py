@@ -14,19 +14,19 @@ class TranscribeOptions:
     """From recordings without transcripts to utterances with them.
 
     Attributes:
-        source: recordings in a layout that `valle prepare` knows.
-        out: table to write, `NAME.jsonl`; what was transcribed is kept beside it in `NAME.journal.jsonl`.
-        beside: write `NAME.txt` and `NAME.json` beside each recording that has no transcript, in place of a table.
-        cut: folder for the utterances as files of their own: `{speaker}/NAME-00001230.wav` with `.txt` and `.json`.
-        language: tag of all recordings; `auto` lets the recognizer detect each speaker's; none reads it from the
-            `.json` beside each recording and detects where there is none.
-        align: recordings that have a transcript get the times of their words.
-        skip_existing: leave recordings that have a transcript out of the table (else they stand in it with their own).
-        min_seconds: utterances shorter than this are left out, and counted.
-        max_seconds: utterances are no longer than this, the silence around them included.
-        pad: seconds of silence kept on either side of an utterance, where there is that much.
-        batch_seconds: seconds of audio transcribed at once, padding included.
-        jobs: threads that read and resample.
+        source: folder of recordings, as FOLDER.
+        out: table to write, `NAME.jsonl`; finished transcripts are kept in `NAME.journal.jsonl`, to resume from.
+        beside: write `NAME.txt` and `NAME.json` beside each recording without transcript, instead of a table.
+        cut: folder to write the utterances to as audio files, `{speaker}/NAME-00001230.wav` with `.txt` and `.json`.
+        language: language tag of all recordings; `auto` detects each speaker's; none: read from the `.json` beside each
+            recording, or detected.
+        align: align recordings that have a transcript, for word timestamps.
+        skip_existing: leave recordings that have a transcript out of the table.
+        min_seconds: leave out utterances shorter than this.
+        max_seconds: maximum duration of an utterance, with the silence around it; longer ones are cut at pauses.
+        pad: silence to keep on either side of an utterance, in seconds in [0, 5].
+        batch_seconds: seconds of audio to transcribe at once, padding included.
+        jobs: number of threads that read and resample.
     """
 
     source: Path = NOT_GIVEN
