@@ -15,7 +15,7 @@ from valle_core.registry.registry import Registry
 REGISTRY = Registry.open(environ={}, safe=True)
 AVOIDED = re.compile(
     r"\b(said|says?|hears?|heard|ears?|speak with|judges?|answers?|learnt|a look|told|is none|(?<!there )is no|let it"
-    r"|gives nothing|what it|how it|most gigabytes|equipment|peers?|mend)\b"
+    r"|gives nothing|what it|how it|most gigabytes|equipment)\b"
 )
 """Words that made helps riddles; what they meant is "synthesize", "transcribe", "maximum", "number of" …"""
 

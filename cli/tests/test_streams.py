@@ -59,7 +59,7 @@ def test_every_way_of_printing_ends_in_one_line(command, where):
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: the answer cannot be written")
+    assert done.stderr.startswith("error: the output cannot be written")
 
 
 def test_a_closed_standard_error_does_not_land_in_the_answer(tmp_path):

@@ -53,9 +53,16 @@ MESSAGES = {
     r"\bmust be positive\b": "must be above 0",
     r"\bmust [^\"]*, found\b": "X must be …, got …",
     r"pip install (-U )?'?valle-(?!\{)": "valle plugins install valle-…",
+    r"(?<![-.\w])([a-z]+) \1\b": "a word twice",
+    r"\bof an? of an?\b": "of what it is",
+    r"\bmust be in \[[^\]]*\[": "in [a, b], without a list in it",
+    r"\b(hears?|heard|ears?|mend(s|ed)?|peers?|judges?|dealt|claims?|equipment)\b": "transcribe, fix, evaluate …",
+    r"\bnobody\b(?! can be asked)": "no speaker, no plugin …",
+    r"\b(says?|speaks?) (nothing|its|them|it|one)\b|nothing to say|\bis said\b": "has no words, synthesizes, reads …",
 }
 """In the text of an error: pattern → the form it has instead."""
 
+NAMED_BY_SYSTEM = {"FileNotFoundError", "FileExistsError", "PermissionError", "IsADirectoryError", "IOError"}
 RANGE = re.compile(r"(?P<what>.*)\bmust be (in [\[(]|at least \S|at most \S|above \S|below \S)")
 
 
@@ -78,10 +85,10 @@ def names_in(text: str) -> set[str]:
     return {token.string for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == 1}
 
 
-def errors_in(text: str) -> list[str]:
+def errors_in(nodes: list[ast.AST]) -> list[str]:
     """The text of every error that is made, `{}` for what is put in."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
@@ -102,9 +109,23 @@ def _parts(node: ast.AST) -> Iterator[str]:
         yield from _parts(node.right)
 
 
-def complaints_about_errors(text: str) -> list[str]:
+def system_errors_in(nodes: list[ast.AST]) -> list[str]:
+    """Errors of the system that are shown as they are: `[Errno 2] No such file …`, the path a second time."""
     found = []
-    for message in errors_in(text):
+    for node in nodes:
+        if isinstance(node, ast.ExceptHandler) and node.name and node.type:
+            names = {getattr(part, "id", getattr(part, "attr", "")) for part in ast.walk(node.type)}
+            if any(name in NAMED_BY_SYSTEM or name.startswith("OS") for name in names):
+                shown = [part.value for part in ast.walk(node) if isinstance(part, ast.FormattedValue)]
+                plain = [one for one in shown if isinstance(one, ast.Name) and one.id == node.name]
+                found += [f"line {one.lineno}: {{{node.name}}}: show its strerror" for one in plain]
+    return found
+
+
+def complaints_about_errors(text: str) -> list[str]:
+    nodes = list(ast.walk(ast.parse(text)))
+    found = system_errors_in(nodes)
+    for message in errors_in(nodes):
         found += [f"{message!r}: {better}" for pattern, better in MESSAGES.items() if re.search(pattern, message)]
         shape = RANGE.match(message)
         if shape and shape["what"].strip() and ", got " not in message:
@@ -170,6 +191,13 @@ def test_folders_that_hints_install_from_are_there():
         'raise UserError(f"pad must be in [0, 5] seconds: {pad}")',
         "raise UserError(\"it is missing. Install it with: pip install 'valle-llama[fast]'\")",
         'raise UserError("it is missing. Install it with: pip install valle-llama")',
+        'raise UserError("give the the folder")',
+        'raise UserError(f"codes of a of a mix must be integers, got {kind}")',
+        'raise UserError(f"lengths must be in [0, [0, 0]], got {lengths}")',
+        'raise UserError("Whisper hears 30 s at once")',
+        'raise UserError(f"{source} has nothing to say. Give words")',
+        'try:\n    read()\nexcept (OSError, ValueError) as error:\n    raise UserError(f"no: {error}") from error',
+        'try:\n    read()\nexcept FileNotFoundError as error:\n    raise UserError(f"no: {error!r}") from error',
     ],
 )
 def test_each_old_form_of_an_error_is_noticed(text):
@@ -184,6 +212,8 @@ def test_each_old_form_of_an_error_is_noticed(text):
         'raise _refuse("n_heads", value, "must be at least 1")',
         'raise UserError("there is no plugin of that name")',
         'raise UserError("it is missing. Install it with: valle plugins install valle-llama")',
+        'try:\n    read()\nexcept OSError as error:\n    raise UserError(f"no: {error.strerror}") from error',
+        'try:\n    read()\nexcept ValueError as error:\n    raise UserError(f"no: {error}") from error',
     ],
 )
 def test_agreed_forms_pass(text):

@@ -77,7 +77,7 @@ def test_a_truncated_flac_is_refused_or_read_short(tmp_path):
 @pytest.mark.parametrize("rate", [1, 999, 2_000_000])
 def test_a_sample_rate_that_no_recorder_has_is_refused(tmp_path, rate):
     soundfile.write(tmp_path / "a.wav", tone(), rate)
-    with pytest.raises(UserError, match=f"sample rate of {rate} Hz"):
+    with pytest.raises(UserError, match=rf"must be in \[1000, 768000\] Hz, got {rate}$"):
         read(tmp_path / "a.wav")
 
 

@@ -162,7 +162,7 @@ def test_a_schema_whose_keys_collide_is_refused():
     from dataclasses import make_dataclass
 
     clash = make_dataclass("Clash", [("arch", int, 1)], frozen=True)
-    with pytest.raises(ValueError, match="claimed twice: arch"):
+    with pytest.raises(ValueError, match="given twice: arch"):
         Schema((Slot("arch", "arch", None),), (Section("x", clash, flat=True),))
 
 

@@ -56,7 +56,7 @@ def test_a_prompt_that_is_no_file_is_refused(refused, spine, tmp_path, name):
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("", "text is empty"), ("   ", "text is empty"), ("?!… —", "nothing to say"), ("\0", "text")],
+    [("", "text is empty"), ("   ", "text is empty"), ("?!… —", "has no words"), ("\0", "text")],
 )
 def test_a_text_without_words_is_refused(refused, spine, tmp_path, text, complaint):
     assert complaint in refused(*spine.speaking(tmp_path / "o.wav", text=text))

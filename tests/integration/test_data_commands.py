@@ -86,7 +86,7 @@ def test_list_filters_and_says_who_is_there(valle, spine, refused):
     assert len(valle("data", "list", spine.data, "--speaker", speaker)[1].splitlines()) == 4
     assert len(valle("data", "list", spine.data, "--speaker", speaker, "--limit", "3")[1].splitlines()) == 3
     assert len(json.loads(valle("data", "list", spine.data, "--language", "en-us", "--json")[1])) == 8
-    assert "nobody in" in refused("data", "list", spine.data, "--speaker", "anna")
+    assert "no speaker in" in refused("data", "list", spine.data, "--speaker", "anna")
     assert "It has en-us" in refused("data", "list", spine.data, "--language", "de")
 
 
@@ -99,7 +99,7 @@ def test_tones_are_listed_filtered_and_counted(valle, tmp_path, refused):
     said = valle("data", "list", tmp_path / "data")[1].splitlines()
     assert said == ["a\ts0\tyy\t1.00\tcalm\tt", "b\\nc\ts0\tyy\t1.00\t\tt", "d\ts0\tyy\t1.00\tglad\tt"]
     assert valle("data", "list", tmp_path / "data", "--tone", "glad")[1].startswith("d\t")
-    assert "has the tone 'sad'. It has calm, glad" in refused("data", "list", tmp_path / "data", "--tone", "sad")
+    assert "has no tone 'sad'. It has calm, glad" in refused("data", "list", tmp_path / "data", "--tone", "sad")
 
 
 def test_sample_writes_audio_and_a_page(valle, spine, tmp_path, refused):

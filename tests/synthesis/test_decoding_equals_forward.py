@@ -227,5 +227,5 @@ def test_the_words_of_a_prompt_are_for_tasks_that_continue_it(task, prompt, said
 def test_a_text_of_only_punctuation_is_refused_behind_the_words_of_a_prompt_too():
     model = make_model(FakeBackbone(d_model=32), 1)
     request = Request(text="?!", prompt=torch.zeros(5, 4, dtype=torch.long), prompt_text="gh")
-    with pytest.raises(UserError, match="nothing to say"):
+    with pytest.raises(UserError, match="has no words"):
         make(model, model, "tts-c")([request])

@@ -132,7 +132,7 @@ def test_timing_and_unknown_phonemes_are_reported(tones, tone_model):
     ("request_", "message"),
     [
         (Request(text="  "), "text is empty"),
-        (Request(text="?!"), "nothing to say"),
+        (Request(text="?!"), "has no words"),
         (Request(text="zzz"), "knows none of the phonemes"),
         (Request(text="abc", language="tlh"), "language 'tlh'"),
         (Request(text="abc", max_seconds=0), "max_duration"),

@@ -60,7 +60,7 @@ def opened(path: Path) -> Iterator[Any]:
             raise UserError(f"audio '{path}' is empty (0 bytes). Record or copy it again")
         with path.open("rb") as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as file:
             if not 1000 <= file.samplerate <= 768_000:
-                raise UserError(f"audio '{path}' claims a sample rate of {file.samplerate} Hz. Export it again")
+                raise UserError(f"sample rate of audio '{path}' must be in [1000, 768000] Hz, got {file.samplerate}")
             yield file
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Missing(f"audio '{path}' does not exist. Check the path") from error

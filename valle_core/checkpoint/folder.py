@@ -145,8 +145,8 @@ def read_manifest(checkpoint: Path) -> Manifest:
     try:
         inside(checkpoint, path.name)
         text = read_bytes(path).decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{checkpoint}: not a checkpoint ({error}); use another checkpoint of the run") from None
+    except (OSError, ValueError) as why:
+        raise UserError(f"{checkpoint}: not a checkpoint ({_reason(why)}); use another checkpoint of the run") from None
     manifest = Manifest.from_json(text, str(path))
     if (named := _STEP.match(checkpoint.name)) and int(named[1]) != manifest.step:
         raise UserError(f"{path}: is of step {manifest.step}, unlike its folder; use another checkpoint of the run")

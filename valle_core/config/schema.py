@@ -64,7 +64,7 @@ class Schema:
     def __post_init__(self) -> None:
         keys = self.keys()
         if twice := {key for key in keys if keys.count(key) > 1}:
-            raise ValueError(f"top-level keys claimed twice: {', '.join(sorted(twice))}")
+            raise ValueError(f"top-level keys given twice: {', '.join(sorted(twice))}")
 
     def keys(self) -> list[str]:
         """The top-level keys of its YAML."""

@@ -123,7 +123,7 @@ class Batches:
         check_kinds(state, {"epoch": int, "batch": int, "world": int, "fingerprint": str})
         if state["world"] != self._world:
             raise UserError(
-                f"the batches were dealt to {state['world']} processes, not {self._world}. Resume with as many"
+                f"the batches were distributed to {state['world']} processes, not {self._world}. Resume with as many"
             )
         if state.get("planner") != BATCHES_VERSION:
             raise UserError(

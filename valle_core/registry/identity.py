@@ -29,7 +29,7 @@ class PluginIdentity:
         """The inverse of `dataclasses.asdict`; raises `ValueError` for anything else."""
         check_kinds(stored, {"kind": str, "name": str, "distribution": str, "version": str, "api": int})
         if len(stored) != 5:
-            raise ValueError(f"a plugin should have 5 facts, found {sorted(stored)!r:.80}")
+            raise ValueError(f"a plugin must have 5 facts, got {sorted(stored)!r:.80}")
         return cls(**stored)
 
     @property

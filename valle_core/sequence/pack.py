@@ -188,7 +188,7 @@ def _text(rows: Sequence[TaskSequence], lengths: Tensor) -> SpokenText:
     frames = torch.tensor([row.segments[-1].tokens.shape[0] for row in rows])
     known = [row.times for row in rows if row.times is not None]
     if len(known) < len(rows) and any(row.target is not None or row.level for row in rows):
-        raise UserError("the model says its text by an alignment, which this task does not give. Use --task tts")
+        raise UserError("the model reads its text with an alignment, which this task does not give. Use --task tts")
     symbols = pad_sequence(texts, batch_first=True)
     times = symbols.new_zeros(len(known), symbols.shape[1] + 1, dtype=torch.float32)
     for b, found in enumerate(known):

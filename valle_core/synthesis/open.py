@@ -89,7 +89,7 @@ def open_synthesizer(
     refuse_strange_symbols(frontend, parts["frontend"][0].name, ar)
     alignment = first.model.alignment
     if alignment is not None and task.continues:
-        raise UserError(f"{ar.path} says its text by an alignment and cannot continue a prompt; use --task tts")
+        raise UserError(f"{ar.path} reads its text with an alignment and cannot continue a prompt; use --task tts")
     if alignment is None and (options.speed != 1 or options.durations != "drawn"):
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
     codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)

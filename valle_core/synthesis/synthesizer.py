@@ -176,7 +176,7 @@ class Synthesizer:
         language = request.language or components.languages[0]
         index = language_index(components.languages, language)
         if not request.text.strip():
-            raise UserError("the text is empty; give words to say")
+            raise UserError("the text is empty; give a text with words")
         symbols = components.read_text(self._text(request, language), language, components.frontend, components.symbols)
         unknown = dict(components.symbols.unknown(symbols))
         if sum(unknown.values()) == len(symbols):

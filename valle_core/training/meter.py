@@ -95,7 +95,7 @@ def cut_after(path: Path, step: int) -> None:
     try:
         kept = [text for text, line in lines_in(path) if line["step"] <= step]
     except (OSError, ValueError) as error:
-        raise UserError(f"'{path}' cannot be read ({error}); remove it and continue with --resume") from error
+        raise UserError(f"'{path}' cannot be read ({error.args[-1]}); remove it and continue with --resume") from error
     write_text(path, "".join(text + "\n" for text in kept))
 
 

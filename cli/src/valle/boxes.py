@@ -54,7 +54,8 @@ class VoiceBox:
         try:
             return read_tensors(inside(self.folder, "voices.safetensors"))[wanted].long()
         except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{self.folder}: the voice '{wanted}' cannot be read ({error}); install it again") from None
+            why = getattr(error, "strerror", None) or error
+            raise UserError(f"{self.folder}: the voice '{wanted}' cannot be read ({why}); install it again") from None
 
     def configured(
         self, resolved: Resolved, registry: Registry, *, own_samplers: bool, config: Path | None = None
@@ -98,7 +99,9 @@ def read_box(folder: Path) -> VoiceBox:
         if not found["voices"]:
             raise ValueError("it names no voice")
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / _ABOUT}: not a voice box ({error}); install it again") from None
+        raise UserError(
+            f"{folder / _ABOUT}: not a voice box ({getattr(error, 'strerror', None) or error}); install it again"
+        ) from None
     voices = {voice["name"]: voice["sounds"] for voice in found["voices"]}
     return VoiceBox(folder=folder, samplers=tuple(found["samplers"]), voices=voices)
 

@@ -21,7 +21,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     try:
         lines = [line for _, line in lines_in(path)]
     except (OSError, ValueError) as error:
-        raise UserError(f"metrics '{path}' cannot be read: {error}. Name the metrics.jsonl of a run") from error
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"metrics '{path}' cannot be read: {why}. Name the metrics.jsonl of a run") from error
     if not lines:
         raise UserError(f"metrics '{path}' hold no step yet. Train at least until the first log line")
     return lines

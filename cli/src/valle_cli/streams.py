@@ -31,7 +31,7 @@ class Closed(io.StringIO):
 
     def write(self, text: str, /) -> int:
         if text:
-            raise UserError("the answer cannot be written: standard output is closed. Send it somewhere, e.g. > FILE")
+            raise UserError("the output cannot be written: standard output is closed. Send it somewhere, e.g. > FILE")
         return 0
 
 
@@ -66,5 +66,5 @@ def _refuse(error: OSError) -> NoReturn:
         raise error
     abandon()
     raise UserError(
-        f"the answer cannot be written to standard output: {(error.strerror or str(error)).lower()}"
+        f"the output cannot be written to standard output: {(error.strerror or str(error)).lower()}"
     ) from error

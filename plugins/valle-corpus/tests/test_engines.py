@@ -162,7 +162,7 @@ def test_flite_gives_the_times_it_prints_inside_the_sound(fake_flite):
     assert [(span.label, span.end) for span in spoken.phonemes] == [("", 0.1), ("hh", 0.2), ("ow", 0.4), ("", 0.5)]
     assert len(spoken.audio) == 8000
     fake_flite.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
-    with pytest.raises(UserError, match="flite says nothing for 'Ho': broken"):
+    with pytest.raises(UserError, match="flite makes no sound of 'Ho': broken"):
         engine.speak("Ho", engine.speaker("slt"), seed=0)
 
 

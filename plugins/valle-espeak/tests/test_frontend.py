@@ -91,7 +91,7 @@ def test_an_unknown_language_is_refused_with_the_nearest_names(frontend, wrong, 
 
 @pytest.mark.parametrize("text", ["", "   ", "?!… —", "\x00\n", "“( )”"])
 def test_text_with_nothing_to_say_is_refused(frontend, text):
-    with pytest.raises(UserError, match="nothing to say"):
+    with pytest.raises(UserError, match="has no words"):
         frontend.phonemize(text, "en-us")
 
 

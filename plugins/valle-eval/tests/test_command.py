@@ -164,5 +164,5 @@ def test_other_tables_and_folders_are_read(table, tmp_path):
         UserError, match=r"none.jsonl' cannot be read \(No such file or directory\)\. Give a UTF-8 text"
     ):
         read_table(tmp_path / "none.jsonl", "en")
-    with pytest.raises(UserError, match="nothing to judge"):
+    with pytest.raises(UserError, match="nothing to evaluate"):
         evaluate(context_of(SCHEMA))

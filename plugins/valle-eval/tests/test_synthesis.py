@@ -163,7 +163,7 @@ def test_speech_of_another_system_is_found_by_the_ids_of_a_preset(table, tmp_pat
     (folder / "everyday-005.wav").rename(folder / "x.wav")
     with pytest.raises(UserError, match=r"must be called ID\.wav, e\.g\. "):
         run(tmp_path / "out", model="", preset="box", audio=str(folder), metric=("pace",))
-    with pytest.raises(UserError, match="preset box brings no speech"):
+    with pytest.raises(UserError, match="preset box has no audio"):
         run(tmp_path / "out", model="", preset="box")
 
 

@@ -52,7 +52,7 @@ def test_rewound_places_are_taken_again():
     fed(cache, [[1, 2, 3]], [3])
     cache.rewind(torch.tensor([1]))
     assert fed(cache, [[7]], [2]).tolist() == [[1, 7]]
-    with pytest.raises(UserError, match=r"lengths to rewind to must be in \[0, \[2\]\], got \[3\]"):
+    with pytest.raises(UserError, match=r"lengths to rewind to must be at most \[2\], row by row, got \[3\]"):
         cache.rewind(torch.tensor([3]))
 
 

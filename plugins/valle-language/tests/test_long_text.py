@@ -105,7 +105,7 @@ def test_a_break_is_silence_of_its_length_between_what_it_parts():
 
 def test_a_break_counts_without_sentences_too_and_a_text_of_breaks_is_refused():
     assert speak('One. Two<break time="1s"/>three', by="none")[0].seconds == 3
-    with pytest.raises(UserError, match="nothing to say"):
+    with pytest.raises(UserError, match="has no words"):
         speak("<break/>")
     with pytest.raises(UserError, match="markup <b> is not read"):
         speak("<b>one</b>")

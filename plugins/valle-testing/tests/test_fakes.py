@@ -79,7 +79,7 @@ def test_the_frontend_marks_words_and_refuses_nothing_to_say():
     phonemes = FakeFrontend().phonemize("Ab, c!", "xx")
     assert phonemes.symbols == ("a", "b", " ", "c")
     assert phonemes.words == ((0, 2), (3, 4))
-    with pytest.raises(UserError, match="nothing to say"):
+    with pytest.raises(UserError, match="has no words"):
         FakeFrontend().phonemize("?!", "xx")
     with pytest.raises(UserError, match="'zz' is unknown"):
         FakeFrontend().phonemize("a", "zz")

@@ -40,7 +40,7 @@ class Good(FakeFrontend):
                 words.append((len(symbols), len(symbols) + len(letters)))
                 symbols += [*letters, *(mark for mark in word[-1:] if mark in ",.?!")]
         if not words:
-            raise UserError(f"text {text!r} has nothing to say. Give words")
+            raise UserError(f"text {text!r} has no words. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
 
 

@@ -31,7 +31,7 @@ class Good(FakeFrontend):
                 words.append((len(symbols), len(symbols) + len(letters)))
                 symbols += letters
         if not words:
-            raise UserError(f"text {text!r} has nothing to say. Give words")
+            raise UserError(f"text {text!r} has no words. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
 
 

@@ -107,7 +107,11 @@ def _stale(found: Installed) -> Iterator[Finding]:
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        yield Finding(severity="warning", subject=who, text=f"{source / 'pyproject.toml'} cannot be read: {error}")
+        yield Finding(
+            severity="warning",
+            subject=who,
+            text=f"{source / 'pyproject.toml'} cannot be read: {getattr(error, 'strerror', None) or error}",
+        )
         return
     if "entry-points" not in project.get("dynamic", ()):
         before = {(entry.group, entry.name, entry.value) for entry in found.announced}

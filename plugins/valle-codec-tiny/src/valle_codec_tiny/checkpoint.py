@@ -43,9 +43,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             facts = json.loads((file.metadata() or {})["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise UserError(
-            f"'{path}' is not a codec checkpoint or is damaged ({error}). Train or copy it again"
-        ) from error
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"'{path}' is not a codec checkpoint or is damaged ({why}). Train or copy it again") from error
     if facts.get("format_version") != FORMAT_VERSION:
         raise UserError(
             f"'{path}' has codec format {facts.get('format_version')}, this version reads {FORMAT_VERSION}. "

@@ -22,7 +22,8 @@ def read_wav(path: Path) -> np.ndarray:
             form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
             frames = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise UserError(f"cannot read '{path}': {error}. Give 16-bit mono wav files at {SAMPLE_RATE} Hz") from error
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read '{path}': {why}. Give 16-bit mono wav files at {SAMPLE_RATE} Hz") from error
     if form != (SAMPLE_RATE, 1, 2):
         raise UserError(
             f"'{path}' has {form[0]} Hz, {form[1]} channels, {8 * form[2]} bit. Give {SAMPLE_RATE} Hz mono 16-bit "

@@ -98,7 +98,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"'{path}' cannot be read ({error}). Delete it and run the same command again") from error
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"'{path}' cannot be read ({why}). Delete it and run the same command again") from error
     if not isinstance(facts, dict) or not ("seconds" in facts or "refused" in facts):
         raise UserError(f"'{path}' is not of a corpus. Delete it and run the same command again")
     return facts
@@ -142,7 +143,9 @@ def _write_plan(folder: Path, plan: CorpusPlan) -> None:
         try:
             stored = json.loads(begun.read_text(encoding="utf-8"))["plan"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"'{begun}' cannot be read ({error!r}). Choose another --out") from error
+            raise UserError(
+                f"'{begun}' cannot be read ({getattr(error, 'strerror', None) or repr(error)}). Choose another --out"
+            ) from error
         if stored != json.loads(json.dumps(plan.to_json())):
             raise UserError(f"'{folder}' holds a corpus of another plan. Give the same options, or another --out")
         return

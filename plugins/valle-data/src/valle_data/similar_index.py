@@ -102,7 +102,9 @@ def open_similar(folder: Path, manifest: Manifest, *, across: bool = False) -> S
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"'{path}' is damaged ({error}). Make it again: {make}") from error
+        raise UserError(
+            f"'{path}' is damaged ({getattr(error, 'strerror', None) or error}). Make it again: {make}"
+        ) from error
     again = f"{make} --by {facts.by}"
     if facts.belongs_to != mark_of(manifest) or len(places) != manifest.utterances:
         raise UserError(f"'{path}' was made before '{folder}' was changed. Make it again: {again}")

@@ -223,11 +223,11 @@ def test_processes_may_share_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a, b: (a[:0], b, 0.0), "a of a mix is"),
-        (lambda a, b: (a, b[:0], 0.0), "b of a mix is"),
-        (lambda a, b: (a[:, :1], b, 0.0), r"codes of a of a mix must be \[frames, 8\], got \[1000, 1\]"),
-        (lambda a, b: (a, b.float(), 0.0), r"codes of b of a mix must be integers, got torch\.float32"),
-        (lambda a, b: (a, b + 256, 0.0), r"codes of b of a mix must be in \[0, 255\], got 256 … "),
+        (lambda a, b: (a[:0], b, 0.0), "the first sound of a mix is"),
+        (lambda a, b: (a, b[:0], 0.0), "the second sound of a mix is"),
+        (lambda a, b: (a[:, :1], b, 0.0), r"codes of the first sound of a mix must be \[frames, 8\], got \[1000, 1\]"),
+        (lambda a, b: (a, b.float(), 0.0), r"codes of the second sound of a mix must be integers, got torch\.float32"),
+        (lambda a, b: (a, b + 256, 0.0), r"codes of the second sound of a mix must be in \[0, 255\], got 256 … "),
         (lambda a, b: (a, b, math.nan), "nan dB"),
         (lambda a, b: (a, b, math.inf), "inf dB"),
     ],

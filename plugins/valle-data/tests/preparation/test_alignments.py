@@ -113,7 +113,14 @@ def test_marks_at_the_ends_are_no_part_of_a_word():
     assert ["".join(found.symbols[a:b]) for a, b in found.words] == ["ˈa", "b"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("duration_unit", 0), ("duration_unit", -1), ("alignment_shift", 2)])
-def test_options_out_of_range_are_named(name, value):
-    with pytest.raises(UserError, match=rf"{name} must be in .*, got {value}"):
+@pytest.mark.parametrize(
+    ("name", "value", "bound"),
+    [
+        ("duration_unit", 0, r"\(0, 60\]"),
+        ("duration_unit", -1, r"\(0, 60\]"),
+        ("alignment_shift", 2, r"\[-1, 1\]"),
+    ],
+)
+def test_options_out_of_range_are_named(name, value, bound):
+    with pytest.raises(UserError, match=rf"^{name} must be in {bound} seconds, got {value}$"):
         PrepareOptions(**{name: value})

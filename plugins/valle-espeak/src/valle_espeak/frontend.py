@@ -68,8 +68,9 @@ class EspeakFrontend:
             self._espeak = EspeakWrapper()
         except (RuntimeError, OSError) as error:
             library = os.environ.get("PHONEMIZER_ESPEAK_LIBRARY", "espeakng-loader's library")
+            why = getattr(error, "strerror", None) or error
             raise UserError(
-                f"espeak-ng does not load from '{library}': {error}. Unset or fix PHONEMIZER_ESPEAK_LIBRARY"
+                f"espeak-ng does not load from '{library}': {why}. Unset or fix PHONEMIZER_ESPEAK_LIBRARY"
             ) from error
         tags = {voice.language for voice in self._espeak.available_voices()} - {"variant"}
         self._own = sorted(tags - {tag for tag in WITHOUT_WORDS if not _has_dictionary(tag)})
@@ -117,7 +118,7 @@ class EspeakFrontend:
         for voice, run in runs(_CONTROL.sub(" ", text), tag):
             self._run(run, voice, symbols, words)
         if not words:
-            raise UserError(f"text {text!r} has nothing to say in language '{tag}'. Give a text with words")
+            raise UserError(f"text {text!r} has no words in language '{tag}'. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
 
     def read_ipa(self, text: str) -> str:

@@ -114,7 +114,7 @@ def open_judges(
             continue
         metrics.append(_judge(part, registry, device))
     if not metrics:
-        raise UserError("no metric can judge these sentences. See the notes above, or name one with --metric")
+        raise UserError("no metric can be computed for these sentences. See the notes above, or name one with --metric")
     _check_names(metrics)
     needed = frozenset().union(*(judge.needs for judge in metrics))
     return Judges(

@@ -39,7 +39,7 @@ def sentences_of(own: EvalOptions, *, spoken: bool) -> tuple[list[Sentence], str
     sentences = sentences[: own.limit or None]
     if not spoken and own.export is None and not any(one.audio for one in sentences):
         raise UserError(
-            f"{source} brings no speech. Name a model to say it (--model RUN), or its speech (--audio FOLDER)"
+            f"{source} has no audio. Give a model to synthesize it (--model RUN), or its audio (--audio FOLDER)"
         )
     return sentences, source
 
@@ -48,7 +48,7 @@ def _read(own: EvalOptions, spoken: bool) -> tuple[list[Sentence], str]:
     if own.preset == "box":
         return box(full=own.full), "preset box" + (", full" if own.full else "")
     if own.table is None:
-        raise UserError("nothing to judge; name a table of audio and texts, or --preset box with --model RUN")
+        raise UserError("nothing to evaluate; name a table of audio and texts, or --preset box with --model RUN")
     if own.preset == "seed-tts":
         return seed_tts(own.table), "preset seed-tts"
     if own.preset == "librispeech-pc":

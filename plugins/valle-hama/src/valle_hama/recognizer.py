@@ -80,7 +80,7 @@ class Hama:
         rows = _rows(wav, lengths)
         for sound in rows:
             if not self._audible(sound):
-                raise UserError(f"nothing is said in {len(sound) / RATE:.2f} s of silence. Check the recording")
+                raise UserError(f"there is no speech in {len(sound) / RATE:.2f} s of silence. Check the recording")
         return [placed(self._network, sound, one.symbols) for sound, one in zip(rows, said, strict=True)]
 
     def _phones(self, sound: Float[np.ndarray, "N"]) -> list[TimedWord]:

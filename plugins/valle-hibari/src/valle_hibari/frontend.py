@@ -62,7 +62,7 @@ class HibariFrontend:
         """Symbols and word ranges of `text`.
 
         Raises:
-            UserError: another language, letters that are not Latin, or nothing to say.
+            UserError: another language, letters that are not Latin, or a text without words.
         """
         tag = _accent(language)
         text = _LINK.sub("] (", _CONTROL.sub(" ", unicodedata.normalize("NFC", text)))
@@ -81,7 +81,7 @@ class HibariFrontend:
             words.append((len(symbols), len(symbols) + len(sounds)))
             symbols += sounds
         if not words:
-            raise UserError(f"text {text!r} has nothing to say in language '{tag}'. Give a text with words")
+            raise UserError(f"text {text!r} has no words in language '{tag}'. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
 
     def _read(self, text: str, tag: str) -> str:

@@ -54,7 +54,9 @@ class KeyValueCache:
 
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
         if lengths.shape != self.lengths.shape or bool(((lengths > self.lengths) | (lengths < 0)).any()):
-            raise UserError(f"lengths to rewind to must be in [0, {self.lengths.tolist()}], got {lengths.tolist()}")
+            raise UserError(
+                f"lengths to rewind to must be at most {self.lengths.tolist()}, row by row, got {lengths.tolist()}"
+            )
         self._set(lengths.to(self.lengths).clone())
 
     def open(self, mask: SequenceMask, new: int) -> Places:

@@ -104,7 +104,7 @@ def _paused(request: Request, language: str, splitting: Splitting) -> list[tuple
     if len(found) < 2 and "<" not in request.text:
         return [(0.0, request)]
     if not found:
-        raise UserError(f"the text {request.text!r} has nothing to say. Give words to say")
+        raise UserError(f"the text {request.text!r} has no words. Give a text with words")
     return [
         (gap if index else 0.0, replace(request, text=text, seed=request.seed + _NEXT_PIECE * index))
         for index, (gap, text) in enumerate(found)

@@ -41,7 +41,7 @@ def symbols_of(text: str, language: str, frontend: Frontend, known: SymbolMap) -
     A frontend may have `read_ipa(text) -> str`, which writes IPA as its own symbols are written.
 
     Raises:
-        UserError: nothing to say, or a phoneme the model has no symbol for, by name.
+        UserError: a text without phonemes, or a phoneme the model has no symbol for, by name.
     """
     if "[[" not in text:
         return tuple(frontend.phonemize(text, language).symbols)

@@ -14,5 +14,5 @@ def require(option: str, value: float, *, low: float = -math.inf, high: float = 
         UserError: naming option, range and value; `note` stands before the range.
     """
     if not low <= value <= high:
-        where = f"at least {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
-        raise UserError(f"{option} must be {note}{where}, got {value:g}")
+        where = f"at least {low:g}" if high == math.inf else f"in [{low:.9g}, {high:.9g}]"
+        raise UserError(f"{option} must be {note}{where}, got {value:.9g}")

@@ -58,7 +58,7 @@ class TextFrontend:
             words.append((len(symbols), len(symbols) + len(pieces)))
             symbols.extend(pieces)
         if not words:
-            raise UserError(f"text {text!r} has nothing to say in language '{tag}'. Give a text with words")
+            raise UserError(f"text {text!r} has no words in language '{tag}'. Give a text with words")
         while symbols[-1] in " ¿¡":
             symbols.pop()
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
@@ -69,7 +69,7 @@ class TextFrontend:
             return tag
         near = difflib.get_close_matches(tag, self.options.languages, 3, 0.4)
         raise UserError(
-            f"frontend 'text' was not told of language '{language}'. "
+            f"frontend 'text' does not know language '{language}'. "
             + (f"Nearest: {', '.join(near)}; o" if near else "O")
             + f"thers are named with --frontend.languages {tag or 'TAG'}"
         )

@@ -203,13 +203,13 @@ class WhisperRecognizer:
         """The tokens of a text, and which of them write each of its words."""
         words = text.split()
         if not words:
-            raise UserError(f"text {text!r} has no words to align. Give what is said")
+            raise UserError(f"text {text!r} has no words to align. Give its transcript")
         tokens: list[int] = []
         written = []
         for place, word in enumerate(words):
             spelt = self.spelling.tokens(word, spaced=place > 0 or code not in UNSPACED)
             if not spelt or max(spelt) >= self.decoder.end:
-                raise UserError(f"word '{word}' is one of Whisper's marks, not said. Leave it out of the text")
+                raise UserError(f"word '{word}' is one of Whisper's special tokens. Leave it out of the text")
             written.append(Written(text=word, first=len(tokens), last=len(tokens) + len(spelt) - 1))
             tokens += spelt
         room = self.decoder.room - len(self.decoder.prompt(code)) - 2
@@ -236,7 +236,7 @@ class WhisperRecognizer:
         longest = int(lengths.max()) if len(lengths) else 0
         if longest > self.sound.samples:
             raise UserError(
-                f"{longest / self.sample_rate:.2f} s of audio in a row, Whisper hears {self.sound.seconds} s at once. "
+                f"{longest / self.sample_rate:.2f} s of audio in a row, Whisper takes {self.sound.seconds} s at once. "
                 "Cut it into slices"
             )
         return [row[:length].to(self.device) for row, length in zip(checked, lengths.tolist(), strict=True)]

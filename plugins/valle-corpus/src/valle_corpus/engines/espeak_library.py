@@ -139,7 +139,7 @@ def synthesize(text: str, voice: Voice) -> Spoken:
         library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 1, 0, _CHARS_UTF8 | _ENDPAUSE, None, None)
         library.espeak_Synchronize()
     if not pieces:
-        raise UserError(f"espeak-ng says nothing for {text!r}. Give a text with words")
+        raise UserError(f"espeak-ng finds no words in {text!r}. Give a text with words")
     audio = np.concatenate(pieces)
     return Spoken(audio=audio, phonemes=_phonemes(events, len(audio)), words=_words(events, text, len(audio)))
 

@@ -49,7 +49,7 @@ class Flite:
             command = ["flite", *voice, "-psdur", "-f", str(source), "-o", str(written)]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
             if done.returncode or not written.exists():
-                raise UserError(f"flite says nothing for {text!r}: {done.stderr.strip()[:200] or 'no sound'}")
+                raise UserError(f"flite makes no sound of {text!r}: {done.stderr.strip()[:200] or 'no sound'}")
             with wave.open(str(written)) as file:
                 rate, audio = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), "<i2")
         if rate != self.sample_rate:

@@ -72,7 +72,7 @@ class HibariEngine:
         said = " ".join(self._reader.phonemize(text))
         symbols = [symbol for symbol in said if symbol in self._reader.vocab]
         if not symbols or len(symbols) > LONGEST:
-            raise UserError(f"engine 'hibari' says 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
+            raise UserError(f"engine 'hibari' takes 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
         pace = speaker.settings["pace"] * Random(seed).uniform(0.93, 1.07)
         inputs = {"ids": np.array([self._reader.ids(said)]), "speed": np.array([pace], np.float32)}
         *parts, durations = self._session.run(None, inputs)

@@ -90,7 +90,7 @@ class Kokoro:
         """See `Engine`; the pace is drawn from the seed."""
         symbols = [symbol for symbol in " ".join(self._reader.phonemize(text)) if symbol in self._vocabulary]
         if not symbols or len(symbols) > LONGEST:
-            raise UserError(f"engine 'kokoro' says 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
+            raise UserError(f"engine 'kokoro' takes 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
         style = sum(weight * self._style(name)[len(symbols)] for name, weight in speaker.settings["mix"].items())
         inputs = {
             "tokens": np.array([[0, *(self._vocabulary[symbol] for symbol in symbols), 0]], np.int64),

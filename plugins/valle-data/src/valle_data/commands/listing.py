@@ -71,12 +71,12 @@ def list_utterances(context: CommandContext) -> CommandResult:
 def known(own: Options, dataset: Dataset) -> Sequence[str]:
     """The dataset's tones. Raises `UserError` for a speaker, a language or a tone that nobody has."""
     if own.speaker is not None and own.speaker not in dataset.speakers():
-        raise UserError(f"nobody in '{own.data}' is called '{own.speaker}'. See the names: valle data stats {own.data}")
+        raise UserError(f"no speaker in '{own.data}' is called '{own.speaker}'. See: valle data stats {own.data}")
     if own.language is not None and own.language not in dataset.languages:
-        raise UserError(f"nothing in '{own.data}' is in '{own.language}'. It has {', '.join(dataset.languages)}")
+        raise UserError(f"no utterance in '{own.data}' is in '{own.language}'. It has {', '.join(dataset.languages)}")
     tones, _ = dataset.toned()
     if own.tone is not None and own.tone not in tones:
-        raise UserError(f"nothing in '{own.data}' has the tone '{own.tone}'. It has {', '.join(tones) or 'no tones'}")
+        raise UserError(f"'{own.data}' has no tone '{own.tone}'. It has {', '.join(tones) or 'no tones'}")
     return tones
 
 

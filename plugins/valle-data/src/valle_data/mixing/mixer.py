@@ -51,7 +51,7 @@ class Mixer:
         return [found[key].clone() for key in keys]  # pyright: ignore[reportOptionalMemberAccess]
 
     def _check(self, a: Tensor, b: Tensor, db: float) -> None:
-        for name, codes in (("a", a), ("b", b)):
+        for name, codes in (("the first sound", a), ("the second sound", b)):
             if codes.ndim != 2 or len(codes) == 0:
                 raise UserError(f"{name} of a mix is {list(codes.shape)}. Give codes [frames ≥ 1, levels]")
             check_codes(

@@ -121,7 +121,9 @@ def _folder_tag(folder: str) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' cannot be read ({error}). Write one language tag into it") from error
+        raise UserError(
+            f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error}). Write one language tag into it"
+        ) from error
     if any(path.with_suffix(ending).exists() for ending in SUFFIXES):
         return None
     if len(words) != 1:

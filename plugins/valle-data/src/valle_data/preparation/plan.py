@@ -115,8 +115,9 @@ def read_plan(out: Path) -> Plan | None:
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
+        why = getattr(error, "strerror", None) or repr(error)
         raise UserError(
-            f"'{path}' is damaged ({error!r}). Remove the folder '{path.parent}' and run the same command again: "
+            f"'{path}' is damaged ({why}). Remove the folder '{path.parent}' and run the same command again: "
             "what is finished stays"
         ) from error
 

@@ -113,7 +113,11 @@ def transcript(recording: Recording) -> str | Rejection:
         except FileNotFoundError:
             return Rejection(id=recording.id, reason="no-transcript", detail=f"'{path}' does not exist")
         except (OSError, UnicodeDecodeError) as error:
-            return Rejection(id=recording.id, reason="bad-transcript", detail=f"'{path}' cannot be read ({error})")
+            return Rejection(
+                id=recording.id,
+                reason="bad-transcript",
+                detail=f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error})",
+            )
     text = visible(text)
     if not text:
         detail = f"the transcript of '{recording.audio if path is None else path}' is empty"
@@ -131,7 +135,11 @@ def facts(recording: Recording) -> Mapping[str, Any] | Rejection:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        return Rejection(id=recording.id, reason="bad-facts", detail=f"'{path}' cannot be read ({error})")
+        return Rejection(
+            id=recording.id,
+            reason="bad-facts",
+            detail=f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error})",
+        )
     if not isinstance(stored, dict):
         return {}
     for name in ("language", "tone"):

@@ -112,7 +112,9 @@ def read_settings(out: Path) -> tuple[dict[str, Any], CodecIdentity]:
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"'{path}' cannot be read ({error!r}). Choose another --out") from error
+        raise UserError(
+            f"'{path}' cannot be read ({getattr(error, 'strerror', None) or repr(error)}). Choose another --out"
+        ) from error
 
 
 def in_vain(out: Path) -> bool:

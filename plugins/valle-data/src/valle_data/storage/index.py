@@ -154,4 +154,4 @@ def read_rows(folder: Path) -> Iterator[IndexEntry]:
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
-        raise damaged(folder / INDEX, ValueError(f"line {number}: {error}")) from error
+        raise damaged(folder / INDEX, ValueError(f"line {number}: {error.args[-1]}")) from error

@@ -37,7 +37,7 @@ class FolderReader:
             written = f"{self.layout.model}.save_pretrained"
             raise self.refuse(f"it has no {CONFIG}; give a folder written by {written}") from None
         except (OSError, ValueError) as error:
-            raise self.refuse(f"{CONFIG} cannot be read ({error})") from None
+            raise self.refuse(f"{CONFIG} cannot be read ({getattr(error, 'strerror', None) or error})") from None
         kind = config.get("model_type") if isinstance(config, dict) else None
         if kind != (wanted := self.layout.model_type or self.layout.arch):
             raise self.refuse(f"its model_type is {kind!r}, not {wanted!r}")
@@ -103,7 +103,7 @@ class FolderReader:
             except FileNotFoundError:
                 raise self.refuse(f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise self.refuse(f"{INDEX} cannot be read ({error})") from None
+                raise self.refuse(f"{INDEX} cannot be read ({getattr(error, 'strerror', None) or error})") from None
         found = []
         for name in names:
             if Path(name).name != name or not name.endswith(".safetensors"):
@@ -111,7 +111,7 @@ class FolderReader:
             try:
                 found.append(self._file(name))
             except (OSError, ValueError) as error:
-                raise self.refuse(f"{name} cannot be read ({error})") from None
+                raise self.refuse(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
         return found
 
     def tensors(self) -> dict[str, Tensor]:
@@ -128,13 +128,13 @@ class FolderReader:
         try:
             return self._read(self._file(file))
         except (OSError, ValueError) as error:
-            raise self.refuse(f"{file} cannot be read ({error})") from None
+            raise self.refuse(f"{file} cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
     def _read(self, file: Path) -> dict[str, Tensor]:
         try:
             return read_tensors(file)
         except (OSError, ValueError) as error:
-            raise self.refuse(f"{file.name} cannot be read ({error})") from None
+            raise self.refuse(f"{file.name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
     def fill(self, backbone: nn.Module, found: Mapping[str, Tensor], *, source: str = f"{CONFIG} says") -> None:
         """Copy tensors into a backbone's, in its type; refuse any that is missing, foreign, of another shape or

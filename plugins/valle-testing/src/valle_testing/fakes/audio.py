@@ -169,7 +169,7 @@ class FakeFrontend:
                 words.append((len(symbols), len(symbols) + len(letters)))
                 symbols.extend(letters)
         if not symbols:
-            raise UserError(f"text '{text}' holds nothing to say. Give words")
+            raise UserError(f"text '{text}' has no words. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
 
     def symbols(self) -> Sequence[str]:

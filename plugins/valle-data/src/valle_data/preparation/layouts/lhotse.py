@@ -86,7 +86,9 @@ def _read(path: Path, found: Found) -> list[Manifest]:
                         f"{path.name}:{number}", "bad-line", f"'{path.name}:{number}' is not a manifest ({error!r})"
                     )
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise UserError(f"'{path}' cannot be read ({error}). Write it again with lhotse") from error
+        raise UserError(
+            f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error}). Write it again with lhotse"
+        ) from error
     return lines
 
 

@@ -77,7 +77,11 @@ def _table(folder: Folder, found: Found) -> dict[str, str]:
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            found.reject(folder.id(name), "bad-transcript", f"'{path}' cannot be read ({error})")
+            found.reject(
+                folder.id(name),
+                "bad-transcript",
+                f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error})",
+            )
             continue
         for line in lines:
             stem, _, text = line.strip().partition(" ")

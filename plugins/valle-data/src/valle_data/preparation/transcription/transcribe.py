@@ -60,7 +60,7 @@ def transcribe(
     if not report.utterances and not plan.texts:
         first = f", e.g. {report.rejected[0].detail}" if report.rejected else ""
         counts = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
-        raise UserError(f"nothing in '{options.source}' gave an utterance: {counts}{first}. See '{report.path}'")
+        raise UserError(f"no utterance was found in '{options.source}': {counts}{first}. See '{report.path}'")
     return report
 
 

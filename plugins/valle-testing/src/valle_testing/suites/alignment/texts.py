@@ -63,5 +63,5 @@ def said(alignment: Alignment, rows: tuple[int, ...], **how: Any) -> tuple[list[
                 frames[b] += 1
                 added[b].append(guided[b])
     else:
-        raise AssertionError(f"a text is still said after {LONGEST} frames")
+        raise AssertionError(f"a text has not ended after {LONGEST} frames")
     return frames, walk.times(frames), [torch.stack(row) for row in added]

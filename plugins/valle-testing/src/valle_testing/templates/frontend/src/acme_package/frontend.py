@@ -54,7 +54,7 @@ class AcmeNameFrontend:
                 if character in self._options.marks and symbols:
                     symbols.append(character)
         if not words:
-            raise UserError(f"text {text!r} has nothing to say in language '{tag}'. Give a text with words")
+            raise UserError(f"text {text!r} has no words in language '{tag}'. Give a text with words")
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=tag)
 
 
