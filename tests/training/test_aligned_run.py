@@ -17,6 +17,7 @@ from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.grown import fitted_weights
 from valle_core.training.run import run_training
 from valle_data.preparation import encoding
 from valle_data.preparation.options import PrepareOptions
@@ -64,6 +65,42 @@ def whole(timed, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
     run(timed, out)
     return out
+
+
+def _eighth(tensors, *names):
+    """These of the tensors as whole numbers with a scale for each row, without the rows that are zero."""
+    stored = dict(tensors)
+    for name in names:
+        rows = tensors[name].flatten(1).any(1).nonzero().flatten()
+        scale = tensors[name][rows].abs().amax(-1) / 127
+        stored |= {f"{name}.scale": scale, f"{name}.rows": rows.int()}
+        stored[name] = (tensors[name][rows] / scale[..., None]).round().to(torch.int8)
+    return stored
+
+
+@pytest.mark.parametrize("eighth", [False, True])
+def test_a_new_run_with_other_symbols_and_languages_takes_what_the_pointer_knew_of_the_old_ones(whole, eighth):
+    loaded = load_model(RunFolder(whole).latest(), Registry.open(), device=torch.device("cpu"))
+    now, model, trained = loaded.manifest, loaded.model, dict(loaded.model.state_dict())
+    symbols = [*now.symbols]
+    before = replace(now, symbols=(*symbols[:2], "ʘ", *symbols[3:][::-1]), languages=("yy",))
+    table, language = "alignment.encoder.table", "alignment.encoder.language"
+    reverse = [0, 1, 2, *range(3, len(symbols))[::-1], *range(len(symbols), len(symbols) + 2)]
+    old = trained | {
+        table: trained[table][reverse],
+        "alignment.dwells.counts": trained["alignment.dwells.counts"][reverse],
+    }
+    found = fitted_weights(_eighth(old, table, language) if eighth else old, model, before, now)
+    fresh, near = trained[table][2], {"atol": 0.02 if eighth else 0, "rtol": 0}
+    assert torch.allclose(found[table], trained[table], **near)
+    assert torch.equal(found[table][2], fresh)
+    assert torch.equal(found["alignment.dwells.counts"], trained["alignment.dwells.counts"])
+    assert torch.equal(found[language], trained[language])
+    assert found.keys() == trained.keys()
+    smaller = replace(now, symbols=now.symbols[:-2])
+    old[table] = torch.cat([trained[table][: len(symbols) - 2], trained[table][-2:]])
+    found = fitted_weights(_eighth(old, table) if eighth else old, model, smaller, now)
+    assert torch.allclose(found[table], trained[table], **near)
 
 
 def test_data_with_times_is_aligned_unless_told_otherwise(timed, whole, tone_dataset, tmp_path):

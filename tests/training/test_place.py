@@ -206,7 +206,7 @@ def test_a_new_run_starts_from_the_weights_of_another(tone_dataset, tmp_path, wh
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"arch__d_model": "24"}, r"another shape .*its config\.yaml with --config"),
+    [({"arch__d_model": "24"}, r"another shape .*give the options of its run: --config .*model\.yaml"),
      ({"arch": "llama"}, r"trained with --arch transformer; give the same"),
      ({"model__levels": "2"}, "another shape")],
 )  # fmt: skip

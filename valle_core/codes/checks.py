@@ -22,10 +22,3 @@ def check_codes(codes: Tensor, *, num_levels: int, codebook_size: int, what: str
     low, high = int(codes.min()), int(codes.max())
     if low < 0 or high >= codebook_size:
         raise UserError(f"codes of {what} must be in [0, {codebook_size - 1}], got {low} … {high}")
-
-
-def storage_dtype(codebook_size: int) -> torch.dtype:
-    """The smallest integer type that holds every code."""
-    if codebook_size <= 1 << 8:
-        return torch.uint8
-    return torch.int16 if codebook_size <= 1 << 15 else torch.int32

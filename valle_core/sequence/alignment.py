@@ -71,7 +71,7 @@ class Alignment(Protocol):
 
     Factory: `(options, *, d_model: int, symbols: Sequence[str], languages: int) → Alignment`, with the symbol map.
     Each row gives what it gives alone; a text says itself to its end, in the order of its symbols. In eval mode
-    nothing is drawn.
+    nothing is drawn. `rows`, where it has any, names its tensors whose first rows are of "symbols" or "languages".
     """
 
     def guide(self, text: SpokenText, length: int) -> Guided:

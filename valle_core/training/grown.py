@@ -1,36 +1,47 @@
-"""Weights of a model with fewer symbols or languages, for one that has more: every row goes to what it stood for."""
+"""Weights of a model with other symbols or languages: every row goes to what it stood for, and new ones stay fresh."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from jaxtyping import Float
 from torch import Tensor
 
 from valle_core.checkpoint.manifest import Manifest
-from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.model.codec_lm import CodecLM
+from valle_core.reading.tensors import expanded
 
 
-def fitted_table(
-    table: Float[Tensor, "R D"], fresh: Float[Tensor, "S D"], vocabulary: Vocabulary, before: Manifest, now: Manifest
-) -> Float[Tensor, "_ D"]:
-    """The embedding table of `before` in the order of `now` and its `vocabulary`; what is new keeps its fresh rows."""
-    stored = replace(vocabulary, symbols=len(before.symbols), languages=len(before.languages))
-    if table.shape != (stored.size, fresh.shape[1]):
-        return table  # of another shape altogether, which is refused where all shapes are compared
-    old, new, made = stored.ranges(), vocabulary.ranges(), fresh.detach().clone()
-    for name, rows in new.items():
-        if name not in ("language", "text"):
-            made[rows.start : rows.stop] = table[old[name].start : old[name].stop]
-    languages, symbols = (
-        [(index, after.index(name)) for index, name in enumerate(first) if name in after]
-        for first, after in ((before.languages, now.languages), (before.symbols, now.symbols))
-    )
-    for was, place in languages:
-        made[new["language"].start + place] = table[old["language"].start + was]
-    for was_language, language in languages if vocabulary.per_language_text else [(0, 0)]:
-        source = old["text"].start + was_language * len(before.symbols)
-        target = new["text"].start + language * len(now.symbols)
-        for was, place in symbols:
-            made[target + place] = table[source + was]
-    return made
+def fitted_weights(found: Mapping[str, Tensor], model: CodecLM, before: Manifest, now: Manifest) -> dict[str, Tensor]:
+    """The tensors of `before`, expanded, with the rows of `now`; one of another shape altogether is left as it is."""
+    fresh, moves = model.state_dict(), _moves(model, before, now)
+    shapes = {name: (size, *fresh[name].shape[1:]) for name, (size, _) in moves.items()}
+    weights = expanded(found, fresh | {name: fresh[name].new_empty(shape) for name, shape in shapes.items()})
+    for name, (_, rows) in moves.items():
+        if name in weights and weights[name].shape == shapes[name]:
+            made = fresh[name].clone()
+            made[[place for _, place in rows]] = weights[name][[was for was, _ in rows]]
+            weights[name] = made
+    return weights
+
+
+def _moves(model: CodecLM, before: Manifest, now: Manifest) -> dict[str, tuple[int, list[tuple[int, int]]]]:
+    """Tensors that have rows of symbols or languages: rows before, and (row before, row now) of each that stays."""
+    counts = {kind: (len(getattr(before, kind)), len(getattr(now, kind))) for kind in ("symbols", "languages")}
+    stored = replace(model.vocabulary, **{kind: count for kind, (count, _) in counts.items()})
+    old, new = stored.ranges(), model.vocabulary.ranges()
+    kept = {
+        kind: [(was, getattr(now, kind).index(one)) for was, one in enumerate(getattr(before, kind)) if one in after]
+        for kind, after in (("symbols", {*now.symbols}), ("languages", {*now.languages}))
+    }
+    table = [pair for name in new.keys() - {"language", "text"} for pair in zip(old[name], new[name], strict=True)]
+    table += [(old["language"][was], new["language"][place]) for was, place in kept["languages"]]
+    for was, place in kept["languages"] if stored.per_language_text else [(0, 0)]:
+        starts = was * counts["symbols"][0], place * counts["symbols"][1]
+        table += [(old["text"][starts[0] + a], new["text"][starts[1] + b]) for a, b in kept["symbols"]]
+    moves = {"embedding.table": (stored.size, table)}
+    for name, kind in getattr(model.alignment, "rows", {}).items():
+        key, (less, more) = f"alignment.{name}", counts[kind]
+        beyond = len(model.state_dict()[key]) - more  # rows of no symbol stand behind them
+        moves[key] = (less + beyond, kept[kind] + [(less + row, more + row) for row in range(beyond)])
+    return moves

@@ -21,7 +21,7 @@ from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import changes, warn
 from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
-from valle_core.training.grown import fitted_table
+from valle_core.training.grown import fitted_weights
 from valle_core.training.meter import cut_after
 from valle_core.training.optimizer import load_optimizer_tensors
 
@@ -65,9 +65,11 @@ def restore(
     refuse_other_data(manifest, wanted, checkpoint)
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
-    refuse_other_parts(manifest, wanted, checkpoint)
-    for found in (weights, averaged):
-        _check_shapes(found, model, checkpoint, "resume with the options of the run (its config.yaml)")
+    hint = "resume with the options of the run (its config.yaml)"
+    refuse_other_parts(manifest, wanted, checkpoint, hint)
+    with _fitting(checkpoint, hint):
+        for found in (weights, averaged):
+            check_tensors(found, model.state_dict())
     with _others_named(run, checkpoint):
         try:
             load_optimizer_tensors(model, optimizer, state, whole=manifest.format_version > 1)
@@ -94,9 +96,7 @@ def restore(
 
 
 def start_from(model: CodecLM, checkpoint: Path, wanted: Manifest, model_config: str) -> None:
-    """Fill a new run's model with the weights of another run; options that differ are told.
-
-    Symbols and languages keep the rows they had, new ones start untrained, which is told.
+    """Fill a new run's model with the weights of another run; what differs, or is new to them, is told.
 
     Raises:
         UserError: a damaged checkpoint, or one of another shape, other codes, arch or rewrites.
@@ -105,16 +105,14 @@ def start_from(model: CodecLM, checkpoint: Path, wanted: Manifest, model_config:
     require_same(manifest.codec, wanted.codec, f"{checkpoint} was trained on codes of")
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
-    refuse_other_parts(manifest, wanted, checkpoint, hint="give the same, or its config.yaml with --config")
+    refuse_other_parts(manifest, wanted, checkpoint, f"give the same: --config {checkpoint / 'model.yaml'}")
     weights = read_tensors(checkpoint, "model")
-    if (manifest.symbols, manifest.languages) != (wanted.symbols, wanted.languages):
-        if (rows := weights.get("embedding.table")) is not None:
-            fresh = model.embedding.table
-            weights["embedding.table"] = fitted_table(rows, fresh, model.vocabulary, manifest, wanted)
-        for name in ("symbols", "languages"):
-            if new := [one for one in getattr(wanted, name) if one not in getattr(manifest, name)]:
-                warn(f"{checkpoint} does not know the {name} {' '.join(new[:8])}; they start untrained")
-    _check_shapes(weights, model, checkpoint, "give the options of its run, or its config.yaml with --config")
+    with _fitting(checkpoint, f"give the options of its run: --config {checkpoint / 'model.yaml'}"):
+        weights = fitted_weights(weights, model, manifest, wanted)
+        check_tensors(weights, model.state_dict())
+    for name in ("symbols", "languages"):
+        if new := [one for one in getattr(wanted, name) if one not in getattr(manifest, name)]:
+            warn(f"{checkpoint} does not know the {name} {' '.join(new[:8])}; they start untrained")
     before = _leaves(yaml.safe_load(saved_file(checkpoint, "model.yaml").read_text(encoding="utf-8")))
     now = _leaves(yaml.safe_load(model_config))
     for key in sorted(before.keys() & now.keys()):
@@ -137,9 +135,7 @@ def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoin
         raise damaged(checkpoint / "random.safetensors", error) from None
 
 
-def refuse_other_data(
-    found: Manifest, wanted: Manifest, checkpoint: Path, *, hint: str = "resume with its dataset"
-) -> None:
+def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
     """Raises `UserError` unless a checkpoint's codes, symbols and languages mean what the dataset's do."""
     require_same(found.codec, wanted.codec, f"{checkpoint} was trained on codes of")
     for name in ("symbols", "languages"):
@@ -147,16 +143,12 @@ def refuse_other_data(
         if before != now:
             other = [*(f"-{one}" for one in before if one not in now), *(f"+{one}" for one in now if one not in before)]
             which = f" ({' '.join(other[:8])})" if other else " (in another order)"
-            raise UserError(f"{checkpoint} was trained with other {name} than the dataset has{which}; {hint}")
+            raise UserError(
+                f"{checkpoint} was trained with other {name} than the dataset has{which}; resume with its dataset"
+            )
 
 
-def refuse_other_parts(
-    found: Manifest,
-    wanted: Manifest,
-    checkpoint: Path,
-    *,
-    hint: str = "resume with the options of the run (its config.yaml)",
-) -> None:
+def refuse_other_parts(found: Manifest, wanted: Manifest, checkpoint: Path, hint: str) -> None:
     """Raises `UserError` for another arch or other rewrites: weights may fit and mean something else."""
     for kind in ("arch", "rewrite"):
         before, now = (
@@ -168,9 +160,10 @@ def refuse_other_parts(
             raise UserError(f"{checkpoint} was trained with {flags}; {hint}")
 
 
-def _check_shapes(weights: Mapping[str, Tensor], model: CodecLM, checkpoint: Path, hint: str) -> None:
+@contextmanager
+def _fitting(checkpoint: Path, hint: str) -> Iterator[None]:
     try:
-        check_tensors(weights, model.state_dict())
+        yield
     except ValueError as error:
         raise UserError(f"{checkpoint}: made by a model of another shape ({error}); {hint}") from None
 

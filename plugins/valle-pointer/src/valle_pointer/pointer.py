@@ -8,6 +8,7 @@ to its embedding, and gives beside the code whether frame t is the last of its u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -27,10 +28,19 @@ class Pointer(nn.Module):
     """See `valle_core.sequence.alignment.Alignment`.
 
     Attributes:
+        rows: tensors whose first rows are of symbols or languages, so that a new run may have others.
         options: as given.
         dwells: how long phonemes lasted in training; part of the weights.
     """
 
+    rows: Mapping[str, str] = MappingProxyType(
+        {
+            "encoder.table": "symbols",
+            "dwells.frames": "symbols",
+            "dwells.counts": "symbols",
+            "encoder.language": "languages",
+        }
+    )
     kinds: Tensor
 
     def __init__(self, options: PointerOptions, *, d_model: int, symbols: Sequence[str], languages: int) -> None:

@@ -15,13 +15,14 @@ from jaxtyping import Integer
 from safetensors.torch import save
 from torch import Tensor
 
-from valle_core.codes.checks import check_codes, storage_dtype
+from valle_core.codes.checks import check_codes
 from valle_core.codes.identity import hash_tensors, to_dict
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.reading.place import inside
 from valle_core.reading.tensors import map_tensors
 from valle_core.types import CodecIdentity
+from valle_data.preparation.encoding import storage_dtype
 
 MIXING = 1
 """Changes whenever equal codes and decibels give another mix, so that older entries are not used."""

@@ -9,11 +9,18 @@ import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from valle_core.codes.checks import check_codes, storage_dtype
+from valle_core.codes.checks import check_codes
 from valle_core.data.record import Record
 from valle_core.interfaces import Codec
 from valle_core.types import Phonemes
 from valle_data.audio.long_audio import encode_long
+
+
+def storage_dtype(codebook_size: int) -> torch.dtype:
+    """The smallest integer type that holds every code."""
+    if codebook_size <= 1 << 8:
+        return torch.uint8
+    return torch.int16 if codebook_size <= 1 << 15 else torch.int32
 
 
 def encode_all(
