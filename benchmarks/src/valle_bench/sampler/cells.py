@@ -33,7 +33,7 @@ MOST_RUNS = 400
 SEARCHED = 8
 """Steps of a search that are timed at once; its figure is of one."""
 
-DRAWN = 64
+DRAWN = 256
 """Draws of `sample` that are timed at once; its figure is of one."""
 
 WIDTH, HEADS = 512, 8
@@ -129,7 +129,7 @@ def _makers(bench: Bench, cell: Cell, inputs: Inputs) -> dict[str, Callable[[], 
 
         def beside(reference: Callable[[Tensor, Tensor], Tensor] = reference) -> Made:
             run = partial(reference, inputs.history, inputs.logits)
-            return run, torch.equal(run(), _once(sampler, inputs, inputs.view()))
+            return run, torch.equal(run(), _run(sampler, inputs, inputs.view())())
 
         makers[title] = beside
     return makers
@@ -138,16 +138,20 @@ def _makers(bench: Bench, cell: Cell, inputs: Inputs) -> dict[str, Callable[[], 
 def _own(sampler: Sampler, inputs: Inputs) -> Made:
     view, rows = inputs.view(), min(2, len(inputs.logits))
     alone = inputs.first(rows)
-    match = torch.equal(_once(sampler, inputs, inputs.view())[:rows], _once(sampler, alone, alone.view()))
-    return partial(_once, sampler, inputs, view), match
+    match = torch.equal(_run(sampler, inputs, inputs.view())()[:rows], _run(sampler, alone, alone.view())())
+    return _run(sampler, inputs, view), match
 
 
-def _once(sampler: Sampler, inputs: Inputs, view: View) -> Tensor:
+def _run(sampler: Sampler, inputs: Inputs, view: View) -> Callable[[], Tensor]:
     """One step; of a search, several."""
     if isinstance(sampler, Processor):
-        return sampler.process(inputs.logits, view)
+        return partial(sampler.process, inputs.logits, view)
     if not isinstance(sampler, Search):
-        return sampler.choose(inputs.logits, view)
+        return partial(sampler.choose, inputs.logits, view)
+    return partial(_searched, sampler, inputs)
+
+
+def _searched(sampler: Search, inputs: Inputs) -> Tensor:
     rows = torch.arange(len(inputs.logits), device=inputs.logits.device)
 
     def follow(chosen: Int[Tensor, "R"], tokens: Int[Tensor, "R"]) -> Float[Tensor, "R V"]:
@@ -173,8 +177,9 @@ def _seeded(sampler: Sampler, inputs: Inputs) -> Made:
         seeds = row_seeds(0, range(len(inputs.logits)), device=inputs.logits.device)
         view = View(seeds=seeds, capacity=DRAWN, stop=inputs.stop)
         view.enter(0)
+        choose = _run(sampler, inputs, view)
         for _ in range(DRAWN):
-            view.append(_once(sampler, inputs, view))
+            view.append(choose())
 
     return draw, match
 

@@ -40,7 +40,9 @@ def load_samplers(registry: Registry, candidate: Candidate) -> Loaded:
         try:
             selected = registry.select("sampler", name)
             options = {**USUAL.get(name, {}), **candidate.options.get(name, {})}
-            samplers[name] = build(selected, stored_part(selected, "sampler", options, "--set").options)
+            samplers[name] = build(
+                selected, stored_part(selected, "sampler", options, "the benchmark's options").options
+            )
         except UserError as error:
             notes[name] = str(error)
         except Exception as error:  # another's code must not end the run
