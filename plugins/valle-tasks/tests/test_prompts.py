@@ -13,12 +13,12 @@ from valle_tasks.prompts import earlier
 from valle_tasks.tts import TextToSpeech
 
 from valle_core.plugin import UserError
-from valle_core.types import Utterance
+from valle_core.types import Pool, Utterance
 
 RATE = 10.0
 
 
-class Shelf:
+class Shelf(Pool):
     """Recordings of 2 s each; the code of a frame is its utterance's place, its level the frame."""
 
     def __init__(self, ids: list[str], similar: list[str] | None = None) -> None:

@@ -14,13 +14,13 @@ from valle_tasks.options import ContinuationOptions, TextToSpeechOptions
 from valle_tasks.tts import TextToSpeech
 
 from valle_core.plugin import UserError
-from valle_core.types import TaskInputs, Utterance
+from valle_core.types import Pool, TaskInputs, Utterance
 
 RATE = 10.0
 LEVELS = 4
 
 
-class FakePool:
+class FakePool(Pool):
     """Utterances of known codes; number i holds only the code i."""
 
     def __init__(self, lengths: dict[str, int]) -> None:
@@ -29,7 +29,7 @@ class FakePool:
     def other(self, speaker: str, exclude: str) -> list[str]:
         return sorted(id for id in self.lengths if id != exclude)
 
-    def similar(self, id: str, n: int) -> list[str]:
+    def similar(self, id: str, n: int, *, across: bool = False) -> list[str]:
         return sorted((one for one in self.lengths if one != id), key=lambda one: abs(int(one) - int(id)))[:n]
 
     def codes(self, id: str) -> torch.Tensor:

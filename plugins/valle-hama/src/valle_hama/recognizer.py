@@ -167,6 +167,6 @@ def _ended(phone: TimedWord, end: float) -> TimedWord:
     )
 
 
-def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "N"]]:
+def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "n"]]:
     rows = (row[: int(length)] for row, length in zip(wav, lengths, strict=True))
     return [np.nan_to_num(row.detach().cpu().float().numpy()).clip(-1, 1) for row in rows]

@@ -110,5 +110,5 @@ class PocketSphinx:
         return placed(said, found)
 
 
-def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "N"]]:
+def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "n"]]:
     return [row[: int(length)].detach().cpu().float().numpy() for row, length in zip(wav, lengths, strict=True)]

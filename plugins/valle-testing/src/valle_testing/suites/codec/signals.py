@@ -27,7 +27,7 @@ def sound(codec: Codec, samples: int, row: int = 0, *, device: str = "cpu") -> F
 
 
 def padded(
-    clips: Sequence[Float[Tensor, "N"]], *, behind: float = 0.0, spare: int = 0
+    clips: Sequence[Float[Tensor, "n"]], *, behind: float = 0.0, spare: int = 0
 ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
     """Right-padded with noise of this loudness, `spare` samples longer than the longest."""
     lengths = torch.tensor([len(clip) for clip in clips], device=clips[0].device)
@@ -39,7 +39,7 @@ def padded(
 
 
 def encoded(
-    codec: Codec, clips: Sequence[Float[Tensor, "N"]], **padding: float
+    codec: Codec, clips: Sequence[Float[Tensor, "n"]], **padding: float
 ) -> tuple[Int[Tensor, "B F Q"], Int[Tensor, "B"]]:
     """Codes and frames of a padded batch."""
     wav, lengths = padded(clips, behind=padding.get("behind", 0.0), spare=int(padding.get("spare", 0)))

@@ -78,7 +78,7 @@ def clips_for(recognizer: Recognizer, given: Sequence[Clip] | None) -> list[Clip
 
 
 def batch(
-    wavs: Sequence[Float[np.ndarray, "N"]], *, behind: float = 0.0, spare: int = 0, device: str = "cpu"
+    wavs: Sequence[Float[np.ndarray, "n"]], *, behind: float = 0.0, spare: int = 0, device: str = "cpu"
 ) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B"]]:
     """Right-padded with noise of this loudness (NaN: with NaN), `spare` samples longer than the longest."""
     size = (len(wavs), max((len(wav) for wav in wavs), default=0) + spare)

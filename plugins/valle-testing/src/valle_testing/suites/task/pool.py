@@ -140,7 +140,7 @@ def same_inputs(one: TaskInputs | None, other: TaskInputs | None) -> bool:
     return (one.language, one.tone) == (other.language, other.tone) and all(torch.equal(a, b) for a, b in pairs)
 
 
-def shared_frames(prompt: Int[Tensor, "F Q"], response: Int[Tensor, "F L"]) -> int:
+def shared_frames(prompt: Int[Tensor, "F Q"], response: Int[Tensor, "G L"]) -> int:
     """Frames of the prompt that hold a code of the response."""
     return int(torch.isin(prompt, response).any(-1).sum()) if prompt.numel() and response.numel() else 0
 
