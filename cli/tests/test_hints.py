@@ -49,9 +49,9 @@ def complaints(text: str) -> list[str]:
         words = [one for word in words for one in expanded(word)]
         if program == "valle plugins":
             found += [line for word in words for line in _by_valle(word)]
-        elif any(word.startswith("./") for word in words):
+        elif any(word.startswith("./plugins/") or word == "./cli" for word in words):
             found += _folders([ROOT / word.partition("[")[0] for word in words])
-        elif "--requirement" not in rest:
+        elif "--requirement" not in rest and not any("/" in word for word in words):
             found += [line for word in words for line in _by_pip(word)]
     return [f"{line} in: {text.strip()[:120]}" for line in found]
 

@@ -27,6 +27,8 @@ from release.metadata import (
 
 ROOT = Path(__file__).parents[2]
 CORE = project_of(ROOT)
+CORE_PAGE = "valle_core/README.md"
+"""README.md of the repository shows pictures and sounds that lie beside it."""
 EVERY = {project_of(folder)["name"]: folder for folder in folders()}
 
 
@@ -49,6 +51,23 @@ def test_a_wheel_has_types(name):
     table = tomllib.loads((EVERY[name] / "pyproject.toml").read_text(encoding="utf-8"))
     for package in table["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert (EVERY[name] / package / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_what_an_index_shows_links_to_where_it_leads(name):
+    text = (EVERY[name] / CORE_PAGE if name == "valle-core" else EVERY[name] / "README.md").read_text(encoding="utf-8")
+    assert project_of(EVERY[name])["readme"] == (CORE_PAGE if name == "valle-core" else "README.md")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        assert re.match(r"https?://", target), f"{target}: an index shows this page without the files beside it"
+
+
+def test_addresses_of_files_of_ours_lead_to_files():
+    pages = [*ROOT.glob("*.*"), *ROOT.glob(".github/**/*.*"), *(ROOT / "docs").rglob("*.md"), ROOT / CORE_PAGE]
+    pages += [folder / name for folder in folders() for name in ("README.md", "pyproject.toml")]
+    address = re.compile(rf"{re.escape(CORE['urls']['Repository'])}/(?:blob|tree)/main/([^)#\"'\s>]+)")
+    found = {(path, place) for path in pages if path.is_file() for place in address.findall(path.read_text("utf-8"))}
+    assert len(found) > 20
+    assert [f"{path.name}: {place}" for path, place in sorted(found) if not (ROOT / place).exists()] == []
 
 
 def test_the_classifiers_exist_and_name_the_versions_of_python_that_are_allowed():

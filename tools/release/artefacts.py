@@ -31,7 +31,7 @@ def complaints_about_sdist(names: Iterable[str], folder: Path, tracked: Iterable
     `tracked` are the files of the folder that git knows.
     """
     stem, there, packages = stem_of(folder), set(names), packages_of(folder)
-    wanted = {"pyproject.toml", "README.md", "PKG-INFO", *project_of(folder)["license-files"]}
+    wanted = {"pyproject.toml", project_of(folder)["readme"], "PKG-INFO", *project_of(folder)["license-files"]}
     wanted |= {one for one in tracked if any(one.startswith(f"{package}/") for package in packages)}
     lacking = sorted(one for one in wanted if f"{stem}/{one}" not in there)
     strange = sorted(one for one in there if re.match(rf"{re.escape(stem)}/(plugins|cli|benchmarks)/", one))
