@@ -61,7 +61,11 @@ class Walk(Protocol):
         ...
 
     def times(self, frames: Sequence[int]) -> list[Float[Tensor, "P_plus_1"]]:
-        """As in `TaskInputs`, for every row, of which `frames` were said; what was not said begins where they end."""
+        """As in `TaskInputs`, for every row, of which `frames` were said; what was not said begins where they end.
+
+        A walk at another pace may have `kept(frames)`: for every row the frames that stay, in order, any of them more
+        than once. Its times are those of the frames that stay.
+        """
         ...
 
 

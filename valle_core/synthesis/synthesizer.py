@@ -279,7 +279,11 @@ class Synthesizer:
         if guards is not None:
             kept, remarks = zip(*map(guards.verdict, found.tokens), strict=True)
             found = replace(found, tokens=[row[:n] for row, n in zip(found.tokens, kept, strict=True)])
-        return found, walk.times([len(row) for row in found.tokens]) if walk else [None] * len(rows), [*remarks]
+        frames = [len(row) for row in found.tokens]
+        if self.components.speed != 1 and (stays := getattr(walk, "kept", None)):
+            places = [row.to(self.device) for row in stays(frames)]
+            found = replace(found, tokens=[row[at] for row, at in zip(found.tokens, places, strict=True)])
+        return found, walk.times(frames) if walk else [None] * len(rows), [*remarks]
 
     def _other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]

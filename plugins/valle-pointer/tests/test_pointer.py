@@ -8,6 +8,7 @@ import pytest
 import torch
 from valle_pointer.bounds import bounds_of
 from valle_pointer.options import PointerOptions
+from valle_pointer.pace import paced
 from valle_pointer.pointer import Pointer
 from valle_pointer.units import BACK, FORWARD, OWN, kinds_of, units_of
 
@@ -195,3 +196,44 @@ def test_advance_weight_is_taken_back_in_decoding():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         PointerOptions(**options)
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 0.8, 1.1, 1.25, 1.5, 2.0])
+def test_speech_is_as_much_shorter_as_the_speed_says(speed):
+    generator = torch.Generator().manual_seed(1)
+    edges = [0, *torch.randint(2, 9, (40,), generator=generator).cumsum(0).tolist()]
+    kept, moved = paced(edges, speed)
+    assert len(kept) == moved[-1] == pytest.approx(edges[-1] / speed, abs=1)
+    assert kept == sorted(kept)
+    for (start, end), (first, after) in zip(pairwise(edges), pairwise(moved), strict=True):
+        inside = kept[first:after]
+        assert inside
+        assert start <= inside[0] <= inside[-1] < end
+        assert abs(sum(inside) / len(inside) - (start + end - 1) / 2) <= 1
+
+
+def test_a_unit_keeps_a_frame_and_what_that_costs_is_taken_from_the_next():
+    assert paced([0, 1, 2, 3, 12], 2.0) == ([0, 1, 2, 4, 7, 10], [0, 1, 2, 3, 6])
+    assert paced([0, 1, 2, 3], 4.0) == ([0, 1, 2], [0, 1, 2, 3])
+    assert paced([0, 2, 5], 1.0) == ([0, 1, 2, 3, 4], [0, 2, 5])
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+def test_times_are_those_of_the_frames_that_stay(speed):
+    pointer = Pointer(PointerOptions(), d_model=8, symbols=SYMBOLS, languages=1).eval()
+    padded, _ = units("ˈaba", "ab")
+    zeros = torch.zeros(2, dtype=torch.long)
+    text = SpokenText(
+        symbols=padded, lengths=torch.tensor([4, 2]), languages=zeros, start=zeros, levels=zeros, frames=zeros
+    )
+    walk = pointer.walk(text, speed=speed)
+    rows, logits = torch.arange(2), torch.zeros(2, 3)
+    for frame in range(12):
+        pointer.advance.weight.data.zero_()
+        pointer.advance.bias.data.fill_(50.0 if frame % 4 == 3 else -50.0)
+        walk.answer(torch.zeros(2, 8), logits, rows, torch.full((2,), 0.5))
+    factor = 4 / speed
+    one, other = walk.times([12, 8])
+    assert one.tolist() == [0, 0, factor, 2 * factor, 3 * factor]
+    assert other.tolist() == [0, factor, 2 * factor]
+    assert [len(row) for row in walk.kept([12, 8])] == [3 * factor, 2 * factor]

@@ -7,6 +7,7 @@ to its embedding, and gives beside the code whether frame t is the last of its u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -110,7 +111,8 @@ class Pointer(nn.Module):
             self._begin(units),
             units.counts + self.dwells.ends_in_silence().long(),
             self.advance,
-            bias=torch.tensor(speed / self.options.advance_weight).log().item(),
+            bias=-math.log(self.options.advance_weight),
+            speed=speed,
             steady=steady,
         )
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.sequence.alignment import SpokenText
+from valle_pointer.pace import paced
 from valle_pointer.units import Units
 
 
@@ -43,6 +44,7 @@ class PointerWalk:
         last: [B] unit that is said last.
         advance: state → log odds that its frame is the last of its unit.
         bias: added to these.
+        speed: of the pace asked for to the model's own; see `kept`.
         steady: a unit is left when it is as likely over as not, instead of by a draw.
     """
 
@@ -57,10 +59,12 @@ class PointerWalk:
         advance: nn.Module,
         *,
         bias: float,
+        speed: float,
         steady: bool,
     ) -> None:
         self._text, self._units, self._sounds, self._limits = text, units, sounds, limits
         self._last, self._advance, self._bias, self._steady = last, advance, bias, steady
+        self._speed = speed
         self._at, self._lasted = begin.clone(), torch.zeros_like(begin)
         self._left = torch.ones(len(begin), dtype=torch.float64, device=begin.device)
         U = limits.shape[1] + 1
@@ -98,6 +102,15 @@ class PointerWalk:
         sounds = self._sounds._replace(units=self._sounds.units[rows])
         return sounds(self._at[rows][:, None], self._lasted[rows][:, None])[:, 0]
 
+    def kept(self, frames: Sequence[int]) -> list[Int[Tensor, "F"]]:
+        """See `Walk.kept`."""
+        return [torch.tensor(paced(self._edges(row, count), self._speed)[0]) for row, count in enumerate(frames)]
+
+    def _edges(self, row: int, frames: int) -> list[int]:
+        """Where units begin, and the end."""
+        begins = {0, *(begin for begin in self._begins[row].tolist() if 0 <= begin < frames)}
+        return [*sorted(begins), frames]
+
     def times(self, frames: Sequence[int]) -> list[Float[Tensor, "P_plus_1"]]:
         """See `Walk.times`."""
         begins = torch.where(self._begins < 0, torch.iinfo(torch.long).max, self._begins)
@@ -105,8 +118,12 @@ class PointerWalk:
         units = self._units
         # A mark behind its phoneme begins where that ends, so that the unit is read back whole.
         behind = units.of + (~units.first & ~units.carrier & self._after(units)).long()
-        found = begins.gather(1, behind).cpu().float()
-        end = begins.gather(1, units.counts[:, None] + 1).cpu().float()
+        found = torch.cat([begins.gather(1, behind), begins.gather(1, units.counts[:, None] + 1)], 1).cpu()
+        for row, count in enumerate(frames if self._speed != 1 else ()):
+            edges = self._edges(row, count)
+            moved = torch.tensor(paced(edges, self._speed)[1])
+            found[row] = moved[torch.searchsorted(torch.tensor(edges), found[row])]
+        found, end = found[:, :-1].float(), found[:, -1:].float()
         return [
             torch.cat([row[:n], last]) for row, last, n in zip(found, end, self._text.lengths.tolist(), strict=True)
         ]

@@ -64,4 +64,7 @@ def said(alignment: Alignment, rows: tuple[int, ...], **how: Any) -> tuple[list[
                 added[b].append(guided[b])
     else:
         raise AssertionError(f"a text has not ended after {LONGEST} frames")
+    for row, stays in enumerate(getattr(walk, "kept", lambda _: ())(frames)):
+        if stays.tolist() != sorted(stays.tolist()) or not (int(stays.min()) >= 0 and int(stays.max()) < frames[row]):
+            raise AssertionError(f"frames that stay are {stays.tolist()}, of {frames[row]}")
     return frames, walk.times(frames), [torch.stack(row) for row in added]

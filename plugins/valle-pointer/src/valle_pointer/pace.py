@@ -1,0 +1,29 @@
+"""Another pace than the model's: which frames of an answer stay, so that it lasts as long as asked for.
+
+A bias on the odds of going on does not do it: a phoneme that nearly always lasts three frames still does at other odds
+(asked for 1.25 times, speech was 1.07 times as fast), and a model that is told other dwells looks at the codes it has
+said. So frames are left out, or said again, evenly within units, before the other levels are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def paced(edges: Sequence[int], speed: float) -> tuple[list[int], list[int]]:
+    """The frames that stay, in order and perhaps more than once, and the edges among those.
+
+    The sum is right within half a frame, but for units of a single frame, which keep it.
+
+    Args:
+        edges: [n + 1] frames at which units begin, rising from 0, and the end.
+        speed: of the new pace to the old.
+    """
+    kept: list[int] = []
+    moved = [0]
+    for start, end in pairwise(edges):
+        count = max(round(end / speed) - len(kept), 1)
+        kept += [start + int((place + 0.5) * (end - start) / count) for place in range(count)]
+        moved.append(len(kept))
+    return kept, moved
