@@ -130,6 +130,7 @@ def main() -> None:
         "pauses: mean absolute error (ms)": round(float(abs(gaps).mean()), 1) if pauses else None,
         "found, the text that is said: least, mean": [round(min(right), 2), round(float(np.mean(right)), 2)],
         "found, another text: mean, largest": [round(float(np.mean(wrong)), 2), round(max(wrong), 2)],
+        "the text that is said below 0.5 (%)": round(100 * float(np.mean(np.array(right) < 0.5)), 1),
         "another text below 0.5 (%)": round(100 * float(np.mean(np.array(wrong) < 0.5)), 1),
         "exact times: bits as they are, most bits, at shift (ms)": [round(now, 2), round(most, 2), shift],
         "forced times: bits as they are, most bits, at shift (ms)": [round(own_now, 2), round(own_most, 2), own_shift],
