@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import inspect
 import subprocess
 import sys
@@ -33,10 +34,15 @@ def test_every_public_name_is_there_and_no_other():
         _ = valle.sing
 
 
+def test_it_says_its_version():
+    assert valle.__version__ == importlib.metadata.version("valle")
+
+
 def test_type_checkers_see_the_names_that_there_are():
     tree = ast.parse(Path(valle.__file__).read_text(encoding="utf-8"))
     (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
-    typed = {alias.name: node.module for node in checked.body for alias in node.names}
+    imports = [node for node in checked.body if isinstance(node, ast.ImportFrom)]
+    typed = {alias.name: node.module for node in imports for alias in node.names}
     assert sorted(typed) == valle.__all__
     for name, module in typed.items():
         assert getattr(sys.modules[module], name) is getattr(valle, name)

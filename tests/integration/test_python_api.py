@@ -159,6 +159,16 @@ def test_without_a_name_the_voice_in_the_box_speaks(box, monkeypatch):
         boxed.speak("rain falls", voice="eva")
 
 
+@pytest.mark.slow
+def test_the_installed_voice_speaks_faster_and_slower():
+    boxed = valle.load(device="cpu", durations="usual")
+    slow, usual, fast = (boxed.speak("Any English text.", voice="ben", speed=rate) for rate in (0.25, None, 4.0))
+    assert slow.seconds > usual.seconds > fast.seconds
+    assert len(usual.words) == 3
+    quick = valle.load(device="cpu", durations="usual", speed=4).speak("Any English text.", voice="ben")
+    assert quick.codes.equal(fast.codes)
+
+
 def test_a_model_that_is_not_there_is_refused(tmp_path):
     for model, message in ((tmp_path / "no", "no such run"), ("", "model must be a path, got an empty text")):
         with pytest.raises(valle.UserError, match=message):

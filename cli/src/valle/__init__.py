@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from valle.speech import Speech, SpeechWarning
     from valle.training import Run, train
     from valle_core.plugin import UserError
+
+    __version__: str
 else:
     _OWNERS = {
         "valle.options": ("Option", "Part"),
@@ -30,8 +32,10 @@ else:
 
     def __getattr__(name):
         """Fetch a public name from the module that owns it. Raises `AttributeError` for any other."""
-        from importlib import import_module
+        from importlib import import_module, metadata
 
+        if name == "__version__":
+            return metadata.version("valle")
         for module, names in _OWNERS.items():
             if name in names:
                 return getattr(import_module(module), name)
