@@ -146,7 +146,7 @@ def test_samplers_are_taken_built_and_by_name(registry):
         ({"k": 3}, "sampler: expected {\"name\": …, option: …}, got {'k': 3}"),
         ({"name": "top_k", "k": 0}, "sampler.k must be at least 1, got 0"),
         ({"name": "top_k", "q": 1}, "sampler.q: sampler 'top_k' has no option 'q'."),
-        (["sample", Halve()], "sampler Sample picks the token, so Halve cannot follow it. Put Sample last"),
+        (["sample", Halve()], "sampler sample picks the token, so Halve cannot follow it. Put sample last"),
     ],
 )
 def test_what_is_not_a_sampler_is_refused(samplers, message, registry):

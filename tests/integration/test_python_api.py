@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from valle_samplers import Greedy, Sample, TopK
+from valle_samplers import Beam, Greedy, Sample, TopK
 
 import valle
 from valle.boxes import read_box
@@ -73,6 +73,15 @@ def test_samplers_of_load_are_taken_built_too(spine, voice):
     greedy = voice.speak("rain falls", max_seconds=0.3, sampler="greedy")
     loaded = valle.load(spine.run, device="cpu", sampler=[Greedy()], nar_sampler="greedy")
     assert loaded.speak("rain falls", seed=9, max_seconds=0.3).codes.equal(greedy.codes)
+
+
+def test_a_search_is_a_sampler_of_level_0_alone(voice, spine):
+    found = [
+        voice.speak("rain falls", sampler=one, seed=seed, max_seconds=0.3) for one, seed in ((Beam(), 1), ("beam", 2))
+    ]
+    assert found[0].codes.equal(found[1].codes)
+    with pytest.raises(valle.UserError, match="sampler beam looks for whole answers, and levels ≥ 1 are chosen frame"):
+        valle.load(spine.run, device="cpu", nar_sampler="beam")
 
 
 def test_several_texts_are_a_batch_in_which_each_is_what_it_is_alone(voice):
@@ -165,6 +174,8 @@ def test_the_installed_voice_speaks_faster_and_slower():
     slow, usual, fast = (boxed.speak("Any English text.", voice="ben", speed=rate) for rate in (0.25, None, 4.0))
     assert slow.seconds > usual.seconds > fast.seconds
     assert len(usual.words) == 3
+    with pytest.raises(valle.UserError, match="sampler Beam looks for whole answers, and the alignment of this model"):
+        boxed.speak("Any English text.", sampler=[TopK(k=5), Beam()])
     quick = valle.load(device="cpu", durations="usual", speed=4).speak("Any English text.", voice="ben")
     assert quick.codes.equal(fast.codes)
 

@@ -10,7 +10,7 @@ import torch
 from valle.options import Part, resolved_from
 from valle_core.assemble.part import build
 from valle_core.config.schema import Schema, Slot
-from valle_core.interfaces import Chooser, Processor, Sampler
+from valle_core.interfaces import Chooser, Processor, Sampler, Search
 from valle_core.plugin import UserError
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
@@ -22,20 +22,23 @@ Samplers: TypeAlias = Sampler | Part | Sequence[Sampler | Part]
 _SCHEMA = Schema(slots=(Slot("sampler", "sampler", None, many=True),))
 
 
-def chain_of(samplers: Samplers, registry: Registry, *, device: torch.device, dtype: torch.dtype) -> SamplerChain:
-    """The chain that draws the tokens of a level: processors in the order given, then at most one chooser.
+def chain_of(
+    samplers: Samplers, registry: Registry, *, device: torch.device, dtype: torch.dtype, no_search: str = ""
+) -> SamplerChain:
+    """The chain that draws the tokens of a level: processors in the order given, then at most one chooser or search.
 
     Raises:
-        UserError: there is no sampler of a name, an option does not fit, something is not a sampler, or one that picks
-            the token does not stand last.
+        UserError: there is no sampler of a name, an option does not fit, something is not a sampler, one that picks
+            the token does not stand last, or one searches where `no_search` says why it cannot.
     """
     given = list(samplers) if isinstance(samplers, Sequence) and not isinstance(samplers, str) else [samplers]
-    return SamplerChain([_built(one, registry, device, dtype) for one in given])
+    built = [_built(one, registry, device, dtype) for one in given]
+    return SamplerChain(built, [_name(one) for one in given], no_search=no_search)
 
 
 def _built(sampler: Sampler | Part, registry: Registry, device: torch.device, dtype: torch.dtype) -> Sampler:
     if not isinstance(sampler, str | Mapping):
-        if isinstance(sampler, type) or not isinstance(sampler, Processor | Chooser):
+        if isinstance(sampler, type) or not isinstance(sampler, Processor | Chooser | Search):
             what = f"the class {sampler.__name__}" if isinstance(sampler, type) else repr(sampler)[:80]
             raise UserError(f'sampler: expected a built one like TopK(k=20), or a name like "top_k", got {what}')
         return sampler
@@ -46,3 +49,10 @@ def _built(sampler: Sampler | Part, registry: Registry, device: torch.device, dt
         "sampler"
     ]
     return build(plugin, resolved.part("sampler").options)
+
+
+def _name(sampler: Sampler | Part) -> str:
+    """What the user calls it."""
+    if isinstance(sampler, str):
+        return sampler
+    return str(sampler["name"]) if isinstance(sampler, Mapping) else type(sampler).__name__

@@ -184,9 +184,7 @@ class Speaker:
     def _set(self, sampler: Samplers | None, speed: float | None) -> Synthesizer:
         """The synthesizer with other samplers and another rate."""
         components = self.synthesizer.components
-        changed: dict[str, Any] = {}
-        if sampler is not None:
-            changed["chain"] = _chain(sampler, self.synthesizer, self.registry)
+        changed: dict[str, Any] = {**_chains(self.synthesizer, self.registry, sampler)}
         if speed is not None:
             changed["speed"] = SynthesisOptions(speed=speed).speed
             if speed != 1 and components.ar.alignment is None:
@@ -223,7 +221,8 @@ def load(
         speed: speaking rate in [0.25, 4], by default 1; for models with an alignment.
         config: YAML file with any of these; what is given here counts before it.
         **options: any other key of `valle synth --config`: `task`, `attention`, `codec`, `frontend`,
-            `max_prompt_seconds`, `vectors`, `durations`. A plugin is a name or `{"name": …, option: …}`.
+            `max_prompt_seconds`, `max_context`, `vectors`, `durations`, … A plugin is a name or
+            `{"name": …, option: …}`.
 
     Raises:
         UserError: no such model, no voice is installed, or an option that is not known or does not fit.
@@ -237,10 +236,7 @@ def load(
     resolved = resolved_from(SYNTHESIS_SCHEMA, registry, {**given, **options}, config)
     where = None if config is None else Path(config)
     speaker = open_speaker(resolved, registry, config=where, given=() if sampler is None else ("sampler",))
-    chains = {"chain": sampler, "nar_chain": nar_sampler}
-    changed: dict[str, Any] = {
-        name: _chain(one, speaker.synthesizer, registry) for name, one in chains.items() if one is not None
-    }
+    changed: dict[str, Any] = {**_chains(speaker.synthesizer, registry, sampler, nar_sampler)}
     if not changed:
         return speaker
     return replace(speaker, synthesizer=Synthesizer(replace(speaker.synthesizer.components, **changed)))
@@ -295,9 +291,19 @@ def prompt_of(
     return prompt if box is None or prompt is not None else box.prompt(voice)
 
 
-def _chain(samplers: Samplers, synthesizer: Synthesizer, registry: Registry) -> SamplerChain:
-    weight = synthesizer.components.ar.heads.bias
-    return chain_of(samplers, registry, device=weight.device, dtype=weight.dtype)
+def _chains(
+    synthesizer: Synthesizer, registry: Registry, sampler: Samplers | None, nar_sampler: Samplers | None = None
+) -> dict[str, SamplerChain]:
+    """The components of a synthesizer that other samplers make."""
+    model = synthesizer.components.ar
+    aligned = "and the alignment of this model follows one only; choose another" if model.alignment is not None else ""
+    by_frame = "and levels ≥ 1 are chosen frame by frame; leave it out of nar_sampler"
+    place = {"device": model.heads.bias.device, "dtype": model.heads.bias.dtype}
+    return {
+        name: chain_of(given, registry, **place, no_search=why)
+        for name, given, why in (("chain", sampler, aligned), ("nar_chain", nar_sampler, by_frame))
+        if given is not None
+    }
 
 
 def _seeds(seed: int | Sequence[int], count: int) -> list[int]:
