@@ -32,6 +32,9 @@ QUICK_START = (
 """The way of README.md, small."""
 
 
+PARTS = ("build", "look", "install")
+
+
 def run(*words: str | Path, cwd: Path = ROOT, **environment: str) -> None:
     """Run a program, said first; a failure ends the check with its exit code."""
     print("+", " ".join(map(str, words)), flush=True)
@@ -92,9 +95,8 @@ def use(programs: Path, place: Path) -> None:
 def main(words: list[str]) -> int:
     """Everything, or the parts that are named; the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=["build", "look", "install"], help="by default all")
-    parts = parser.parse_args(words).parts or ["build", "look", "install"]
-    dist = ROOT / "dist"
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be given twice")
+    parts, dist = parser.parse_args(words).only or PARTS, ROOT / "dist"
     if "build" in parts:
         build(dist)
     if "look" in parts:
