@@ -26,7 +26,7 @@ def command_pages() -> dict[str, str]:
     lines = []
     for name in order:
         spec = registry.find("command", name).spec
-        assert isinstance(spec, CommandSpec)
+        assert isinstance(spec, CommandSpec), f"'valle {name}' is not installed; run `make setup`"
         file = f"{name.replace(' ', '-')}.md"
         pages[f"reference/commands/{file}"] = page(opened(spec), registry)
         lines.append(f"| [`valle {name}`]({file}) | {spec.summary} |\n")
