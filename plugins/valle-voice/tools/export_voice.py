@@ -92,7 +92,10 @@ def export(ar: Path, nar: Path, data: Path, voices: Path, out: Path) -> int:
             ],
         }
         (writing / "voice.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
-        size = sum(path.stat().st_size for path in writing.rglob("*") if path.is_file())
+        files = [path for path in writing.rglob("*") if path.is_file()]
+        for path in files:
+            path.chmod(0o644)  # safetensors writes for the owner alone, and a package is read by all
+        size = sum(path.stat().st_size for path in files)
         if size > MOST_BYTES:
             raise UserError(f"the box has {size} bytes, and may have {MOST_BYTES}; train smaller halves")
         shutil.rmtree(out, ignore_errors=True)
