@@ -55,6 +55,9 @@ def open_synthesizer(
     if not options.model:
         raise UserError("no model given; name the folder of a run with --model")
     device, dtype = choose_device(options.device), getattr(torch, options.dtype)
+    chain = chain_of(resolved, registry, "sampler")  # what excludes each other is refused before a model is looked at
+    no_search = "and levels ≥ 1 are chosen frame by frame; leave it out of --nar-sampler"
+    nar_chain = chain_of(resolved, registry, "nar_sampler", no_search)
     attention = next(iter(resolved.parts["attention"]), None)
     ar = read_model(Path(options.model), registry, attention=attention)
     nar = read_model(Path(options.nar_model), registry, attention=attention) if options.nar_model else ar
@@ -70,12 +73,12 @@ def open_synthesizer(
     def built(slot: str, **more: Any) -> list[Any]:
         return [build(plugin, part.options, **more) for plugin, part in zip(selected[slot], parts[slot], strict=True)]
 
-    def chain_of(slot: str, no_search: str) -> SamplerChain:
-        return SamplerChain(built(slot), [part.name for part in parts[slot]], no_search=no_search)
-
     aligned = bool(ar.resolved.parts["alignment"])
-    chain = chain_of("sampler", f"and the alignment of {ar.path} follows one only; choose another" if aligned else "")
-    nar_chain = chain_of("nar_sampler", "and levels ≥ 1 are chosen frame by frame; leave it out of --nar-sampler")
+    if aligned and chain.search is not None:
+        name = parts["sampler"][-1].name
+        raise UserError(
+            f"sampler {name} looks for whole answers, and the alignment of {ar.path} follows one; choose another"
+        )
     first = ar.load(selected, device=device, dtype=dtype)
     second = first
     if nar is not ar:
@@ -122,6 +125,13 @@ def open_synthesizer(
             expected=can and options.vectors in (("expected",) if alignment is None else ("expected", "auto")),
         )
     )
+
+
+def chain_of(resolved: Resolved, registry: Registry, slot: str, no_search: str = "") -> SamplerChain:
+    """The samplers of a slot. Raises `UserError` where they exclude each other."""
+    parts = resolved.parts[slot]
+    samplers = [build(registry.select("sampler", part.name), part.options) for part in parts]
+    return SamplerChain(samplers, [part.name for part in parts], no_search=no_search)
 
 
 def trained_prompts(stored: StoredModel, task: Selected) -> PromptRange | None:
