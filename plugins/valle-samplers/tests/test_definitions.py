@@ -194,11 +194,11 @@ def test_mirostat_follows_its_algorithm(version: int) -> None:
         assert view.state["bound"].tolist() == pytest.approx(bounds)
 
 
-@pytest.mark.parametrize("sampler", [Mirostat(tau=3.0), MirostatV2(tau=3.0), Mirostat(tau=5.0), MirostatV2(tau=5.0)],
-                         ids=repr)  # fmt: skip
-def test_mirostat_reaches_its_target_surprise(sampler: Mirostat | MirostatV2) -> None:
+@pytest.mark.parametrize("tau", [3.0, 5.0])
+@pytest.mark.parametrize("version", [Mirostat, MirostatV2])
+def test_mirostat_reaches_its_target_surprise(version: type[Mirostat | MirostatV2], tau: float) -> None:
     """Within 5 %, the mean over 300 steps of 8 rows; exponents of Zipf's law change from step to step."""
-    random = torch.Generator().manual_seed(6)
+    sampler, random = version(tau=tau), torch.Generator().manual_seed(6)
     ranks = torch.arange(1, 513, dtype=torch.float64).log()
     view, total = FakeView(history=torch.zeros(8, 0, dtype=torch.long)), 0.0
     for step in range(400):
@@ -217,12 +217,12 @@ def test_mirostat_reaches_its_target_surprise(sampler: Mirostat | MirostatV2) ->
         (lambda: DynamicTemperature(low=0.0), r"dynamic_temperature's low must be in \[0.001, 10000\], got 0"),
         (lambda: DynamicTemperature(low=2.0, high=1.0), r"dynamic_temperature's high must be in \[2, 10000\], got 1"),
         (lambda: DynamicTemperature(exponent=0.0), r"exponent must be in \[0.01, 100\], got 0"),
-        (lambda: TopNSigma(n=-1.0), r"top_nsigma's n must be in \[0, 1e\+06\], got -1"),
+        (lambda: TopNSigma(n=-1.0), r"top_nsigma's n must be in \[0, 1000000\], got -1"),
         (lambda: Typical(p=1.5), r"typical's p must be in \[0, 1\], got 1.5"),
         (lambda: Epsilon(epsilon=2.0), r"epsilon's epsilon must be in \[0, 1\], got 2"),
         (lambda: Eta(epsilon=-1.0), r"eta's epsilon must be in \[0, 1\], got -1"),
         (lambda: LengthPenalty(factor=0.0), r"length_penalty's factor must be in \[0.001, 1000\], got 0"),
-        (lambda: LengthPenalty(start=-1), r"length_penalty's start must be in \[0, 1e\+06\], got -1"),
+        (lambda: LengthPenalty(start=-1), r"length_penalty's start must be in \[0, 1000000\], got -1"),
         (lambda: BannedTokens(tokens=(3, -1)), "banned_tokens' tokens must be at least 0, got -1"),
         (lambda: Dry(base=0.5), r"dry's base must be in \[1, 10\], got 0.5"),
         (lambda: Dry(multiplier=-1.0), r"dry's multiplier must be in \[0, 1000\], got -1"),
@@ -230,7 +230,7 @@ def test_mirostat_reaches_its_target_surprise(sampler: Mirostat | MirostatV2) ->
         (lambda: Dry(window=1), r"dry's window must be in \[2, 10000\], got 1"),
         (lambda: Mirostat(tau=-1.0), r"mirostat's tau must be in \[0, 100\], got -1"),
         (lambda: Mirostat(eta=2.0), r"mirostat's eta must be in \[0, 1\], got 2"),
-        (lambda: Mirostat(m=1), r"mirostat's m must be in \[2, 1e\+06\], got 1"),
+        (lambda: Mirostat(m=1), r"mirostat's m must be in \[2, 1000000\], got 1"),
         (lambda: MirostatV2(tau=101.0), r"mirostat_v2's tau must be in \[0, 100\], got 101"),
         (lambda: EntropyAdaptive(entropy=-1.0), r"entropy_adaptive's entropy must be in \[0, 1000\], got -1"),
         (lambda: Beam(width=0), r"beam's width must be in \[1, 64\], got 0"),
