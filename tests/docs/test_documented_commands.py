@@ -219,13 +219,15 @@ def test_python_of_a_page_works_as_written(page, slow, trained, tmp_path, monkey
             exec(compile(block.smaller(), block.where, "exec"), namespace)
 
 
-def test_python_begins_with_six_lines():
-    first = next(block for block in blocks("python.md") if block.language == "python")
+@pytest.mark.parametrize("page", ["../README.md", "python.md"])
+def test_python_begins_with_six_lines(page):
+    first = next(block for block in blocks(page) if block.language == "python")
     lines = [line for line in first.text.splitlines() if line.strip() and not line.startswith("#")]
     assert len(lines) <= 6, lines
     assert "import valle" in lines
     for call in ("valle.load(", ".speak(", ".save("):
         assert call in first.text
+    assert not first.skipped
 
 
 def test_the_journey_from_recordings_to_speech_works_as_written(folder):

@@ -137,8 +137,7 @@ class Speaker:
             prompt_text: what the prompt says, for models that continue it (task `tts-c`).
             language: tag, `"auto"` to detect it, or None for the model's first.
             sampler: of level 0, for this call: built, by name, or a list of these; None for those of `load`.
-            speed: speaking rate in [0.25, 4], for models with an alignment; it scales the odds of going on to the next
-                phoneme, so 2 is faster, but not twice as fast. None for that of `load`.
+            speed: speaking rate in [0.25, 4], for models with an alignment; 2 is twice as fast. None for `load`'s.
             seed: random seed; the k-th text (from 0) is said with seed + k. Or one seed for each text.
             phonemes: the text is phonemes, as the model's symbols are written.
             split: `"sentences"`, or `"none"` to give the model the text whole.
