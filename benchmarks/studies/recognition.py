@@ -40,7 +40,7 @@ def spoken(corpus: Path) -> list[Spoken]:
     return found
 
 
-def heard(recognizer: PocketSphinx, wav: np.ndarray) -> str:
+def transcribed(recognizer: PocketSphinx, wav: np.ndarray) -> str:
     """What it hears in one utterance."""
     (found,) = recognizer.transcribe(torch.from_numpy(wav)[None], torch.tensor([len(wav)]), languages=["en"])
     return found.text
@@ -48,11 +48,11 @@ def heard(recognizer: PocketSphinx, wav: np.ndarray) -> str:
 
 def errors(recognizer: PocketSphinx, utterances: list[Spoken]) -> str:
     """Word error rate over all words, and utterances without an error."""
-    pairs = [(text, heard(recognizer, wav)) for wav, text, _ in utterances]
+    pairs = [(text, transcribed(recognizer, wav)) for wav, text, _ in utterances]
     counts = [len(words(text)) for text, _ in pairs]
-    wrong = sum(wer(text, said) * count for (text, said), count in zip(pairs, counts, strict=True))
-    exact = sum(words(text) == words(said) for text, said in pairs)
-    silent = sum(not said for _, said in pairs)
+    wrong = sum(wer(text, transcript) * count for (text, transcript), count in zip(pairs, counts, strict=True))
+    exact = sum(words(text) == words(transcript) for text, transcript in pairs)
+    silent = sum(not transcript for _, transcript in pairs)
     return f"WER {100 * wrong / sum(counts):.1f} %, {exact} of {len(pairs)} exact, nothing heard in {silent}"
 
 

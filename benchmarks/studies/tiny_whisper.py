@@ -270,14 +270,14 @@ def judge(recognizer: WhisperRecognizer, examples: list[Example], seed: int) -> 
         lead = rng.randint(0, min(room, 12000))
         wav = F.pad(example.wav, (lead, 0))[None]
         length, text = torch.tensor([wav.shape[1]]), " ".join(example.words)
-        (heard,) = recognizer.transcribe(wav, length, languages=[None])
-        mistakes = round(wer(text, heard.text) * len(example.words))
-        wrong, exact, english = wrong + mistakes, exact + (not mistakes), english + (heard.language == "en")
+        (transcript,) = recognizer.transcribe(wav, length, languages=[None])
+        mistakes = round(wer(text, transcript.text) * len(example.words))
+        wrong, exact, english = wrong + mistakes, exact + (not mistakes), english + (transcript.language == "en")
         true = [(max(start, example.sound_from) + lead / 16000, end + lead / 16000) for start, end in example.times]
         if len(true) == 1:  # nothing between words to place
             continue
-        if heard.text == text:
-            found = [word for segment in heard.segments for word in segment.words]
+        if transcript.text == text:
+            found = [word for segment in transcript.segments for word in segment.words]
             times[NAMES[0]] += differences([(word.start, word.end) for word in found], true)
         (placed,) = recognizer.align(wav, length, [text], languages=["en"])
         times[NAMES[1]] += differences([(word.start, word.end) for word in placed], true)

@@ -118,7 +118,7 @@ def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tm
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--arch", "nobody"], "there is no arch 'nobody'"),
         (["--arch", "llama", "--T", "256,x"], "expected numbers of positions"),
@@ -126,10 +126,10 @@ def test_safe_holds_in_the_process_that_measures(valle, install, monkeypatch, tm
         (["--arch", "llama", "--set", "transformer.n_heads=2"], "expected ARCH.OPTION=VALUE with one of llama"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(valle, acme, words, said):
+def test_what_cannot_be_meant_is_refused(valle, acme, words, message):
     code, out, err = valle("bench", "arch", *words)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
 def test_a_busy_machine_is_refused_before_anything_is_measured(valle, acme, monkeypatch):

@@ -90,7 +90,7 @@ def test_kernels_of_others_are_measured_though_one_ends_its_process(valle, insta
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--kernel", "nobody"], "there is no attention 'nobody'"),
         (
@@ -109,10 +109,10 @@ def test_kernels_of_others_are_measured_though_one_ends_its_process(valle, insta
         (["--preset", "all"], "preset"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(valle, words, said):
+def test_what_cannot_be_meant_is_refused(valle, words, message):
     code, out, err = valle("bench", "attention", "--device", "cpu", *words)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 

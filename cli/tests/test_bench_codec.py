@@ -142,7 +142,7 @@ def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--codec", "nobody"], "there is no codec 'nobody'"),
         (["--codec", "tiny", "--seconds", "2,x"], "expected seconds from 0.1 to 3600"),
@@ -151,10 +151,10 @@ def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_pa
         (["--codec", "tiny", "--speech", "nowhere"], "--speech nowhere is not a folder"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(valle, idle, words, said):
+def test_what_cannot_be_meant_is_refused(valle, idle, words, message):
     code, out, err = valle("bench", "codec", *words)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
 def test_a_busy_machine_is_refused_before_anything_is_measured(valle, monkeypatch):

@@ -151,7 +151,7 @@ def test_a_name_that_is_a_word_of_the_templates_stays_as_it_is(valle, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         ("samplr x", "there is no kind 'samplr'. Did you mean 'sampler'? Kinds: arch, "),
         ("arch My-Arch", "'My-Arch' cannot be the name of a plugin: it needs lower-case letters and digits, "),
@@ -176,14 +176,14 @@ def test_a_name_that_is_a_word_of_the_templates_stays_as_it_is(valle, tmp_path):
         ("arch", "missing NAME. See: valle new-plugin --help"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_one_line_and_code_2_and_leaves_nothing(valle, install, tmp_path, argv, said):
+def test_what_cannot_be_is_one_line_and_code_2_and_leaves_nothing(valle, install, tmp_path, argv, message):
     install("acme", {"valle.arch": {"theirs": "acme_mod:SPEC"}}, acme_mod="")
     into = tmp_path / "into"
     into.mkdir()
     code, out, err = valle("new-plugin", *argv.split(), "--into", str(into))
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert list(into.iterdir()) == []
 

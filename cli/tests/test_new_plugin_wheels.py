@@ -51,10 +51,10 @@ def test_every_kind_builds_installs_conforms_and_passes_its_tests_from_the_wheel
     mine = {row["kind"]: (row["name"], row["status"], row["why"]) for row in listed if row["name"].startswith("my-")}
     assert mine == {kind: (f"my-{kind}", "ok", "") for kind in kinds}
 
-    said = ran(
+    output = ran(
         [sys.executable, "-c", CHECK, *(row.name for row in [row for row in every_kind() if row.suite])], tree, site
     )
-    assert said.count(" 0 failed, 0 expected-fail") == len([row for row in every_kind() if row.suite])
+    assert output.count(" 0 failed, 0 expected-fail") == len([row for row in every_kind() if row.suite])
 
     # An own, empty configuration: this repository's must not choose the tests.
     (tree / "pytest.ini").write_text("[pytest]\n")

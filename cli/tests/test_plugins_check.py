@@ -66,7 +66,7 @@ def test_json_holds_every_outcome(valle, acme):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("nix", "there is no plugin 'nix'"),
         ("broken", "sampler 'broken' (acme 1.0) could not be built: RuntimeError: no dice"),
@@ -74,10 +74,10 @@ def test_json_holds_every_outcome(valle, acme):
         ("transformers-llama", "'transformers-llama' is a reference, for which there is no suite"),
     ],
 )
-def test_what_cannot_be_checked_is_one_line_and_code_2(valle, acme, name, said):
+def test_what_cannot_be_checked_is_one_line_and_code_2(valle, acme, name, message):
     code, out, err = valle("plugins", "check", name)
     assert (code, out) == (2, "")
-    assert err.startswith(f"error: {said}")
+    assert err.startswith(f"error: {message}")
     assert err.count("\n") == 1
 
 

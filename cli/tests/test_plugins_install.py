@@ -176,7 +176,7 @@ def test_the_name_of_an_installed_plugin_means_its_distribution(valle, ran, inst
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["./nowhere"], "there is no nowhere. Give a folder"),
         (["~x"], "'~x' names no plugin"),
@@ -184,10 +184,10 @@ def test_the_name_of_an_installed_plugin_means_its_distribution(valle, ran, inst
         ([], "missing NAMES. See: valle plugins install --help"),
     ],
 )
-def test_what_cannot_be_installed_is_one_line_and_nothing_runs(valle, ran, words, said):
+def test_what_cannot_be_installed_is_one_line_and_nothing_runs(valle, ran, words, message):
     code, out, err = valle("plugins", "install", *words)
     assert (code, out, ran) == (2, "", [])
-    assert err.startswith(f"error: {said}")
+    assert err.startswith(f"error: {message}")
     assert err.count("\n") == 1
 
 
@@ -267,7 +267,7 @@ class Once:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("valle-core", "valle-core is valle itself"),
         ("valle", "valle is valle itself"),
@@ -278,13 +278,13 @@ class Once:
         ("softcap", "'softcap' is provided by acme-one and acme-two. Choose one: valle plugins uninstall acme-one"),
     ],
 )
-def test_what_may_not_or_cannot_go_is_one_line(valle, ran, install, monkeypatch, name, said):
+def test_what_may_not_or_cannot_go_is_one_line(valle, ran, install, monkeypatch, name, message):
     monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
     for owner in ("acme-one", "acme-two"):
         install(owner, {"valle.sampler": {"softcap": "acme_gone:SPEC"}})
     code, out, err = valle("plugins", "uninstall", name, "--yes")
     assert (code, out, ran) == (2, "", [])
-    assert err.startswith(f"error: {said}")
+    assert err.startswith(f"error: {message}")
     assert err.count("\n") == 1
 
 

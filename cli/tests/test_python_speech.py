@@ -19,7 +19,7 @@ from valle_core.synthesis.request import Speech as Answer
 WAV = torch.linspace(-1, 1, 800) * torch.sin(torch.arange(800) / 5)
 
 
-def said(text: str = "a <b> & c", **changes) -> Speech:
+def speech_of(text: str = "a <b> & c", **changes) -> Speech:
     answer = Answer(
         **{
             "wav": WAV,
@@ -36,18 +36,18 @@ def said(text: str = "a <b> & c", **changes) -> Speech:
 
 
 def test_it_holds_what_was_said_and_how():
-    speech = said()
+    speech = speech_of()
     assert (speech.text, speech.language, speech.seed, speech.seconds) == ("a <b> & c", "en", 3, 0.05)
     assert (speech.samples.dtype, speech.samples.shape) == (np.float32, (800,))
     assert np.array_equal(speech.samples, WAV.numpy())
     assert [(word.symbols, word.start, word.end) for word in speech.words] == [("a", 0.0, 0.01), ("bc", 0.02, 0.05)]
-    assert said(times=()).words == []
-    assert said(wav=WAV.double()).samples.dtype == np.float32
+    assert speech_of(times=()).words == []
+    assert speech_of(wav=WAV.double()).samples.dtype == np.float32
     assert repr(speech) == "Speech('a <b> & c', 0.05 s at 16000 Hz)"
 
 
 def test_what_a_listener_should_know_stands_in_it():
-    speech = said(stopped=False, unknown={"x": 2}, remarks=("the prompt was cut",))
+    speech = speech_of(stopped=False, unknown={"x": 2}, remarks=("the prompt was cut",))
     assert speech.warnings[0] == "the prompt was cut"
     assert speech.warnings[1:] == (
         "'a <b> & c' ran into its bound of 0.05 s and was cut off there",
@@ -56,7 +56,7 @@ def test_what_a_listener_should_know_stands_in_it():
 
 
 def test_it_is_saved_by_the_ending(tmp_path):
-    speech = said()
+    speech = speech_of()
     for name in ("a.wav", "a.flac", "a.ogg", "new/a.wav"):
         path = speech.save(str(tmp_path / name))
         assert path == tmp_path / name
@@ -73,13 +73,13 @@ def test_it_is_saved_by_the_ending(tmp_path):
 def test_another_ending_is_refused(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(valle.UserError) as refused:
-        said().save(name)
+        speech_of().save(name)
     assert message in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_notebook_plays_it_and_shows_its_text_and_warnings():
-    html = said(remarks=("the prompt is <long>",))._repr_html_()
+    html = speech_of(remarks=("the prompt is <long>",))._repr_html_()
     (encoded,) = re.findall(r'<audio controls [^>]*src="data:audio/wav;base64,([^"]+)"></audio>', html)
     wav, rate = soundfile.read(BytesIO(b64decode(encoded)), dtype="float32")
     assert rate == 16_000
@@ -100,6 +100,6 @@ def test_a_notebook_plays_it_and_shows_its_text_and_warnings():
 
 
 def test_values_out_of_range_are_clipped_where_it_is_played():
-    (encoded,) = re.findall(r"base64,([^\"]+)", said(wav=torch.tensor([2.0, -2.0, 0.5]))._repr_html_())
+    (encoded,) = re.findall(r"base64,([^\"]+)", speech_of(wav=torch.tensor([2.0, -2.0, 0.5]))._repr_html_())
     wav, _ = soundfile.read(BytesIO(b64decode(encoded)), dtype="float32")
     assert wav == pytest.approx([1, -1, 0.5], abs=1e-4)

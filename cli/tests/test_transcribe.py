@@ -48,7 +48,7 @@ def test_the_current_folder_may_be_named(valle, recordings, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         ([], "no folder of recordings given; name it: valle transcribe FOLDER --out TRANSCRIPTS.jsonl"),
         (["FOLDER"], "nothing to write to. Name a table (--out TRANSCRIPTS.jsonl), --beside, or --cut FOLDER"),
@@ -63,12 +63,12 @@ def test_the_current_folder_may_be_named(valle, recordings, monkeypatch):
         (["FOLDER", "--out", "t.jsonl", "--recognizer.sentences", "none.txt"], "'none.txt' cannot be read"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_one_line_and_code_2_and_nothing_is_written(valle, recordings, monkeypatch, argv, said):
+def test_what_cannot_be_is_one_line_and_code_2_and_nothing_is_written(valle, recordings, monkeypatch, argv, message):
     monkeypatch.chdir(recordings)
     code, out, err = valle(
         "transcribe", *[str(recordings / "recordings") if word == "FOLDER" else word for word in argv]
     )
     errors = [line for line in err.splitlines() if line.startswith("error: ")]
     assert (code, out, len(errors)) == (2, "", 1)
-    assert said in errors[0]
+    assert message in errors[0]
     assert not list(recordings.glob("t.*"))

@@ -144,9 +144,9 @@ def test_a_voice_and_a_prompt_exclude_each_other(folder):
 
 def test_the_demo_lets_the_voice_speak_first(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("valle.boxes.installed_box", lambda: read_box(folder))
-    said: list[tuple[object, ...]] = []
-    greet(lambda *words: said.append(words) or 0, tmp_path / "demo")
-    assert said == [("synth", GREETING, "--out", tmp_path / "demo" / "voice.wav")]
+    calls: list[tuple[object, ...]] = []
+    greet(lambda *words: calls.append(words) or 0, tmp_path / "demo")
+    assert calls == [("synth", GREETING, "--out", tmp_path / "demo" / "voice.wav")]
 
 
 def test_the_demo_goes_on_without_weights(tmp_path, monkeypatch, capsys):

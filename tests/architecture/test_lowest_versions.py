@@ -31,9 +31,9 @@ def test_every_bound_of_what_is_set_up_is_tried():
 def test_bounds_become_constraints_with_their_markers(tree):
     fast = "[project.optional-dependencies]\nfast = [\"triton>=3.4; sys_platform == 'linux'\"]\nslow = ['numba>=0.68']"
     folder = tree(a=f"dependencies = ['numpy>=2.0', 'exact==1.1', 'b>=0.1', 'hub[x]>=1']\n{fast}")
-    tried, said = constraints(folder).split("\n# ")
+    tried, note = constraints(folder).split("\n# ")
     assert tried.splitlines() == ["exact==1.1", "hub==1", "numpy==2.0", "triton==3.4; sys_platform == 'linux'"]
-    assert said == "not tried: numba>=0.68 of a[slow]\n"
+    assert note == "not tried: numba>=0.68 of a[slow]\n"
 
 
 def test_two_bounds_of_one_library_are_refused(tree):

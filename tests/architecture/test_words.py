@@ -39,7 +39,7 @@ NAMES = {
     },
     "benchmarks/src/": {"side": "implementation", "sides": "implementations", "subject": "candidate", "Row": "Result"},
     "valle_core/": {"Voice": "SynthesisComponents", "Row": "IndexEntry", "_leave": "_after_audio"},
-    "plugins/valle-data/": {"heard": "transcribed", "untouched": "unchanged", "Row": "IndexEntry"},
+    "plugins/valle-data/": {"untouched": "unchanged", "Row": "IndexEntry"},
     "plugins/valle-attention-": {"Plan": "what it is a plan of"},
     "valle_core/config/": {"Chooser": "PluginSelector"},
     "valle_core/data/": {"Plan": "EpochBatches"},
@@ -146,10 +146,10 @@ def test_replaced_terms_do_not_come_back():
 
 def test_replaced_identifiers_do_not_come_back():
     found = []
-    for path in filter(shipped, files(".py")):
+    for path in files(".py"):
         here = names_in(path.read_text(encoding="utf-8"))
         for folder, words in NAMES.items():
-            if named(path).startswith(folder):
+            if named(path).startswith(folder) and (shipped(path) or not folder):
                 found += [f"{named(path)}: {word} is called {words[word]}" for word in sorted(here & set(words))]
     assert not found, "\n".join(found)
 

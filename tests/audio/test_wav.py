@@ -142,18 +142,18 @@ def test_an_unknown_ending_and_a_place_that_is_a_folder_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "kind", "message"),
     [
         (FileNotFoundError(2, "gone"), Missing, "does not exist"),
         (OSError(5, "Input/output error"), UserError, "cannot be read: Input/output error. Check its disk"),
     ],
 )
-def test_a_file_that_goes_away_or_fails_while_it_is_opened_is_named(tmp_path, monkeypatch, error, kind, said):
+def test_a_file_that_goes_away_or_fails_while_it_is_opened_is_named(tmp_path, monkeypatch, error, kind, message):
     write(tmp_path / "a.wav", np.zeros(1600, np.float32), 16_000)
 
     def fail(*arguments):
         raise error
 
     monkeypatch.setattr(type(tmp_path), "open", fail)
-    with pytest.raises(kind, match=said):
+    with pytest.raises(kind, match=message):
         read(tmp_path / "a.wav")

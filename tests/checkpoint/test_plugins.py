@@ -80,10 +80,10 @@ def test_a_disabled_plugin_is_said_to_be_disabled(run):
         load(run, registry)
 
 
-@pytest.mark.parametrize(("api", "said"), [(2, "API 2, this valle-core has 1. Update valle"), (0, "API 0, this")])
-def test_another_api_is_refused_by_name(run, api, said):
+@pytest.mark.parametrize(("api", "message"), [(2, "API 2, this valle-core has 1. Update valle"), (0, "API 0, this")])
+def test_another_api_is_refused_by_name(run, api, message):
     change(run, "arch", api=api)
-    with pytest.raises(UserError, match=rf"arch 'transformer' of valle-transformer 0\.1\.0 for arch {said}"):
+    with pytest.raises(UserError, match=rf"arch 'transformer' of valle-transformer 0\.1\.0 for arch {message}"):
         load(run)
 
 

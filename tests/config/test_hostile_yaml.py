@@ -69,9 +69,9 @@ def test_values_of_another_kind_are_one_line_with_their_place(tmp_path, value):
     path = tmp_path / "c.yaml"
     for key in ("steps", "data", "out", "lr", "task"):
         path.write_text(f"{key}: {value}\n")
-        said = what_is_said(path)
-        assert "\n" not in said
-        assert not said or "c.yaml" in said
+        line = what_is_said(path)
+        assert "\n" not in line
+        assert not line or "c.yaml" in line
 
 
 def what_is_said(path) -> str:

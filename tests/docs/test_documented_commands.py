@@ -131,8 +131,8 @@ def execute(where: str, language: str, script: str, folder: Path, *arguments: st
         text=True,
         timeout=timeout,
     )
-    said = f"{script}\n{found.stdout[-2000:]}\n{found.stderr[-3000:]}"
-    assert found.returncode == 0, f"{where} failed with {found.returncode}:\n{said}"
+    output = f"{script}\n{found.stdout[-2000:]}\n{found.stderr[-3000:]}"
+    assert found.returncode == 0, f"{where} failed with {found.returncode}:\n{output}"
     return found.stdout
 
 
@@ -186,9 +186,9 @@ def corpora_of_other_layouts(folder: Path) -> None:
         columns = "client_id\tpath\tsentence\tlocale\n"
         put(f"cv-corpus/en/{table}.tsv", f"{columns}f00\t{table}.mp3\ta bell rang twice\ten\n")
     source = {"type": "file", "channels": [0], "source": str(audio)}
-    said = {"id": "u", "recording_id": "r", "start": 0, "duration": 0.9, "text": "a bell rang twice", "speaker": "s"}
+    output = {"id": "u", "recording_id": "r", "start": 0, "duration": 0.9, "text": "a bell rang twice", "speaker": "s"}
     put("manifests/recordings.jsonl", json.dumps({"id": "r", "sources": [source], "duration": 1.02}))
-    put("manifests/supervisions.jsonl", json.dumps(said))
+    put("manifests/supervisions.jsonl", json.dumps(output))
 
 
 @pytest.fixture(scope="session")

@@ -39,10 +39,10 @@ def spoken(valle, out, run, prompt, *more) -> float:
         "--json", *more,
     )  # fmt: skip
     assert code == 0, err
-    said = soundfile.info(out)
-    assert 0 < said.duration <= 0.7
-    assert json.loads(stdout)["speech"][0]["seconds"] == pytest.approx(said.duration)
-    return said.samplerate
+    facts = soundfile.info(out)
+    assert 0 < facts.duration <= 0.7
+    assert json.loads(stdout)["speech"][0]["seconds"] == pytest.approx(facts.duration)
+    return facts.samplerate
 
 
 def test_the_headline_from_a_folder_of_recordings_to_speech(valle, spine, checkpoint, tmp_path, monkeypatch):

@@ -16,9 +16,9 @@ def test_a_dataset_goes_through_every_storage_and_stays_valid(valle, spine, tmp_
     source = spine.data
     for storage in ("shards", "hdf5", "files"):
         out = tmp_path / storage
-        code, said, err = valle("data", "convert", source, "--out", out, "--storage", storage, "--json")
+        code, output, err = valle("data", "convert", source, "--out", out, "--storage", storage, "--json")
         assert code == 0, err
-        assert json.loads(said)["storage"] == storage
+        assert json.loads(output)["storage"] == storage
         assert valle("data", "validate", out, "--quiet")[:2] == (0, "8 utterances, all well\n")
         source = out
     after = json.loads(valle("data", "list", source, "--json")[1])
@@ -96,17 +96,17 @@ def test_tones_are_listed_filtered_and_counted(valle, tmp_path, refused):
         for id, tone in (("a", "calm"), ("b\nc", None), ("d", "glad"))
     ]
     write_facts(tmp_path / "data", rows, storage="files", held_out=(), phonemes=set("t"))
-    said = valle("data", "list", tmp_path / "data")[1].splitlines()
-    assert said == ["a\ts0\tyy\t1.00\tcalm\tt", "b\\nc\ts0\tyy\t1.00\t\tt", "d\ts0\tyy\t1.00\tglad\tt"]
+    output = valle("data", "list", tmp_path / "data")[1].splitlines()
+    assert output == ["a\ts0\tyy\t1.00\tcalm\tt", "b\\nc\ts0\tyy\t1.00\t\tt", "d\ts0\tyy\t1.00\tglad\tt"]
     assert valle("data", "list", tmp_path / "data", "--tone", "glad")[1].startswith("d\t")
     assert "has no tone 'sad'. It has calm, glad" in refused("data", "list", tmp_path / "data", "--tone", "sad")
 
 
 def test_sample_writes_audio_and_a_page(valle, spine, tmp_path, refused):
     out = tmp_path / "listen"
-    code, said, err = valle("data", "sample", spine.data, "--out", out, "--number", "1", "--device", "cpu", "--json")
+    code, output, err = valle("data", "sample", spine.data, "--out", out, "--number", "1", "--device", "cpu", "--json")
     assert code == 0, err
-    assert len(json.loads(said)["samples"]) == 1
+    assert len(json.loads(output)["samples"]) == 1
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "1.wav", "index.html"]
     line = refused("data", "sample", spine.data, "--out", tmp_path / "other", "--codec", "tiny", "--device", "cpu")
     assert "holds codes of codec 'mel-gl'" in line

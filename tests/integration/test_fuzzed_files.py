@@ -269,12 +269,12 @@ def make_recordings(root: Path) -> None:
         (root / name).write_text("\n".join(lines) + "\n")
     sources = [{"type": "file", "channels": [0], "source": "a.wav"}]
     recording = {"id": "r", "sources": sources, "sampling_rate": 16000, "num_samples": 16000, "duration": 1.0}
-    said = {"id": "u", "recording_id": "r", "start": 0.1, "duration": 0.4, "channel": 0, "text": "a", "speaker": "b"}
+    message = {"id": "u", "recording_id": "r", "start": 0.1, "duration": 0.4, "channel": 0, "text": "a", "speaker": "b"}
     cut = {"id": "c", "type": "MonoCut", "start": 0.2, "duration": 0.5, "channel": 0, "recording": recording}
     for name, line in (
         ("lhotse/recordings", recording),
-        ("lhotse/supervisions", {**said, "custom": {"tone": "calm"}}),
-        ("cuts/cuts", {**cut, "supervisions": [said]}),
+        ("lhotse/supervisions", {**message, "custom": {"tone": "calm"}}),
+        ("cuts/cuts", {**cut, "supervisions": [message]}),
     ):
         (root / name).parent.mkdir(exist_ok=True)
         (root / f"{name}.jsonl").write_text(json.dumps(line) + "\n")
@@ -362,9 +362,9 @@ def trials(root: Path, name: str, seeds: range) -> None:
     """Damaged files: each is read, or refused in one line, and none takes much memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for seed in seeds:
-        said = refusal(root, name, seed)
-        assert "\n" not in said, f"{name}, seed {seed}: {said}"
-        assert len(said) < 1500, f"{name}, seed {seed}: {said}"
+        message = refusal(root, name, seed)
+        assert "\n" not in message, f"{name}, seed {seed}: {message}"
+        assert len(message) < 1500, f"{name}, seed {seed}: {message}"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MOST_KIB, name
 
 

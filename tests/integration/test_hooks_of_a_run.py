@@ -75,10 +75,10 @@ def test_all_speech_that_is_written_has_passed_the_hook_once(valle, spine, calls
         ],
     }  # fmt: skip
     texts = [["the boat sails"], ["the boat sails"], ["rain falls", "we sing"]]
-    for (path, argv), said in zip(routes.items(), texts, strict=True):
+    for (path, argv), spoken in zip(routes.items(), texts, strict=True):
         code, _, err = valle(*argv)
         assert code == 0, err
-        assert calls() == [f"audio 16000 {text}" for text in said]
+        assert calls() == [f"audio 16000 {text}" for text in spoken]
         assert not load(path, 16000).any(), "what is written is not what the hook gave"
 
 

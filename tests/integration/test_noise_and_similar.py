@@ -83,14 +83,14 @@ def test_a_mix_of_the_built_in_codec_has_its_ratio(spine):
     from valle_codec_tiny.options import TinyOptions
 
     codec = build(TinyOptions(), device=torch.device("cpu"))
-    said = torch.from_numpy(load(spine.prompt, 16_000))[: 16_000 // 320 * 320]
-    a = torch.cat([said, torch.zeros(16_000), said])
+    sound = torch.from_numpy(load(spine.prompt, 16_000))[: 16_000 // 320 * 320]
+    a = torch.cat([sound, torch.zeros(16_000), sound])
     b = 0.1 * torch.from_numpy(np.random.default_rng(1).standard_normal(20_000)).float()
     codes = [codec.encode(wav[None], torch.tensor([len(wav)]))[0][0] for wav in (a, b)]
     mixer = Mixer(codec.identity, lambda: codec, MixCache(None, 0, codec.identity))
     plain, _ = codec.decode(codes[0][None], torch.tensor([len(codes[0])]))
     speech = active_samples(plain[0], 16_000)
-    pause = slice(len(said) + 3200, len(said) + 12_800)
+    pause = slice(len(sound) + 3200, len(sound) + 12_800)
     found = {}
     for db in (5.0, 10.0, 15.0):
         mixed = mixer.mix(*codes, db)

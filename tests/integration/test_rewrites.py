@@ -17,8 +17,8 @@ WAYS = {
 
 
 def speak(valle, spine, model, out):
-    said = spine.speaking(out, "--prompt", str(spine.prompt), "--seed", "1", "--model", str(model))
-    code, _, err = valle(*said)
+    argv = spine.speaking(out, "--prompt", str(spine.prompt), "--seed", "1", "--model", str(model))
+    code, _, err = valle(*argv)
     assert code == 0, err
     return out.read_bytes()
 

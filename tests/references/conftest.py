@@ -91,9 +91,9 @@ def pytest_runtest_makereport(item, call):
     rows = item.config.stash[ROWS]
     if report.when == "setup":
         item.stash[BEFORE] = len(rows)
-    said = rows[item.stash[BEFORE] :]
-    silent = report.when == "call" and not said
-    if silent or (report.failed and all(row.ok for row in said)):
+    added = rows[item.stash[BEFORE] :]
+    silent = report.when == "call" and not added
+    if silent or (report.failed and all(row.ok for row in added)):
         reference = getattr(item.module, "REFERENCE", reference_of(item.path))
         sentence = item.name.removeprefix("test_").replace("_", " ")
         rows.append(Comparison(reference, sentence, None, report.passed))

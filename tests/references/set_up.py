@@ -73,11 +73,11 @@ def install(python: Path, group: Group) -> str:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = run([*pip, "--no-deps", "--no-build-isolation", *group.requirements], WITHOUT_CUDA)
     if done.returncode:
-        return said(done)
+        return output_of(done)
     run([str(python), "-c", STRIP])
     shown = run([str(python), "-c", f"import sys; sys.path.insert(0, {str(HERE)!r}); import without_startup; "
                  f"import {group.module}"])  # fmt: skip
-    return said(shown) if shown.returncode else ""
+    return output_of(shown) if shown.returncode else ""
 
 
 def run(command: list[str], extra: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -85,7 +85,7 @@ def run(command: list[str], extra: dict[str, str] | None = None) -> subprocess.C
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | (extra or {}))
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
+def output_of(done: subprocess.CompletedProcess[str]) -> str:
     """The line of a failed process that says most: the last that speaks of an error."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() and not line.startswith("note:")]

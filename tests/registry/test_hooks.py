@@ -251,9 +251,9 @@ def test_an_argument_that_a_hook_does_not_have_is_refused_with_the_nearest():
         def after_audio(self, wav, sample_rat):
             return wav
 
-    said = []
-    Observers(said.append).add("odd", Odd())
-    assert said == [
+    messages = []
+    Observers(messages.append).add("odd", Odd())
+    assert messages == [
         "hook 'odd' cannot be used: UserError: after_audio has no argument 'sample_rat'. Did you mean 'sample_rate'? "
         "Its arguments: wav, sample_rate, facts. It is left out from here on"
     ]

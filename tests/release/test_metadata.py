@@ -125,12 +125,12 @@ def test_a_release_needs_its_tag_and_its_section_of_the_changelog(tree):
     version = CORE["version"]
     log = tree / "CHANGELOG.md"
     log.write_text(f"# Changelog\n\n## [{version}] - 2026-12-24\n", encoding="utf-8")
-    said = tree / "cli/src/valle_cli/checkout.py"
-    said.parent.mkdir(parents=True)
-    said.write_text("\nPUBLISHED = False\n", encoding="utf-8")
+    file = tree / "cli/src/valle_cli/checkout.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("\nPUBLISHED = False\n", encoding="utf-8")
     (complaint,) = complaints(f"v{version}", tree)
     assert complaint.startswith("cli/src/valle_cli/checkout.py must say PUBLISHED = True")
-    said.write_text("\nPUBLISHED = True\n", encoding="utf-8")
+    file.write_text("\nPUBLISHED = True\n", encoding="utf-8")
     assert complaints(f"v{version}", tree) == []
     assert complaints("v7.8.9", tree) == [f"the tag must be v{version}, got v7.8.9"]
     log.write_text("# Changelog\n\n## [Unreleased]\n", encoding="utf-8")

@@ -75,8 +75,8 @@ def test_a_packed_row_has_the_order_and_length_of_its_layout(layout, markers, le
         first = [int(batch.indices[start]) for start in batch.offsets]
         places = [place for place, index in enumerate(first) if index in text]
         asked = one.segments[0].tokens.tolist()
-        said = [first[place] - text.start for place in places]
-        assert said == asked * (2 if layout == "text-both" and not one.continues else 1)
+        starts = [first[place] - text.start for place in places]
+        assert starts == asked * (2 if layout == "text-both" and not one.continues else 1)
         wanted = len(CODES) + (1 if level == 0 else 0)
         assert batch.predicted[level].positions.numel() == wanted
         assert int(batch.predicted[level].positions[-1]) == row_length(one, rules) - 1

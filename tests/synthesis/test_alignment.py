@@ -107,8 +107,8 @@ def test_decoding_with_a_cache_equals_the_forward_at_the_times_it_gives(arch, si
     for request, speech in zip(asked, synthesizer(asked), strict=True):
         assert speech.stopped
         for level in range(2):
-            logits, said = forward_of(synthesizer, request, speech, level)
-            lost = logits.max(-1).values - logits.gather(1, said[:, None].long())[:, 0]
+            logits, chosen = forward_of(synthesizer, request, speech, level)
+            lost = logits.max(-1).values - logits.gather(1, chosen[:, None].long())[:, 0]
             assert lost.max() < 1e-4, (request, level, lost)
 
 
@@ -134,8 +134,8 @@ def test_every_phoneme_is_said_once_in_order_and_the_row_ends_behind_the_last():
         begins = [at for at, symbol in zip(frames, speech.symbols, strict=False) if symbol not in " ːˈ"]
         assert all(later - earlier > 0.5 for earlier, later in zip(begins, [*begins[1:], frames[-1]], strict=True))
         assert round(frames[-1]) == len(speech.codes)
-        said = [word.symbols for word in speech.words]
-        assert said == "".join(speech.symbols).split()
+        chosen = [word.symbols for word in speech.words]
+        assert chosen == "".join(speech.symbols).split()
         assert all(word.start < word.end for word in speech.words)
 
 
@@ -145,8 +145,8 @@ def test_a_row_at_its_bound_is_cut_and_its_other_levels_keep_the_times_of_what_w
     (speech,) = synthesizer(asked)
     assert not speech.stopped
     assert speech.times[-1] == pytest.approx(0.1)
-    logits, said = forward_of(synthesizer, asked[0], speech, 1)
-    assert torch.equal(logits.argmax(-1), said.long())
+    logits, chosen = forward_of(synthesizer, asked[0], speech, 1)
+    assert torch.equal(logits.argmax(-1), chosen.long())
 
 
 def test_speed_and_steady_durations():

@@ -132,10 +132,10 @@ class Penalty:
     """A sampler that depends on all a row has said, as a repetition penalty does."""
 
     def process(self, logits, view):
-        said = torch.zeros_like(logits)
+        counts = torch.zeros_like(logits)
         if view.history.shape[1]:
-            said = said.scatter_add(1, view.history.clamp(min=0), (view.history >= 0).to(logits))
-        return logits - 0.7 * said
+            counts = counts.scatter_add(1, view.history.clamp(min=0), (view.history >= 0).to(logits))
+        return logits - 0.7 * counts
 
 
 @pytest.mark.parametrize("samplers", [GREEDY, (), (Penalty(),)], ids=["greedy", "drawn", "penalty"])

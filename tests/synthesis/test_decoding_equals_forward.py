@@ -89,12 +89,12 @@ def make(ar: CodecLM, nar: CodecLM, task: str = "tts") -> Synthesizer:
 
 def requests(task: str = "tts") -> list[Request]:
     prompts = [torch.randint(0, 32, (n, 4), generator=torch.Generator().manual_seed(n)) for n in (6, 1, 13)]
-    said = "gh" if task == "tts-c" else ""
+    prompt_words = "gh" if task == "tts-c" else ""
     return [
-        Request(text="abc", prompt=prompts[0], language="yy", prompt_text=said, max_seconds=0.5),
+        Request(text="abc", prompt=prompts[0], language="yy", prompt_text=prompt_words, max_seconds=0.5),
         Request(text="hg fe dc", language="xx", max_seconds=0.2),
-        Request(text="d", prompt=prompts[1], language="xx", prompt_text=said, max_seconds=0.5),
-        Request(text="aabbccd", prompt=prompts[2], language="yy", prompt_text=said, max_seconds=0.3),
+        Request(text="d", prompt=prompts[1], language="xx", prompt_text=prompt_words, max_seconds=0.5),
+        Request(text="aabbccd", prompt=prompts[2], language="yy", prompt_text=prompt_words, max_seconds=0.3),
     ]
 
 
@@ -209,19 +209,19 @@ def test_speech_can_be_written_to():
 
 
 @pytest.mark.parametrize(
-    ("task", "prompt", "said", "message"),
+    ("task", "prompt", "prompt_words", "message"),
     [
         ("tts", True, "gh", "does not continue its prompt"),
         ("tts-c", True, "", "both a prompt and its words"),
         ("tts-c", False, "gh", "both a prompt and its words"),
     ],
 )
-def test_the_words_of_a_prompt_are_for_tasks_that_continue_it(task, prompt, said, message):
+def test_the_words_of_a_prompt_are_for_tasks_that_continue_it(task, prompt, prompt_words, message):
     """`tts` would say them, `tts-c` would miss them."""
     model = make_model(FakeBackbone(d_model=32), 1)
     codes = torch.zeros(5, 4, dtype=torch.long) if prompt else None
     with pytest.raises(UserError, match=message):
-        make(model, model, task)([Request(text="abc", prompt=codes, prompt_text=said)])
+        make(model, model, task)([Request(text="abc", prompt=codes, prompt_text=prompt_words)])
 
 
 def test_a_text_of_only_punctuation_is_refused_behind_the_words_of_a_prompt_too():

@@ -29,10 +29,10 @@ class SaidBefore:
     """Loses what the row has said, so that a history of another row shows."""
 
     def process(self, logits, view):
-        said = torch.zeros_like(logits)
+        counts = torch.zeros_like(logits)
         if view.history.shape[1]:
-            said = said.scatter_add(1, view.history.clamp(min=0), (view.history >= 0).to(logits))
-        return logits - 0.7 * said
+            counts = counts.scatter_add(1, view.history.clamp(min=0), (view.history >= 0).to(logits))
+        return logits - 0.7 * counts
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Crossing:
     """The best token of the other of two beginnings that swap places at every step."""
 
     def search(self, logits, follow, bounds, stop):
-        rows, said = logits.repeat_interleave(2, 0), []
+        rows, counts = logits.repeat_interleave(2, 0), []
         parents = torch.arange(len(logits)).repeat_interleave(2)
         for _ in range(max(bounds)):
             token = rows[:, :stop].argmax(-1)
-            said.append((parents, token))
-            if len(said) == max(bounds):
+            counts.append((parents, token))
+            if len(counts) == max(bounds):
                 break
             rows = follow(parents, token)
             parents = torch.arange(len(rows)).view(-1, 2).flip(1).flatten()
         # Re-parented back to front.
         place, answer = torch.arange(len(rows))[::2], []
-        for parents, token in reversed(said):
+        for parents, token in reversed(counts):
             answer.append(token[place])
             place = parents[place]
         return torch.stack(answer[::-1], 1)
@@ -89,7 +89,7 @@ def run(parts, samplers, lengths, bounds, max_context=0):
     )
 
 
-def said(found):
+def counts(found):
     return [row.tolist() for row in found.tokens], found.stopped
 
 
@@ -97,7 +97,7 @@ def said(found):
 def test_a_search_along_one_beginning_says_what_greedy_decoding_says(parts, processors):
     lengths, bounds = [5, 3, 9, 1, 4, 7], [30, 30, 4, 30, 17, 30]
     greedy = run(parts, (*processors, Best()), lengths, bounds)
-    assert said(run(parts, (*processors, FakeSearch()), lengths, bounds)) == said(greedy)
+    assert counts(run(parts, (*processors, FakeSearch()), lengths, bounds)) == counts(greedy)
     assert any(greedy.stopped)
     assert not all(greedy.stopped)
 
@@ -107,7 +107,7 @@ def test_histories_and_caches_follow_beginnings_that_swap_places(parts):
     bounds = [8, 8, 8]
     crossed = run(parts, (SaidBefore(), Crossing()), [5, 3, 9], bounds)
     plain = run((parts[0], parts[1], without_stop(parts[2])), (SaidBefore(), Best()), [5, 3, 9], bounds)
-    assert said(crossed)[0] == said(plain)[0]
+    assert counts(crossed)[0] == counts(plain)[0]
 
 
 def without_stop(head):
@@ -142,11 +142,13 @@ def by_full_forward(parts, length, bound, most):
 def test_a_row_reads_no_more_of_its_answer_than_max_context(parts, most):
     lengths, bounds = [5, 3, 9, 1, 4, 7], [30, 30, 4, 30, 17, 30]
     expected = [by_full_forward(parts, length, bound, most) for length, bound in zip(lengths, bounds, strict=True)]
-    found, _ = said(run(parts, (Best(),), lengths, bounds, max_context=most))
+    found, _ = counts(run(parts, (Best(),), lengths, bounds, max_context=most))
     assert found == expected
-    assert found != said(run(parts, (Best(),), lengths, bounds))[0], "the test needs answers that read more"
-    assert said(run(parts, (FakeSearch(),), lengths, bounds, max_context=most))[0] == expected
-    assert said(run(parts, (Best(),), lengths, bounds, max_context=40)) == said(run(parts, (Best(),), lengths, bounds))
+    assert found != counts(run(parts, (Best(),), lengths, bounds))[0], "the test needs answers that read more"
+    assert counts(run(parts, (FakeSearch(),), lengths, bounds, max_context=most))[0] == expected
+    assert counts(run(parts, (Best(),), lengths, bounds, max_context=40)) == counts(
+        run(parts, (Best(),), lengths, bounds)
+    )
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def test_both_pass_the_suites_that_come_with_the_core(facts):
 
 
 def test_its_own_tests_pass_where_it_is_installed(clean):
-    said = clean.run("-I", "-m", "pytest", "-p", "no:cacheprovider", "tests", cwd=clean.package)
-    assert " passed" in said
+    output = clean.run("-I", "-m", "pytest", "-p", "no:cacheprovider", "tests", cwd=clean.package)
+    assert " passed" in output
 
 
 def test_a_model_over_its_backbone_learns(facts):

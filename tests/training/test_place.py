@@ -120,15 +120,17 @@ def test_a_folder_that_is_removed_while_training_is_made_again_and_said_to_be(to
     assert run(tone_dataset, out, config=out / "config.yaml", resume="true", steps="5").step == 5
 
 
-@pytest.mark.parametrize(("name", "said"), [("config.yaml", "written again"), ("metrics.jsonl", "goes on from step 3")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("config.yaml", "written again"), ("metrics.jsonl", "goes on from step 3")]
+)
 def test_a_file_that_is_removed_while_training_is_written_again_and_said_to_be(
-    tone_dataset, tmp_path, capsys, name, said
+    tone_dataset, tmp_path, capsys, name, words
 ):
     out = tmp_path / "r"
     run(tone_dataset, out, report=lambda line: (out / name).unlink() if line["step"] == 2 else None)
     err = capsys.readouterr().err
     assert err.count("was removed while the run was training") == 1
-    assert said in err
+    assert words in err
     assert (out / name).is_file()
 
 

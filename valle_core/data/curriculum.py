@@ -44,5 +44,5 @@ def refuse_start(seconds: Float[np.ndarray, "n"], options: BatchOptions, world: 
 def described(options: BatchOptions) -> str:
     """Equal for equal batches; options that do nothing are left out, as runs from before they existed have it."""
     idle = () if options.curriculum else ("curriculum", "curriculum_seconds")
-    said = (f"{one.name}={getattr(options, one.name)!r}" for one in fields(options) if one.name not in idle)
-    return f"{type(options).__name__}({', '.join(said)})"
+    settings = (f"{one.name}={getattr(options, one.name)!r}" for one in fields(options) if one.name not in idle)
+    return f"{type(options).__name__}({', '.join(settings)})"

@@ -37,8 +37,8 @@ class Record:
 
     def hash(self) -> str:
         """First 16 hex digits over codes, phonemes, words and times."""
-        said = [self.phonemes, self.words, *([self.times] if self.times else [])]
-        text = json.dumps(said, ensure_ascii=False)
+        facts = [self.phonemes, self.words, *([self.times] if self.times else [])]
+        text = json.dumps(facts, ensure_ascii=False)
         digest = hashlib.sha256(f"{hash_tensors({'codes': self.codes})} {text}".encode())
         return digest.hexdigest()[:16]
 
@@ -71,8 +71,17 @@ class IndexEntry:
 
     def digest(self) -> str:
         """First 16 hex digits over all but the location, the record by its hash: equal in every storage."""
-        said = [self.id, self.speaker, self.language, self.text, float(self.seconds), self.frames, self.hash, self.tone]
-        return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
+        facts = [
+            self.id,
+            self.speaker,
+            self.language,
+            self.text,
+            float(self.seconds),
+            self.frames,
+            self.hash,
+            self.tone,
+        ]
+        return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:16]
 
     @classmethod
     def from_json(cls, stored: Any) -> IndexEntry:

@@ -148,10 +148,10 @@ class Synthesizer:
                 symbols=ready.symbols,
                 stopped=stopped,
                 unknown=ready.unknown,
-                remarks=tuple(filter(None, (ready.remark, *(f"'{request.text}' {what}" for what in said if what)))),
+                remarks=tuple(filter(None, (ready.remark, *(f"'{request.text}' {what}" for what in notes if what)))),
                 times=() if when is None else tuple((when / self.components.codec.frame_rate).tolist()),
             )
-            for request, wav, found, stopped, ready, when, *said in zip(
+            for request, wav, found, stopped, ready, when, *notes in zip(
                 requests, wavs, codes, level0.stopped, prepared, times, remarks, silences, strict=True
             )
         ]

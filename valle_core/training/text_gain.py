@@ -68,7 +68,7 @@ class TextGain:
         self, probe: TextProbe | None, every: int, *, layout: str = "", before: Sequence[Measure] = ()
     ) -> None:
         self._probe, self._every, self._layout = probe, every, layout
-        self._said = False
+        self._reported = False
         self.measures = list(before)
 
     def due(self, step: int, *, last: bool) -> bool:
@@ -93,9 +93,9 @@ class TextGain:
 
     def news(self) -> str:
         """The verdict while training goes on, once."""
-        said, verdict = self._said, self.verdict()
-        self._said = said or bool(verdict)
-        return "" if said else verdict
+        reported, verdict = self._reported, self.verdict()
+        self._reported = reported or bool(verdict)
+        return "" if reported else verdict
 
     def verdict(self, *, at_the_end: bool = False) -> str:
         """A sentence where the text makes no difference though the loss is flat, or the run is over; else ""."""

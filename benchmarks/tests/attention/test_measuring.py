@@ -208,13 +208,13 @@ def test_an_older_result_is_read_back_and_another_file_is_refused(page, tmp_path
     older = read_older(path)
     own = [row for row in page.rows if row.kernel == "eager"]
     assert older == {key("eager", row.cell): row.seconds for row in own}
-    for text, said in (
+    for text, message in (
         ("{", "is not a result"),
         ('{"rows": [1]}', "is not a result"),
         ('{"rows": []}', "holds no figure"),
     ):
         path.write_text(text)
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             read_older(path)
     with pytest.raises(UserError, match="cannot be read"):
         read_older(tmp_path / "absent.json")

@@ -73,18 +73,18 @@ def in_this_process(monkeypatch):
 
     def converse(module, text, *, patience, begin):
         assert (module, patience) == (asking.WORKER, 80)
-        said = []
+        lines = []
 
         def say(line):
-            said.append(line)
+            lines.append(line)
             if "begin" in line:
                 begin(line["begin"])
 
         try:
             work(Job.read(text), None, say)
         except DiedError:
-            return said, KILLED
-        return said, ""
+            return lines, KILLED
+        return lines, ""
 
     monkeypatch.setattr(asking, "converse", converse)
 

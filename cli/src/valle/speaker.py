@@ -153,12 +153,12 @@ class Speaker:
         """
         texts = [text] if isinstance(text, str) else list(text)
         given = prompt if prompt is None or isinstance(prompt, Tensor) else named(prompt, "the prompt")
-        said = prompt_of(self.box, voice, given)
+        voice_prompt = prompt_of(self.box, voice, given)
         splitting = Splitting(by=split, pause=pause, most=max_letters)
         requests = [
             Request(
                 text=one,
-                prompt=said,
+                prompt=voice_prompt,
                 prompt_text=prompt_text,
                 language=language,
                 seed=number,

@@ -53,9 +53,9 @@ def test_a_spoken_sentence_is_recognised(recognizer: SentenceRecognizer, variant
 
 
 def test_another_sentence_than_expected_is_not_recognised(recognizer: SentenceRecognizer) -> None:
-    said, expected = demo_sentences()[:2]
-    verdict = recognizer.judge(*speech(said), expected)
-    assert verdict.hypothesis == said
+    spoken, expected = demo_sentences()[:2]
+    verdict = recognizer.judge(*speech(spoken), expected)
+    assert verdict.hypothesis == spoken
     assert not verdict.recognised
     assert verdict.wer > 0.5
 

@@ -86,17 +86,17 @@ def test_one_module_that_is_gone_among_others_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("installed_entries", "said"),
+    ("installed_entries", "message"),
     [
         ("mine = json:OLD", "it does not have yet arch 'mine' = json:SPEC"),
         ("mine = json:SPEC\nolder = json:SPEC", "it still has arch 'older' = json:SPEC"),
     ],
 )
-def test_entry_points_that_differ_from_the_source_are_stale(tmp_path, installed_entries, said):
+def test_entry_points_that_differ_from_the_source_are_stale(tmp_path, installed_entries, message):
     make_editable(put(tmp_path / "site", entries=installed_entries), tmp_path / "source")
     severity, line = found(tmp_path / "site")[0]
     assert severity == "problem"
-    assert said in line
+    assert message in line
     assert line.endswith(f"-> pip install -e {tmp_path / 'source'}")
 
 

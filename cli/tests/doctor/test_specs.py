@@ -138,7 +138,7 @@ def make_backbone(options, *, attention):
 
 
 @pytest.mark.parametrize(
-    ("factory", "options", "said"),
+    ("factory", "options", "message"),
     [
         ("make_backbon", "Fine", "make_backbon cannot be loaded: AttributeError"),
         ("make_backbon", "Fine", f"Did they mean '{__name__}:make_backbone'?"),
@@ -147,12 +147,12 @@ def make_backbone(options, *, attention):
         ("make_backbone", "Impossible", "cannot be made from their defaults: ValueError: p must be in [0, 1], got 2.0"),
     ],
 )
-def test_factories_and_options_that_only_a_run_would_find_are_told(monkeypatch, factory, options, said):
+def test_factories_and_options_that_only_a_run_would_find_are_told(monkeypatch, factory, options, message):
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _this())
     one = spec_of(factory, options)
     (found,) = option_findings([entry("a", spec=one)])
     assert found.severity == "problem"
-    assert said in found.line()
+    assert message in found.line()
     assert found.line().endswith("-> tell the authors of acme")
 
 

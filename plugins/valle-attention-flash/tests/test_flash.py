@@ -58,10 +58,10 @@ def test_on_a_cpu_it_says_in_one_line_that_it_cannot_run(build, options):
     q = torch.zeros(1, 2, 3, 8)
     with pytest.raises(
         UserError, match="cannot run here: needs cuda with bfloat16, float16, found cpu with float32"
-    ) as said:
+    ) as refusal:
         build(options)(q, q, q, SequenceMask.causal(torch.tensor([3])))
-    assert str(said.value).endswith("Try: --attention sdpa")
-    assert "\n" not in str(said.value)
+    assert str(refusal.value).endswith("Try: --attention sdpa")
+    assert "\n" not in str(refusal.value)
 
 
 def test_the_newest_generation_that_suits_the_gpu_is_taken():

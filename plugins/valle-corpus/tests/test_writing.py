@@ -31,7 +31,7 @@ class FakeEngine:
 
     sample_rate = 8000
     languages = ("en",)
-    said: tuple[str, ...] = ()
+    spoken: tuple[str, ...] = ()
 
     def speakers(self, count, *, languages, seed, held_out):
         return [self.speaker(f"{'held' if held_out else 'voice'}{number}") for number in range(count)]
@@ -40,7 +40,7 @@ class FakeEngine:
         return Speaker(name=name, language="en-us", settings={"name": name})
 
     def speak(self, text, speaker, *, seed):
-        type(self).said = (*self.said, text)
+        type(self).spoken = (*self.spoken, text)
         if "x" in text:
             raise UserError(f"cannot say {text!r}")
         ends = [0.1 * (place + 1) for place in range(len(text) + 2)]
@@ -51,7 +51,7 @@ class FakeEngine:
 @pytest.fixture(autouse=True)
 def engine(monkeypatch):
     """Every engine is the fake one."""
-    monkeypatch.setattr(FakeEngine, "said", ())
+    monkeypatch.setattr(FakeEngine, "spoken", ())
     monkeypatch.setattr(writing, "open_engine", lambda name, options: FakeEngine())
     writing._engine.cache_clear()
     yield FakeEngine
@@ -76,7 +76,7 @@ def test_the_table_names_audio_text_speaker_phones_and_durations(tmp_path):
 
 def test_dealt_sentences_are_said_once_and_none_is_on_both_sides(tmp_path, engine):
     write_corpus(tmp_path / "c", PLAN, workers=1)
-    assert len(engine.said) == len(set(engine.said)) == 8
+    assert len(engine.spoken) == len(set(engine.spoken)) == 8
     train, held_out = ({row["text"] for row in _rows(tmp_path / "c" / f"{name}.jsonl")} for name in plans.GROUPS)
     assert not train & held_out
 
@@ -117,7 +117,7 @@ def test_what_the_engine_cannot_say_is_kept_as_such_and_left_out_of_the_table(tm
     plan = CorpusPlan(engine="flite", speakers=("a",), script=("one", "x", "two"), sample_rate=0)
     for _ in range(2):
         write_corpus(tmp_path / "c", plan, workers=1)
-    assert engine.said == ("one", "x", "two")
+    assert engine.spoken == ("one", "x", "two")
     assert [row["text"] for row in _rows(tmp_path / "c" / "train.jsonl")] == ["one", "two"]
     assert json.loads((tmp_path / "c" / "train" / "a" / "0001.json").read_text())["refused"] == "cannot say 'x'"
     assert not (tmp_path / "c" / "train" / "a" / "0001.wav").exists()
@@ -137,7 +137,7 @@ def test_a_language_the_engine_does_not_read_is_named():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "spoken"),
     [
         ({"engine": "nobody"}, "there is no engine 'nobody'. Choose from: espeak"),
         ({"styles": Path("x")}, "engine 'espeak' takes no --styles"),
@@ -146,8 +146,8 @@ def test_a_language_the_engine_does_not_read_is_named():
         ({"wordnet": Path("nowhere")}, "'nowhere' holds no examples of WordNet"),
     ],
 )
-def test_options_that_do_not_fit_are_one_line(options, said, tmp_path):
-    with pytest.raises(UserError, match=re.escape(said)):
+def test_options_that_do_not_fit_are_one_line(options, spoken, tmp_path):
+    with pytest.raises(UserError, match=re.escape(spoken)):
         corpus(context_of(SCHEMA, out=tmp_path / "c", **options))
     assert not (tmp_path / "c").exists()
 

@@ -46,20 +46,20 @@ def test_english_is_spoken_symbol_by_symbol(frontend):
     ],
 )
 def test_many_languages_give_words_whose_ranges_hold_their_symbols(frontend, language, text):
-    said = frontend.phonemize(text, language)
-    assert said.words
-    assert all(symbol and (symbol == " " or symbol.strip() == symbol) for symbol in said.symbols)
-    assert not set("_()") & set("".join(said.symbols))
-    for start, end in said.words:
-        assert 0 <= start < end <= len(said.symbols)
-        assert " " not in said.symbols[start:end]
-    assert all(left[1] <= right[0] for left, right in pairwise(said.words))
+    phonemes = frontend.phonemize(text, language)
+    assert phonemes.words
+    assert all(symbol and (symbol == " " or symbol.strip() == symbol) for symbol in phonemes.symbols)
+    assert not set("_()") & set("".join(phonemes.symbols))
+    for start, end in phonemes.words:
+        assert 0 <= start < end <= len(phonemes.symbols)
+        assert " " not in phonemes.symbols[start:end]
+    assert all(left[1] <= right[0] for left, right in pairwise(phonemes.words))
 
 
 def test_marks_of_a_switched_language_never_appear(frontend):
-    said = "".join(frontend.phonemize("Das ist ein Computer und ein Steak, hello world", "de").symbols)
+    phonemes = "".join(frontend.phonemize("Das ist ein Computer und ein Steak, hello world", "de").symbols)
     japanese = "".join(frontend.phonemize("こんにちは hello", "ja").symbols)
-    assert "(" not in said + japanese
+    assert "(" not in phonemes + japanese
     assert "en" not in japanese
 
 
@@ -118,8 +118,8 @@ def test_kanji_are_read_and_particles_sound_as_they_are_said(frontend, kanji, ka
 
 
 def test_a_japanese_sentence_with_numbers_is_said_as_it_is_counted(frontend):
-    said = frontend.phonemize("4時に3人で本を2冊買いました。", "ja")
-    assert said == frontend.phonemize("よじにさんにんで ホンをにさつ カイました。", "ja")
+    phonemes = frontend.phonemize("4時に3人で本を2冊買いました。", "ja")
+    assert phonemes == frontend.phonemize("よじにさんにんで ホンをにさつ カイました。", "ja")
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,9 @@ def test_stress_and_punctuation_can_be_left_out():
 
 @pytest.mark.parametrize("mark", ["¿", "¡", "—", "…", ";"])
 def test_marks_become_symbols_and_never_words(frontend, mark):
-    said = frontend.phonemize(f"{mark}hola{mark} amigo", "es")
-    assert len(said.words) == 2
-    assert all(mark not in said.symbols[start:end] for start, end in said.words)
+    phonemes = frontend.phonemize(f"{mark}hola{mark} amigo", "es")
+    assert len(phonemes.words) == 2
+    assert all(mark not in phonemes.symbols[start:end] for start, end in phonemes.words)
 
 
 def test_the_library_named_in_the_environment_is_used():

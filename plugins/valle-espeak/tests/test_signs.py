@@ -55,12 +55,12 @@ def test_no_sign_vanishes_in_any_voice(voices, normalised):
         without = len(frontend.phonemize(f"{word} {word}", voice).words)
         for sign in SIGNS:
             try:
-                said = _sounds(frontend, f"{word} {sign} {word}", voice)
+                sounds = _sounds(frontend, f"{word} {sign} {word}", voice)
             except UserError as error:
                 refused = str(error)
                 lost += [] if f"cannot say '{sign}'" in refused or sign == "℃" else [(voice, sign, refused)]
                 continue
-            if said <= without and sign not in SILENT and sign not in PAUSES:
+            if sounds <= without and sign not in SILENT and sign not in PAUSES:
                 lost.append((voice, sign))
     assert not lost
 
@@ -78,9 +78,9 @@ def test_letters_of_another_script_are_refused_by_name_in_every_voice(frontend, 
 def test_the_voice_of_their_script_says_them_if_it_is_asked_to(script, word):
     frontend = EspeakFrontend(EspeakOptions(foreign="voice"))
     alone = frontend.phonemize(word, _VOICES[script]).symbols
-    said = frontend.phonemize(f"the word {word}, is", "en-us")
-    assert "".join(alone) in "".join(said.symbols)
-    assert len(said.words) >= 4
+    sounds = frontend.phonemize(f"the word {word}, is", "en-us")
+    assert "".join(alone) in "".join(sounds.symbols)
+    assert len(sounds.words) >= 4
 
 
 def test_a_script_without_a_voice_is_refused_all_the_same():

@@ -62,14 +62,16 @@ SEED_TTS = [
 """Made with `process_one` of Seed-TTS-eval's run_wer.py (its punctuation lists, jiwer 3.0.5), to the last digit."""
 
 
-def heard(text):
+def transcribed(text):
     segments = (RecognizedSegment(text=text, start=0.0, end=1.0),) if text else ()
     return Transcript(segments=segments, language="en")
 
 
 @pytest.mark.parametrize(("text", "transcript", "wanted"), [(row[0], row[1], row[2:]) for row in SEED_TTS])
 def test_word_errors_are_those_of_the_published_script_to_the_last_digit(text, transcript, wanted):
-    scores = build_wer(WordOptions(), device=CPU).measure(Clip(sound=SOUND, text=text, transcript=heard(transcript)))
+    scores = build_wer(WordOptions(), device=CPU).measure(
+        Clip(sound=SOUND, text=text, transcript=transcribed(transcript))
+    )
     names = ("wer", "wer_substitutions", "wer_deletions", "wer_insertions")
     assert tuple(scores[name].value for name in names) == wanted
 
@@ -77,7 +79,9 @@ def test_word_errors_are_those_of_the_published_script_to_the_last_digit(text, t
 def test_the_mean_of_the_published_script_is_ours():
     """`round(mean × 100, 3)` over all lines: 44.319 by its average_wer.py."""
     metric = build_wer(WordOptions(), device=CPU)
-    values = [metric.measure(Clip(sound=SOUND, text=row[0], transcript=heard(row[1])))["wer"].value for row in SEED_TTS]
+    values = [
+        metric.measure(Clip(sound=SOUND, text=row[0], transcript=transcribed(row[1])))["wer"].value for row in SEED_TTS
+    ]
     assert round(sum(values) / len(values) * 100, 3) == 44.319
 
 
@@ -96,13 +100,15 @@ def test_normalisers_do_what_they_say(text, seed, spoken):
 
 
 def test_characters_are_counted_without_what_is_between_words():
-    scores = build_cer(WordOptions(), device=CPU).measure(Clip(sound=SOUND, text="ab cd", transcript=heard("ab  cx")))
+    scores = build_cer(WordOptions(), device=CPU).measure(
+        Clip(sound=SOUND, text="ab cd", transcript=transcribed("ab  cx"))
+    )
     assert scores["cer"].value == 1 / 5
 
 
 def test_a_text_without_words_has_no_errors_and_a_missing_transcript_is_refused():
     metric = build_wer(WordOptions(), device=CPU)
-    assert metric.measure(Clip(sound=SOUND, text="…", transcript=heard("a"))) == {}
+    assert metric.measure(Clip(sound=SOUND, text="…", transcript=transcribed("a"))) == {}
     with pytest.raises(UserError, match="metric 'wer' needs a transcript"):
         metric.measure(Clip(sound=SOUND, text="a"))
 
@@ -126,7 +132,7 @@ TEXT = "ðəboʊtseɪlztənaɪt"
 
 
 @pytest.mark.parametrize(
-    ("said", "wanted"),
+    ("symbols", "wanted"),
     [
         (TEXT, {}),
         (TEXT.replace("boʊts", ""), {"skips": 1}),
@@ -139,8 +145,8 @@ TEXT = "ðəboʊtseɪlztənaɪt"
         (TEXT.replace("oʊ", ""), {}),
     ],
 )
-def test_skips_repeats_and_run_ons_are_told_apart(said, wanted):
-    phones = tuple(TimedWord(text=phone, start=0.0, end=0.0) for phone in said)
+def test_skips_repeats_and_run_ons_are_told_apart(symbols, wanted):
+    phones = tuple(TimedWord(text=phone, start=0.0, end=0.0) for phone in symbols)
     clip = Clip(sound=SOUND, phones=phones, expected=tuple(TEXT))
     scores = build_alignment(AlignmentOptions(), device=CPU).measure(clip)
     assert {name: score.amount for name, score in scores.items() if score.amount} == wanted

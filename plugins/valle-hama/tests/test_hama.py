@@ -42,9 +42,9 @@ def test_phonemes_of_speech_are_near_those_of_its_text():
     recognizer, clip = made(), SPEECH[1]
     wav = torch.from_numpy(clip.wav)[None]
     (found,) = recognizer.transcribe(wav, torch.tensor([wav.shape[1]]), languages=["en"])
-    said = [phone for segment in found.segments for phone in segment.text.split()]
+    phones = [phone for segment in found.segments for phone in segment.text.split()]
     expected = recognizer.pronounce(clip.text, "en")
-    assert len(set(said) & set(expected)) >= 0.8 * len(set(expected))
+    assert len(set(phones) & set(expected)) >= 0.8 * len(set(expected))
 
 
 @needs_hama
@@ -64,7 +64,7 @@ def frames(*names):
 
 
 @pytest.mark.parametrize(
-    ("said", "tokens", "wanted"),
+    ("phones", "tokens", "wanted"),
     [
         ("--aa-b-", [0, 1], [(2, 4), (5, 6)]),
         ("ab", [0, 1], [(0, 1), (1, 2)]),
@@ -75,8 +75,8 @@ def frames(*names):
         ("aab", [], None),
     ],
 )
-def test_known_tokens_are_placed_on_the_likeliest_path(said, tokens, wanted):
-    scores = frames(*said)
+def test_known_tokens_are_placed_on_the_likeliest_path(phones, tokens, wanted):
+    scores = frames(*phones)
     repeats = [False, *(one == other for one, other in pairwise(tokens))][: len(tokens)]
     assert forced_path(scores[:, tokens], scores[:, 2], repeats) == wanted
 
@@ -130,13 +130,13 @@ class Scores:
     tokens = ("a", "t", "<wb>", "<blank>")
     boundary, blank = 2, 3
 
-    def __init__(self, said):
-        self.said = said
+    def __init__(self, phones):
+        self.phones = phones
 
     def log_probs(self, wav):
         scores = np.full((len(wav) // HOP, 4), -9.0)
         scores[:, self.blank] = -0.01
-        for frame, token in self.said.items():
+        for frame, token in self.phones.items():
             scores[frame] = -9.0
             scores[frame, self.tokens.index(token)] = -0.01
         return scores

@@ -87,9 +87,9 @@ def test_the_fastest_is_taken_and_kept(monkeypatch):
     assert "auto: two for" in lines[0]
     assert "one (takes 1.50 times as long)" in lines[0]
     monkeypatch.setattr(auto, "_timed", lambda *given: pytest.fail("measured again"))
-    again, said = made(monkeypatch, "one", "two", "picky", measure=True)
+    again, repeated = made(monkeypatch, "one", "two", "picky", measure=True)
     again(Q, Q, Q, MASK)
-    assert said == lines
+    assert repeated == lines
 
 
 def test_a_kernel_installed_since_is_measured_with_the_others(monkeypatch):

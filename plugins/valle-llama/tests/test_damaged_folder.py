@@ -49,13 +49,13 @@ def folder(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(("name", "mutate"), [("config.json", mutate_json), ("model.safetensors", mutate_safetensors)])
 def test_a_damaged_folder_is_read_or_refused_in_one_line(folder, name, mutate):
     kept = (folder / name).read_bytes()
-    said = []
+    message = []
     for seed in range(20):
         (folder / name).write_bytes(mutate(kept, Random(seed)))
-        said.append(refusal(folder))
-        assert "\n" not in said[-1], f"seed {seed}"
+        message.append(refusal(folder))
+        assert "\n" not in message[-1], f"seed {seed}"
     (folder / name).write_bytes(kept)
-    assert any(said)
+    assert any(message)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_a_damaged_folder_is_read_or_refused_in_one_line(folder, name, mutate):
 def test_a_size_of_another_kind_is_refused_in_one_line(folder, key, value):
     kept = (folder / "config.json").read_text()
     (folder / "config.json").write_text(json.dumps({**json.loads(kept), key: value}))
-    said = refusal(folder)
+    message = refusal(folder)
     (folder / "config.json").write_text(kept)
-    assert "cannot start from" in said or "n_heads must be at least 1" in said
-    assert "\n" not in said
+    assert "cannot start from" in message or "n_heads must be at least 1" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

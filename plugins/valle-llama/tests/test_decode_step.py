@@ -65,7 +65,7 @@ def test_steps_equal_those_through_the_layers(kernel, changes, lengths):
 def test_a_hundred_greedy_tokens_are_identical_on_every_path(kernel):
     fused, layers = pair(kernel)
     table, head = torch.randn(40, 48), torch.randn(40, 48)
-    said = []
+    sequences = []
     for model, way in ((fused, "step"), (layers, "step"), (fused, "forward"), (layers, "forward")):
         cache = prompted(model, table[:6][None], torch.tensor([6]))
         token, tokens = torch.tensor([3]), []
@@ -79,9 +79,9 @@ def test_a_hundred_greedy_tokens_are_identical_on_every_path(kernel):
                 h = model.finish(model(x, mask, start[:, None], cache=cache).h[:, 0])
             token = (h @ head.T).argmax(-1)
             tokens.append(int(token))
-        said.append(tokens)
-    assert said[0] == said[1] == said[2] == said[3]
-    assert len(set(said[0])) > 3
+        sequences.append(tokens)
+    assert sequences[0] == sequences[1] == sequences[2] == sequences[3]
+    assert len(set(sequences[0])) > 3
 
 
 @torch.inference_mode()
@@ -252,8 +252,8 @@ def test_a_numba_that_cannot_be_imported_is_reported_once(kernel, monkeypatch):
         assert not takes_the_fused_step(model)
 
 
-@pytest.mark.parametrize(("kept", "said"), [(True, 0), (False, 1)])
-def test_the_step_is_compiled_when_asked_and_said_to_be_where_it_takes_long(kernel, monkeypatch, kept, said):
+@pytest.mark.parametrize(("kept", "sequences"), [(True, 0), (False, 1)])
+def test_the_step_is_compiled_when_asked_and_said_to_be_where_it_takes_long(kernel, monkeypatch, kept, sequences):
     from valle_llama import fused_kernel
 
     compiled, lines = [], []
@@ -261,10 +261,10 @@ def test_the_step_is_compiled_when_asked_and_said_to_be_where_it_takes_long(kern
     monkeypatch.setattr(fused_kernel, "compiled", lambda: compiled.append(True))
     model = build(LlamaOptions(d_model=32, n_layers=1), attention=kernel).eval()
     model.make_ready(lines.append)
-    assert (len(compiled), len(lines)) == (1, said)
+    assert (len(compiled), len(lines)) == (1, sequences)
     build(LlamaOptions(d_model=32, n_layers=1, decode_step="layers"), attention=kernel).eval().make_ready(lines.append)
     build(LlamaOptions(d_model=32, n_layers=1), attention=kernel).eval().bfloat16().make_ready(lines.append)
-    assert (len(compiled), len(lines)) == (1, said)
+    assert (len(compiled), len(lines)) == (1, sequences)
 
 
 def test_what_is_kept_on_the_disk_is_found():

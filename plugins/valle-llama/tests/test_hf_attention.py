@@ -53,13 +53,13 @@ def test_structured_masks_reach_the_kernel_through_hugging_face_s_model(kernel):
 def test_generate_runs_on_a_registered_kernel(kernel):
     register("valle-test", kernel)
     tokens = torch.randint(13, (2, 5))
-    said = [
+    results = [
         model(name, "LlamaForCausalLM").generate(
             tokens, attention_mask=torch.ones_like(tokens), do_sample=False, max_new_tokens=12
         )
         for name in ("valle-test", "sdpa")
     ]
-    assert torch.equal(*said)
+    assert torch.equal(*results)
 
 
 def test_masks_without_our_structure_are_refused(kernel):

@@ -33,7 +33,7 @@ def plain():
     return build(PocketSphinxOptions(), device=CPU)
 
 
-def hear(recognizer, *wavs):
+def transcribed(recognizer, *wavs):
     wav = torch.from_numpy(np.concatenate(wavs).astype(np.float32))[None]
     (found,) = recognizer.transcribe(wav, torch.tensor([wav.shape[1]]), languages=["en-us"])
     return found
@@ -47,7 +47,7 @@ def align(recognizer, wav, text):
 
 def test_a_sentence_of_the_list_comes_as_it_is_written_with_a_time_for_each_word(listed):
     gap = np.zeros(16_000)
-    found = hear(listed, BOAT.wav, gap, HORSES.wav)
+    found = transcribed(listed, BOAT.wav, gap, HORSES.wav)
     assert [one.text for one in found.segments] == list(WRITTEN[:2])
     words = found.segments[1].words
     assert [word.text for word in words] == WRITTEN[1].split()
@@ -57,30 +57,30 @@ def test_a_sentence_of_the_list_comes_as_it_is_written_with_a_time_for_each_word
 
 
 def test_loudness_changes_nothing_and_what_is_not_on_the_list_is_not_heard(listed):
-    assert hear(listed, BOAT.wav * 0.05).text == hear(listed, BOAT.wav).text == WRITTEN[0]
+    assert transcribed(listed, BOAT.wav * 0.05).text == transcribed(listed, BOAT.wav).text == WRITTEN[0]
     noise = 0.2 * np.random.default_rng(1).normal(size=16_000)
-    assert hear(listed, noise).segments == ()
+    assert transcribed(listed, noise).segments == ()
     rng = np.random.default_rng(0)
     pieces = np.array_split(BOAT.wav, len(BOAT.wav) // 1000)
     garbled = np.concatenate([pieces[index] for index in rng.permutation(len(pieces))])
-    assert hear(listed, garbled).segments == ()
+    assert transcribed(listed, garbled).segments == ()
 
 
 def test_a_sentence_that_fits_worse_than_asked_for_is_not_heard(listed, tmp_path):
     strict = build(PocketSphinxOptions(sentences=tmp_path / "sentences.txt", least_fit=-20.0), device=CPU)
-    assert hear(strict, BOAT.wav).segments == ()
+    assert transcribed(strict, BOAT.wav).segments == ()
 
 
 def test_a_grammar_may_be_given(tmp_path):
     path = tmp_path / "boats.gram"
     path.write_text("#JSGF V1.0;\ngrammar boats;\npublic <said> = the (boat | ship) sails (today | tonight);\n")
     recognizer = build(PocketSphinxOptions(sentences=path), device=CPU)
-    assert hear(recognizer, BOAT.wav).text == "the boat sails tonight"
+    assert transcribed(recognizer, BOAT.wav).text == "the boat sails tonight"
     assert json.loads(json.dumps(recognizer.portable_options()))["sentences"].startswith("#JSGF")
 
 
 def test_dictation_hears_english_words_and_says_how_sure_it_is(plain):
-    (one,) = hear(plain, BOAT.wav).segments
+    (one,) = transcribed(plain, BOAT.wav).segments
     assert "tonight" in one.text.split()
     assert all(word.probability is not None and 0 <= word.probability <= 1 for word in one.words)
 
@@ -93,7 +93,7 @@ def test_alignment_keeps_the_words_as_written(plain):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("two zorbling horses ran", r"dictionary lacks 'zorbling' of 'two zorbling horses ran'. Write it otherwise"),
         ("2 horses", r"dictionary lacks '2'"),
@@ -101,13 +101,13 @@ def test_alignment_keeps_the_words_as_written(plain):
         ("please close the window and open the door and close it again", r"cannot be placed in the audio"),
     ],
 )
-def test_what_cannot_be_aligned_is_refused_with_the_word(plain, text, said):
-    with pytest.raises(UserError, match=said):
+def test_what_cannot_be_aligned_is_refused_with_the_word(plain, text, message):
+    with pytest.raises(UserError, match=message):
         align(plain, HORSES.wav[:8000], text)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("none.txt", None, "cannot be read"),
         ("empty.txt", " \n", "holds no sentence. Write one per line"),
@@ -116,10 +116,10 @@ def test_what_cannot_be_aligned_is_refused_with_the_word(plain, text, said):
         ("unknown.gram", "#JSGF V1.0;\ngrammar a;\npublic <a> = zorbling;\n", "the grammar cannot be used"),
     ],
 )
-def test_a_list_that_cannot_be_used_is_refused(tmp_path, name, content, said):
+def test_a_list_that_cannot_be_used_is_refused(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         build(PocketSphinxOptions(sentences=tmp_path / name), device=CPU)
 
 
@@ -141,10 +141,10 @@ def test_speech_is_found_between_pauses():
 
 
 def test_written_words_take_the_times_of_what_is_said_for_them():
-    said = tokens("Well-known, isn't it? — yes")
-    assert [token.words for token in said] == [("well", "known"), ("isn't",), ("it",), (), ("yes",)]
+    message = tokens("Well-known, isn't it? — yes")
+    assert [token.words for token in message] == [("well", "known"), ("isn't",), ("it",), (), ("yes",)]
     times = [TimedWord(text=str(n), start=n, end=n + 0.5, probability=1 - n / 10) for n in range(5)]
-    found = placed(said, times)
+    found = placed(message, times)
     assert [(word.text, word.start, word.end) for word in found] == [
         ("Well-known,", 0, 1.5),
         ("isn't", 2, 2.5),

@@ -18,8 +18,8 @@ NextLogits = Callable[[int, Sequence[int]], Tensor]
 def table(V: int) -> NextLogits:
     """Logits that follow from the row and all that it has said."""
 
-    def logits(row: int, said: Sequence[int]) -> Tensor:
-        seed = row + sum((token + 1) * 31 ** (place + 1) for place, token in enumerate(said))
+    def logits(row: int, history: Sequence[int]) -> Tensor:
+        seed = row + sum((token + 1) * 31 ** (place + 1) for place, token in enumerate(history))
         return torch.randn(V, generator=torch.Generator().manual_seed(seed % (1 << 40))) * 2
 
     return logits
@@ -27,16 +27,16 @@ def table(V: int) -> NextLogits:
 
 def search(beam: Beam, model: NextLogits, rows: Sequence[int], bounds: Sequence[int], stop: int | None) -> list[list]:
     """Answers with their stop tokens, as the decoder would have them."""
-    said: list[list[int]] = [[] for _ in rows]
+    history: list[list[int]] = [[] for _ in rows]
     numbers = list(rows)
 
     def logits() -> Tensor:
-        found = torch.stack([model(row, tokens) for row, tokens in zip(numbers, said, strict=True)])
-        return found.index_fill(1, torch.tensor([stop]), -math.inf) if stop is not None and not said[0] else found
+        found = torch.stack([model(row, tokens) for row, tokens in zip(numbers, history, strict=True)])
+        return found.index_fill(1, torch.tensor([stop]), -math.inf) if stop is not None and not history[0] else found
 
     def follow(chosen: Tensor, tokens: Tensor) -> Tensor:
-        nonlocal said, numbers
-        said = [[*said[row], token] for row, token in zip(chosen.tolist(), tokens.tolist(), strict=True)]
+        nonlocal history, numbers
+        history = [[*history[row], token] for row, token in zip(chosen.tolist(), tokens.tolist(), strict=True)]
         numbers = [numbers[row] for row in chosen.tolist()]
         return logits()
 
@@ -49,15 +49,15 @@ def best_of_all(model: NextLogits, row: int, bound: int, stop: int | None, alpha
     """The best answer of all there are."""
     answers: list[tuple[float, list[int]]] = []
 
-    def grow(said: list[int], total: float) -> None:
-        logits = model(row, said).double()
-        if stop is not None and not said:
+    def grow(history: list[int], total: float) -> None:
+        logits = model(row, history).double()
+        if stop is not None and not history:
             logits[stop] = -math.inf
         for token, log in enumerate(logits.log_softmax(-1).tolist()):
-            if token == stop or len(said) + 1 == bound:
-                answers.append(((total + log) / (len(said) + 1) ** alpha, [*said, token]))
+            if token == stop or len(history) + 1 == bound:
+                answers.append(((total + log) / (len(history) + 1) ** alpha, [*history, token]))
             else:
-                grow([*said, token], total + log)
+                grow([*history, token], total + log)
 
     grow([], 0.0)
     return max(answers)[1]
@@ -75,11 +75,11 @@ def test_a_narrow_beam_without_normalisation_is_greedy_decoding() -> None:
     model, stop = table(6), 5
     expected = []
     for row in range(12):
-        said: list[int] = []
-        while len(said) < 9 and stop not in said:
-            logits = model(row, said)
-            said.append(int(logits[: 6 if said else 5].argmax()))
-        expected.append(said)
+        history: list[int] = []
+        while len(history) < 9 and stop not in history:
+            logits = model(row, history)
+            history.append(int(logits[: 6 if history else 5].argmax()))
+        expected.append(history)
     assert search(Beam(width=1, alpha=0.0), model, range(12), [9] * 12, stop) == expected
     assert any(stop in row for row in expected)
 
@@ -93,8 +93,10 @@ def test_rows_are_searched_alike_alone_and_in_a_batch() -> None:
 def test_a_wider_beam_finds_something_better() -> None:
     """Greedily 0 (0.6) is followed by an even choice; 1 (0.4) by a certain one."""
 
-    def model(row: int, said: Sequence[int]) -> Tensor:
-        return torch.tensor([0.6, 0.4, 0.0] if not said else [0.5, 0.5, 0.0] if said[0] == 0 else [0.0, 0.0, 1.0]).log()
+    def model(row: int, history: Sequence[int]) -> Tensor:
+        return torch.tensor(
+            [0.6, 0.4, 0.0] if not history else [0.5, 0.5, 0.0] if history[0] == 0 else [0.0, 0.0, 1.0]
+        ).log()
 
     assert search(Beam(width=1), model, [0], [2], 2) == [[0, 0]]
     assert search(Beam(width=2), model, [0], [2], 2) == [[1, 2]]
@@ -103,8 +105,8 @@ def test_a_wider_beam_finds_something_better() -> None:
 def test_few_tokens_left_are_enough_for_a_wide_beam() -> None:
     """Only token 1 and the end are open: beginnings that are worth nothing change nothing."""
 
-    def model(row: int, said: Sequence[int]) -> Tensor:
-        return torch.tensor([-math.inf, 1.0, -math.inf, 0.0 if len(said) < 4 else 3.0])
+    def model(row: int, history: Sequence[int]) -> Tensor:
+        return torch.tensor([-math.inf, 1.0, -math.inf, 0.0 if len(history) < 4 else 3.0])
 
     assert search(Beam(width=8, alpha=1.0), model, [0, 1], [6, 3], 3) == [[1, 1, 1, 1, 3], [1, 1, 1]]
 
@@ -121,8 +123,8 @@ def test_it_finds_what_transformers_finds(width: int, alpha: float) -> None:
     prompts = torch.tensor([[1, 2, 3], [4, 4, 0], [7, 5, 11]])
 
     @torch.no_grad()
-    def model(row: int, said: Sequence[int]) -> Tensor:
-        return theirs(torch.cat([prompts[row], torch.tensor(said, dtype=torch.long)])[None]).logits[0, -1]
+    def model(row: int, history: Sequence[int]) -> Tensor:
+        return theirs(torch.cat([prompts[row], torch.tensor(history, dtype=torch.long)])[None]).logits[0, -1]
 
     expected = theirs.generate(
         prompts, attention_mask=torch.ones_like(prompts), num_beams=width, length_penalty=alpha, do_sample=False,

@@ -44,7 +44,7 @@ class Good(FakeFrontend):
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
 
 
-def hearing(change):
+def reading(change):
     """A frontend that hears another text: `change(text, language)`."""
 
     class Faulty(Good):
@@ -54,7 +54,7 @@ def hearing(change):
     return Faulty
 
 
-def saying(change):
+def giving(change):
     """A frontend that says something else: `change(said, text)`."""
 
     class Faulty(Good):
@@ -130,9 +130,9 @@ def the_last_language_stays():
         last = ""
 
         def phonemize(self, text, language):
-            said = super().phonemize(text, language)
+            phonemes = super().phonemize(text, language)
             changed, self.last = self.last not in ("", language), language
-            return replace(said, symbols=("ä", *said.symbols[1:])) if changed else said
+            return replace(phonemes, symbols=("ä", *phonemes.symbols[1:])) if changed else phonemes
 
     return Faulty
 
@@ -140,9 +140,9 @@ def the_last_language_stays():
 def every_call_adds_a_mark():
     class Faulty(Good):
         def phonemize(self, text, language):
-            said = super().phonemize(text, language)
+            phonemes = super().phonemize(text, language)
             self.calls += 1
-            return replace(said, symbols=(*said.symbols, *"!" * (self.calls % 2)))
+            return replace(phonemes, symbols=(*phonemes.symbols, *"!" * (self.calls % 2)))
 
     return Faulty
 
@@ -156,77 +156,79 @@ def a_hash_decides():
             self.odd = next(made) % 2
 
         def phonemize(self, text, language):
-            said = super().phonemize(text, language)
-            return replace(said, symbols=(*said.symbols, *"!" * self.odd))
+            phonemes = super().phonemize(text, language)
+            return replace(phonemes, symbols=(*phonemes.symbols, *"!" * self.odd))
 
     return Faulty
 
 
-def stress_is_drawn(said, text):
-    return replace(said, symbols=(*said.symbols, "!")) if torch.rand(()) > 2 else said
+def stress_is_drawn(phonemes, text):
+    return replace(phonemes, symbols=(*phonemes.symbols, "!")) if torch.rand(()) > 2 else phonemes
 
 
-def shift(said, text):
-    return replace(said, words=tuple((a + 1, b + 1) for a, b in said.words))
+def shift(phonemes, text):
+    return replace(phonemes, words=tuple((a + 1, b + 1) for a, b in phonemes.words))
 
 
-def inclusive_ends(said, text):
-    return replace(said, words=tuple((a, b - 1) for a, b in said.words))
+def inclusive_ends(phonemes, text):
+    return replace(phonemes, words=tuple((a, b - 1) for a, b in phonemes.words))
 
 
-def words_overlap(said, text):
-    return replace(said, words=tuple((a, min(b + 1, len(said.symbols))) for a, b in said.words))
+def words_overlap(phonemes, text):
+    return replace(phonemes, words=tuple((a, min(b + 1, len(phonemes.symbols))) for a, b in phonemes.words))
 
 
-def words_reversed(said, text):
-    return replace(said, words=said.words[::-1])
+def words_reversed(phonemes, text):
+    return replace(phonemes, words=phonemes.words[::-1])
 
 
-def one_word_for_all(said, text):
-    return replace(said, words=((0, len(said.symbols)),))
+def one_word_for_all(phonemes, text):
+    return replace(phonemes, words=((0, len(phonemes.symbols)),))
 
 
-def the_last_word_has_no_range(said, text):
-    return replace(said, words=said.words[:-1] or said.words)
+def the_last_word_has_no_range(phonemes, text):
+    return replace(phonemes, words=phonemes.words[:-1] or phonemes.words)
 
 
-def an_empty_word_is_added(said, text):
-    return replace(said, words=(*said.words, (len(said.symbols), len(said.symbols))))
+def an_empty_word_is_added(phonemes, text):
+    return replace(phonemes, words=(*phonemes.words, (len(phonemes.symbols), len(phonemes.symbols))))
 
 
-def spaces_are_left_out(said, text):
-    kept = [index for index, symbol in enumerate(said.symbols) if symbol != " "]
+def spaces_are_left_out(phonemes, text):
+    kept = [index for index, symbol in enumerate(phonemes.symbols) if symbol != " "]
     place = {index: new for new, index in enumerate(kept)}
-    words = tuple((place[a], place[b - 1] + 1) for a, b in said.words)
-    return replace(said, symbols=tuple(said.symbols[index] for index in kept), words=words)
+    words = tuple((place[a], place[b - 1] + 1) for a, b in phonemes.words)
+    return replace(phonemes, symbols=tuple(phonemes.symbols[index] for index in kept), words=words)
 
 
-def symbols_come_as_a_list(said, text):
-    return replace(said, symbols=list(said.symbols))
+def symbols_come_as_a_list(phonemes, text):
+    return replace(phonemes, symbols=list(phonemes.symbols))
 
 
-def a_space_ends_the_text(said, text):
-    return replace(said, symbols=(*said.symbols, " "))
+def a_space_ends_the_text(phonemes, text):
+    return replace(phonemes, symbols=(*phonemes.symbols, " "))
 
 
-def line_ends_are_symbols(said, text):
-    return replace(said, symbols=tuple("\n" if symbol == " " and "\n" in text else symbol for symbol in said.symbols))
+def line_ends_are_symbols(phonemes, text):
+    return replace(
+        phonemes, symbols=tuple("\n" if symbol == " " and "\n" in text else symbol for symbol in phonemes.symbols)
+    )
 
 
-def an_empty_symbol_is_left(said, text):
-    return replace(said, symbols=(*said.symbols, ""))
+def an_empty_symbol_is_left(phonemes, text):
+    return replace(phonemes, symbols=(*phonemes.symbols, ""))
 
 
-def switches_are_marked(said, text):
-    return replace(said, symbols=(*said.symbols, "(en)")) if "hello" in text else said
+def switches_are_marked(phonemes, text):
+    return replace(phonemes, symbols=(*phonemes.symbols, "(en)")) if "hello" in text else phonemes
 
 
-def brackets_stay(said, text):
-    return replace(said, symbols=(*said.symbols, ")")) if ")" in text else said
+def brackets_stay(phonemes, text):
+    return replace(phonemes, symbols=(*phonemes.symbols, ")")) if ")" in text else phonemes
 
 
-def a_stray_symbol_is_emitted(said, text):
-    return replace(said, symbols=(*said.symbols, "…")) if "?" in text else said
+def a_stray_symbol_is_emitted(phonemes, text):
+    return replace(phonemes, symbols=(*phonemes.symbols, "…")) if "?" in text else phonemes
 
 
 def unknown_words_are_dropped(text, language):
@@ -262,7 +264,7 @@ FAULTS = {
     "a language stands twice": (methods(languages=lambda self: ("en-us", "de", "de")), "accepts_its_languages"),
     "a listed language is refused": (a_listed_language_is_refused(), "accepts_its_languages"),
     "the tag told is not taken": (
-        saying(lambda said, text: replace(said, language=said.language.upper())),
+        giving(lambda phonemes, text: replace(phonemes, language=phonemes.language.upper())),
         "accepts_its_languages",
     ),
     "unknown languages are English": (unknown_languages_are_english(), "refuses_unknown_languages"),
@@ -270,32 +272,32 @@ FAULTS = {
     "an unknown language is a KeyError": (an_unknown_language_is_a_key_error(), "refuses_unknown_languages"),
     "silence is a result": (silence_is_a_result(), "refuses_nothing_to_say"),
     "punctuation is said": (punctuation_is_said(), "refuses_nothing_to_say"),
-    symbols_come_as_a_list: (saying, "gives_clean_symbols"),
-    a_space_ends_the_text: (saying, "gives_clean_symbols"),
-    line_ends_are_symbols: (saying, "gives_clean_symbols"),
-    an_empty_symbol_is_left: (saying, "gives_clean_symbols"),
-    shift: (saying, "marks_every_word"),
-    inclusive_ends: (saying, "marks_every_word"),
-    words_overlap: (saying, "marks_every_word"),
-    words_reversed: (saying, "marks_every_word"),
-    one_word_for_all: (saying, "marks_every_word"),
-    the_last_word_has_no_range: (saying, "marks_every_word"),
-    an_empty_word_is_added: (saying, "marks_every_word"),
-    spaces_are_left_out: (saying, "marks_every_word"),
-    unknown_words_are_dropped: (hearing, "says_every_word"),
-    the_last_word_is_dropped: (hearing, "says_all_of_a_long_text"),
-    the_first_clause_alone_is_said: (hearing, "says_all_of_a_long_text"),
-    five_hundred_letters_are_enough: (hearing, "says_all_of_a_long_text"),
-    a_consonant_is_dropped: (hearing, "tells_sounds_apart"),
-    two_consonants_are_one: (hearing, "tells_sounds_apart"),
+    symbols_come_as_a_list: (giving, "gives_clean_symbols"),
+    a_space_ends_the_text: (giving, "gives_clean_symbols"),
+    line_ends_are_symbols: (giving, "gives_clean_symbols"),
+    an_empty_symbol_is_left: (giving, "gives_clean_symbols"),
+    shift: (giving, "marks_every_word"),
+    inclusive_ends: (giving, "marks_every_word"),
+    words_overlap: (giving, "marks_every_word"),
+    words_reversed: (giving, "marks_every_word"),
+    one_word_for_all: (giving, "marks_every_word"),
+    the_last_word_has_no_range: (giving, "marks_every_word"),
+    an_empty_word_is_added: (giving, "marks_every_word"),
+    spaces_are_left_out: (giving, "marks_every_word"),
+    unknown_words_are_dropped: (reading, "says_every_word"),
+    the_last_word_is_dropped: (reading, "says_all_of_a_long_text"),
+    the_first_clause_alone_is_said: (reading, "says_all_of_a_long_text"),
+    five_hundred_letters_are_enough: (reading, "says_all_of_a_long_text"),
+    a_consonant_is_dropped: (reading, "tells_sounds_apart"),
+    two_consonants_are_one: (reading, "tells_sounds_apart"),
     "the last language stays": (the_last_language_stays(), "repeats_itself"),
     "every call adds a mark": (every_call_adds_a_mark(), "repeats_itself"),
     "a hash decides": (a_hash_decides(), "repeats_itself"),
-    stress_is_drawn: (saying, "repeats_itself"),
-    switches_are_marked: (saying, "leaves_no_tags_in"),
-    brackets_stay: (saying, "leaves_no_tags_in"),
-    other_scripts_break_it: (hearing, "leaves_no_tags_in"),
-    a_stray_symbol_is_emitted: (saying, "emits_only_its_symbols"),
+    stress_is_drawn: (giving, "repeats_itself"),
+    switches_are_marked: (giving, "leaves_no_tags_in"),
+    brackets_stay: (giving, "leaves_no_tags_in"),
+    other_scripts_break_it: (reading, "leaves_no_tags_in"),
+    a_stray_symbol_is_emitted: (giving, "emits_only_its_symbols"),
     "the space is not listed": (methods(symbols=lambda self: (*LETTERS, *",.?!")), "emits_only_its_symbols"),
     "a word is declared": (Good, "declares_words_of_its_kind", replace(SPEC, capabilities=frozenset({"stress"}))),
     "a symbol is listed twice": (methods(symbols=lambda self: (*LETTERS, *",.?! a")), "emits_only_its_symbols"),

@@ -35,7 +35,7 @@ class Good(FakeFrontend):
         return Phonemes(symbols=tuple(symbols), words=tuple(words), language=language)
 
 
-def hearing(change):
+def reading(change):
     """A frontend that hears another text: `change(text, language)`."""
 
     class Faulty(Good):
@@ -134,23 +134,23 @@ def a_very_long_word_is_no_error_of_the_user(text, language):
 
 
 FAULTS = {
-    very_long_words_are_dropped: (hearing, LONG),
-    a_very_long_word_ends_the_text: (hearing, LONG),
-    a_very_long_word_is_no_error_of_the_user: (hearing, LONG),
-    figures_are_dropped: (hearing, FIGURES),
-    figures_are_dropped_in_german: (hearing, FIGURES),
-    the_last_digit_is_dropped: (hearing, FIGURES),
-    every_figure_is_the_same: (hearing, FIGURES),
-    a_leading_figure_is_a_list_number: (hearing, FIGURES),
-    words_in_capitals_are_dropped: (hearing, CAPITALS),
-    names_are_dropped: (hearing, CAPITALS),
-    capitals_at_the_head_are_the_word: (hearing, CAPITALS),
-    the_first_line_is_the_text: (hearing, LINES),
-    text_ends_at_an_empty_line: (hearing, LINES),
-    line_ends_join_words: (hearing, LINES),
-    tabs_start_a_comment: (hearing, LINES),
-    other_scripts_are_dropped: (hearing, FOREIGN),
-    ideographs_are_dropped: (hearing, FOREIGN),
+    very_long_words_are_dropped: (reading, LONG),
+    a_very_long_word_ends_the_text: (reading, LONG),
+    a_very_long_word_is_no_error_of_the_user: (reading, LONG),
+    figures_are_dropped: (reading, FIGURES),
+    figures_are_dropped_in_german: (reading, FIGURES),
+    the_last_digit_is_dropped: (reading, FIGURES),
+    every_figure_is_the_same: (reading, FIGURES),
+    a_leading_figure_is_a_list_number: (reading, FIGURES),
+    words_in_capitals_are_dropped: (reading, CAPITALS),
+    names_are_dropped: (reading, CAPITALS),
+    capitals_at_the_head_are_the_word: (reading, CAPITALS),
+    the_first_line_is_the_text: (reading, LINES),
+    text_ends_at_an_empty_line: (reading, LINES),
+    line_ends_join_words: (reading, LINES),
+    tabs_start_a_comment: (reading, LINES),
+    other_scripts_are_dropped: (reading, FOREIGN),
+    ideographs_are_dropped: (reading, FOREIGN),
     "a tag is mute": (a_tag_is_mute(), TAGS),
 }
 CASES = planted.cases("frontend", FAULTS, spec=SPEC)

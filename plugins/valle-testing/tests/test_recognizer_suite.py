@@ -47,7 +47,7 @@ class Bare(FakeRecognizer):
         raise UserError("this recognizer does not align. Choose another")
 
 
-def saying(change):
+def giving(change):
     """A recognizer that says something else: `change(transcript, row)`."""
 
     class Faulty(FakeRecognizer):
@@ -58,7 +58,7 @@ def saying(change):
     return Faulty
 
 
-def hearing(change):
+def transcribing(change):
     """A recognizer that hears something else: `change(self, wav, lengths, languages)` gives those three."""
 
     class Faulty(FakeRecognizer):
@@ -86,18 +86,18 @@ def placing(change):
     """A recognizer that places phonemes otherwise: `change(placed, wav)`."""
 
     class Faulty(FakeRecognizer):
-        def place(self, wav, lengths, said):
-            return [change(one, wav) for one in super().place(wav, lengths, said)]
+        def place(self, wav, lengths, phonemes):
+            return [change(one, wav) for one in super().place(wav, lengths, phonemes)]
 
     return Faulty
 
 
 class PlacesAnything(FakeRecognizer):
-    def place(self, wav, lengths, said):
+    def place(self, wav, lengths, phonemes):
         try:
-            return super().place(wav, lengths, said)
+            return super().place(wav, lengths, phonemes)
         except UserError:
-            return [PlacedPhonemes(times=(0.0,) * (len(one.symbols) + 1), found=0.0) for one in said]
+            return [PlacedPhonemes(times=(0.0,) * (len(one.symbols) + 1), found=0.0) for one in phonemes]
 
 
 def segments(change):
@@ -107,7 +107,7 @@ def segments(change):
         parts = (change(one) for one in transcript.segments)
         return replace(transcript, segments=tuple(one for one in parts if one is not None))
 
-    return saying(changed)
+    return giving(changed)
 
 
 def methods(**changes):
@@ -199,12 +199,12 @@ def silence_is_thanked_for():
     class Faulty(FakeRecognizer):
         def transcribe(self, wav, lengths, *, languages):
             found = super().transcribe(wav, lengths, languages=languages)
-            said = RecognizedSegment(
+            phonemes = RecognizedSegment(
                 text="thanks", start=0.0, end=0.1, words=(TimedWord(text="thanks", start=0.0, end=0.1),)
             )
             lasting = [int(length) >= RATE for length in lengths]
             return [
-                replace(one, segments=(said,)) if not one.segments and long else one
+                replace(one, segments=(phonemes,)) if not one.segments and long else one
                 for one, long in zip(found, lasting, strict=True)
             ]
 
@@ -270,33 +270,33 @@ FAULTS = {
     "max_seconds is zero": (lambda: FakeRecognizer(max_seconds=0), "states_its_facts"),
     "it knows no language": (methods(languages=lambda self: ()), "accepts_its_languages"),
     "a language stands twice": (methods(languages=lambda self: ("xx", "yy", "xx")), "accepts_its_languages"),
-    "the tag given is not told": (saying(lambda one, row: replace(one, language="xx")), "accepts_its_languages"),
-    unknown_languages_are_xx: (hearing, "refuses_unknown_languages"),
-    endings_of_tags_are_ignored: (hearing, "refuses_unknown_languages"),
-    an_unknown_language_is_a_key_error: (hearing, "refuses_unknown_languages"),
-    "nothing is ever heard": (saying(lambda one, row: replace(one, segments=())), "transcribes_speech"),
-    the_last_row_is_silent: (saying, "transcribes_speech"),
-    one_second_is_heard: (hearing, "transcribes_to_the_end"),
-    rows_are_limited_to_the_shortest: (hearing, "hears_rows_as_if_alone"),
-    loudness_is_that_of_the_batch: (hearing, "hears_rows_as_if_alone"),
-    padding_is_heard: (hearing, "leaves_padding_out"),
-    a_loud_sound_deafens: (hearing, "forgets_earlier_audio"),
-    the_waveform_is_normalised_in_place: (hearing, "writes_nothing"),
-    lengths_are_clamped_in_place: (hearing, "writes_nothing"),
-    torch_dithers: (hearing, "leaves_no_trace"),
-    python_dithers: (hearing, "leaves_no_trace"),
-    gradients_reach_the_waveform: (hearing, "leaves_no_trace"),
+    "the tag given is not told": (giving(lambda one, row: replace(one, language="xx")), "accepts_its_languages"),
+    unknown_languages_are_xx: (transcribing, "refuses_unknown_languages"),
+    endings_of_tags_are_ignored: (transcribing, "refuses_unknown_languages"),
+    an_unknown_language_is_a_key_error: (transcribing, "refuses_unknown_languages"),
+    "nothing is ever heard": (giving(lambda one, row: replace(one, segments=())), "transcribes_speech"),
+    the_last_row_is_silent: (giving, "transcribes_speech"),
+    one_second_is_heard: (transcribing, "transcribes_to_the_end"),
+    rows_are_limited_to_the_shortest: (transcribing, "hears_rows_as_if_alone"),
+    loudness_is_that_of_the_batch: (transcribing, "hears_rows_as_if_alone"),
+    padding_is_heard: (transcribing, "leaves_padding_out"),
+    a_loud_sound_deafens: (transcribing, "forgets_earlier_audio"),
+    the_waveform_is_normalised_in_place: (transcribing, "writes_nothing"),
+    lengths_are_clamped_in_place: (transcribing, "writes_nothing"),
+    torch_dithers: (transcribing, "leaves_no_trace"),
+    python_dithers: (transcribing, "leaves_no_trace"),
+    gradients_reach_the_waveform: (transcribing, "leaves_no_trace"),
     "silence is thanked for": (silence_is_thanked_for(), "hears_nothing_in_silence"),
-    an_empty_row_breaks: (hearing, "takes_rows_of_any_length"),
-    no_row_breaks: (hearing, "takes_rows_of_any_length"),
+    an_empty_row_breaks: (transcribing, "takes_rows_of_any_length"),
+    no_row_breaks: (transcribing, "takes_rows_of_any_length"),
     "times lie behind the end": (segments(late), "keeps_times_in_order"),
-    doubled: (saying, "keeps_times_in_order"),
+    doubled: (giving, "keeps_times_in_order"),
     "a segment ends before it starts": (segments(lambda one: replace(one, end=0.0)), "keeps_times_in_order"),
     "a line end stands in the text": (segments(lambda one: replace(one, text=one.text + "\n")), "gives_clean_text"),
     "a segment has no text": (segments(lambda one: replace(one, text="")), "gives_clean_text"),
     "times are of numpy": (segments(lambda one: replace(one, start=np.float64(one.start))), "gives_clean_text"),
-    strides_are_ignored: (hearing, "takes_any_layout"),
-    int32_is_milliseconds: (hearing, "takes_any_layout"),
+    strides_are_ignored: (transcribing, "takes_any_layout"),
+    int32_is_milliseconds: (transcribing, "takes_any_layout"),
     "the last word is missing": (segments(lambda one: replace(one, words=one.words[:-1])), "times_words_as_declared"),
     "words are declared and missing": (
         segments(lambda one: replace(one, words=())),
@@ -309,7 +309,7 @@ FAULTS = {
     "detection is not declared": (FakeRecognizer, "detects_only_where_declared", BARE),
     "detection is drawn": (detection_is_drawn(), "detects_only_where_declared"),
     "another language is detected": (
-        saying(lambda one, row: replace(one, language="zz")),
+        giving(lambda one, row: replace(one, language="zz")),
         "detects_only_where_declared",
     ),
     "alignment is not declared": (FakeRecognizer, "aligns_what_it_is_given", BARE),

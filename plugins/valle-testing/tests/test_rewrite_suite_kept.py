@@ -24,7 +24,7 @@ def seeing(change):
     return layer(forward=forward)
 
 
-def saying(change):
+def giving(change):
     """A rewrite whose layers say something else: `change(y)`."""
 
     def forward(self, x):
@@ -147,7 +147,7 @@ FAULTS = {
     scaled_by_the_whole_batch: (seeing, "equals_rows_one_by_one"),
     "NaN spreads": (seeing(scaled_by_the_whole_batch), "keeps_rows_apart"),
     scaled_by_its_own_size: (seeing, "takes_empty_rows"),
-    noise_is_drawn: (saying, "has_no_dropout_in_eval"),
+    noise_is_drawn: (giving, "has_no_dropout_in_eval"),
     "it writes into what it reads": (writes_into_what_it_reads(), "writes_nothing"),
     every_layer_is_run: (around_forward, "runs_an_ordered_subset_of_layers"),
     the_cache_is_forgotten: (around_forward, "decodes_ragged_rows"),

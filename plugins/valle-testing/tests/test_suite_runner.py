@@ -134,11 +134,11 @@ def test_too_few_that_pass_are_a_failure_though_all_were_expected():
 
 
 @pytest.mark.parametrize(
-    ("reasons", "said"),
+    ("reasons", "message"),
     [({"no_such_check": "why"}, "'no_such_check' is not a check"), ({"writes_nothing": " "}, "has no reason")],
 )
-def test_expected_failures_that_mean_nothing_are_refused(reasons, said):
-    with pytest.raises(UserError, match=said):
+def test_expected_failures_that_mean_nothing_are_refused(reasons, message):
+    with pytest.raises(UserError, match=message):
         suite.run("codec", FakeCodec, spec=expecting(**reasons))
 
 
@@ -180,12 +180,12 @@ def test_a_report_can_be_written_as_json():
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         (replace(SPEC, name="other"), "identity is of 'fake', the spec of 'other'"),
         (replace(SPEC, capabilities=frozenset()), "codebooks are there and not declared"),
     ],
 )
-def test_a_codec_that_is_not_what_its_spec_says_is_caught(spec, said):
+def test_a_codec_that_is_not_what_its_spec_says_is_caught(spec, message):
     (outcome,) = suite.run("codec", FakeCodec, spec=spec, only=("is_what_its_spec_says",)).outcomes
-    assert (outcome.verdict, outcome.found) == ("failed", said)
+    assert (outcome.verdict, outcome.found) == ("failed", message)

@@ -20,15 +20,15 @@ def content():
     return train_tokenizer(TEXTS, size=60, options=TextOptions())[0]
 
 
-def words(said):
-    return ["".join(said.symbols[start:end]) for start, end in said.words]
+def words(phonemes):
+    return ["".join(phonemes.symbols[start:end]) for start, end in phonemes.words]
 
 
 def test_characters_are_symbols_and_words_are_as_written():
-    said = build(TextOptions()).phonemize("Don't “stop” (now), well-known friend!", "en")
-    assert words(said) == ["don't", "stop", "now", "well-known", "friend"]
-    assert said.symbols[said.words[2][1]] == ","
-    assert said.symbols[-1] == "!"
+    phonemes = build(TextOptions()).phonemize("Don't “stop” (now), well-known friend!", "en")
+    assert words(phonemes) == ["don't", "stop", "now", "well-known", "friend"]
+    assert phonemes.symbols[phonemes.words[2][1]] == ","
+    assert phonemes.symbols[-1] == "!"
 
 
 def test_numbers_are_words_of_their_own():
@@ -43,17 +43,17 @@ def test_numbers_can_be_left_as_digits():
 
 def test_bytes_spell_every_script_with_the_same_symbols():
     frontend = build(TextOptions(unit="bytes"))
-    said = frontend.phonemize("né 世", "fr")
-    assert said.symbols == ("n", "0xC3", "0xA9", " ", "0xE4", "0xB8", "0x96")
-    assert set(said.symbols) <= set(frontend.symbols())
+    phonemes = frontend.phonemize("né 世", "fr")
+    assert phonemes.symbols == ("n", "0xC3", "0xA9", " ", "0xE4", "0xB8", "0x96")
+    assert set(phonemes.symbols) <= set(frontend.symbols())
 
 
 def test_tokens_are_pieces_of_words_and_spell_them(content):
     frontend = build(TextOptions(trained=content))
-    said = frontend.phonemize("The boats sail.", "en")
-    assert words(said) == ["the", "boats", "sail"]
-    assert "boat" in said.symbols
-    assert set(said.symbols) <= set(frontend.symbols())
+    phonemes = frontend.phonemize("The boats sail.", "en")
+    assert words(phonemes) == ["the", "boats", "sail"]
+    assert "boat" in phonemes.symbols
+    assert set(phonemes.symbols) <= set(frontend.symbols())
 
 
 def test_a_letter_the_tokenizer_never_saw_is_refused_by_name(content):

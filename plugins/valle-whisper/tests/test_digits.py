@@ -45,7 +45,7 @@ test_it_conforms_on_speech = suite.conformance(
 )
 
 
-def heard(wav: np.ndarray, language: str | None = None):
+def transcribed(wav: np.ndarray, language: str | None = None):
     one = trained()
     return one.transcribe(torch.from_numpy(wav)[None], torch.tensor([len(wav)]), languages=[language])[0]
 
@@ -53,7 +53,7 @@ def heard(wav: np.ndarray, language: str | None = None):
 @pytest.mark.parametrize("place", range(len(SPOKEN)), ids=[clip.text for clip in SPOKEN])
 def test_what_is_said_is_written_with_its_language_and_times(place):
     clip, times = clips()[place]
-    transcript = heard(clip.wav)
+    transcript = transcribed(clip.wav)
     assert transcript.text == clip.text
     assert transcript.language == "en"
     words = [word for segment in transcript.segments for word in segment.words]
@@ -75,7 +75,7 @@ def test_a_known_text_is_placed_where_it_is_said_behind_a_silence(beams):
 def test_both_sides_of_a_silence_are_heard_and_timed():
     (first, _), (second, times) = (clips()[place] for place in (0, 2))
     ahead = len(first.wav) + 20000
-    transcript = heard(np.concatenate([first.wav, np.zeros(20000, dtype=np.float32), second.wav]), "en")
+    transcript = transcribed(np.concatenate([first.wav, np.zeros(20000, dtype=np.float32), second.wav]), "en")
     assert [segment.text for segment in transcript.segments] == [first.text, second.text]
     assert transcript.segments[0].end < len(first.wav) / 16000 + 0.1
     for word, (start, _) in zip(transcript.segments[1].words, times, strict=True):

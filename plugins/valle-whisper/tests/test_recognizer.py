@@ -38,18 +38,18 @@ def test_tokens_of_all_windows_are_those_of_transformers(parts, theirs, beams, l
     wanted = theirs.generate(
         mel[None], language=language, task="transcribe", return_timestamps=True, num_beams=beams, max_new_tokens=32
     )[0]
-    end, done, heard, texts = one.decoder.end, 0.0, [], []
-    while done < 30 and len(heard) < 3 * len(wanted):
+    end, done, recognized, texts = one.decoder.end, 0.0, [], []
+    while done < 30 and len(recognized) < 3 * len(wanted):
         states = one.decoder.encode(pad_frames(mel[:, round(done * 100) :], 3000)[None])
         tokens = one.decoder.decode(states, [language])[0].tokens
         stretches, step = split_window(tokens, first=one.decoder.timestamps, seconds=30 - done)
-        heard += tokens[: _cut(tokens, one.decoder.timestamps)]
+        recognized += tokens[: _cut(tokens, one.decoder.timestamps)]
         texts += [part.tokens for part in stretches]
         done += step
-    assert heard == [token for token in wanted.tolist() if token != end]
-    said = [token for part in texts for token in part]
-    assert said
-    assert one.spelling.text(said) == " ".join(
+    assert recognized == [token for token in wanted.tolist() if token != end]
+    tokens_of_text = [token for part in texts for token in part]
+    assert tokens_of_text
+    assert one.spelling.text(tokens_of_text) == " ".join(
         parts.tokenizer.decode([token for token in wanted if token < end], skip_special_tokens=True).split()
     )
 
@@ -134,16 +134,16 @@ def test_times_are_inside_the_audio_in_order_and_words_make_up_the_text(random_o
 
 @pytest.mark.parametrize("wav", [torch.zeros(1, 32000), 1e-4 * torch.ones(1, 32000), torch.zeros(1, 0)])
 def test_silence_has_no_segments_and_a_language(random_one, wav):
-    (heard,) = random_one.transcribe(wav, torch.tensor([wav.shape[1]]), languages=[None])
-    assert heard.segments == ()
-    assert heard.language in random_one.languages()
+    (recognized,) = random_one.transcribe(wav, torch.tensor([wav.shape[1]]), languages=[None])
+    assert recognized.segments == ()
+    assert recognized.language in random_one.languages()
 
 
 def test_loops_are_left_out_unless_asked_for_and_told(parts, random_one, tones, caplog):
     text = "ab ab ab ab ab ab ab ab ab ab ab ab"
     assert compression_ratio(text) > 2.4
-    heard = random_one.transcribe(tones[:1], LENGTHS[:1], languages=["en"])[0]
-    assert heard.text
+    recognized = random_one.transcribe(tones[:1], LENGTHS[:1], languages=["en"])[0]
+    assert recognized.text
     strict = WhisperRecognizer(parts, WhisperOptions(compression=1e-9), CPU)
     assert strict.transcribe(tones[:1], LENGTHS[:1], languages=["en"])[0].segments == ()
     assert "repeats itself" in caplog.text
@@ -160,11 +160,11 @@ def test_further_tries_are_equal_each_time_and_leave_the_callers_randomness_alon
     wanted = torch.rand(1)
     torch.manual_seed(4)
     one = tones[:1, : int(LENGTHS[0])], LENGTHS[:1]
-    heard = [WhisperRecognizer(parts, options, CPU).transcribe(*one, languages=["en"]) for _ in range(2)]
+    recognized = [WhisperRecognizer(parts, options, CPU).transcribe(*one, languages=["en"]) for _ in range(2)]
     assert torch.equal(torch.rand(1), wanted)
-    assert heard[0] == heard[1]
+    assert recognized[0] == recognized[1]
     plain = WhisperRecognizer(parts, WhisperOptions(compression=0), CPU)
-    assert heard[0] != plain.transcribe(*one, languages=["en"])
+    assert recognized[0] != plain.transcribe(*one, languages=["en"])
 
 
 def test_alignment_places_exactly_the_words_of_the_text(random_one, tones):

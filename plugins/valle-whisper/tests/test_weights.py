@@ -34,7 +34,7 @@ def change(path, **facts):
     path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
 
 
-def heard(options, tones):
+def transcribed(options, tones):
     one = build(options, device=CPU)
     return one.transcribe(tones[:1], torch.tensor([24000]), languages=["en"])
 
@@ -43,7 +43,7 @@ def test_a_folder_gives_the_same_recognizer(folder, random_one, tones):
     wanted = random_one.transcribe(tones[:1], torch.tensor([24000]), languages=["en"])
     assert wanted[0].segments
     assert {name for name in weights.FILES if not (folder / name).exists()} == set()
-    assert heard(WhisperOptions(weights=str(folder), compression=0), tones) == wanted
+    assert transcribed(WhisperOptions(weights=str(folder), compression=0), tones) == wanted
 
 
 def test_the_settings_of_old_checkpoints_are_read(folder, random_one, tones):
@@ -52,7 +52,7 @@ def test_the_settings_of_old_checkpoints_are_read(folder, random_one, tones):
         folder / "config.json", max_length=448, suppress_tokens=[1], begin_suppress_tokens=[2], forced_decoder_ids=None
     )
     wanted = random_one.transcribe(tones[:1], torch.tensor([24000]), languages=["en"])
-    assert heard(WhisperOptions(weights=str(folder), compression=0), tones) == wanted
+    assert transcribed(WhisperOptions(weights=str(folder), compression=0), tones) == wanted
     (folder / "generation_config.json").unlink()
     read = WhisperRecognizer(weights.read(folder), WhisperOptions(), CPU)
     assert read.decoder.heads == [(1, 0), (1, 1)]

@@ -14,13 +14,13 @@ def converse_here(
     module: str, job: str, *, patience: float, begin: Callable[[int], None]
 ) -> tuple[list[dict[str, Any]], str]:
     """Stands in for `valle_bench.conversation.converse`; what is raised is raised."""
-    said: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
 
     def say(line: dict[str, Any]) -> None:
-        said.append(line)
+        lines.append(line)
         if "begin" in line:
             begin(line["begin"])
 
     asked = Job.read(job)
     work(asked, Registry.open(safe=asked.settings.safe), say)
-    return said, ""
+    return lines, ""

@@ -58,9 +58,9 @@ def check(
         judge("untrained model", [s.wav.numpy() for s in untrained], rate, recognizer, must=False),
         judge("shuffled text", [s.wav.numpy() for s in shuffled], rate, recognizer, must=False),
     ]
-    said = load(out / "speech.wav", rate)
-    verdict = recognizer.judge(said, rate, sentence)
-    draw(out / "spectrogram.png", {f"recording: {sentence}": load(reference, rate), "the model": said}, rate)
+    speech = load(out / "speech.wav", rate)
+    verdict = recognizer.judge(speech, rate, sentence)
+    draw(out / "spectrogram.png", {f"recording: {sentence}": load(reference, rate), "the model": speech}, rate)
     other = next(path for path in sorted((out / "corpus" / "held-out").iterdir()) if path.name != voice) / "0000.wav"
     report = {
         "sentence": sentence,

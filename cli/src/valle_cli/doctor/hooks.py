@@ -45,17 +45,21 @@ def _checks(observers: Observers) -> Iterator[Finding]:
             yield Finding(severity="problem", subject=CHECKS, text=text, hint="tell its authors")
             continue
         for name, check in pairs:
-            said = _run(check)
-            passed += not said
-            if said:
-                yield Finding(severity="problem", subject=f"check '{name}'", text=said)
+            complaint = _run(check)
+            passed += not complaint
+            if complaint:
+                yield Finding(severity="problem", subject=f"check '{name}'", text=complaint)
     if passed:
         yield Finding(severity="ok", subject=CHECKS, text=f"{passed} found nothing")
 
 
 def _run(check: Any) -> str:
     try:
-        said = check()
+        complaint = check()
     except (Exception, SystemExit) as error:
         return f"failed: {one_line(error)}"
-    return said if isinstance(said, str) else f"gave a {type(said).__name__}, expected a line or an empty string"
+    return (
+        complaint
+        if isinstance(complaint, str)
+        else f"gave a {type(complaint).__name__}, expected a line or an empty string"
+    )

@@ -74,13 +74,13 @@ class _Attention(torch.autograd.Function):
     ) -> Float[Tensor, "B H Tq Dh"]:
         out, lse = attend(q, k, v, runs, window=window, scale=scale, logs=True)
         ctx.save_for_backward(q, k, v, out, lse)
-        ctx.said = (runs, window, scale)
+        ctx.settings = (runs, window, scale)
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        runs, window, scale = ctx.said
+        runs, window, scale = ctx.settings
         q, k, v, out, lse = ctx.saved_tensors
         slopes = differentiate(_readable(grads[0]), q, k, v, out, lse, runs, window=window, scale=scale)
         return *slopes, None, None, None

@@ -95,9 +95,9 @@ def items(plan: CorpusPlan, engine: Engine, group: str) -> list[Item]:
     rate = plan.sample_rate or engine.sample_rate
     if plan.speakers:
         script = plan.held_out_script if held_out else plan.script
-        said = [(engine.speaker(name), number, text) for number, text in enumerate(script) for name in plan.speakers]
+        spoken = [(engine.speaker(name), number, text) for number, text in enumerate(script) for name in plan.speakers]
     else:
-        said = _drawn(plan, engine, held_out=held_out)
+        spoken = _drawn(plan, engine, held_out=held_out)
     return [
         Item(
             stem=f"{group}/{speaker.name}/{number:04d}",
@@ -106,7 +106,7 @@ def items(plan: CorpusPlan, engine: Engine, group: str) -> list[Item]:
             seed=int.from_bytes(hashlib.sha256(f"{plan.seed} {speaker.name} {number}".encode()).digest()[:4]),
             sample_rate=rate,
         )
-        for speaker, number, text in said
+        for speaker, number, text in spoken
     ]
 
 
@@ -118,14 +118,14 @@ def _drawn(plan: CorpusPlan, engine: Engine, *, held_out: bool) -> list[tuple[Sp
     speakers = engine.speakers(count, languages=plan.languages, seed=plan.seed, held_out=held_out)
     dealt = _dealt(plan.texts, count * each, seed=plan.seed, held_out=held_out) if plan.texts else None
     group = "held-out" if held_out else "train"
-    said = []
+    spoken = []
     for number in range(each):
         for place, speaker in enumerate(speakers):
             rng = Random(f"sentence {plan.seed} {group} {speaker.name} {number}")
             root = speaker.language.split("-")[0]
             text = dealt[number * count + place] if dealt else draw_sentence(root, rng, held_out=held_out)
-            said.append((speaker, number, text))
-    return said
+            spoken.append((speaker, number, text))
+    return spoken
 
 
 def _dealt(texts: Sequence[str], count: int, *, seed: int, held_out: bool) -> list[str]:

@@ -58,12 +58,12 @@ def problems(dataset: Dataset, progress: Progress | None = None) -> Iterator[Pro
 def fact_problems(dataset: Dataset) -> Iterator[Problem]:
     """What its `dataset.json` says otherwise than its index."""
     manifest = dataset.manifest
-    for name, said, found in (
+    for name, stored, found in (
         ("utterances", manifest.utterances, len(dataset)),
         ("speakers", manifest.speakers, len(dataset.speakers())),
     ):
-        if said != found:
-            yield Problem(id=MANIFEST, what=f"says {said} {name}, the index has {found}")
+        if stored != found:
+            yield Problem(id=MANIFEST, what=f"says {stored} {name}, the index has {found}")
     seconds = float(np.sum(dataset.durations))
     if abs(manifest.seconds - seconds) > 1e-3:
         yield Problem(id=MANIFEST, what=f"says {manifest.seconds:.3f} seconds, the index has {seconds:.3f}")

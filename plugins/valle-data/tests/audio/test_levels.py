@@ -21,9 +21,9 @@ def ratio(signal: torch.Tensor, rest: torch.Tensor) -> float:
 
 
 def test_pauses_do_not_make_a_sound_quieter():
-    said = torch.cat([tone(300), torch.zeros(3 * RATE), tone(300)])
-    assert active_level(said, RATE) == pytest.approx(0.2 / math.sqrt(2), rel=1e-3)
-    assert int(active_samples(said, RATE).sum()) == 2 * RATE
+    speech = torch.cat([tone(300), torch.zeros(3 * RATE), tone(300)])
+    assert active_level(speech, RATE) == pytest.approx(0.2 / math.sqrt(2), rel=1e-3)
+    assert int(active_samples(speech, RATE).sum()) == 2 * RATE
 
 
 def test_forty_decibels_below_the_loudest_frame_is_the_bound():

@@ -76,7 +76,7 @@ def test_another_alignment_makes_a_row_anew_and_another_unit_is_refused(table, t
 
 
 @pytest.mark.parametrize(
-    ("phones", "durations", "said"),
+    ("phones", "durations", "message"),
     [
         (None, [1, 2], "durations without phones"),
         ("ab", [1, 2, 3], "3 durations for 2 phones: there should be 2, or 4"),
@@ -90,8 +90,8 @@ def test_another_alignment_makes_a_row_anew_and_another_unit_is_refused(table, t
         (" .", None, "phones without a sound"),
     ],
 )
-def test_what_does_not_fit_is_named(phones, durations, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_does_not_fit_is_named(phones, durations, message):
+    with pytest.raises(ValueError, match=message):
         aligned(phones, durations)
 
 

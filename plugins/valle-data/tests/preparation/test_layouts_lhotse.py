@@ -46,13 +46,13 @@ def talk(tmp_path):
 
 
 def test_supervisions_of_a_recording_are_parts_of_it_and_parts_of_the_corpus_are_groups(talk, tmp_path):
-    said = [
+    supervisions = [
         supervision("u1", speaker="anna", language="xx", custom={"tone": "calm"}),
         supervision("u2", 0.6, 0.72, speaker="otto", language="yy"),
     ]
     for part in ("train", "test"):
         jsonl(tmp_path / "m" / f"c_recordings_{part}.jsonl.gz", [recording(talk)])
-        jsonl(tmp_path / "m" / f"c_supervisions_{part}.jsonl.gz", said)
+        jsonl(tmp_path / "m" / f"c_supervisions_{part}.jsonl.gz", supervisions)
     run(tmp_path / "m", tmp_path / "out", held_out_groups=("test",), held_out_fraction=0.0)
     dataset = open_dataset(tmp_path / "out")
     rows = {row.id: (row.speaker, row.language, row.tone, round(row.seconds, 2)) for row in dataset.rows()}

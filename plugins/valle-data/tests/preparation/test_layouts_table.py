@@ -130,7 +130,7 @@ def test_paths_outside_of_the_tables_folder_make_ids_inside_of_the_dataset(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("t.csv", b"file,text\na,b\n", "has no column audio. Found file, text"),
         ("t.csv", b"", "is empty"),
@@ -138,9 +138,9 @@ def test_paths_outside_of_the_tables_folder_make_ids_inside_of_the_dataset(tmp_p
         ("t.jsonl", b'{"text": "a"}\n', "has no column audio"),
     ],
 )
-def test_a_table_without_what_it_needs_is_refused_in_one_line(name, content, said, tmp_path):
+def test_a_table_without_what_it_needs_is_refused_in_one_line(name, content, message, tmp_path):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         find(tmp_path / name)
     assert "\n" not in str(caught.value)
 

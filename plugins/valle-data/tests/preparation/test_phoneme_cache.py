@@ -41,7 +41,7 @@ def corpus(tmp_path):
     return tmp_path / "corpus"
 
 
-def said(text: str) -> Phonemes:
+def phonemes_of(text: str) -> Phonemes:
     return Phonemes(symbols=tuple(text), words=((0, len(text)),), language="xx")
 
 
@@ -82,11 +82,11 @@ def test_refusals_are_not_kept(corpus, tmp_path):
 
 def test_answers_are_shared_while_both_are_open(tmp_path):
     one, other = PhonemeCache(tmp_path / "c", "k"), PhonemeCache(tmp_path / "c", "k")
-    one.add("hello", "xx", said("hello"))
+    one.add("hello", "xx", phonemes_of("hello"))
     assert other.find("hello", "xx") is None
     one.flush()
     other.flush()
-    assert other.find("hello", "xx") == one.find("hello", "xx") == said("hello")
+    assert other.find("hello", "xx") == one.find("hello", "xx") == phonemes_of("hello")
     assert other.find("hello", "yy") is None
     assert PhonemeCache(tmp_path / "c", "another").find("hello", "xx") is None
 
@@ -126,7 +126,7 @@ def test_a_cache_of_a_newer_valle_and_a_folder_are_refused(corpus, tmp_path):
 def _append(path: str, who: int) -> None:
     cache = PhonemeCache(path, "k")
     for number in range(100):
-        cache.add(f"{who} {number}", "xx", said("a" * 200))
+        cache.add(f"{who} {number}", "xx", phonemes_of("a" * 200))
         cache.flush()
 
 

@@ -47,7 +47,7 @@ def wrong_with(out: Path) -> list[str]:
         return [str(error)]
 
 
-def said(out: Path) -> list[dict]:
+def records(out: Path) -> list[dict]:
     """The rows without their places, which a repair may change."""
     return [{**row_json(row), "location": None} for row in open_dataset(out).rows()]
 
@@ -123,7 +123,7 @@ def test_a_damaged_dataset_is_repaired_by_what_its_message_names(corpus, whole, 
     report = run(corpus, out, storage=whole.name, repair=True)
     assert report.utterances == 12
     assert wrong_with(out) == []
-    assert said(out) == said(whole)
+    assert records(out) == records(whole)
     assert open_dataset(out).symbols == open_dataset(whole).symbols
     assert run(corpus, out, storage=whole.name, codec=Refusing()).kept == 12
 
@@ -138,7 +138,7 @@ def test_only_what_is_damaged_is_made_anew(corpus, tmp_path):
 
 def test_columns_that_are_damaged_are_not_used_and_made_anew_by_the_next_run(corpus, whole, out, caplog):
     flip(out / "index.safetensors", 0.98)
-    assert said(out) == said(whole)
+    assert records(out) == records(whole)
     assert "does not fit index.jsonl, which is read instead" in caplog.text
     run(corpus, out, storage=whole.name, codec=Refusing())
     assert (out / "index.safetensors").read_bytes() == (whole / "index.safetensors").read_bytes()
@@ -151,7 +151,7 @@ def test_a_damaged_sources_file_is_repaired_by_removing_it(corpus, whole, out):
     (out / SOURCES).unlink()
     run(corpus, out, storage=whole.name)
     assert wrong_with(out) == []
-    assert said(out) == said(whole)
+    assert records(out) == records(whole)
 
 
 @pytest.mark.parametrize("name", ["plan.jsonl", "000000.jsonl"])

@@ -153,15 +153,15 @@ def test_of_two_ranks_one_is_killed_and_started_again(corpus, tmp_path, storage)
     ranks = [("--rank", str(rank), "--world-size", "2", "--phoneme-cache", cache) for rank in range(2)]
     one = start(prepare(source, out, storage, *ranks[0]))
     killed_at(prepare(source, out, storage, *ranks[1]), out, 2)
-    said, errors = one.communicate()
+    output, errors = one.communicate()
     assert one.returncode == 0, errors
-    facts = json.loads(said)
+    facts = json.loads(output)
     assert (facts["finished"], facts["rank"]) == (False, 0)
     assert 0 < facts["missing"] <= 5
     process = start(prepare(source, out, storage, *ranks[1]))
-    said, errors = process.communicate()
+    output, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert json.loads(said)["finished"]
+    assert json.loads(output)["finished"]
     assert_same(out, tmp_path / "whole")
 
 

@@ -24,7 +24,7 @@ def table(folder, content, name="t.csv"):
     return find(path)
 
 
-def said(found):
+def texts_of(found):
     return {one.id: (one.text, one.speaker) for one in found.recordings}
 
 
@@ -61,7 +61,7 @@ def written(separator, *, quote="", end="\n", head="audio{0}text{0}speaker"):
 )
 def test_the_same_rows_are_read_whatever_separates_and_quotes_them(folder, name, content):
     found = table(folder, content, name)
-    assert said(found) == ROWS
+    assert texts_of(found) == ROWS
     assert not found.rejected
 
 
@@ -154,7 +154,7 @@ def test_a_table_that_cannot_be_understood_is_refused_by_name(folder, name, cont
 
 def test_the_line_that_a_message_asks_for_mends_the_table(folder):
     found = table(folder, "audio|text|speaker\na.wav|hello|bob\n")
-    assert said(found) == {"a": ("hello", "bob")}
+    assert texts_of(found) == {"a": ("hello", "bob")}
 
 
 def test_an_object_with_a_name_twice_or_too_deep_is_a_bad_line(folder):

@@ -37,15 +37,15 @@ def in_kana(text: str) -> str:
     Raises:
         UserError: the extra is not installed, or a kanji has no reading; the message names it.
     """
-    said: list[str] = []
+    parts: list[str] = []
     for word in _tagger()(text):
         surface, kind = word.surface, word.feature.pos1
         if not IDEOGRAPH.search(surface):
-            heard = _PARTICLES.get(surface, surface) if kind == "助詞" else surface
-            said.append(word.white_space + heard)
+            reading = _PARTICLES.get(surface, surface) if kind == "助詞" else surface
+            parts.append(word.white_space + reading)
             continue
-        heard = _USUAL.get(surface) or word.feature.pron
-        if not heard or IDEOGRAPH.search(heard):
+        reading = _USUAL.get(surface) or word.feature.pron
+        if not reading or IDEOGRAPH.search(reading):
             raise UserError(f"no reading is known for the kanji '{surface}' in {text!r}. Write it in kana")
-        said.append(("" if kind in _ATTACHED or not said else " ") + heard)
-    return "".join(said)
+        parts.append(("" if kind in _ATTACHED or not parts else " ") + reading)
+    return "".join(parts)

@@ -49,7 +49,7 @@ class Reading:
                 strange, text, voice, "Leave it out, or write it in other letters" if foreign else _FOREIGN
             )
         signs = [character for character in dict.fromkeys(text) if _sign(character)]
-        silent = [sign for sign in signs if not self.says(sign, voice)]
+        silent = [sign for sign in signs if not self.reads(sign, voice)]
         if silent:
             raise self._refused(silent, text, voice, "Leave it out, or write it as words")
         if signs:
@@ -64,12 +64,14 @@ class Reading:
         }
         return text.translate(plain) if plain else text
 
-    def says(self, sign: str, voice: str) -> bool:
+    def reads(self, sign: str, voice: str) -> bool:
         """Whether the voice has a word of its own for a sign."""
         known = self._signs.get((sign, voice))
         if known is None:
-            said = self._say(sign, voice)
-            known = bool(said.strip()) and "(" not in said and not _spelled(said) and not _PICTURE.match(sign)
+            phonemes = self._say(sign, voice)
+            known = (
+                bool(phonemes.strip()) and "(" not in phonemes and not _spelled(phonemes) and not _PICTURE.match(sign)
+            )
             self._signs[sign, voice] = known
         return known
 
@@ -107,5 +109,5 @@ def _latin(letter: str) -> bool:
     return unicodedata.name(letter, "").startswith("LATIN")
 
 
-def _spelled(said: str) -> bool:
-    return any(word.strip("_").count("__") >= _SPELLED for word in said.split())
+def _spelled(phonemes: str) -> bool:
+    return any(word.strip("_").count("__") >= _SPELLED for word in phonemes.split())

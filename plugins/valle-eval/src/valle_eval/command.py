@@ -80,7 +80,7 @@ def systems_of(
             raise UserError("control 'untrained' needs a model. Name one with --model")
         systems = [speech(sentences, shelf)]
     else:
-        made = said(context, own, sentences, journal)
+        made = synthesized(context, own, sentences, journal)
         about, codec = next(made), next(made)
         systems = [speech(said_by, shelf, name, text) for name, text, said_by in made]
     first = systems[0]
@@ -95,7 +95,9 @@ def systems_of(
 CEILING = "the recordings through the codec alone: the ceiling"
 
 
-def said(context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence], journal: Journal) -> Iterator[Any]:
+def synthesized(
+    context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence], journal: Journal
+) -> Iterator[Any]:
     """What is told of the model, its codec, then (name, about, sentences) of the model and of the control untrained."""
     from valle_eval.synthesis import model_told, open_speaker, speak, untrained
 

@@ -70,13 +70,13 @@ def _common(expected: Sequence[Hashable], found: Sequence[Hashable]) -> int:
 def _costs(expected: Sequence[Hashable], found: Sequence[Hashable]) -> Int[np.ndarray, "I J"]:
     """Errors between every two beginnings."""
     names = {name: code for code, name in enumerate(dict.fromkeys([*expected, *found]))}
-    said = np.array([names[name] for name in found], dtype=np.int64)
+    numbers = np.array([names[name] for name in found], dtype=np.int64)
     steps = np.arange(len(found) + 1, dtype=np.int64)
     costs = np.empty((len(expected) + 1, len(found) + 1), dtype=np.int64)
     costs[0] = steps
     for place, name in enumerate(expected, 1):
         above = costs[place - 1]
-        best = np.concatenate([[place], np.minimum(above[:-1] + (said != names[name]), above[1:] + 1)])
+        best = np.concatenate([[place], np.minimum(above[:-1] + (numbers != names[name]), above[1:] + 1)])
         costs[place] = np.minimum.accumulate(best - steps) + steps
     return costs
 

@@ -145,8 +145,8 @@ def _listen(listener: Listener, sound: Recording, language: str) -> Sequence[Rec
     recognizer, found = listener.recognizer, []
     for start, wav in pieces(sound.at(recognizer.sample_rate), recognizer.max_seconds):
         row = wav[None].to(listener.device)
-        (heard,) = recognizer.transcribe(row, torch.tensor([row.shape[1]], device=row.device), languages=[language])
-        found += [_moved(segment, start) for segment in heard.segments]
+        (result,) = recognizer.transcribe(row, torch.tensor([row.shape[1]], device=row.device), languages=[language])
+        found += [_moved(segment, start) for segment in result.segments]
     return found
 
 

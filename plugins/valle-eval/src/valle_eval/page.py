@@ -162,14 +162,14 @@ def _one(column: Column, row: Row) -> str:
 
 def marked(text: str, found: str) -> str:
     """What was found, with words that are too many underlined and those that are missing struck out."""
-    wanted, said = (words(one, "en").split() for one in (text, found))
+    wanted, found_words = (words(one, "en").split() for one in (text, found))
     told = []
-    for place, other in pair_up(wanted, said):
-        same = place is not None and other is not None and wanted[place] == said[other]
+    for place, other in pair_up(wanted, found_words):
+        same = place is not None and other is not None and wanted[place] == found_words[other]
         if place is not None and not same:
             told.append(f"<del>{escape(wanted[place])}</del>")
         if other is not None:
-            told.append(escape(said[other]) if same else f"<ins>{escape(said[other])}</ins>")
+            told.append(escape(found_words[other]) if same else f"<ins>{escape(found_words[other])}</ins>")
     return " ".join(told)
 
 

@@ -71,7 +71,7 @@ def speak(
     Sentence k is spoken with seed + k, whatever else is spoken; the time of a batch is shared by duration.
     """
     digests = {one.voice: Recording(one.voice).digest for one in sentences if one.voice}
-    said: dict[str, Sentence] = {}
+    spoken: dict[str, Sentence] = {}
     left: list[tuple[Sentence, Request, str]] = []
     for number, one in enumerate(sentences):
         request = Request(
@@ -87,7 +87,7 @@ def speak(
         path = folder / f"{file_name(one.id)}.wav"
         known = journal.get(key)
         if known and path.is_file() and Recording(path).digest == known["digest"]:
-            said[one.id] = replace(one, audio=path, making=known["making"], ended=known["ended"])
+            spoken[one.id] = replace(one, audio=path, making=known["making"], ended=known["ended"])
         else:
             left.append((one, request, key))
     for start in range(0, len(left), own.batch):
@@ -95,9 +95,9 @@ def speak(
         for one, facts in zip(batch, _spoken(speaker, batch, own, folder), strict=True):
             journal.put(one[2], facts)
             path = folder / f"{file_name(one[0].id)}.wav"
-            said[one[0].id] = replace(one[0], audio=path, making=facts["making"], ended=facts["ended"])
-        progress(len(said), len(sentences), "spoken")
-    return [said[one.id] for one in sentences]
+            spoken[one[0].id] = replace(one[0], audio=path, making=facts["making"], ended=facts["ended"])
+        progress(len(spoken), len(sentences), "spoken")
+    return [spoken[one.id] for one in sentences]
 
 
 def _spoken(

@@ -56,8 +56,8 @@ class Network:
         letters = "".join(letter for letter in word.lower().replace("’", "'") if letter.isalpha() or letter == "'")
         if not letters.strip("'"):
             return ()
-        said = self._speller.predict(letters.strip("'"), split_delimiter=None)
-        return tuple(SAME.get(one.phoneme, one.phoneme) for one in said.alignments if is_phone(one.phoneme))
+        spelled = self._speller.predict(letters.strip("'"), split_delimiter=None)
+        return tuple(SAME.get(one.phoneme, one.phoneme) for one in spelled.alignments if is_phone(one.phoneme))
 
     def place(self, phone: str) -> int | None:
         """The token of a phoneme."""

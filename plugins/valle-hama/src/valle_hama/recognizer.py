@@ -73,15 +73,15 @@ class Hama:
 
     @torch.no_grad()
     def place(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], said: Sequence[Phonemes]
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], phonemes: Sequence[Phonemes]
     ) -> Sequence[PlacedPhonemes]:
         """See `valle_language.recognition.PlacesPhonemes`. Symbols are IPA, or misaki's letters."""
-        check_languages("hama", LANGUAGES, [one.language for one in said])
+        check_languages("hama", LANGUAGES, [one.language for one in phonemes])
         rows = _rows(wav, lengths)
         for sound in rows:
             if not self._audible(sound):
                 raise UserError(f"there is no speech in {len(sound) / RATE:.2f} s of silence. Check the recording")
-        return [placed(self._network, sound, one.symbols) for sound, one in zip(rows, said, strict=True)]
+        return [placed(self._network, sound, one.symbols) for sound, one in zip(rows, phonemes, strict=True)]
 
     def _phones(self, sound: Float[np.ndarray, "N"]) -> list[TimedWord]:
         """One after the other; none in silence."""
@@ -119,10 +119,10 @@ class Hama:
 
     def _placed(self, sound: Float[np.ndarray, "N"], text: str, language: str) -> list[TimedWord]:
         words = text.split()
-        said = [self._tokens(normalise(word, language)) for word in words]
-        if not any(said):
+        phonemes = [self._tokens(normalise(word, language)) for word in words]
+        if not any(phonemes):
             raise UserError(f"text {text!r} has no words. Give a text with words")
-        tokens = [token for word in said for token in word]
+        tokens = [token for word in phonemes for token in word]
         path = self._path(sound, tokens) if self._audible(sound) else None
         if path is None:
             raise UserError(
@@ -130,7 +130,7 @@ class Hama:
             )
         seconds, last, place = len(sound) / RATE, 0.0, 0
         found: list[TimedWord] = []
-        for written, own in zip(words, said, strict=True):
+        for written, own in zip(words, phonemes, strict=True):
             start = end = last
             if own:
                 start = max(last, path[place][0] * HOP / RATE)

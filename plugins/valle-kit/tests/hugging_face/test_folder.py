@@ -126,10 +126,10 @@ def test_a_configuration_of_something_else_is_refused(folder, changes, words):
     asked = Options(d_model=6 if changes == {"hidden_size": 8} else 4)
     with pytest.raises(UserError) as refusal:
         read_all(rewrite(folder, **changes), asked)
-    said = str(refusal.value)
-    assert words in said
-    assert said.startswith(f"arch 'tiny' cannot start from '{folder}': ")
-    assert "\n" not in said
+    message = str(refusal.value)
+    assert words in message
+    assert message.startswith(f"arch 'tiny' cannot start from '{folder}': ")
+    assert "\n" not in message
 
 
 def test_a_whole_number_with_a_point_is_an_integer(folder):

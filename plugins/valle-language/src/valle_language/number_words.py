@@ -31,10 +31,10 @@ def _num2words() -> ModuleType:
 
 def cardinal(number: int, code: str) -> str:
     """`21` → `twenty-one`; no commas, and no more than the number itself."""
-    said = _num2words().num2words(number, lang=code).replace(",", "")
+    words = _num2words().num2words(number, lang=code).replace(",", "")
     for wrong, right in _CORRECTED.get(code, ()):
-        said = said.replace(wrong, right)
-    return said
+        words = words.replace(wrong, right)
+    return words
 
 
 def ordinal(number: int, code: str) -> str:
@@ -66,17 +66,17 @@ def chinese(number: int) -> str:
     """`10203` → `一万零二百零三`; of at most `MOST_DIGITS`."""
     if number == 0:
         return "零"
-    said, gap = "", False
+    words, gap = "", False
     groups = [int(group) for group in _split(number)]
     for place, group in enumerate(groups):
         if group == 0:
-            gap = bool(said)
+            gap = bool(words)
             continue
-        if said and (gap or group < 1000):
-            said += "零"
-        said += _below_ten_thousand(group) + _GROUPS[len(groups) - 1 - place]
+        if words and (gap or group < 1000):
+            words += "零"
+        words += _below_ten_thousand(group) + _GROUPS[len(groups) - 1 - place]
         gap = False
-    return said[1:] if said.startswith("一十") else said
+    return words[1:] if words.startswith("一十") else words
 
 
 def _split(number: int) -> list[str]:
@@ -86,14 +86,14 @@ def _split(number: int) -> list[str]:
 
 
 def _below_ten_thousand(number: int) -> str:
-    said, gap = "", False
+    words, gap = "", False
     for place, digit in zip(range(3, -1, -1), f"{number:04d}", strict=True):
         if digit == "0":
-            gap = bool(said)
+            gap = bool(words)
             continue
-        said += ("零" if gap else "") + _DIGITS[int(digit)] + _PLACES[place]
+        words += ("零" if gap else "") + _DIGITS[int(digit)] + _PLACES[place]
         gap = False
-    return said
+    return words
 
 
 def chinese_digits(digits: str) -> str:

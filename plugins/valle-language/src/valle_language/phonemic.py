@@ -85,8 +85,8 @@ def _words(text: str, language: str, frontend: Frontend, known: SymbolMap) -> li
     marks = [mark for mark in text[:end] if mark in known and mark != " "]
     if not text[end:].strip():
         return marks
-    said = frontend.phonemize(text[end:], language).symbols
-    return [*marks, " ", *said] if marks else list(said)
+    spoken = frontend.phonemize(text[end:], language).symbols
+    return [*marks, " ", *spoken] if marks else list(spoken)
 
 
 def spelt(phonemes: str, known: SymbolMap) -> list[str]:

@@ -137,7 +137,7 @@ def _compare_one(
     if find_spec("numba") is not None:
         settings["valle, fused step", "numba"] = _ours(model, size, attention, tokens, "fused")
 
-    said = {setting: run(new) for setting, run in settings.items()}  # also the warm-up
+    tokens_of = {setting: run(new) for setting, run in settings.items()}  # also the warm-up
     whole: dict[tuple[str, str], list[float]] = {setting: [] for setting in settings}
     first: dict[tuple[str, str], list[float]] = {setting: [] for setting in settings}
     for _ in range(repeats):
@@ -145,20 +145,21 @@ def _compare_one(
             first[setting].append(_timed(lambda run=run: run(1))[0])
             whole[setting].append(_timed(lambda run=run: run(new))[0])
     moved = sum(p.nbytes for name, p in model.named_parameters() if "embed_tokens" not in name)
-    return _rows(size, said, first, whole, read_rate(moved) / moved, new)
+    return _rows(size, tokens_of, first, whole, read_rate(moved) / moved, new)
 
 
 def _rows(
     size: Size,
-    said: Mapping[tuple[str, str], Tensor],
+    tokens_of: Mapping[tuple[str, str], Tensor],
     first: Mapping[tuple[str, str], list[float]],
     whole: Mapping[tuple[str, str], list[float]],
     roofline: float,
     new: int,
 ) -> list[Measurement]:
-    expected = next(iter(said.values()))
+    expected = next(iter(tokens_of.values()))
     rates = {
-        setting: (new - 1) / (statistics.median(whole[setting]) - statistics.median(first[setting])) for setting in said
+        setting: (new - 1) / (statistics.median(whole[setting]) - statistics.median(first[setting]))
+        for setting in tokens_of
     }
     reference = max(rate for (name, how), rate in rates.items() if name.startswith("generate") and not how)
     return [
@@ -166,7 +167,7 @@ def _rows(
             size=str(size),
             setting=name,
             compiled=how,
-            match=torch.equal(said[name, how], expected),
+            match=torch.equal(tokens_of[name, how], expected),
             tokens_per_s=rate,
             call_s=statistics.median(whole[name, how]),
             ratio=rate / reference,

@@ -42,8 +42,8 @@ def build(options: MixtralOptions, *, attention: AttentionKernel | None) -> Mixt
 
 def _portable(options: MixtralOptions, config: MixtralConfig) -> MixtralOptions | None:
     """Options that build this configuration without the weights, where options can say it."""
-    said = {ours: getattr(config, theirs) for ours, theirs in LAYOUT.keys.items()}
-    plain = replace(options, weights=None, rope_theta=config.rope_parameters["rope_theta"], **said)
+    from_config = {ours: getattr(config, theirs) for ours, theirs in LAYOUT.keys.items()}
+    plain = replace(options, weights=None, rope_theta=config.rope_parameters["rope_theta"], **from_config)
     width = config.head_dim or config.hidden_size // config.num_attention_heads
     return plain if width == plain.d_model // plain.n_heads else None
 

@@ -79,8 +79,8 @@ def save_folder(
 
 def hf_model(backbone: MixtralBackbone, table: Float[Tensor, "vocabulary D"], attention: str) -> MixtralModel:
     """A `MixtralModel` with the backbone's weights (copied), run by transformers alone with this attention."""
-    said = backbone.config.to_dict() | {"vocab_size": len(table), "pad_token_id": None}
-    config = MixtralConfig(**said, attn_implementation=attention)
+    stored = backbone.config.to_dict() | {"vocab_size": len(table), "pad_token_id": None}
+    config = MixtralConfig(**stored, attn_implementation=attention)
     with torch.device("meta"):
         model = MixtralModel(config)
     model.to_empty(device=table.device).to(table.dtype)

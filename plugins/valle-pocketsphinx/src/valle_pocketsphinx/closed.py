@@ -37,9 +37,9 @@ def read_closed(path: Path, dictionary: Dictionary) -> Closed:
         return Closed(text, {})
     sentences: dict[str, Sequence[Token]] = {}
     for line in filter(str.strip, text.splitlines()):
-        said = tokens(line)
-        require_known(said, line.strip(), dictionary.__contains__)
-        sentences.setdefault(" ".join(word for token in said for word in token.words), said)
+        split = tokens(line)
+        require_known(split, line.strip(), dictionary.__contains__)
+        sentences.setdefault(" ".join(word for token in split for word in token.words), split)
     if not sentences:
         raise UserError(f"recognizer.sentences '{path}' holds no sentence. Write one per line")
     return Closed(grammar(iter(sentences)), sentences)

@@ -87,17 +87,17 @@ class PocketSphinx:
             if decoding.fit(engine, pcm) < self._options.least_fit:
                 return None
             if closed.sentences:
-                said = closed.sentences.get(" ".join(word.text for word in words))
-                if said is None:  # the end of no sentence was reached
+                sentence = closed.sentences.get(" ".join(word.text for word in words))
+                if sentence is None:  # the end of no sentence was reached
                     return None
-                words = placed(said, words)
+                words = placed(sentence, words)
         text = " ".join(word.text for word in words)
         return RecognizedSegment(text=text, start=words[0].start, end=words[-1].end, words=words)
 
     def _placed(self, sound: Float[np.ndarray, "N"], text: str) -> tuple[TimedWord, ...]:
-        said = tokens(text)
-        require_known(said, text, self._dictionary.__contains__)
-        wanted = [word for token in said for word in token.words]
+        sentence = tokens(text)
+        require_known(sentence, text, self._dictionary.__contains__)
+        wanted = [word for token in sentence for word in token.words]
         pcm = samples(levelled(sound))
         found: list[TimedWord] = []
         if len(pcm) >= RATE // 5:
@@ -107,7 +107,7 @@ class PocketSphinx:
         if [word.text for word in found] != wanted:
             where = f"'{wanted[len(found)]}'" if len(found) < len(wanted) else "its words"
             raise UserError(f"{where} of {text!r} cannot be placed in the audio. Check the transcript")
-        return placed(said, found)
+        return placed(sentence, found)
 
 
 def _rows(wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"]) -> list[Float[np.ndarray, "n"]]:

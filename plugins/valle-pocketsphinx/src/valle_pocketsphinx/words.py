@@ -33,11 +33,11 @@ def _words(written: str) -> tuple[str, ...]:
     return tuple(word for one in found if (word := one.strip("'._")))
 
 
-def require_known(said: Sequence[Token], text: str, known: Callable[[str], bool]) -> None:
+def require_known(text_tokens: Sequence[Token], text: str, known: Callable[[str], bool]) -> None:
     """Raises `UserError` naming the words that the dictionary lacks, or for a text without words."""
-    if not any(token.words for token in said):
+    if not any(token.words for token in text_tokens):
         raise UserError(f"text {text!r} has no words. Give a text with words")
-    lacking = [word for token in said for word in token.words if not known(word)]
+    lacking = [word for token in text_tokens for word in token.words if not known(word)]
     if lacking:
         names = ", ".join(f"'{word}'" for word in dict.fromkeys(lacking))
         raise UserError(
@@ -46,11 +46,11 @@ def require_known(said: Sequence[Token], text: str, known: Callable[[str], bool]
         )
 
 
-def placed(said: Sequence[Token], times: Sequence[TimedWord]) -> tuple[TimedWord, ...]:
+def placed(text_tokens: Sequence[Token], times: Sequence[TimedWord]) -> tuple[TimedWord, ...]:
     """The written words with the times of the words said for them; a mark alone has the moment it stands at."""
     rest, found = iter(times), []
     moment = times[0].start if times else 0.0
-    for token in said:
+    for token in text_tokens:
         mine = [next(rest) for _ in token.words]
         start, end = (mine[0].start, mine[-1].end) if mine else (moment, moment)
         sure = [one.probability for one in mine if one.probability is not None]

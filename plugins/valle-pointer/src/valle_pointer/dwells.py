@@ -35,9 +35,9 @@ class Dwells(nn.Module):
         """Take a batch's durations; a unit without a frame is not counted."""
         lasted = bounds.diff(dim=1)  # [B, U]
         who = torch.cat([symbols, self._silences(len(symbols))], 1)
-        said = torch.cat([units.carrier, units.carrier.new_ones(len(symbols), 2)], 1)
+        sounding = torch.cat([units.carrier, units.carrier.new_ones(len(symbols), 2)], 1)
         of = torch.cat([units.of, torch.zeros_like(units.counts)[:, None], units.counts[:, None] + 1], 1)
-        frames = torch.where(said, lasted.gather(1, of), 0)
+        frames = torch.where(sounding, lasted.gather(1, of), 0)
         self.frames.index_add_(0, who.flatten(), frames.flatten())
         self.counts.index_add_(0, who.flatten(), (frames > 0).long().flatten())
         self.texts += len(symbols)
@@ -50,9 +50,9 @@ class Dwells(nn.Module):
         most = torch.where(self.counts > 0, most, longest)
         limit = most[torch.cat([symbols, self._silences(len(symbols))], 1)]
         of = torch.cat([units.of, torch.zeros_like(units.counts)[:, None], units.counts[:, None] + 1], 1)
-        said = torch.cat([units.carrier, units.carrier.new_ones(len(symbols), 2)], 1)
+        sounding = torch.cat([units.carrier, units.carrier.new_ones(len(symbols), 2)], 1)
         blank = torch.zeros(len(symbols), symbols.shape[1] + 3, dtype=torch.long, device=symbols.device)
-        return blank.scatter(1, torch.where(said, of, symbols.shape[1] + 2), limit)[:, :-1]
+        return blank.scatter(1, torch.where(sounding, of, symbols.shape[1] + 2), limit)[:, :-1]
 
     def begins_with_silence(self) -> Bool[Tensor, ""]:
         """Whether at least every other text had frames before its first phoneme."""

@@ -36,12 +36,12 @@ class PhonemeEncoder(nn.Module):
         B, P = symbols.shape
         number = torch.arange(P + 2, device=symbols.device)
         valid = number <= units.counts[:, None] + 1  # [B, U]
-        said = units.of <= units.counts[:, None]
+        sounding = units.of <= units.counts[:, None]
         x = self.table.new_zeros(B, P + 2, self.table.shape[1])
         # One row of the table for each symbol, none for padding; then the two silences.
         index = torch.cat([units.of, torch.zeros_like(units.counts)[:, None], units.counts[:, None] + 1], 1)
         rows = torch.cat([symbols, symbols.new_tensor([[self.symbols, self.symbols + 1]]).expand(B, 2)], 1)
-        kept = torch.cat([said, said.new_ones(B, 2)], 1)[..., None]
+        kept = torch.cat([sounding, sounding.new_ones(B, 2)], 1)[..., None]
         x = x.scatter_add(1, index[..., None].expand(-1, -1, x.shape[2]), self.table[rows] * kept)
         x = (x + self.language[languages][:, None]) * valid[..., None]
         for layer in self.layers:

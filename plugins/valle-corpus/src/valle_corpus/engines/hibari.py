@@ -69,12 +69,12 @@ class HibariEngine:
         """See `Engine`."""
         from hibari import dsp  # pyright: ignore[reportMissingImports]
 
-        said = " ".join(self._reader.phonemize(text))
-        symbols = [symbol for symbol in said if symbol in self._reader.vocab]
+        ipa = " ".join(self._reader.phonemize(text))
+        symbols = [symbol for symbol in ipa if symbol in self._reader.vocab]
         if not symbols or len(symbols) > LONGEST:
             raise UserError(f"engine 'hibari' takes 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
         pace = speaker.settings["pace"] * Random(seed).uniform(0.93, 1.07)
-        inputs = {"ids": np.array([self._reader.ids(said)]), "speed": np.array([pace], np.float32)}
+        inputs = {"ids": np.array([self._reader.ids(ipa)]), "speed": np.array([pace], np.float32)}
         *parts, durations = self._session.run(None, inputs)
         harmonic, phase, noise, residual, turn, pitch = (part[0] for part in parts[:6])
         harmonic, noise, residual = (_coloured(one, speaker.settings) for one in (harmonic, noise, residual))

@@ -200,8 +200,8 @@ def _missing_data(log: str) -> float:
     writes the largest number there is, which promises nothing.
     """
     found = _REMARK.search(log)
-    said, there = (int(found[1]), int(found[2])) if found else (0, 0)
-    return said / there if 0 < there < said < 0x7FFF0000 else 1.0
+    expected, there = (int(found[1]), int(found[2])) if found else (0, 0)
+    return expected / there if 0 < there < expected < 0x7FFF0000 else 1.0
 
 
 def _check_whole(path: Path, seconds: float, promised: float) -> None:

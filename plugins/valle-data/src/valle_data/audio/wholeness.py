@@ -71,8 +71,8 @@ def _behind(file: BinaryIO, at: int, length: int, size: int, bytes_per_second: i
         return ""
     if not (head + file.read(1 << 16)).strip(b"\0"):
         return ""
-    said = f"its header says {length} bytes of sound, but {rest} more lie behind them"
-    return f"{said}: the recorder was stopped before it wrote the length" if length == 0 else said
+    why = f"its header says {length} bytes of sound, but {rest} more lie behind them"
+    return f"{why}: the recorder was stopped before it wrote the length" if length == 0 else why
 
 
 def _mp3(file: BinaryIO, magic: bytes) -> str:

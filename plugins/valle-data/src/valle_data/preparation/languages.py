@@ -149,8 +149,8 @@ def _detected(recordings: Sequence[Recording], language: str, frontend: Frontend
         named = f"'{foreign[0]}' is not a language of the frontend" if foreign else "the frontend knows none of them"
         raise UserError(f"--language {language}: {named}. Choose from {', '.join(sorted(accepted))}")
     texts = {one.id: transcript(one) for one in recordings if one.language is None}
-    said = [(one.speaker, text) for one in recordings if isinstance(text := texts.get(one.id), str)]
-    speakers, lines = detect_speakers(said, candidates)
+    texts_by_speaker = [(one.speaker, text) for one in recordings if isinstance(text := texts.get(one.id), str)]
+    speakers, lines = detect_speakers(texts_by_speaker, candidates)
     return [
         one
         if one.language

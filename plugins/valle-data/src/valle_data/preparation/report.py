@@ -137,7 +137,7 @@ def reasons_text(reasons: dict[str, int]) -> str:
 
 def nothing_usable(report: PrepareReport, options: PrepareOptions) -> str:
     """Why a dataset would be empty: the counts, and for each filter what it measured against its bound."""
-    said = [f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}"]
+    messages = [f"nothing in '{options.source}' can be used: {reasons_text(report.reasons)}"]
     for reason, name, word, unit in (
         ("too-short", "min_seconds", "last", " s"),
         ("too-long", "max_seconds", "last", " s"),
@@ -151,8 +151,8 @@ def nothing_usable(report: PrepareReport, options: PrepareOptions) -> str:
         if found:
             flag = f"--{name.replace('_', '-')} {getattr(options, name):g}"
             span = f"{min(found):.2f} … {max(found):.2f}{unit}" if len(found) > 1 else f"{found[0]:.2f}{unit}"
-            said.append(f"those that are {reason} {word} {span}, but {flag} was asked for")
+            messages.append(f"those that are {reason} {word} {span}, but {flag} was asked for")
     most = max(report.reasons, key=report.reasons.__getitem__)
     example = next(one for one in report.rejected if one.reason == most)
-    said.append(f"e.g. {example.detail.rstrip('. ')}")
-    return f"{'; '.join(said)}. All reasons are in '{report.out / REPORT}'"
+    messages.append(f"e.g. {example.detail.rstrip('. ')}")
+    return f"{'; '.join(messages)}. All reasons are in '{report.out / REPORT}'"

@@ -108,7 +108,7 @@ def test_a_language_that_is_given_or_stated_beside_is_used(record, run, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("language", "capabilities", "said"),
+    ("language", "capabilities", "message"),
     [
         ("de", {"words", "detect"}, r"--language de: the recognizer does not know it. Choose from xx, yy"),
         (
@@ -118,9 +118,9 @@ def test_a_language_that_is_given_or_stated_beside_is_used(record, run, tmp_path
         ),
     ],
 )
-def test_a_language_that_cannot_be_is_refused(record, run, tmp_path, language, capabilities, said):
+def test_a_language_that_cannot_be_is_refused(record, run, tmp_path, language, capabilities, message):
     record("a/1", 0.2, "abba")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         run(language=language, capabilities=frozenset(capabilities))
     assert not (tmp_path / "table.journal.jsonl").exists()
 
@@ -221,7 +221,7 @@ def test_what_was_heard_by_another_recognizer_is_not_gone_on_with(record, run, t
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"min_seconds": 3, "max_seconds": 2}, "min_seconds must be in"),
         ({"pad": -1}, r"pad must be in \[0, 5\] seconds, got -1"),
@@ -231,10 +231,10 @@ def test_what_was_heard_by_another_recognizer_is_not_gone_on_with(record, run, t
         ({"jobs": 0}, "jobs must be at least 1"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options, said, tmp_path):
+def test_options_that_cannot_be_are_refused(options, message, tmp_path):
     if "out" in options:
         options = {**options, "out": tmp_path / options["out"]}
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         TranscribeOptions(**options)
 
 

@@ -48,8 +48,8 @@ class ErrorRate:
         if clip.transcript is None:
             raise UserError(f"metric '{self._name}' needs a transcript. Give a recognizer")
         normal = NORMALISERS[self._options.normaliser]
-        text, said = normal(clip.text, clip.language), normal(clip.transcript.text, clip.language)
-        expected, found = text.split(), said.split()
+        text, recognized = normal(clip.text, clip.language), normal(clip.transcript.text, clip.language)
+        expected, found = text.split(), recognized.split()
         if not expected:
             return {}
         pieces = len(text.split(" "))  # as the published script divides its parts: a doubled space counts

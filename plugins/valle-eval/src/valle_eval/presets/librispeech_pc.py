@@ -51,10 +51,14 @@ def _of_list(path: Path, audio: Path) -> Iterator[Sentence]:
         fields = line.split("\t")
         if len(fields) != 6:
             raise UserError(f"'{path}', line {number} must have six columns ({COLUMNS}), got {len(fields)}")
-        prompt, _, said, name, _, text = fields
+        prompt, _, prompt_text, name, _, text = fields
         where = f"'{path}', line {number}"
         yield Sentence(
-            id=name, text=text, voice=_file(audio, prompt, where), voice_text=said, reference=_file(audio, name, where)
+            id=name,
+            text=text,
+            voice=_file(audio, prompt, where),
+            voice_text=prompt_text,
+            reference=_file(audio, name, where),
         )
 
 
@@ -70,13 +74,13 @@ def _of_manifest(path: Path, audio: Path) -> Iterator[Sentence]:
             rows.append((name, text))
     for _, group in groupby(sorted(rows), lambda row: row[0].split("-")[0]):
         own = list(group)
-        for (prompt, said), (name, text) in zip([*own[-1:], *own[:-1]], own, strict=True):
+        for (prompt, prompt_text), (name, text) in zip([*own[-1:], *own[:-1]], own, strict=True):
             if prompt != name:
                 yield Sentence(
                     id=name,
                     text=text,
                     voice=_file(audio, prompt, f"'{path}'"),
-                    voice_text=said,
+                    voice_text=prompt_text,
                     reference=_file(audio, name, f"'{path}'"),
                 )
 

@@ -26,7 +26,7 @@ def seed_tts(folder: Path) -> list[Sentence]:
         fields = line.split("|")
         if len(fields) not in (4, 5):
             raise UserError(f"'{meta}', line {number} must be {FORM}, got {line!r:.80}")
-        name, said, prompt, text = (field.strip() for field in fields[:4])
+        name, prompt_text, prompt, text = (field.strip() for field in fields[:4])
         recording = fields[4].strip() if len(fields) == 5 else ""
         sentences.append(
             Sentence(
@@ -34,7 +34,7 @@ def seed_tts(folder: Path) -> list[Sentence]:
                 text=text,
                 language="zh" if meta.parent.name == "zh" else "en",
                 voice=inside(meta.parent, prompt, f"'{meta}', line {number}"),
-                voice_text=said,
+                voice_text=prompt_text,
                 reference=inside(meta.parent, recording, f"'{meta}', line {number}") if recording else None,
             )
         )

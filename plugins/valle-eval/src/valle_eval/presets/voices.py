@@ -23,8 +23,10 @@ def with_voices(sentences: Sequence[Sentence], place: Path) -> list[Sentence]:
     """
     voices = _voices(place)
     return [
-        replace(one, voice=path, voice_text=said)
-        for one, (path, said) in zip(sentences, (voices[k % len(voices)] for k in range(len(sentences))), strict=True)
+        replace(one, voice=path, voice_text=prompt_text)
+        for one, (path, prompt_text) in zip(
+            sentences, (voices[k % len(voices)] for k in range(len(sentences))), strict=True
+        )
     ]
 
 

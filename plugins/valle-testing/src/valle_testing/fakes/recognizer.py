@@ -71,13 +71,13 @@ class FakeRecognizer:
         return [_placed(text, transcript) for text, transcript in zip(texts, transcripts, strict=True)]
 
     def place(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], said: Sequence[Phonemes]
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], phonemes: Sequence[Phonemes]
     ) -> Sequence[PlacedPhonemes]:
         """See `valle_language.recognition.PlacesPhonemes`: a letter is where it was sung, if in its turn."""
-        transcripts = self.transcribe(wav, lengths, languages=[one.language for one in said])
+        transcripts = self.transcribe(wav, lengths, languages=[one.language for one in phonemes])
         return [
             _letters_placed(one.symbols, transcript, int(length) / RATE)
-            for one, transcript, length in zip(said, transcripts, lengths, strict=True)
+            for one, transcript, length in zip(phonemes, transcripts, lengths, strict=True)
         ]
 
     def _require(self, languages: Sequence[str]) -> None:

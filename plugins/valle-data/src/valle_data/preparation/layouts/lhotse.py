@@ -103,15 +103,15 @@ def _checked(one: Any) -> Manifest:
             check_kinds(source, {"type": str, "source": str, "channels": (int,)})
             if "\0" in source["source"]:
                 raise ValueError("a path holds a zero")
-    said = [one] if "recording_id" in one else one.get("supervisions") or []
-    for supervision in said:
+    entries = [one] if "recording_id" in one else one.get("supervisions") or []
+    for supervision in entries:
         check_kinds(supervision, {})
         given = {name: value for name in ("custom", "text") if (value := supervision.get(name)) is not None}
         check_kinds(given, {"custom": dict, "text": str}, ("custom", "text"))
         _ = _seconds(supervision["start"]), _seconds(supervision["duration"])
         for name in ("speaker", "language", "recording_id", "id"):
             _check_scalar(supervision.get(name))
-    for holder in (one, *said):
+    for holder in (one, *entries):
         channel = holder.get("channel", 0)
         if not is_of(channel, int) and not is_of(channel, (int,)):
             raise ValueError(f"channel must be a number or a list of them, got {channel!r:.80}")

@@ -92,6 +92,6 @@ def _table(folder: Folder, found: Found) -> dict[str, str]:
 
 def _lonely(folder: Folder, texts: dict[str, str], found: Found) -> None:
     """Transcripts that no audio belongs to."""
-    said = {*texts, *(name[: -len(end)] for name in folder.names for end in _TEXTS if name.endswith(end))}
-    for stem in sorted(said - {plain(stem) for stem, _ in folder.audio}):
+    transcribed = {*texts, *(name[: -len(end)] for name in folder.names for end in _TEXTS if name.endswith(end))}
+    for stem in sorted(transcribed - {plain(stem) for stem, _ in folder.audio}):
         found.reject(folder.id(stem), "no-audio", f"'{stem}' has a transcript in '{folder.path}', but no audio")

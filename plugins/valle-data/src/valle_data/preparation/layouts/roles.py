@@ -79,21 +79,21 @@ def roles_of(rows: Sequence[Sequence[str]]) -> Roles | str:
 
 def _with_name(columns: Sequence[Sequence[str]], known: Roles, place: int, values: Sequence[str]) -> Roles | str:
     """The roles with what the column at `place` holds beside the text: a language, a speaker, or in doubt a text."""
-    column, said = columns[place], f"column {place + 2}"
+    column, label = columns[place], f"column {place + 2}"
     if known.language is None and _are_languages(column):
         return Roles(text=known.text, spoken=known.spoken, language=place)
     if {value.casefold() for value in column} <= _GENDERS:
-        return f"{said} looks like a gender"
+        return f"{label} looks like a gender"
     long_enough = _length(columns[known.text]) >= _LONGER * _length(column)
     if not all(map(_is_name, column)):
         if known.spoken is not None or known.language is not None or any(not value for value in column):
-            return f"{said} is neither a name in every row nor like the text"
+            return f"{label} is neither a name in every row nor like the text"
         first, second = sorted((known.text, place))
         return Roles(text=first, spoken=second, unsure="the two texts of a row are not alike")
     if not long_enough:
-        return f"{said} and column {known.text + 2} are both short: each could be the speaker"
+        return f"{label} and column {known.text + 2} are both short: each could be the speaker"
     if len(set(values)) == len(values) > 3:
-        return f"{said} holds another value in every row"
+        return f"{label} holds another value in every row"
     unsure = "told by how often its values are repeated"
     return Roles(text=known.text, spoken=known.spoken, speaker=place, language=known.language, unsure=unsure)
 

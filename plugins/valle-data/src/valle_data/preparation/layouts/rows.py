@@ -133,8 +133,8 @@ def _without_names(path: Path, first: str, usual: str, needs: str, fits: Callabl
     """What is wrong with a first line that does not name the column that is needed."""
     most = max((usual, *SEPARATORS), key=lambda one: len(fields_of(first, one)))
     fields = fields_of(first, most)
-    said = f"'{path}' has no column {needs}. Found {', '.join(fields)[:80]}"
+    lacks = f"'{path}' has no column {needs}. Found {', '.join(fields)[:80]}"
     if any("." in field and " " not in field and fits(field) for field in fields):
         example = {"\t": "audio<TAB>text<TAB>speaker"}.get(most, most.join(("audio", "text", "speaker")))
-        return f"{said}. Its first line looks like a recording: write one above it that names the columns: {example}"
-    return f"{said}. Its first line should name the columns, e.g. {needs}"
+        return f"{lacks}. Its first line looks like a recording: write one above it that names the columns: {example}"
+    return f"{lacks}. Its first line should name the columns, e.g. {needs}"

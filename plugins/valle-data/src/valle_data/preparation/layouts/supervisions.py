@@ -45,10 +45,10 @@ def add_part(
         name: of the speaker where no supervision of the part names one.
     """
     known = {str(recording["id"]): recording for recording in recordings}
-    said = list(supervisions)
-    nameless = not any(supervision.get("speaker") for supervision in said)
+    listed = list(supervisions)
+    nameless = not any(supervision.get("speaker") for supervision in listed)
     spoken = set()
-    for supervision in said:
+    for supervision in listed:
         id = _id(group, supervision.get("id"))
         recording = known.get(str(supervision.get("recording_id")))
         spoken.add(str(supervision.get("recording_id")))
@@ -61,7 +61,7 @@ def add_part(
             _add(found, id, str(speaker), recording, supervision, folder)
     for missing in sorted(set(known) - spoken):
         found.reject(_id(group, missing), "no-transcript", f"recording '{missing}' has no supervision")
-    if nameless and said:
+    if nameless and listed:
         found.notes.append(f"no speaker is named in {group or 'the manifest'}: all are taken as one, '{name}'")
 
 

@@ -101,7 +101,7 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
     if end is not None and end <= (start or 0.0):
         return unusable(id, "bad-times", f": start and end must be seconds, the end after the start, got {times}")
     try:
-        said = aligned(*sounds)
+        alignment = aligned(*sounds)
     except ValueError as error:
         return unusable(id, "bad-alignment", f": {error}")
     part = start is not None or end is not None
@@ -123,7 +123,7 @@ def _recording(row: Mapping[str, Any], folder: Path, where: str, paths: AudioPat
         tone=values.get("tone"),
         start=start,
         end=end,
-        aligned=said,
+        aligned=alignment,
     )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from valle_core.sequence.alignment import Alignment
 from valle_testing.contract import contract
-from valle_testing.suites.alignment.texts import SIZES, Build, said, spoken
+from valle_testing.suites.alignment.texts import SIZES, Build, spoken, walked
 
 ROWS = (0, 1, 2)
 LENGTH = 14
@@ -30,10 +30,10 @@ def made(build: Build) -> Alignment:
 def repeats_itself(build: Build, *, device: str = "cpu") -> None:
     """Equal texts are guided and said alike, whatever the random state of torch."""
     alignment = made(build)
-    first, told = alignment.guide(spoken(), LENGTH).x, said(alignment, ROWS)
+    first, told = alignment.guide(spoken(), LENGTH).x, walked(alignment, ROWS)
     torch.randn(7)
     assert torch.equal(alignment.guide(spoken(), LENGTH).x, first), "a second guide is another"
-    again = said(alignment, ROWS)
+    again = walked(alignment, ROWS)
     assert again[0] == told[0], "a second walk says other frames"
 
 
@@ -65,11 +65,11 @@ def guides_the_first_frame_without_times(build: Build, *, device: str = "cpu") -
 def rows_are_independent(build: Build, *, device: str = "cpu") -> None:
     """Guided and said, whatever stands beside it and however it is padded."""
     alignment = made(build)
-    together, told = alignment.guide(spoken(), LENGTH).x, said(alignment, ROWS)
+    together, told = alignment.guide(spoken(), LENGTH).x, walked(alignment, ROWS)
     for row in ROWS:
         alone = alignment.guide(spoken(rows=(row,)), LENGTH).x[0]
         torch.testing.assert_close(alone, together[row], rtol=1e-4, atol=1e-5, msg=f"row {row} is another alone")
-        frames, times, _ = said(alignment, (row,))
+        frames, times, _ = walked(alignment, (row,))
         assert frames[0] == told[0][row], f"row {row} has {frames[0]} frames alone, {told[0][row]} in a batch"
         assert torch.equal(times[0], told[1][row]), f"row {row} has other times alone"
 
@@ -78,7 +78,7 @@ def rows_are_independent(build: Build, *, device: str = "cpu") -> None:
 def says_all_in_order_and_ends(build: Build, *, device: str = "cpu") -> None:
     """Times rise from symbol to symbol within the frames; every symbol but spaces has its own begin."""
     alignment = made(build)
-    frames, times, _ = said(alignment, ROWS)
+    frames, times, _ = walked(alignment, ROWS)
     text = spoken()
     for row in ROWS:
         begins, n = times[row].tolist(), int(text.lengths[row])
@@ -94,7 +94,7 @@ def guide_and_walk_agree(build: Build, *, device: str = "cpu") -> None:
     """A row read as a whole, at the times of its walk, is guided as it was when it was said."""
     alignment = made(build)
     for row in (0, 2):
-        (frames,), (times,), (added,) = said(alignment, (row,))
+        (frames,), (times,), (added,) = walked(alignment, (row,))
         text = spoken(rows=(row,))
         whole = type(text)(
             symbols=text.symbols, lengths=text.lengths, languages=text.languages, levels=text.levels,
@@ -129,11 +129,11 @@ def speed_and_steadiness(build: Build, *, device: str = "cpu") -> None:
     """Twice as fast ends no later than half as fast, over all rows."""
     alignment = made(build)
     slow, fast = (
-        sum(float(times[-1]) for times in said(alignment, ROWS, speed=speed, steady=True)[1]) for speed in (0.5, 2.0)
+        sum(float(times[-1]) for times in walked(alignment, ROWS, speed=speed, steady=True)[1]) for speed in (0.5, 2.0)
     )
     assert fast <= slow, f"{fast:g} frames at speed 2, {slow:g} at speed 0.5"
-    first = said(alignment, (0,), steady=True)[0]
-    assert first == said(alignment, (0,), steady=True)[0], "a steady walk is another the second time"
+    first = walked(alignment, (0,), steady=True)[0]
+    assert first == walked(alignment, (0,), steady=True)[0], "a steady walk is another the second time"
 
 
 CHECKS = (

@@ -44,7 +44,7 @@ def states(rows: tuple[int, ...], frame: int) -> Float[Tensor, "R D"]:
     return torch.stack(made)
 
 
-def said(alignment: Alignment, rows: tuple[int, ...], **how: Any) -> tuple[list[int], list[Tensor], list[Tensor]]:
+def walked(alignment: Alignment, rows: tuple[int, ...], **how: Any) -> tuple[list[int], list[Tensor], list[Tensor]]:
     """Frames of each row, its times, and what the walk added to each of its frames."""
     walk = alignment.walk(spoken(times=False, rows=rows), **how)
     here = torch.arange(len(rows))

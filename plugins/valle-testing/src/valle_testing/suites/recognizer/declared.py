@@ -196,17 +196,17 @@ def places_phonemes_as_declared(
         assert getattr(recognizer, "place", None) is None, "it has `place`, and phonemes is not declared"
         return
     assert isinstance(recognizer, PlacesPhonemes), "phonemes is declared, and it has no `place`"
-    fitted, said, alone = list[Clip](), list[Phonemes](), list[PlacedPhonemes]()
+    fitted, phonemes, alone = list[Clip](), list[Phonemes](), list[PlacedPhonemes]()
     for clip in clips_for(recognizer, clips):
         one = Phonemes(symbols=tuple(clip.text), words=(), language=clip.language)
         placed = _placed_or_none(recognizer, clip, one, device)
         assert placed or not clips, f"it refuses to place the letters of {clip.text!r}"
         if placed:
-            fitted, said, alone = [*fitted, clip], [*said, one], [*alone, placed]
+            fitted, phonemes, alone = [*fitted, clip], [*phonemes, one], [*alone, placed]
     if not fitted:
         raise SkipTest("it can place none of the built-in texts; give it some that it can (clips=)")
     wav, lengths = batch([clip.wav for clip in fitted], behind=0.3, spare=recognizer.sample_rate, device=device)
-    for clip, one, other in zip(fitted, alone, recognizer.place(wav, lengths, said), strict=True):
+    for clip, one, other in zip(fitted, alone, recognizer.place(wav, lengths, phonemes), strict=True):
         seconds = len(clip.wav) / recognizer.sample_rate
         assert len(one.times) == len(clip.text) + 1, f"{len(clip.text)} symbols have {len(one.times)} times"
         ordered = [*one.times] == sorted(one.times)
@@ -215,21 +215,21 @@ def places_phonemes_as_declared(
         near = all(abs(a - b) <= TOLERANCE for a, b in zip(one.times, other.times, strict=True))
         assert near, f"{clip.text!r} lies otherwise in a batch: {other.times}, alone {one.times}"
     cases = {
-        "an unknown language": (fitted[0].wav, replace(said[0], language="qqq")),
-        "phonemes without a sound": (fitted[0].wav, replace(said[0], symbols=(" ", "."))),
-        "audio of no sample": (np.zeros(0, dtype=np.float32), said[0]),
-        "silence": (fitted[0].wav * 0, said[0]),
-        "too much for so short a sound": (fitted[0].wav, replace(said[0], symbols=said[0].symbols * 50)),
+        "an unknown language": (fitted[0].wav, replace(phonemes[0], language="qqq")),
+        "phonemes without a sound": (fitted[0].wav, replace(phonemes[0], symbols=(" ", "."))),
+        "audio of no sample": (np.zeros(0, dtype=np.float32), phonemes[0]),
+        "silence": (fitted[0].wav * 0, phonemes[0]),
+        "too much for so short a sound": (fitted[0].wav, replace(phonemes[0], symbols=phonemes[0].symbols * 50)),
     }
     for what, (sound, one) in cases.items():
         taken = not refused(lambda sound=sound, one=one: recognizer.place(*batch([sound], device=device), [one]))
         assert not taken, f"{what} is placed"
 
 
-def _placed_or_none(recognizer: PlacesPhonemes, clip: Clip, said: Phonemes, device: str) -> PlacedPhonemes | None:
+def _placed_or_none(recognizer: PlacesPhonemes, clip: Clip, phonemes: Phonemes, device: str) -> PlacedPhonemes | None:
     """None where it says that it cannot place them."""
     placed: list[PlacedPhonemes] = []
-    call = lambda: placed.extend(recognizer.place(*batch([clip.wav], device=device), [said]))  # noqa: E731
+    call = lambda: placed.extend(recognizer.place(*batch([clip.wav], device=device), [phonemes]))  # noqa: E731
     return None if refused(call) else placed[0]
 
 

@@ -20,16 +20,18 @@ class Remembering:
 
     def __init__(self, rows: Sequence[int], bounds: Sequence[int], device: str) -> None:
         self.rows, self.bounds, self.device = list(rows), list(bounds), device
-        self.said: list[list[int]] = [[] for _ in self.rows]
+        self.history: list[list[int]] = [[] for _ in self.rows]
 
     def logits(self) -> Float[Tensor, "R V"]:
         """Of each beginning."""
-        return torch.stack([self.after(row, said) for row, said in zip(self.rows, self.said, strict=True)])
+        return torch.stack([self.after(row, history) for row, history in zip(self.rows, self.history, strict=True)])
 
-    def after(self, row: int, said: Sequence[int]) -> Float[Tensor, "V"]:
+    def after(self, row: int, history: Sequence[int]) -> Float[Tensor, "V"]:
         """Logits of a row that has said this; token 3 and, at first, the last token stand at −inf."""
-        logits = step_logits(8, len(said), self.device)[row].roll(sum((i + 1) * token for i, token in enumerate(said)))
-        excluded = torch.tensor([3] if said else [3, V - 1], device=self.device)
+        logits = step_logits(8, len(history), self.device)[row].roll(
+            sum((i + 1) * token for i, token in enumerate(history))
+        )
+        excluded = torch.tensor([3] if history else [3, V - 1], device=self.device)
         return logits.index_fill(0, excluded, -torch.inf)
 
     def follow(self, rows: Int[Tensor, "R"], tokens: Int[Tensor, "R"]) -> Float[Tensor, "R V"]:
@@ -38,10 +40,10 @@ class Remembering:
             f"tokens {tuple(tokens.shape)}"  # fmt: skip
         assert all(0 <= row < len(self.rows) for row in rows.tolist()), f"it goes on from rows {rows.tolist()}"
         assert all(0 <= token < V - 1 for token in tokens.tolist()), f"it goes on with tokens {tokens.tolist()}"
-        self.said = [[*self.said[row], token] for row, token in zip(rows.tolist(), tokens.tolist(), strict=True)]
+        self.history = [[*self.history[row], token] for row, token in zip(rows.tolist(), tokens.tolist(), strict=True)]
         self.rows, self.bounds = ([some[row] for row in rows.tolist()] for some in (self.rows, self.bounds))
-        for said, bound in zip(self.said, self.bounds, strict=True):
-            assert len(said) < bound, f"it goes on behind {len(said)} tokens of a row whose bound is {bound}"
+        for history, bound in zip(self.history, self.bounds, strict=True):
+            assert len(history) < bound, f"it goes on behind {len(history)} tokens of a row whose bound is {bound}"
         return self.logits()
 
 

@@ -14,7 +14,7 @@ test_it_conforms = suite.conformance("frontend", lambda: AcmeNameFrontend(AcmeNa
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "letters"),
     [
         ("Hello, world!", "h e l l o , _ w o r l d !"),
         ("Don’t (ever) sing-along", "d o n t _ e v e r _ s i n g _ a l o n g"),
@@ -22,9 +22,9 @@ test_it_conforms = suite.conformance("frontend", lambda: AcmeNameFrontend(AcmeNa
         ("\u0915\u093f", "\u0915\u093f"),
     ],
 )
-def test_a_text_becomes_its_letters(text, said):
+def test_a_text_becomes_its_letters(text, letters):
     symbols = AcmeNameFrontend(AcmeNameOptions()).phonemize(text, "en").symbols
-    assert " ".join(symbol.replace(" ", "_") for symbol in symbols) == said
+    assert " ".join(symbol.replace(" ", "_") for symbol in symbols) == letters
 
 
 def test_an_unknown_language_is_answered_with_the_nearest():

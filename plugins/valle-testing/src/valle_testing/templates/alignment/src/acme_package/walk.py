@@ -55,4 +55,4 @@ class AcmeNameWalk:
     def times(self, frames: Sequence[int]) -> list[Float[Tensor, "P_plus_1"]]:
         """The plan, up to what was said of it."""
         begins, lengths = self._begins.cpu().float(), self._lengths.tolist()
-        return [row[: n + 1].clamp(max=said) for row, n, said in zip(begins, lengths, frames, strict=True)]
+        return [row[: n + 1].clamp(max=count) for row, n, count in zip(begins, lengths, frames, strict=True)]
