@@ -18,7 +18,7 @@ class Options(BenchOptions):
 
     Attributes:
         sampler: sampler to measure; may be repeated; all when left out
-        quick: few repeats, no decoding step: a look only
+        quick: few repeats and no decoding step, for a first look
         batch: rows, e.g. 1,16,64
         tokens: V, codes and the stop token
         history: tokens that every row has chosen before

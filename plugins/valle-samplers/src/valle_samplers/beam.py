@@ -27,7 +27,7 @@ class Beam:
 
     Attributes:
         width: beginnings that are followed, from 1 to 64; each costs as much as a row of the batch.
-        alpha: length normalisation, from 0 (none, which favours short answers) to 4; 1 is the mean of ln p.
+        alpha: length normalisation, from 0 (none, which favours short output) to 4; 1 is the mean of ln p.
     """
 
     width: int = 4

@@ -22,8 +22,8 @@ class LengthPenalty:
     is left as it is.
 
     Attributes:
-        factor: from 0.001 to 1000; 1 changes nothing, above 1 ends answers sooner, below 1 later.
-        start: tokens of the answer before it begins, from 0 to a million.
+        factor: from 0.001 to 1000; 1 changes nothing, above 1 ends the output sooner, below 1 later.
+        start: tokens of output before it begins, from 0 to a million.
     """
 
     factor: float = 1.01

@@ -24,7 +24,7 @@ class MirostatV2:
     Each row has its own µ: it begins at 2 · tau and loses eta · (surprise of the token drawn − tau).
 
     Attributes:
-        tau: target surprise in bits, from 0 to 100; the mean over an answer comes near it.
+        tau: target surprise in bits, from 0 to 100; the mean over the output comes near it.
         eta: learning rate of the bound, from 0 to 1.
     """
 
