@@ -116,7 +116,8 @@ def test_a_codec_of_others_is_measured_beside_its_references_though_its_process_
 
 def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_path):
     from transformers import EncodecConfig
-    from valle_encodec import weights
+
+    from valle_kit.codes.encodec import weights
 
     made = EncodecConfig(num_filters=4, hidden_size=16, codebook_size=64, target_bandwidths=[0.9, 1.8],
                          num_lstm_layers=1)  # fmt: skip
