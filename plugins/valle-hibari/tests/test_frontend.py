@@ -35,6 +35,9 @@ def test_the_missing_package_is_named(monkeypatch):
         ("The patient must be sedated before the operation.", "ðə pˈAʃənt mˈʌst bi sᵻdˈATᵻd bəfˈɔɹ ði ˌɑpəɹˈAʃən."),
         ("Hello there, Dr. Smith paid $9.99.", "həlˈO ðˈɛɹ, dˈɑktəɹ smˈɪθ pˈAd nˈIn dˈɑləɹz ænd nˈIndi nˈIn sˈɛnts."),
         ("(See below.) Yes.", "sˈi bəlˈO. jˈɛs."),
+        ("2½ cups", "tˈu ænd ɐ hˈæf kˈʌps"),
+        ("¾ inches", "θɹˈi kwˈɔɹTəɹz ˈɪnʧᵻz"),
+        ("www.example.com", "dˈʌbᵊlju dˈʌbᵊlju dˈʌbᵊlju dˈɑt ɪɡzˈæmpəldˌɑtkˈɑm"),
     ],
 )
 def test_symbols_are_the_characters_of_the_corpus(text, spoken):

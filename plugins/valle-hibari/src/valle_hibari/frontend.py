@@ -25,6 +25,14 @@ SOUNDS = frozenset("AIOQSTWYabdefhijklmnoprstuvwxzæçðŋɐɑɒɔəɚɛɜɡɪɹ
 
 _SPOKEN = "$€£¥%&@+#=*~^<>×÷°"
 """Symbols it has words for."""
+_FRACTIONS = {"½": "a half", "⅓": "a third", "⅔": "two thirds", "¼": "a quarter", "¾": "three quarters"}
+_WRITTEN_OUT = (
+    (re.compile(r"\bwww\.(?=\w)", re.IGNORECASE), "w w w dot "),
+    (re.compile(r"\bwww\b", re.IGNORECASE), "w w w"),
+    *((re.compile(rf"(?<=[0-9])\s*{sign}"), f" and {words}") for sign, words in _FRACTIONS.items()),
+    *((re.compile(sign), words) for sign, words in _FRACTIONS.items()),
+)
+"""What hibari-tts reads as no one does, or not at all, and how it is written for it."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LINK = re.compile(r"\]\(")
 _MARKS = re.escape("".join(sorted(MARKS)))
@@ -66,6 +74,8 @@ class HibariFrontend:
         """
         tag = _accent(language)
         text = _LINK.sub("] (", _CONTROL.sub(" ", unicodedata.normalize("NFC", text)))
+        for written, words in _WRITTEN_OUT:
+            text = written.sub(words, text)
         _require_sayable(text)
         symbols: list[str] = []
         words: list[tuple[int, int]] = []
