@@ -2,13 +2,16 @@
 
 A bias on the odds of going on does not do it: a phoneme that nearly always lasts three frames still does at other odds
 (asked for 1.25 times, speech was 1.07 times as fast), and a model that is told other dwells looks at the codes it has
-said. So frames are left out, or said again, evenly within units, before the other levels are asked for.
+said. So frames are left out, or said again, before the other levels are asked for: most of them in long units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+
+SHORT = 2
+"""Frames of a unit that change last: fast speech shortens vowels and pauses, and consonants hardly."""
 
 
 def paced(edges: Sequence[int], speed: float) -> tuple[list[int], list[int]]:
@@ -21,9 +24,15 @@ def paced(edges: Sequence[int], speed: float) -> tuple[list[int], list[int]]:
         speed: of the new pace to the old.
     """
     kept: list[int] = []
-    moved = [0]
+    moved, wanted = [0], 0.0
+    short = sum(min(end - start, SHORT) for start, end in pairwise(edges))
+    rest = edges[-1] - short
+    # How much stays of what is short, and of what is above it.
+    below = 1.0 if rest and edges[-1] / speed >= short else edges[-1] / speed / max(short, 1)
+    above = (edges[-1] / speed - below * short) / rest if rest else 0.0
     for start, end in pairwise(edges):
-        count = max(round(end / speed) - len(kept), 1)
+        wanted += below * min(end - start, SHORT) + above * max(end - start - SHORT, 0)
+        count = max(round(wanted) - len(kept), 1)
         kept += [start + int((place + 0.5) * (end - start) / count) for place in range(count)]
         moved.append(len(kept))
     return kept, moved
