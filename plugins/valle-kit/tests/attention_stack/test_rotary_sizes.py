@@ -8,19 +8,7 @@ from typing import ClassVar
 import pytest
 
 from valle_core.plugin import UserError
-from valle_kit.attention_stack.rotary_sizes import RotarySizes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    d_model: int = 32
-    n_layers: int = 3
-    n_heads: int = 4
-    n_kv_heads: int | None = 2
-    ffn_dim: int | None = 48
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-5
-    max_length: int | None = None
+from valle_kit.attention_stack.rotary_sizes import RotaryOptions, RotarySizes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +17,7 @@ class Sizes(RotarySizes):
 
 
 def test_what_is_left_open_is_filled_in():
-    assert Sizes.of(Options(n_kv_heads=None, ffn_dim=None)) == Sizes(
+    assert Sizes.of(RotaryOptions(d_model=32, n_layers=3)) == Sizes(
         d_model=32, n_layers=3, n_heads=4, n_kv_heads=4, head_dim=8, ffn_dim=128, rope_theta=10000.0, norm_eps=1e-5,
         max_length=None,
     )  # fmt: skip
@@ -55,5 +43,5 @@ def test_what_is_left_open_is_filled_in():
 )
 def test_impossible_sizes_are_refused_by_name(changes, words):
     with pytest.raises(UserError) as refused:
-        Sizes.of(Options(**changes))
+        Sizes.of(RotaryOptions(**{"d_model": 32, **changes}))
     assert str(refused.value) == f"arch 'tiny': {words}"

@@ -5,45 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from valle_kit.attention_stack.rotary_sizes import RotarySizes
+from valle_kit.attention_stack.rotary_sizes import RotaryOptions, RotarySizes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MixtralOptions:
+class MixtralOptions(RotaryOptions):
     """Options of `--arch mixtral`.
 
     Attributes:
-        d_model: width of the model.
-        n_layers: number of layers.
-        n_heads: query heads; must divide d_model into an even head width.
-        n_kv_heads: key and value heads, a divisor of n_heads; as many as query heads when not given.
         ffn_dim: width of each expert; two thirds of 4 · d_model, rounded up to 64, when not given.
         n_experts: experts in each layer.
         experts_per_token: experts each position is sent to.
         router_aux_loss_coef: weight of the loss that balances the experts (2101.03961, eq. 4) in the training loss.
         router_jitter_noise: range of the noise in training: the experts' input is multiplied by 1 − noise to 1 + noise.
-        rope_theta: base of the rotary frequencies.
-        norm_eps: epsilon of the RMS norms.
-        dropout: dropout probability of each sub-layer's output.
-        max_length: maximum sequence length; no limit when not given.
-        gradient_checkpointing: recompute the layers in the backward pass to save memory.
         weights: folder written by `MixtralModel.save_pretrained` (safetensors) to start from; it also gives the sizes.
     """
 
-    d_model: int = 256
-    n_layers: int = 4
-    n_heads: int = 4
-    n_kv_heads: int | None = None
-    ffn_dim: int | None = None
     n_experts: int = 8
     experts_per_token: int = 2
     router_aux_loss_coef: float = 0.02
     router_jitter_noise: float = 0.0
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-5
-    dropout: float = 0.0
-    max_length: int | None = None
-    gradient_checkpointing: bool = False
     weights: str | None = None
 
 

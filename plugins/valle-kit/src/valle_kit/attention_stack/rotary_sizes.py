@@ -1,32 +1,40 @@
-"""Sizes of backbones with rotary attention, and what no such backbone can have (standard library only)."""
+"""Options and sizes of backbones with rotary attention, and what no such backbone can have (standard library only)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 from valle_core.plugin import UserError
 
 
-class RotaryOptions(Protocol):
-    """Options that `RotarySizes.of` reads."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RotaryOptions:
+    """What the options of such a backbone begin with.
 
-    @property
-    def d_model(self) -> int: ...
-    @property
-    def n_layers(self) -> int: ...
-    @property
-    def n_heads(self) -> int: ...
-    @property
-    def n_kv_heads(self) -> int | None: ...
-    @property
-    def ffn_dim(self) -> int | None: ...
-    @property
-    def rope_theta(self) -> float: ...
-    @property
-    def norm_eps(self) -> float: ...
-    @property
-    def max_length(self) -> int | None: ...
+    Attributes:
+        d_model: width of the model.
+        n_layers: number of layers.
+        n_heads: query heads; must divide d_model into an even head width.
+        n_kv_heads: key and value heads, a divisor of n_heads; as many as query heads when not given.
+        ffn_dim: width of the feed-forward layer; two thirds of 4 · d_model, rounded up to 64, when not given.
+        rope_theta: base of the rotary frequencies.
+        norm_eps: epsilon of the RMS norms.
+        dropout: dropout probability of each sub-layer's output.
+        max_length: maximum sequence length; no limit when not given.
+        gradient_checkpointing: recompute the layers in the backward pass to save memory.
+    """
+
+    d_model: int = 256
+    n_layers: int = 4
+    n_heads: int = 4
+    n_kv_heads: int | None = None
+    ffn_dim: int | None = None
+    rope_theta: float = 10000.0
+    norm_eps: float = 1e-5
+    dropout: float = 0.0
+    max_length: int | None = None
+    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
