@@ -41,7 +41,7 @@ def spoken(corpus: Path) -> list[Spoken]:
 
 
 def transcribed(recognizer: PocketSphinx, wav: np.ndarray) -> str:
-    """What it hears in one utterance."""
+    """What it recognizes in one utterance."""
     (found,) = recognizer.transcribe(torch.from_numpy(wav)[None], torch.tensor([len(wav)]), languages=["en"])
     return found.text
 
@@ -53,7 +53,7 @@ def errors(recognizer: PocketSphinx, utterances: list[Spoken]) -> str:
     wrong = sum(wer(text, transcript) * count for (text, transcript), count in zip(pairs, counts, strict=True))
     exact = sum(words(text) == words(transcript) for text, transcript in pairs)
     silent = sum(not transcript for _, transcript in pairs)
-    return f"WER {100 * wrong / sum(counts):.1f} %, {exact} of {len(pairs)} exact, nothing heard in {silent}"
+    return f"WER {100 * wrong / sum(counts):.1f} %, {exact} of {len(pairs)} exact, nothing recognized in {silent}"
 
 
 def differences(recognizer: PocketSphinx, utterances: list[Spoken]) -> str:

@@ -1,7 +1,7 @@
 """A small Whisper trained from nothing on spoken digits: does the recognizer really recognise, and when is each word?
 
 Speakers are espeak-ng's variants; sequences of one to four digits are drawn anew for each speaker, so neither a voice
-nor (but for the shortest) a sequence of the held-out group is heard in training.
+nor (but for the shortest) a sequence of the held-out group occurs in training.
 
     nice -n 10 python benchmarks/studies/tiny_whisper.py --work runs/tiny-whisper --minutes 20 --seed 1 \
         --out benchmarks/results/tiny-whisper.md
@@ -54,7 +54,7 @@ ACCENTS = ("en-us", "en", "en-gb-x-rp")
 STEP_OF_TIMES = 5
 """Timestamps are taught in steps of 0.1 s (five of their 0.02 s)."""
 
-NAMES = ("heard, where the text is right", "aligned", "equal shares between the true start and end")
+NAMES = ("recognized, where the text is right", "aligned", "equal shares between the true start and end")
 
 NOISE_SHARE = 0.04
 """Of the examples that are noise without speech."""
@@ -249,7 +249,7 @@ class Verdict:
         exact: utterances without any.
         english: utterances whose language was detected as it is.
         times: of differences in ms from the corpus's times, by name; only where several words are said.
-        noise: of 40 clips without speech, those in which something was heard.
+        noise: of 40 clips without speech, those in which something was recognized.
     """
 
     utterances: int
@@ -314,7 +314,7 @@ def table(verdict: Verdict) -> list[str]:
     rate = 100 * verdict.wrong / verdict.words
     return [
         f"Held out: {verdict.utterances} utterances, {verdict.words} words. **WER {rate:.1f} %**, "
-        f"{verdict.exact} utterances without an error; language detected in {verdict.english}; something heard in "
+        f"{verdict.exact} utterances without an error; language detected in {verdict.english}; something recognized in "
         f"{verdict.noise} of 40 clips of noise.",
         "",
         *lines,

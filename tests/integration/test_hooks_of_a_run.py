@@ -13,7 +13,7 @@ HOOKS = """
 from pathlib import Path
 from valle_core.plugin import HookSpec
 from valle_core.registry.hooks import hookimpl
-SPEC = HookSpec(name="witness", api=1, summary="Writes down what it hears", plugin="acme_witness:Witness")
+SPEC = HookSpec(name="witness", api=1, summary="Writes down what it is given", plugin="acme_witness:Witness")
 LOG = Path({log!r})
 def note(*words):
     with LOG.open("a") as file:

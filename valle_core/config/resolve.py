@@ -296,5 +296,5 @@ def _instance(options_type: type, options: dict[str, Setting], who: str, *, stor
         named = [one for name, one in options.items() if name in re.findall(r"\w+", str(error))] or options.values()
         origins = ", ".join(dict.fromkeys(setting.origin for setting in named))
         raise UserError(f"{origins + ': ' if origins else ''}{who}: {error}") from error
-    except Exception as error:  # the fault of a plugin, whose user should hear which
+    except Exception as error:  # the fault of a plugin, whose user should know which
         raise UserError(f"{who} fails on its options: {type(error).__name__}: {error}") from error

@@ -75,7 +75,7 @@ def guarded() -> Iterator[Guard]:
 def _alarm(guard: Guard) -> Iterator[None]:
     """A limit of time, and Ctrl-C noted; both only in the main thread, where Python delivers signals.
 
-    A process that a shell started in the background is deaf to Ctrl-C (`SIG_IGN`), and stays so.
+    A process that a shell started in the background ignores Ctrl-C (`SIG_IGN`), and stays so.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread():

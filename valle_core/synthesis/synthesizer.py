@@ -288,7 +288,7 @@ class Synthesizer:
     def _other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]
     ) -> tuple[list[Int[Tensor, "F Q"]], list[Float[Tensor, "F d"]] | None]:
-        """All codes, and what they are expected to sum to where that is heard."""
+        """All codes, and what they are expected to sum to where that is decoded."""
         books = self.components.codec.codebooks if self.components.expected else None
         sums = [] if books is None else [books[0][torch.cat(level0.tokens).to(books.device)]]
 

@@ -89,7 +89,7 @@ def with_tuples(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _how_it_ended(code: int, errors: str, silent: float) -> str:
     if silent:
-        return f"stopped: nothing was heard for {silent:.0f} s"
+        return f"stopped: no answer for {silent:.0f} s"
     if code < 0:
         return f"failed: the process was killed by signal {-code}" + (", probably out of memory" if code == -9 else "")
     last = [line.strip() for line in errors.splitlines() if line.strip()][-1:]

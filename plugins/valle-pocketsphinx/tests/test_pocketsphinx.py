@@ -1,4 +1,4 @@
-"""What pocketsphinx hears in synthetic speech, when, and what it refuses."""
+"""What pocketsphinx recognizes in synthetic speech, when, and what it refuses."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Good(FakeFrontend):
 
 
 def reading(change):
-    """A frontend that hears another text: `change(text, language)`."""
+    """A frontend that reads another text: `change(text, language)`."""
 
     class Faulty(Good):
         def phonemize(self, text, language):

@@ -59,7 +59,7 @@ def giving(change):
 
 
 def transcribing(change):
-    """A recognizer that hears something else: `change(self, wav, lengths, languages)` gives those three."""
+    """A recognizer that transcribes something else: `change(self, wav, lengths, languages)` gives those three."""
 
     class Faulty(FakeRecognizer):
         last = None
@@ -274,7 +274,7 @@ FAULTS = {
     unknown_languages_are_xx: (transcribing, "refuses_unknown_languages"),
     endings_of_tags_are_ignored: (transcribing, "refuses_unknown_languages"),
     an_unknown_language_is_a_key_error: (transcribing, "refuses_unknown_languages"),
-    "nothing is ever heard": (giving(lambda one, row: replace(one, segments=())), "transcribes_speech"),
+    "nothing is ever recognized": (giving(lambda one, row: replace(one, segments=())), "transcribes_speech"),
     the_last_row_is_silent: (giving, "transcribes_speech"),
     one_second_is_heard: (transcribing, "transcribes_to_the_end"),
     rows_are_limited_to_the_shortest: (transcribing, "hears_rows_as_if_alone"),

@@ -1,4 +1,4 @@
-"""A small Whisper that really recognises digits of voices it never heard (`benchmarks/studies/tiny_whisper.py`)."""
+"""A small Whisper that recognizes digits of voices it was not trained on (`benchmarks/studies/tiny_whisper.py`)."""
 
 from __future__ import annotations
 

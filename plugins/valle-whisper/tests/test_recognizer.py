@@ -183,8 +183,8 @@ def test_alignment_places_exactly_the_words_of_the_text(random_one, tones):
     ("text", "message"),
     [
         ("  ", "no words to align"),
-        ("one <|en|> two", "is one of Whisper's marks"),
-        ("one <|0.20|>", "is one of Whisper's marks"),
+        ("one <|en|> two", "is one of Whisper's special tokens"),
+        ("one <|0.20|>", "is one of Whisper's special tokens"),
         ("word " * 30, "too long to align, 59 fit"),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_text_that_cannot_be_placed_is_refused(random_one, tones, text, messag
 
 
 def test_what_does_not_fit_is_refused(random_one, tones):
-    with pytest.raises(UserError, match="hears 30 s at once"):
+    with pytest.raises(UserError, match="Whisper takes 30 s at once"):
         random_one.transcribe(torch.zeros(1, 480001), torch.tensor([480001]), languages=["en"])
     with pytest.raises(UserError, match="no language 'xx-yy'"):
         random_one.transcribe(tones, LENGTHS, languages=["en", "xx-yy", "en"])

@@ -32,7 +32,7 @@ class Verdict:
         expected: the sentence that should have been said.
         hypothesis: the sentence of the list that fits best, or None where none fits (as of noise and garbled speech).
         recognised: whether `hypothesis` is `expected`.
-        wer: word error rate of `hypothesis` against `expected`; 1 where nothing was heard.
+        wer: word error rate of `hypothesis` against `expected`; 1 where nothing was recognized.
     """
 
     expected: str

@@ -53,7 +53,7 @@ class RecognizedSegment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transcript:
-    """What a recognizer heard.
+    """What a recognizer found in a row.
 
     Attributes:
         segments: in order, without overlap; empty where nothing was said.
@@ -88,7 +88,7 @@ class PlacedPhonemes:
 class Recognizer(Protocol):
     """Speech → text. Factory: `(options, *, device: torch.device) → Recognizer`.
 
-    Equal waveforms give equal transcripts, whoever shares the batch and whatever was heard before. The inputs are
+    Equal waveforms give equal transcripts, whoever shares the batch and whatever was transcribed before. The inputs are
     never written, no random number is drawn and no gradient kept. Times lie inside the audio and never go back.
     Silence gives no segments. One that declares "words" times each word of a segment, and those words, spaces aside,
     are its text; "detect", that it finds the language itself; "align", that it has `align`; "phonemes", that it has the

@@ -51,14 +51,14 @@ def _decoder(**changes: Any) -> Any:
 
 
 def run(engine: Any, pcm: bytes) -> None:
-    """Let it hear one sound, whole."""
+    """Decode one sound, whole."""
     engine.start_utt()
     engine.process_raw(pcm, full_utt=True)
     engine.end_utt()
 
 
 def words(engine: Any, *, start: float, end: float, sure: bool = False) -> list[TimedWord]:
-    """What it heard, later by `start` seconds and not behind `end`; with probabilities where they mean something."""
+    """What it recognized, later by `start` seconds, not behind `end`; with probabilities where they mean something."""
     found = []
     for one in engine.seg() or ():
         if _FILLER.fullmatch(one.word):
@@ -76,7 +76,7 @@ def words(engine: Any, *, start: float, end: float, sure: bool = False) -> list[
 
 
 def fit(engine: Any, pcm: bytes) -> float:
-    """Log-likelihood per second of what it heard against sounds chosen freely, ≤ 0; −inf where it heard nothing."""
+    """Log-likelihood per second of what it recognized against sounds chosen freely, ≤ 0; −inf for nothing."""
     found = engine.hyp()
     if found is None:
         return -math.inf
@@ -101,7 +101,7 @@ def grammar(lines: Iterator[str]) -> str:
 
 
 def with_grammar(text: str) -> Any:
-    """A decoder that hears what the grammar allows. Raises `UserError` where it cannot be read."""
+    """A decoder of what the grammar allows. Raises `UserError` where it cannot be read."""
     engine = decoder()
     try:
         engine.add_jsgf_string("closed", text)

@@ -1,4 +1,4 @@
-"""The recognizer: stretches of speech are heard one by one, known texts are aligned."""
+"""The recognizer: stretches of speech are transcribed one by one, known texts are aligned."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _DITHER = 1e-3
 _FAINT = 0.02
 """Loudest sample of a levelled stretch that is no speech: the detector takes the first frames of silence for some."""
 _AROUND = 0.15
-"""Seconds before and after speech that are heard too."""
+"""Seconds before and after speech that are transcribed too."""
 _SHORTEST = 0.09
 """Seconds of speech that a stretch needs."""
 

@@ -31,7 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(kw_only=True, slots=True)
 class _Row:
-    """A row under way: `done` seconds of it are heard; `parts` are what silences leave of it, the first under way."""
+    """A row under way: `done` seconds are transcribed; `parts` are what silences leave of it, the first under way."""
 
     wav: Float[Tensor, "n"]
     loudness: Float[np.ndarray, "t"]
@@ -250,7 +250,7 @@ class WhisperRecognizer:
         return log_mel(part, self.sound, self._filters)
 
     def _window(self, row: _Row) -> Float[Tensor, "M T"]:
-        """The spectrogram of a row's part from where it is heard."""
+        """The spectrogram of a row's part from where it is transcribed."""
         begin, end = row.parts[0]
         if row.mel is None:
             row.mel = self._mel(row.wav[round(begin * self.sample_rate) : round(end * self.sample_rate)])
@@ -261,7 +261,7 @@ class WhisperRecognizer:
         return not len(levels) or float(levels.max()) < self.options.silence
 
     def _more(self, row: _Row) -> bool:
-        """Whether anything is left to hear; goes on to the next part where one is done."""
+        """Whether anything is left to transcribe; goes on to the next part where one is done."""
         while row.parts:
             begin, end = row.parts[0]
             row.done = max(row.done, begin)

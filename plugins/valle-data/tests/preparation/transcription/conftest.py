@@ -1,4 +1,4 @@
-"""Recordings that the fake recognizer hears."""
+"""Recordings that the fake recognizer transcribes."""
 
 from __future__ import annotations
 

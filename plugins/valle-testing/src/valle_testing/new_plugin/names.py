@@ -49,7 +49,7 @@ def names_of(row: Kind, name: str, distribution: str | None = None) -> Names:
     """Checked names; the distribution is `valle-NAME-plugin` where none is given.
 
     A name that somebody has is refused, not warned about: two plugins of one name are a conflict, and then neither can
-    be picked by its name alone. Names of hooks may repeat, because all hooks are heard.
+    be picked by its name alone. Names of hooks may repeat, because all hooks are called.
 
     Raises:
         UserError: naming the name, why it cannot be, and one that can.

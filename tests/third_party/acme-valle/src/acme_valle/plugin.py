@@ -32,7 +32,7 @@ VOICING = Kind(
     suite="acme_valle.voicing_suite",
     floor=3,
 )
-"""A kind that the core has never heard of."""
+"""A kind that the core does not know."""
 
 ENERGY = PluginSpec(
     kind="acme-voicing",

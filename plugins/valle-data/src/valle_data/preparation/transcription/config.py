@@ -9,4 +9,4 @@ TRANSCRIBE_SCHEMA = Schema(
     slots=(Slot("recognizer", "recognizer", "pocketsphinx"),),
     sections=(Section("transcribe", TranscribeOptions, flat=True, help="Transcription"),),
 )
-"""The recognizer that hears and aligns."""
+"""The recognizer that transcribes and aligns."""

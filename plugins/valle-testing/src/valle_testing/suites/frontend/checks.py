@@ -116,7 +116,7 @@ def marks_every_word(build: Build, *, texts: Mapping[str, str] | None = None) ->
 
 @contract("Frontend", "All words of the text are said.")
 def says_every_word(build: Build, *, texts: Mapping[str, str] | None = None) -> None:
-    """Leaving out any one word is heard; so is a word in front or behind."""
+    """Leaving out any one word changes the phonemes; so does a word in front or behind."""
     frontend = build()
     for tag, text in texts_for(frontend, texts).items():
         words = text.split()

@@ -95,10 +95,10 @@ def transcribes_speech(build: Build, *, device: str = "cpu", clips: Sequence[Cli
     fitted = clips_for(recognizer, clips)
     found = transcribed(recognizer, fitted, device=device)
     assert len(found) == len(fitted), f"{len(fitted)} rows give {len(found)} transcripts"
-    deaf = [clip.text for clip, one in zip(fitted, found, strict=True) if not one.segments]
-    if not clips and len(deaf) == len(fitted):
+    empty = [clip.text for clip, one in zip(fitted, found, strict=True) if not one.segments]
+    if not clips and len(empty) == len(fitted):
         raise SkipTest("it recognizes nothing in the built-in clips; give it some that it recognizes (clips=)")
-    assert not clips or not deaf, f"it recognizes nothing in {', '.join(map(repr, deaf))}"
+    assert not clips or not empty, f"it recognizes nothing in {', '.join(map(repr, empty))}"
 
 
 @contract("Recognizer.transcribe", "What was said in each row")
@@ -157,7 +157,7 @@ def leaves_padding_out(build: Build, *, device: str = "cpu", clips: Sequence[Cli
         assert same(found, wanted), f"with another clip behind its end {described(found)}, without {described(wanted)}"
 
 
-@contract("Recognizer", "and whatever was heard before")
+@contract("Recognizer", "and whatever was transcribed before")
 def forgets_earlier_audio(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """Again after other clips, loud noise, silence and a refusal, and by a second object."""
     recognizer = build()

@@ -16,7 +16,7 @@ class AcmeNameOptions:
     Attributes:
         level: wanted root mean square, in dB relative to full scale, −60 … 0.
         peak: largest magnitude a sample may have, above 0 and at most 1; it wins over the level.
-        most: largest gain, in dB; what is quieter is noise that nobody wants to hear.
+        most: largest gain, in dB; what is quieter is taken for noise.
     """
 
     level: float = -23.0
