@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import valle_core.types
+from valle_core.registry.registry import Registry
+
 ROOT = Path(__file__).parents[2]
 OUTSIDE = re.compile(
     r"^(CHANGELOG\.md|\.venv|demo/|tests/golden/|tests/architecture/test_words|docs/adr/|benchmarks/results/.*json"
@@ -218,6 +221,16 @@ def test_each_old_form_of_an_error_is_noticed(text):
 )
 def test_agreed_forms_pass(text):
     assert complaints_about_errors(text) == []
+
+
+def test_the_glossary_knows_every_kind_and_every_letter_of_a_shape():
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    (kinds,) = re.findall(r"^\| kind \|.*", page, re.MULTILINE)
+    names = [row.name for row in Registry.open(environ={}, safe=True).rows]
+    assert [name for name in names if not re.search(rf"\b{name}\b", kinds)] == []
+    legend = [text.split()[0] for text in (valle_core.types.__doc__ or "").split("\n\n")[1].split("·")]
+    assert len(legend) == 12
+    assert [letter for letter in legend if not re.search(rf"^\|[^|]*\b{letter}\b", page, re.MULTILINE)] == []
 
 
 def test_old_terms_and_names_are_noticed():
