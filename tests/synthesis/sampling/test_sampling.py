@@ -184,3 +184,17 @@ def test_a_chooser_that_is_not_last_is_refused(samplers: list[Best]) -> None:
 def test_what_is_no_sampler_is_refused() -> None:
     with pytest.raises(UserError, match="str is not a sampler"):
         SamplerChain(["greedy"])  # type: ignore[list-item]
+
+
+def test_numbers_made_ahead_are_those_of_each_step_whoever_leaves() -> None:
+    """Over the edge of a block of numbers, with rows that move and leave inside of one and with a second salt."""
+    seeds = row_seeds(3, range(4), device="cpu")
+    seen = View(seeds=seeds, capacity=600, stop=None)
+    for step in range(560):
+        if step in (100, 300):
+            rows = torch.tensor([2, 0, 0]) if step == 100 else torch.tensor([1, 2])
+            seen.select(rows)
+            seeds = seeds[rows]
+        for salt in (0, 5) if step > 40 else (0,):
+            assert torch.equal(seen.uniform(salt), uniform(seeds, torch.full_like(seeds, step), salt)), (step, salt)
+        seen.append(torch.zeros_like(seeds))
