@@ -131,8 +131,8 @@ def test_every_page_of_docs_stands_in_the_navigation_once():
     assert sorted(named) == sorted(set(named))
     assert committed - by_folder - set(named) == set()
     assert {name for name in named if name not in committed} == {
-        "changelog.md", "contributing.md", "security.md", "reference/core-api.md", "reference/messages.md",
-        "reference/python.md",
+        "changelog.md", "contributing.md", "security.md", "examples/README.md", "reference/core-api.md",
+        "reference/messages.md", "reference/python.md",
     }  # fmt: skip
     assert yaml.safe_load(text)["theme"]["font"] is False  # a font by name would be fetched from the network
 

@@ -130,7 +130,8 @@ def open_synthesizer(
 def chain_of(resolved: Resolved, registry: Registry, slot: str, no_search: str = "") -> SamplerChain:
     """The samplers of a slot. Raises `UserError` where they exclude each other."""
     parts = resolved.parts[slot]
-    samplers = [build(registry.select("sampler", part.name), part.options) for part in parts]
+    plugins: list[Any] = [part.plugin or registry.select("sampler", part.name) for part in parts]
+    samplers = [build(plugin, part.options) for plugin, part in zip(plugins, parts, strict=True)]
     return SamplerChain(samplers, [part.name for part in parts], no_search=no_search)
 
 
