@@ -230,7 +230,12 @@ def test_a_single_step_with_a_window_is_refused_too():
     mask = SequenceMask(lengths=torch.tensor([1]), prefix=torch.tensor([0]), query_start=torch.tensor([0]),
                         window=2, form="causal", padded=False)  # fmt: skip
     with pytest.raises(UserError, match="no window"):
-        model(torch.randn(1, 1, 24), mask, torch.zeros(1, 1), cache=model.new_cache(1, 4, torch.float32, CPU))
+        model(
+            torch.randn(1, 1, 24),
+            mask,
+            torch.zeros(1, 1, dtype=torch.long),
+            cache=model.new_cache(1, 4, torch.float32, CPU),
+        )
 
 
 def test_packed_rows_have_no_cache():
@@ -242,7 +247,7 @@ def test_packed_rows_have_no_cache():
 
 def test_a_cache_cannot_rewind_and_says_so():
     cache = small().new_cache(2, 4, torch.float32, CPU)
-    cache.rewind(torch.zeros(2))
+    cache.rewind(torch.zeros(2, dtype=torch.long))
     with pytest.raises(UserError, match="cannot forget"):
         cache.rewind(torch.tensor([1, 0]))
 

@@ -142,7 +142,7 @@ def rotated(x: Float[Tensor, "*rows Dk"], turn: Float[Tensor, "*tables half 2"])
 
 
 def normalised(
-    sums: Float[Tensor, "*rows Dv_plus_1"], mass: Float[Tensor, "*rows 1"], eps: float
+    sums: Float[Tensor, "*rows Dv_plus_1"], mass: Float[Tensor, "*#rows 1"], eps: float
 ) -> Float[Tensor, "*rows Dv"]:
     """Scaled sums of a head; the last column of `sums` is z."""
     r = sums[..., :-1]
