@@ -31,7 +31,7 @@ def register(name: str, kernel: AttentionKernel) -> None:
         query: Float[Tensor, "B H Tq Dh"],
         key: Float[Tensor, "B Hk Tk Dh"],
         value: Float[Tensor, "B Hk Tk Dh"],
-        attention_mask: SequenceMask | None,
+        attention_mask: SequenceMask | Tensor | None,
         *,
         scaling: float | None = None,
         sequence_mask: SequenceMask | None = None,
