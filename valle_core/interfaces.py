@@ -97,7 +97,7 @@ class Backbone(Protocol):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: Cache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),
@@ -105,8 +105,8 @@ class Backbone(Protocol):
         """Run the layers (all, or the ordered subset `layers`; none gives x back).
 
         With a cache, x holds only new positions, `mask.query_start` equals `cache.lengths`, and the new valid
-        positions (mask.lengths − query_start per row) are appended to the cache. Padded positions never
-        influence valid ones. `condition` is used by backbones with adaptive norms and ignored by others.
+        positions (mask.lengths − query_start per row) are appended to the cache. Padded positions never influence valid
+        ones. `condition`, one of each row or packed segment, is used by adaptive norms; other backbones ignore it.
         """
         ...
 

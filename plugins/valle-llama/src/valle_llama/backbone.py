@@ -52,7 +52,7 @@ class LlamaBackbone(RotaryStack):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: LlamaCache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

@@ -83,7 +83,7 @@ class MambaBackbone(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: MambaCache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

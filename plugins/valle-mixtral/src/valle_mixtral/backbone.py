@@ -61,7 +61,7 @@ class MixtralBackbone(AttentionStack):
         x: Float[Tensor, "B T D"],
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
-        condition: Float[Tensor, "B C"] | None,
+        condition: Float[Tensor, "R C"] | None,
     ) -> Surroundings:
         """The rotation of every position, which of them are valid, and how to train."""
         valid = None

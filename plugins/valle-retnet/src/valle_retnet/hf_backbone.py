@@ -45,7 +45,7 @@ class RetNetHFBackbone(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: RetNetCache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

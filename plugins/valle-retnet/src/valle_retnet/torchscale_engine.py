@@ -79,7 +79,7 @@ class TorchscaleBackbone(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: Cache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

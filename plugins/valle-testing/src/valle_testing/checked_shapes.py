@@ -2,7 +2,8 @@
 
 Every function and dataclass of valle whose annotations name a shape is wrapped by jaxtyping and beartype when its
 module is imported: a call with another type, dtype or shape raises `jaxtyping.TypeCheckError`. A test that passes wrong
-shapes on purpose is marked `wrong_shapes`. Not checked: what other processes run, and modules that numba compiles.
+shapes on purpose is marked `wrong_shapes`. Not checked: what other processes run, modules that numba compiles, and
+tests of compilation (`compile` in their names), as torch traces what is wrapped.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def pytest_configure() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: Any) -> Iterator[None]:
     """Check one test, with its fixtures."""
-    jaxtyping.config.update("jaxtyping_disable", item.get_closest_marker("wrong_shapes") is not None)
+    off = item.get_closest_marker("wrong_shapes") is not None or "compile" in item.name
+    jaxtyping.config.update("jaxtyping_disable", off)
     try:
         return (yield)
     finally:

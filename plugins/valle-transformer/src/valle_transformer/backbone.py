@@ -46,7 +46,7 @@ class TransformerBackbone(AttentionStack):
         x: Float[Tensor, "B T D"],
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
-        condition: Float[Tensor, "B C"] | None,
+        condition: Float[Tensor, "R C"] | None,
     ) -> Float[Tensor, "..."] | None:
         """The condition of adaptive norms: [B, 1, D], or [1, N, D] from one line per segment."""
         if not self.options.adaptive_norm:

@@ -99,7 +99,7 @@ class RotaryStack(AttentionStack):
         x: Float[Tensor, "B T D"],
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
-        condition: Float[Tensor, "B C"] | None,
+        condition: Float[Tensor, "R C"] | None,
     ) -> Rotation:
         """The rotation of every position."""
         return rotation(positions, rotary_frequencies(self.sizes.head_dim, self._rope_theta, x.device), x.dtype)

@@ -78,7 +78,7 @@ class AttentionStack(nn.Module):
         x: Float[Tensor, "B T D"],
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
-        condition: Float[Tensor, "B C"] | None,
+        condition: Float[Tensor, "R C"] | None,
     ) -> Any:
         """What all layers of one call need beside the states and the mask."""
         return None
@@ -108,7 +108,7 @@ class AttentionStack(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: Any = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

@@ -55,7 +55,7 @@ class FakeBackbone(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: FakeCache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

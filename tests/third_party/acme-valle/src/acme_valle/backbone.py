@@ -95,7 +95,7 @@ class RetentionBackbone(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: RetentionCache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),

@@ -61,7 +61,7 @@ class AcmeNameBackbone(nn.Module):
         mask: SequenceMask | PackedMask,
         positions: Int[Tensor, "B T"],
         *,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "R C"] | None = None,
         cache: StateCache | None = None,
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),
