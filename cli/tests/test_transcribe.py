@@ -18,7 +18,7 @@ def recordings(tmp_path):
     return tmp_path
 
 
-def test_recordings_become_a_table_and_a_second_run_hears_nothing(valle, recordings):
+def test_recordings_become_a_table_and_a_second_run_transcribes_nothing(valle, recordings):
     table = recordings / "t.jsonl"
     argv = ["transcribe", str(recordings / "recordings"), "--out", str(table), "--language", "en-us"]
     argv += ["--recognizer", "pocketsphinx", "--recognizer.sentences", str(recordings / "lines.txt")]

@@ -31,7 +31,7 @@ def spelled(valle, spine, tmp_path):
     return tokenizer, source, data
 
 
-def test_sentences_of_a_text_are_joined_and_their_pause_is_heard(valle, spine, tmp_path):
+def test_sentences_of_a_text_are_joined_and_their_pause_is_audible(valle, spine, tmp_path):
     text = "The boat sails. A red door opens. We sing."
     seconds = {}
     for name, more in {"long": ("--pause", "1"), "short": ("--pause", "0"), "whole": ("--split", "none")}.items():

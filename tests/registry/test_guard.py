@@ -75,7 +75,7 @@ def listening():
     signal.signal(signal.SIGINT, before)
 
 
-def test_a_process_that_is_deaf_to_ctrl_c_takes_no_spec_for_it(site, listening):
+def test_a_process_that_ignores_ctrl_c_takes_no_spec_for_it(site, listening):
     site.plugin("acme", "odd", before="raise KeyboardInterrupt")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     entry = status()

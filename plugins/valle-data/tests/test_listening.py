@@ -74,7 +74,7 @@ def test_a_picture_of_each_figure_is_drawn(dataset, tmp_path):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
-def test_what_is_heard_has_passed_the_hook(dataset, tmp_path):
+def test_what_is_played_has_passed_the_hook(dataset, tmp_path):
     class Mute:
         @hookimpl
         def after_audio(self, wav):

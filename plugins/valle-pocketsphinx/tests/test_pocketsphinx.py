@@ -56,7 +56,7 @@ def test_a_sentence_of_the_list_comes_as_it_is_written_with_a_time_for_each_word
     assert start <= words[0].start < start + 0.3
 
 
-def test_loudness_changes_nothing_and_what_is_not_on_the_list_is_not_heard(listed):
+def test_loudness_changes_nothing_and_what_is_not_on_the_list_is_not_recognized(listed):
     assert transcribed(listed, BOAT.wav * 0.05).text == transcribed(listed, BOAT.wav).text == WRITTEN[0]
     noise = 0.2 * np.random.default_rng(1).normal(size=16_000)
     assert transcribed(listed, noise).segments == ()
@@ -66,7 +66,7 @@ def test_loudness_changes_nothing_and_what_is_not_on_the_list_is_not_heard(liste
     assert transcribed(listed, garbled).segments == ()
 
 
-def test_a_sentence_that_fits_worse_than_asked_for_is_not_heard(listed, tmp_path):
+def test_a_sentence_that_fits_worse_than_asked_for_is_not_recognized(listed, tmp_path):
     strict = build(PocketSphinxOptions(sentences=tmp_path / "sentences.txt", least_fit=-20.0), device=CPU)
     assert transcribed(strict, BOAT.wav).segments == ()
 
@@ -79,7 +79,7 @@ def test_a_grammar_may_be_given(tmp_path):
     assert json.loads(json.dumps(recognizer.portable_options()))["sentences"].startswith("#JSGF")
 
 
-def test_dictation_hears_english_words_and_says_how_sure_it_is(plain):
+def test_dictation_recognizes_english_words_and_says_how_sure_it_is(plain):
     (one,) = transcribed(plain, BOAT.wav).segments
     assert "tonight" in one.text.split()
     assert all(word.probability is not None and 0 <= word.probability <= 1 for word in one.words)

@@ -81,11 +81,11 @@ def the_last_partial_frame_is_dropped(encode, self, wav, lengths):
     return codes[:, : int(frames.max())], frames
 
 
-def the_first_frame_is_not_heard(encode, self, wav, lengths):
+def the_first_frame_is_not_encoded(encode, self, wav, lengths):
     return encode(wav.index_fill(1, torch.arange(min(self.hop, wav.shape[1])), 0.0), lengths)
 
 
-def the_last_frame_is_not_heard(encode, self, wav, lengths):
+def the_last_frame_is_not_encoded(encode, self, wav, lengths):
     whole = (lengths - 1).clamp(min=0) // self.hop * self.hop
     return encode(wav.where(torch.arange(wav.shape[1]) < whole[:, None], 0.0), lengths)
 
@@ -179,7 +179,7 @@ def rows_are_made_equally_loud_together(decode, self, codes, frames):
     return wav / wav.abs().max().clamp(min=1e-3), lengths
 
 
-def the_padding_is_heard_before_it_begins(decode, self, codes, frames):
+def the_padding_is_decoded_before_it_begins(decode, self, codes, frames):
     blurred = codes.clone()
     blurred[:, :-1, 1] = (codes[:, :-1, 1] + codes[:, 1:, 1]) // 2
     return decode(blurred, frames)
@@ -280,8 +280,8 @@ FAULTS = {
     "vectors of the last level are shuffled": (books(shuffled(3)), "codebooks_sum_to_the_frame"),
     "codebooks lack a level": (books(swapped([0, 1, 2])), "codebooks_sum_to_the_frame"),
     the_last_partial_frame_is_dropped: (encoding, "gives_every_frame"),
-    the_first_frame_is_not_heard: (encoding, "encodes_both_ends"),
-    the_last_frame_is_not_heard: (encoding, "encodes_both_ends"),
+    the_first_frame_is_not_encoded: (encoding, "encodes_both_ends"),
+    the_last_frame_is_not_encoded: (encoding, "encodes_both_ends"),
     padding_leaks: (encoding, "encodes_rows_as_if_alone"),
     rows_are_normalised_together: (encoding, "encodes_rows_as_if_alone"),
     frames_of_the_longest_row_are_told_for_all: (encoding, "encodes_rows_as_if_alone"),
@@ -299,7 +299,7 @@ FAULTS = {
     decoding_is_one_hop_short: (decoding, "gives_every_frame"),
     lengths_are_those_of_the_longest_row: (decoding, "decodes_rows_as_if_alone"),
     rows_are_made_equally_loud_together: (decoding, "decodes_rows_as_if_alone"),
-    the_padding_is_heard_before_it_begins: (decoding, "decodes_rows_as_if_alone"),
+    the_padding_is_decoded_before_it_begins: (decoding, "decodes_rows_as_if_alone"),
     sound_leaves_the_range: (decoding, "decodes_rows_as_if_alone"),
     the_last_level_is_dropped: (decoding, "speaks_both_ends"),
     fewer_levels_are_refused: (decoding, "decodes_any_number_of_levels"),

@@ -114,7 +114,7 @@ def methods(**changes):
     return type("Faulty", (FakeRecognizer,), changes)
 
 
-def padding_is_heard(self, wav, lengths, languages):
+def padding_is_transcribed(self, wav, lengths, languages):
     return wav.nan_to_num(), torch.full_like(lengths, wav.shape[1]), languages
 
 
@@ -127,7 +127,7 @@ def rows_are_limited_to_the_shortest(self, wav, lengths, languages):
     return wav, lengths.clamp(max=max(longest, RATE // 5)), languages
 
 
-def a_loud_sound_deafens(self, wav, lengths, languages):
+def a_loud_sound_silences_the_rest(self, wav, lengths, languages):
     loud = bool(wav.numel()) and float(wav.nan_to_num().abs().max()) > 0.9
     quieter = wav * 0.01 if self.last and not loud else wav
     self.last = loud or self.last
@@ -160,7 +160,7 @@ def gradients_reach_the_waveform(self, wav, lengths, languages):
     return wav, lengths, languages
 
 
-def one_second_is_heard(self, wav, lengths, languages):
+def one_second_is_transcribed(self, wav, lengths, languages):
     return wav, lengths.clamp(max=RATE), languages
 
 
@@ -276,17 +276,17 @@ FAULTS = {
     an_unknown_language_is_a_key_error: (transcribing, "refuses_unknown_languages"),
     "nothing is ever recognized": (giving(lambda one, row: replace(one, segments=())), "transcribes_speech"),
     the_last_row_is_silent: (giving, "transcribes_speech"),
-    one_second_is_heard: (transcribing, "transcribes_to_the_end"),
-    rows_are_limited_to_the_shortest: (transcribing, "hears_rows_as_if_alone"),
-    loudness_is_that_of_the_batch: (transcribing, "hears_rows_as_if_alone"),
-    padding_is_heard: (transcribing, "leaves_padding_out"),
-    a_loud_sound_deafens: (transcribing, "forgets_earlier_audio"),
+    one_second_is_transcribed: (transcribing, "transcribes_to_the_end"),
+    rows_are_limited_to_the_shortest: (transcribing, "transcribes_rows_as_if_alone"),
+    loudness_is_that_of_the_batch: (transcribing, "transcribes_rows_as_if_alone"),
+    padding_is_transcribed: (transcribing, "leaves_padding_out"),
+    a_loud_sound_silences_the_rest: (transcribing, "forgets_earlier_audio"),
     the_waveform_is_normalised_in_place: (transcribing, "writes_nothing"),
     lengths_are_clamped_in_place: (transcribing, "writes_nothing"),
     torch_dithers: (transcribing, "leaves_no_trace"),
     python_dithers: (transcribing, "leaves_no_trace"),
     gradients_reach_the_waveform: (transcribing, "leaves_no_trace"),
-    "silence is thanked for": (silence_is_thanked_for(), "hears_nothing_in_silence"),
+    "silence is thanked for": (silence_is_thanked_for(), "finds_nothing_in_silence"),
     an_empty_row_breaks: (transcribing, "takes_rows_of_any_length"),
     no_row_breaks: (transcribing, "takes_rows_of_any_length"),
     "times lie behind the end": (segments(late), "keeps_times_in_order"),
@@ -364,7 +364,7 @@ def test_a_good_recognizer_passes(build, spec):
     assert report.count("passed") == len(suite.checks_of("recognizer", spec)) - skipped
 
 
-def test_one_that_hears_none_of_the_built_in_clips_is_skipped_where_that_matters_and_reaches_the_floor():
+def test_one_that_recognizes_none_of_the_built_in_clips_is_skipped_where_that_matters_and_reaches_the_floor():
     class Deaf(FakeRecognizer):
         def transcribe(self, wav, lengths, *, languages):
             found = super().transcribe(wav * 0, lengths, languages=languages)

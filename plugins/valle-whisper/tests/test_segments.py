@@ -34,7 +34,7 @@ def stretch(start: float, end: float, *tokens: int) -> Stretch:
         ([at(0), at(0)], [stretch(0, 8)], 8),
     ],
 )
-def test_pairs_of_timestamps_cut_and_what_was_cut_off_is_heard_again(tokens, wanted, done):
+def test_pairs_of_timestamps_cut_and_what_was_cut_off_is_transcribed_again(tokens, wanted, done):
     found, next_window = split_window(tokens, first=FIRST, seconds=8)
     assert found == wanted
     assert next_window == pytest.approx(done)

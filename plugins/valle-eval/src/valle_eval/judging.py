@@ -105,13 +105,13 @@ class Bench:
 
     def _words(self, case: Case) -> Transcript | None:
         listener = self._judges.words
-        return None if listener is None else self._heard(listener, case.sound, case.language)
+        return None if listener is None else self._transcript(listener, case.sound, case.language)
 
     def _phones(self, sound: Recording, language: str) -> tuple[TimedWord, ...] | None:
         listener = self._judges.phones
         if listener is None:
             return None
-        return tuple(word for segment in self._heard(listener, sound, language).segments for word in segment.words)
+        return tuple(word for segment in self._transcript(listener, sound, language).segments for word in segment.words)
 
     def _expected(self, case: Case) -> tuple[str, ...] | None:
         """Phonemes of the recording of the same text; without one, those of the text."""
@@ -129,7 +129,7 @@ class Bench:
             known = self._journal.put(key, list(recognizer.pronounce(case.text, case.language)))
         return tuple(known)
 
-    def _heard(self, listener: Listener, sound: Recording, language: str) -> Transcript:
+    def _transcript(self, listener: Listener, sound: Recording, language: str) -> Transcript:
         key = key_of("heard", listener.identity, sound.digest, language)
         known = self._journal.get(key)
         if known is None:

@@ -155,7 +155,7 @@ def _one(column: Column, row: Row) -> str:
     ]
     found = f"<p>{marked(row.text, row.transcript)}</p>" if any("wer" in name for name in row.scores) else ""
     return (
-        f'<div class="one"><b>{escape(column.title)}</b>{_heard(column.result.folder / row.audio)}{found}'
+        f'<div class="one"><b>{escape(column.title)}</b>{_player(column.result.folder / row.audio)}{found}'
         f"<p><small>{escape(' · '.join(figures))}</small></p></div>"
     )
 
@@ -173,7 +173,7 @@ def marked(text: str, found: str) -> str:
     return " ".join(told)
 
 
-def _heard(path: Path) -> str:
+def _player(path: Path) -> str:
     """A player and a picture, both in the page; one line where the file is not there any more."""
     try:
         sound = Recording(path).at(RATE)

@@ -40,7 +40,7 @@ def spoken(record):
         record(f"s{index % 2}/{index}", 0.2, text, 0.2)
 
 
-def test_after_kill_9_only_what_is_missing_is_heard(spoken, run, tmp_path):
+def test_after_kill_9_only_what_is_missing_is_transcribed(spoken, run, tmp_path):
     command = [sys.executable, "-c", KILLED, str(tmp_path / "recordings"), str(tmp_path / "killed.jsonl"), "4"]
     killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -52,7 +52,7 @@ def test_after_kill_9_only_what_is_missing_is_heard(spoken, run, tmp_path):
     assert (tmp_path / "killed.report.json").read_bytes() == (tmp_path / "whole.report.json").read_bytes()
 
 
-def test_a_line_torn_by_a_crash_is_heard_again(spoken, run, tmp_path):
+def test_a_line_torn_by_a_crash_is_transcribed_again(spoken, run, tmp_path):
     run()
     whole = (tmp_path / "table.jsonl").read_bytes()
     path = tmp_path / "table.journal.jsonl"

@@ -42,7 +42,7 @@ def test_the_table_has_an_utterance_per_line_with_times_and_words(record, run, t
     np.testing.assert_allclose(words, sing("abba"), atol=1e-3)
 
 
-def test_a_second_run_hears_nothing_and_only_what_changed_is_heard_again(record, run, tmp_path):
+def test_a_second_run_transcribes_nothing_and_only_what_changed_again(record, run, tmp_path):
     for name, text in (("a/1", "abba"), ("a/2", "dace"), ("b/1", "fed")):
         record(name, 0.2, text, 0.2)
     report, calls = run()

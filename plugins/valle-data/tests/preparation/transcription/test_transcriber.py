@@ -58,7 +58,7 @@ class Babble:
         return found
 
 
-def test_a_word_on_the_border_of_two_windows_is_heard_once_and_whole():
+def test_a_word_on_the_border_of_two_windows_is_transcribed_once_and_whole():
     wav = np.arange(31 * RATE, dtype=np.float32)
     (found,) = Transcriber(Babble(4.0), frozenset({"words"})).transcribe([wav], ["xx"])  # type: ignore[arg-type]
     words = [word for one in found.segments for word in one.words]

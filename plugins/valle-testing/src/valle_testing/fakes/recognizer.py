@@ -60,7 +60,7 @@ class FakeRecognizer:
         self._require([tag for tag in languages if tag is not None])
         self.rows += len(languages)
         sounds = [row[: int(length)].detach().cpu().numpy() for row, length in zip(wav, lengths, strict=True)]
-        return [_heard(sound, tag) for sound, tag in zip(sounds, languages, strict=True)]
+        return [_transcript(sound, tag) for sound, tag in zip(sounds, languages, strict=True)]
 
     def align(
         self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], texts: Sequence[str], *, languages: Sequence[str]
@@ -86,7 +86,7 @@ class FakeRecognizer:
                 raise UserError(f"language '{tag}' is unknown to the fake recognizer. Choose one of xx, yy")
 
 
-def _heard(sound: Float[np.ndarray, "N"], language: str | None) -> Transcript:
+def _transcript(sound: Float[np.ndarray, "N"], language: str | None) -> Transcript:
     words = [(start, end, _pitches(sound, start, end)) for start, end in _stretches(sound)]
     steps = [10 * math.log2(hertz / _LOWEST["xx"]) for _, _, pitches in words for hertz in pitches]
     odd = sum(0.25 < step % 1 < 0.75 for step in steps)

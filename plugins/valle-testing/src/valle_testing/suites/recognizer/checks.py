@@ -126,7 +126,7 @@ def transcribes_to_the_end(build: Build, *, device: str = "cpu", clips: Sequence
 
 
 @contract("Recognizer", "Equal waveforms give equal transcripts, whoever shares the batch")
-def hears_rows_as_if_alone(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
+def transcribes_rows_as_if_alone(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """Each clip alone, in a batch with the others, in their reverse order, and twice in one batch."""
     recognizer = build()
     fitted = clips_for(recognizer, clips)
@@ -215,7 +215,7 @@ def leaves_no_trace(build: Build, *, device: str = "cpu", clips: Sequence[Clip] 
 
 
 @contract("Recognizer", "Silence gives no segments.")
-def hears_nothing_in_silence(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
+def finds_nothing_in_silence(build: Build, *, device: str = "cpu", clips: Sequence[Clip] | None = None) -> None:
     """Zeros of half a second and of two seconds, alone and beside a clip."""
     recognizer = build()
     clip = clips_for(recognizer, clips)[0]
@@ -304,11 +304,11 @@ CHECKS: tuple[Callable[..., None], ...] = (
     refuses_unknown_languages,
     transcribes_speech,
     transcribes_to_the_end,
-    hears_rows_as_if_alone,
+    transcribes_rows_as_if_alone,
     leaves_padding_out,
     writes_nothing,
     leaves_no_trace,
-    hears_nothing_in_silence,
+    finds_nothing_in_silence,
     takes_rows_of_any_length,
     keeps_times_in_order,
     gives_clean_text,
