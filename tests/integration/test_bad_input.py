@@ -80,7 +80,7 @@ def test_one_bad_line_of_a_file_keeps_all_from_being_spoken(refused, spine, tmp_
     [
         (b"\xff\xfe\0", "UTF-8"),
         (b"\n \n", "holds no text"),
-        (None, "cannot be read (No such file or directory); give a UTF-8 text file"),
+        (None, "cannot be read (No such file or directory); give an existing UTF-8 text file"),
     ],
 )
 def test_a_text_file_without_text_is_refused(refused, spine, tmp_path, content, complaint):

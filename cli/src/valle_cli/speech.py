@@ -26,7 +26,7 @@ def read_lines(text: str, text_file: Path | None) -> dict[int, str]:
         lines = text_file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError(f"--text-file {text_file} cannot be read ({why}); give a UTF-8 text file") from None
+        raise UserError(f"--text-file {text_file} cannot be read ({why}); give an existing UTF-8 text file") from None
     texts = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
     if not texts:
         raise UserError(f"--text-file {text_file} holds no text; write one line per sentence")

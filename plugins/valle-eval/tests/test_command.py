@@ -161,7 +161,7 @@ def test_other_tables_and_folders_are_read(table, tmp_path):
     (folder / "x.txt").write_text("hello there\n")
     assert run(folder, tmp_path / "out", metric=("pace",)).facts["sentences"]["count"] == 1
     with pytest.raises(
-        UserError, match=r"none.jsonl' cannot be read \(No such file or directory\)\. Give a UTF-8 text"
+        UserError, match=r"none.jsonl' cannot be read \(No such file or directory\)\. Give an existing UTF-8 text"
     ):
         read_table(tmp_path / "none.jsonl", "en")
     with pytest.raises(UserError, match="nothing to evaluate"):

@@ -126,7 +126,7 @@ def read_script(path: Path | None) -> tuple[str, ...]:
         lines = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError(f"script '{path}' cannot be read ({why}). Give a UTF-8 text file") from error
+        raise UserError(f"script '{path}' cannot be read ({why}). Give an existing UTF-8 text file") from error
     if not lines:
         raise UserError(f"script '{path}' holds no sentence. Write one per line")
     return lines

@@ -55,7 +55,7 @@ def _text(path: Path) -> str:
         return json_text.read_bytes(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError(f"'{path}' cannot be read ({why}). Give a UTF-8 text file") from error
+        raise UserError(f"'{path}' cannot be read ({why}). Give an existing UTF-8 text file") from error
 
 
 def _rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:

@@ -31,7 +31,9 @@ def read_closed(path: Path, dictionary: Dictionary) -> Closed:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError(f"recognizer.sentences '{path}' cannot be read ({why}). Give a UTF-8 text file") from error
+        raise UserError(
+            f"recognizer.sentences '{path}' cannot be read ({why}). Give an existing UTF-8 text file"
+        ) from error
     if path.suffix in GRAMMARS:
         with_grammar(text)
         return Closed(text, {})

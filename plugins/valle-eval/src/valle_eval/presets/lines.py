@@ -15,7 +15,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
         text = json_text.read_bytes(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError(f"'{path}' cannot be read ({why}). Give a UTF-8 text file") from error
+        raise UserError(f"'{path}' cannot be read ({why}). Give an existing UTF-8 text file") from error
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             yield number, line
