@@ -59,6 +59,15 @@ def test_the_box_brings_its_halves_and_samplers(folder):
     assert kept.parts["sampler"] == resolved.parts["sampler"]
 
 
+def test_the_box_brings_its_durations_unless_some_were_asked_for(folder):
+    (folder / "voice.json").write_text(json.dumps(ABOUT | {"durations": "usual"}))
+    registry = Registry.open()
+    resolved = resolve(SYNTHESIS_SCHEMA, registry)
+    for own, durations in ((True, "usual"), (False, "drawn")):
+        found = read_box(folder).configured(resolved, registry, own_samplers=True, own_durations=own)
+        assert found.sections["synthesis"].durations == durations
+
+
 @pytest.mark.parametrize(
     ("written", "samplers"),
     [("speed: 2.0", ["temperature", "sample"]), ("sampler: greedy", ["greedy"])],
@@ -77,6 +86,7 @@ def test_a_configuration_that_names_no_sampler_leaves_the_box_its_own(folder, tm
     [
         ({"format_version": 2}, "format_version must be 1, got 2"),
         ({"voices": []}, "it names no voice"),
+        ({"durations": "long"}, "durations must be drawn or usual, got 'long'"),
         ({"voices": [{"name": "ada"}]}, "it lacks 'sounds'"),
         ({"samplers": "top_p"}, "'samplers' must be a list"),
     ],

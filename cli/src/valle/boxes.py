@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Resolved
@@ -20,6 +20,8 @@ from valle_core.reading.place import inside
 from valle_core.registry.loading import LoadError, load_spec
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import VOICES, Found, scan
+
+Durations = Literal["drawn", "usual"]
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -37,12 +39,14 @@ class VoiceBox:
     Attributes:
         folder: where it lies.
         samplers: of level 0, as a chain is written in YAML.
+        durations: `drawn` or `usual`, see `SynthesisOptions`.
         voices: name → how it sounds; the first is the one that speaks where none is named.
     """
 
     folder: Path
     samplers: tuple[dict[str, Any], ...]
     voices: dict[str, str]
+    durations: Durations = "drawn"
 
     def prompt(self, name: str = "") -> Int[Tensor, "F Q"]:
         """Codes of a named voice, by default the first. Raises `UserError` where there is none of this name."""
@@ -58,7 +62,13 @@ class VoiceBox:
             raise UserError(f"{self.folder}: the voice '{wanted}' cannot be read ({why}); install it again") from None
 
     def configured(
-        self, resolved: Resolved, registry: Registry, *, own_samplers: bool, config: Path | None = None
+        self,
+        resolved: Resolved,
+        registry: Registry,
+        *,
+        own_samplers: bool,
+        own_durations: bool = False,
+        config: Path | None = None,
     ) -> Resolved:
         """A configuration that has a section `synthesis`, with the box's halves.
 
@@ -66,11 +76,14 @@ class VoiceBox:
             resolved: as it was asked for.
             registry: where samplers are found.
             own_samplers: the box's samplers are taken, unless `config` names others.
+            own_durations: the same of its durations.
             config: YAML file that `resolved` was made with.
         """
         options = replace(
             resolved.sections["synthesis"], model=str(self.folder / "ar"), nar_model=str(self.folder / "nar")
         )
+        if own_durations and options.durations == "drawn":
+            options = replace(options, durations=self.durations)
         parts = dict(resolved.parts)
         if own_samplers:
             slots = [
@@ -98,12 +111,16 @@ def read_box(folder: Path) -> VoiceBox:
             check_kinds(voice, _VOICE)
         if not found["voices"]:
             raise ValueError("it names no voice")
+        if found.get("durations", "drawn") not in get_args(Durations):
+            raise ValueError(f"durations must be drawn or usual, got {found['durations']!r}")
     except (OSError, ValueError) as error:
         raise UserError(
             f"{folder / _ABOUT}: not a voice box ({getattr(error, 'strerror', None) or error}); install it again"
         ) from None
     voices = {voice["name"]: voice["sounds"] for voice in found["voices"]}
-    return VoiceBox(folder=folder, samplers=tuple(found["samplers"]), voices=voices)
+    return VoiceBox(
+        folder=folder, samplers=tuple(found["samplers"]), voices=voices, durations=found.get("durations", "drawn")
+    )
 
 
 def installed_box(announced: Sequence[Found] | None = None) -> VoiceBox:

@@ -251,14 +251,20 @@ def open_speaker(
         registry: where plugins are found.
         config: YAML file it was made with.
         given: top-level keys that were set beside the file. A voice box's samplers are taken, unless `sampler` is among
-            them or `config` names others.
+            them or `config` names others; its durations the same.
 
     Raises:
         UserError: as `load`.
     """
     box = box_of(resolved.sections["synthesis"])
     if box is not None:
-        resolved = box.configured(resolved, registry, own_samplers="sampler" not in given, config=config)
+        resolved = box.configured(
+            resolved,
+            registry,
+            own_samplers="sampler" not in given,
+            own_durations="durations" not in given,
+            config=config,
+        )
     observers = open_observers(registry, of=SPEAKING)
     synthesizer = open_synthesizer(resolved, registry, observers, read_text=symbols_of, load_prompt=load_audio)
     return Speaker(synthesizer, registry, box)
