@@ -79,6 +79,9 @@ def open_synthesizer(
         raise UserError(
             f"sampler {name} looks for whole answers, and the alignment of {ar.path} follows one; choose another"
         )
+    usual = SynthesisOptions()
+    if aligned and any(getattr(options, one) != getattr(usual, one) for one in ("phoneme_seconds", "stuck_seconds")):
+        raise UserError(f"the alignment of {ar.path} ends its speech; leave --phoneme-seconds and --stuck-seconds out")
     first = ar.load(selected, device=device, dtype=dtype)
     second = first
     if nar is not ar:
