@@ -1,5 +1,5 @@
 # Two commands do all: `make demo` and `make test`. Each sets up .venv first. TORCH_INDEX= picks another index for torch.
-PYTHON ?= $(shell for p in python3 python3.12 python3.11; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 OLDEST_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 TORCH := $(if $(TORCH_INDEX),PIP_INDEX_URL=$(TORCH_INDEX),)
@@ -67,7 +67,7 @@ setup: .venv/.ready
 
 # Entry points are read from installed metadata, so a changed pyproject.toml installs again.
 .venv/.ready: constraints.txt requirements.txt $(PYPROJECTS)
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
 	$(call environment,$(PYTHON),constraints.txt)
 
 # An environment in the target's folder: by which Python, held to which versions.
