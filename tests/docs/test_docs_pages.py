@@ -115,7 +115,7 @@ def test_every_message_in_troubleshooting_is_one_that_there_is():
     known = messages.page()
     quoted = re.findall(r"^### `([^`]+)`$", (DOCS / "troubleshooting.md").read_text("utf-8"), re.M)
     elsewhere = {  # of make and pip, and of a message that is put together from parts
-        "make: no Python 3.11 or 3.12 found",
+        "make: no Python 3.11, 3.12 or 3.13 found",
         "error: externally-managed-environment",
         "… cannot run here: needs a cuda device, found cpu",
     }
