@@ -54,12 +54,12 @@ def test_options_come_with_type_default_and_help(valle, mine):
     options = {one["key"]: one for one in facts(valle, "mine")["options"]}
     assert options["arch.d_model"] == {
         "flag": "--arch.d-model", "key": "arch.d_model", "type": "INTEGER", "default": "256",
-        "help": "width of the model.",
+        "help": "width of the model",
     }  # fmt: skip
     assert options["arch.norm"]["type"] == "rms|layer"
     assert (options["arch.rope"]["default"], options["arch.heads"]["default"]) == ("on", "none")
     lines = valle("plugins", "info", "mine")[1].splitlines()
-    assert "  --arch.d-model INTEGER  256   width of the model." in lines
+    assert "  --arch.d-model INTEGER  256   width of the model" in lines
 
 
 def test_what_it_owes_needs_requires_and_where_it_lies_are_shown(valle, mine, tmp_path):

@@ -15,7 +15,7 @@ YAML = {
     "a key twice": ("steps: 5\nsteps: 6\n", ":2: key 'steps' stands here a second time"),
     "torn": ("steps: [1\n", "not valid YAML"),
     "code": ("x: !!python/object/apply:os.system ['touch pwned']\n", "only plain data is read"),
-    "not a number": ("lr: .nan\n", "lr must be at least 0"),
+    "not a number": ("lr: .nan\n", ":1: lr: expected a number, got nan"),
 }
 
 

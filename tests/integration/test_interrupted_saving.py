@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 import soundfile
 
-from valle_cli import speech
+from valle import speech
 from valle_core.checkpoint import folder
 
 

@@ -257,8 +257,8 @@ def test_what_safe_switches_off_stays_off_in_workers(root):
         ({"data__noise": None, "tasks": ("noisy",)}, r"a task asks for noise.*valle prepare-noise"),
         ({"data__noise": "nowhere"}, r"valle prepare-noise"),
         ({"similar": "9"}, r"9 similar utterances are asked for.*--neighbours 9"),
-        ({"data__workers": "-1"}, r"data workers must be in \[0, 256\], got -1"),
-        ({"data__workers": "100000"}, r"data workers must be in \[0, 256\], got 100000"),
+        ({"data__workers": "-1"}, r"--data.workers must be in \[0, 256\], got -1"),
+        ({"data__workers": "100000"}, r"--data.workers must be in \[0, 256\], got 100000"),
     ],
 )
 def test_what_is_missing_is_told_before_anything_is_written(root, tmp_path, changes, message):
