@@ -47,7 +47,7 @@ site: .venv/.site
 	@echo "built site/; open site/index.html"
 
 .venv/.site: .venv/.ready
-	$(PIP) --no-build-isolation --editable .[docs]
+	$(call pip,constraints.txt) --no-build-isolation --editable .[docs]
 	touch $@
 
 # What every distribution says of itself, copied from pyproject.toml; with VERSION=0.2.0 the version of all is raised.
@@ -105,4 +105,4 @@ test-references: .venv-references/.ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-references .venv-oldest .venv-release demo dist
+	rm -rf .venv .venv-references .venv-oldest .venv-release demo dist site

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,31 @@ def test_security_says_what_robustness_tests():
     assert "(docs/robustness.md)" in text
     for promise in ("nothing is unpickled", "no code lies in a checkpoint", "weights_only=True"):
         assert promise in text
+
+
+def undefined(makefile: str, folder: Path) -> set[str]:
+    """Variables that some target reads and nothing defines, by make itself; it runs nothing."""
+    copy = folder / "Makefile"
+    copy.write_text(makefile, encoding="utf-8")
+    targets = [word for line in re.findall(r"^\.PHONY:(.*)$", makefile, re.M) for word in line.split()]
+    called = [
+        "make",
+        "-n",
+        "-B",
+        "--warn-undefined-variables",
+        "-C",
+        str(ROOT),
+        "-f",
+        str(folder / "Makefile"),
+        *targets,
+    ]
+    done = subprocess.run(called, capture_output=True, text=True, check=True)
+    return set(re.findall(r"undefined variable '(\w+)'", done.stderr))
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs GNU make")
+def test_the_makefile_reads_only_variables_that_it_defines_or_documents(tmp_path):
+    """Those of a user, whose names stand in a comment: VARIABLE=."""
+    documented = set(re.findall(r"\b([A-Z_]+)=", "\n".join(re.findall(r"^#.*$", MAKEFILE, re.M)))) | {"TABLE"}
+    assert undefined(MAKEFILE, tmp_path) <= documented
+    assert "PIP" in undefined(MAKEFILE.replace("$(call pip,constraints.txt)", "$(PIP)"), tmp_path) - documented
