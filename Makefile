@@ -43,7 +43,7 @@ docs: .venv/.ready
 # The documentation as a site, in site/; nothing in it is fetched from the network when it is viewed.
 .PHONY: site
 site: .venv/.site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "built site/; open site/index.html"
 
 .venv/.site: .venv/.ready

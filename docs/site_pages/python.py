@@ -19,7 +19,8 @@ def python_pages() -> dict[str, str]:
     facade = "".join(
         f"::: {owner}.{name}\n\n" for owner, name in sorted(public(FACADE), key=lambda one: one[1].lower())
     )
-    core = "".join(f"::: {owner}.{name}\n\n" for owner, name in public(STUB))
+    shown = set(public(FACADE))  # a name has one place
+    core = "".join(f"::: {owner}.{name}\n\n" for owner, name in public(STUB) if (owner, name) not in shown)
     return {
         INDEX: "# Python: `valle`\n\n`import valle` gives these names; each is fetched when it is first used.\n\n"
         + facade,

@@ -125,7 +125,7 @@ def test_every_message_in_troubleshooting_is_one_that_there_is():
 
 def test_every_page_of_docs_stands_in_the_navigation_once():
     text = (ROOT / "mkdocs.yml").read_text("utf-8")
-    named = re.findall(r"[\w./-]+\.md", text)
+    named = re.findall(r"[\w./-]+\.md", text[text.index("\nnav:") :])
     committed = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     by_folder = {name for name in committed if name.startswith(("adr/", "plugins/"))}
     assert sorted(named) == sorted(set(named))
