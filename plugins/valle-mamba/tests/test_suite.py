@@ -258,8 +258,9 @@ def test_what_it_cannot_do_is_refused_by_name():
         model(x, packed, place, cache=model.new_cache(1, 6, torch.float32, CPU))
     with pytest.raises(UserError, match="no layer 3, choose among 0 … 2"):
         model(x, packed, place, layers=(0, 3))
+    longer = PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0]))
     with pytest.raises(UserError, match="at most 8 positions and got 9"):
-        model(torch.randn(1, 9, 32), PackedMask(offsets=torch.tensor([0, 9]), prefix=torch.tensor([0])), place)
+        model(torch.randn(1, 9, 32), longer, torch.arange(9)[None])
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from valle_mamba.scan_blocks import Blocks, chunk_decays, decays
 
 def scan(
     u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, keep: Tensor | None, state: Tensor | None, *, remember: bool
-) -> tuple[Float[Tensor, "B T d"], Float[Tensor, "B N d"], Float[Tensor, "B chunks N d"]]:
+) -> tuple[Float[Tensor, "B T d"], Float[Tensor, "B N d"], Float[Tensor, "kept chunks N d"]]:
     """Outputs, last state, and the states the chunks start from (those of no row without `remember`).
 
     The arguments are those of `valle_mamba.selective_scan.selective_scan`.
