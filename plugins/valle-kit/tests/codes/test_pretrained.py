@@ -55,9 +55,16 @@ def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
     torch.save([torch.zeros(1)], tmp_path / "list.th")
     with pytest.raises(UserError, match="hold a list"):
         read_tensors(tmp_path / "list.th")
+
+
+def test_objects_that_are_not_tensors_are_refused_without_a_way_around(tmp_path):
     torch.save({"model": nn.Linear(1, 1)}, tmp_path / "pickled.th")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError) as caught:
         read_tensors(tmp_path / "pickled.th")
+    assert str(caught.value) == (
+        f"weights '{tmp_path / 'pickled.th'}' cannot be read (damaged, or with objects in it that are not tensors and "
+        "may run code). Fetch the file again, or give tensors only"
+    )
 
 
 def test_a_folder_needs_weights_and_a_configuration(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
@@ -84,16 +83,17 @@ def read_tensors(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         read = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise _damaged(path, error) from error
     except Exception as error:  # the unpickler's own class cannot be named without importing it
-        raise _damaged(path, error) from error
+        raise _unreadable(path, error) from error
     if not isinstance(read, Mapping):
         raise UserError(f"weights '{path}' hold a {type(read).__name__}, not tensors by name. Give another file")
     return dict(read)
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if type(error).__name__ == "UnpicklingError":  # whose own words are how to load it all the same
+        reason = "damaged, or with objects in it that are not tensors and may run code"
+        return UserError(f"weights '{path}' cannot be read ({reason}). Fetch the file again, or give tensors only")
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
     return UserError(f"weights '{path}' cannot be read ({reason}). Fetch the file again")
 
