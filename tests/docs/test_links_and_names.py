@@ -59,6 +59,27 @@ def test_every_command_that_is_written_about_exists():
             assert wanted in names or words in groups, f"{page.name} speaks of `valle {words}`, which does not exist"
 
 
+def scripts_not_there(text: str, folders: tuple[str, ...] = ("",)) -> list[str]:
+    """Scripts of the repository that a text runs, and that lie in none of the folders beneath their own."""
+    found = re.findall(r"\bpython ((?:benchmarks|docs|examples|plugins|tests|tools)/[\w./-]+\.py)", text)
+    return [
+        one
+        for one in found
+        if not any((ROOT / one).parent.joinpath(part, Path(one).name).is_file() for part in folders)
+    ]
+
+
+def test_every_script_that_is_run_in_a_page_or_a_result_exists():
+    for page in [*PAGES, *sorted(ROOT.glob("plugins/*/*.md"))]:
+        assert scripts_not_there(page.read_text(encoding="utf-8")) == [], page.name
+    for page in sorted((ROOT / "benchmarks" / "results").glob("*.md")):
+        made = page.with_suffix(
+            ".json"
+        ).is_file()  # then the command is a record of its commit, when studies/ was not there
+        assert scripts_not_there(page.read_text(encoding="utf-8"), ("", "studies") if made else ("",)) == [], page.name
+    assert scripts_not_there("python benchmarks/no.py --out x") == ["benchmarks/no.py"]
+
+
 def test_every_make_target_that_is_written_about_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     for page in PAGES:
