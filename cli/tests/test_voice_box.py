@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from valle.boxes import installed_box, is_box, read_box
-from valle.speaker import box_of, prompt_of
+from valle.boxes import VoiceBox, installed_box, is_box, read_box
+from valle.speaker import box_of, load, prompt_of
 from valle_cli.demo.recipe import GREETING, greet
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
@@ -59,13 +59,27 @@ def test_the_box_brings_its_halves_and_samplers(folder):
     assert kept.parts["sampler"] == resolved.parts["sampler"]
 
 
-def test_the_box_brings_its_durations_unless_some_were_asked_for(folder):
+@pytest.mark.parametrize(
+    ("own", "written", "durations"),
+    [(True, "speed: 2.0", "usual"), (True, "durations: drawn", "drawn"), (False, "", "drawn")],
+)
+def test_the_box_brings_its_durations_unless_some_were_asked_for(folder, tmp_path, own, written, durations):
     (folder / "voice.json").write_text(json.dumps(ABOUT | {"durations": "usual"}))
-    registry = Registry.open()
-    resolved = resolve(SYNTHESIS_SCHEMA, registry)
-    for own, durations in ((True, "usual"), (False, "drawn")):
-        found = read_box(folder).configured(resolved, registry, own_samplers=True, own_durations=own)
-        assert found.sections["synthesis"].durations == durations
+    config, registry = tmp_path / "config.yaml", Registry.open()
+    config.write_text(written)
+    resolved = resolve(SYNTHESIS_SCHEMA, registry, yaml_file=config)
+    found = read_box(folder).configured(resolved, registry, own_samplers=True, own_durations=own, config=config)
+    assert found.sections["synthesis"].durations == durations
+
+
+@pytest.mark.parametrize(("given", "own"), [({}, True), ({"durations": "drawn"}, False)])
+def test_durations_given_to_load_count_before_those_of_the_box(folder, monkeypatch, given, own):
+    def configured(self, *_, own_durations, **__):
+        raise UserError(f"own: {own_durations}")
+
+    monkeypatch.setattr(VoiceBox, "configured", configured)
+    with pytest.raises(UserError, match=f"^own: {own}$"):
+        load(folder, **given)
 
 
 @pytest.mark.parametrize(

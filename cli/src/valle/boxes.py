@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from valle_core.config.resolve import resolve
 from valle_core.config.schema import Resolved
+from valle_core.config.yaml_file import read_file
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
 from valle_core.reading.kinds import Kind, check_kinds
@@ -82,7 +83,7 @@ class VoiceBox:
         options = replace(
             resolved.sections["synthesis"], model=str(self.folder / "ar"), nar_model=str(self.folder / "nar")
         )
-        if own_durations and options.durations == "drawn":
+        if own_durations and (config is None or "durations" not in read_file(config).value):
             options = replace(options, durations=self.durations)
         parts = dict(resolved.parts)
         if own_samplers:

@@ -234,7 +234,9 @@ def load(
     }
     resolved = resolved_from(SYNTHESIS_SCHEMA, registry, {**given, **options}, config)
     where = None if config is None else Path(config)
-    speaker = open_speaker(resolved, registry, config=where, given=() if sampler is None else ("sampler",))
+    speaker = open_speaker(
+        resolved, registry, config=where, given=options if sampler is None else {**options, "sampler": sampler}
+    )
     changed: dict[str, Any] = {**_chains(speaker.synthesizer, registry, sampler, nar_sampler)}
     if not changed:
         return speaker
