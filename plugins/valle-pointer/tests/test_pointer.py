@@ -216,6 +216,7 @@ def test_a_unit_keeps_a_frame_and_what_that_costs_is_taken_from_the_next():
     assert paced([0, 1, 2, 3, 12], 2.0) == ([0, 1, 2, 4, 7, 10], [0, 1, 2, 3, 6])
     assert paced([0, 1, 2, 3], 4.0) == ([0, 1, 2], [0, 1, 2, 3])
     assert paced([0, 2, 5], 1.0) == ([0, 1, 2, 3, 4], [0, 2, 5])
+    assert paced([0, 0], 2.0) == ([], [0, 0])
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
@@ -237,3 +238,4 @@ def test_times_are_those_of_the_frames_that_stay(speed):
     assert one.tolist() == [0, 0, factor, 2 * factor, 3 * factor]
     assert other.tolist() == [0, factor, 2 * factor]
     assert [len(row) for row in walk.kept([12, 8])] == [3 * factor, 2 * factor]
+    assert [torch.zeros(0)[row].tolist() for row in walk.kept([0, 0])] == [[], []]

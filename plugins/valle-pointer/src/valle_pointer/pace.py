@@ -32,7 +32,7 @@ def paced(edges: Sequence[int], speed: float) -> tuple[list[int], list[int]]:
     above = (edges[-1] / speed - below * short) / rest if rest else 0.0
     for start, end in pairwise(edges):
         wanted += below * min(end - start, SHORT) + above * max(end - start - SHORT, 0)
-        count = max(round(wanted) - len(kept), 1)
+        count = max(round(wanted) - len(kept), min(end - start, 1))
         kept += [start + int((place + 0.5) * (end - start) / count) for place in range(count)]
         moved.append(len(kept))
     return kept, moved

@@ -104,7 +104,8 @@ class PointerWalk:
 
     def kept(self, frames: Sequence[int]) -> list[Int[Tensor, "F"]]:
         """See `Walk.kept`."""
-        return [torch.tensor(paced(self._edges(row, count), self._speed)[0]) for row, count in enumerate(frames)]
+        rows = (paced(self._edges(row, count), self._speed)[0] for row, count in enumerate(frames))
+        return [torch.tensor(row, dtype=torch.long) for row in rows]
 
     def _edges(self, row: int, frames: int) -> list[int]:
         """Where units begin, and the end."""
