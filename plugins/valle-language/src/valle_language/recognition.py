@@ -132,7 +132,7 @@ class PlacesPhonemes(Protocol):
     """A recognizer that declares "phonemes": it times a known sequence of them, whichever frontend wrote it."""
 
     def place(
-        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], said: Sequence[Phonemes]
+        self, wav: Float[Tensor, "B N"], lengths: Int[Tensor, "B"], phonemes: Sequence[Phonemes]
     ) -> Sequence[PlacedPhonemes]:
         """When the phonemes of each row are said, padding left out.
 
