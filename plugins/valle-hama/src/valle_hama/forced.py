@@ -37,8 +37,7 @@ def forced_path(
         choice[0] = best
         choice[1, 1:] = best[:-1]
         choice[2, 2:] = np.where(skips[2:], best[:-2], -np.inf)
-        choice.argmax(0, out=(steps := came[frame].astype(np.intp)))
-        came[frame] = steps
+        came[frame] = choice.argmax(0)
         best = choice.max(0) + scores[frame]
     state = count - 1 if best[-1] >= best[-2] else count - 2
     if not np.isfinite(best[state]):
