@@ -90,8 +90,12 @@ def test_missing_pickled_and_broken_files_are_refused(folder, tmp_path):
             FolderReader(place, LAYOUT).config()
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:40])
-    with pytest.raises(UserError, match="cannot be read"):
-        FolderReader(folder, LAYOUT).tensors()
+    for read in (FolderReader.tensors, lambda reader: reader.tensors_of(file.name)):
+        with pytest.raises(UserError, match="cannot be read") as caught:
+            read(FolderReader(folder, LAYOUT))
+        assert str(caught.value).count("cannot start from") == 1
+    with pytest.raises(UserError, match=r"none\.safetensors cannot be read \(No such file"):
+        FolderReader(folder, LAYOUT).tensors_of("none.safetensors")
     file.rename(folder / "pytorch_model.bin")
     with pytest.raises(UserError, match="pickled weights are not read"):
         FolderReader(folder, LAYOUT).tensors()

@@ -27,6 +27,9 @@ class FolderReader:
         """To raise: why the backbone cannot start from this folder."""
         return UserError(f"arch '{self.layout.arch}' cannot start from {str(self.path)!r}: {reason}")
 
+    def _unreadable(self, name: str, error: Exception) -> UserError:
+        return self.refuse(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})")
+
     def config(self) -> dict[str, Any]:
         """What config.json says, with the `model_type` of the layout and only values it knows."""
         if not self.path.is_dir():
@@ -37,7 +40,7 @@ class FolderReader:
             written = f"{self.layout.model}.save_pretrained"
             raise self.refuse(f"it has no {CONFIG}; give a folder written by {written}") from None
         except (OSError, ValueError) as error:
-            raise self.refuse(f"{CONFIG} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            raise self._unreadable(CONFIG, error) from None
         kind = config.get("model_type") if isinstance(config, dict) else None
         if kind != (wanted := self.layout.model_type or self.layout.arch):
             raise self.refuse(f"its model_type is {kind!r}, not {wanted!r}")
@@ -103,15 +106,12 @@ class FolderReader:
             except FileNotFoundError:
                 raise self.refuse(f"it has no {WEIGHTS}; pickled weights are not read, save as safetensors") from None
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise self.refuse(f"{INDEX} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+                raise self._unreadable(INDEX, error) from None
         found = []
         for name in names:
             if Path(name).name != name or not name.endswith(".safetensors"):
                 raise self.refuse(f"{INDEX} lists {name!r:.80}, not a safetensors file of the folder")
-            try:
-                found.append(self._file(name))
-            except (OSError, ValueError) as error:
-                raise self.refuse(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            found.append(self._found(name))
         return found
 
     def tensors(self) -> dict[str, Tensor]:
@@ -125,16 +125,19 @@ class FolderReader:
 
     def tensors_of(self, file: str) -> dict[str, Tensor]:
         """All tensors of one file, by their stored names."""
+        return self._read(self._found(file))
+
+    def _found(self, name: str) -> Path:
         try:
-            return self._read(self._file(file))
+            return self._file(name)
         except (OSError, ValueError) as error:
-            raise self.refuse(f"{file} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            raise self._unreadable(name, error) from None
 
     def _read(self, file: Path) -> dict[str, Tensor]:
         try:
             return read_tensors(file)
         except (OSError, ValueError) as error:
-            raise self.refuse(f"{file.name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            raise self._unreadable(file.name, error) from None
 
     def fill(self, backbone: nn.Module, found: Mapping[str, Tensor], *, source: str = f"{CONFIG} says") -> None:
         """Copy tensors into a backbone's, in its type; refuse any that is missing, foreign, of another shape or
