@@ -109,6 +109,18 @@ def test_the_repetition_penalty_equals_transformers_bit_for_bit(penalty: float) 
     assert torch.equal(got, reference.RepetitionPenaltyLogitsProcessor(penalty)(tokens, logits.clone()))
 
 
+@pytest.mark.parametrize("penalty", [0.7, 1.0, 1.3])
+def test_without_decay_the_penalty_is_the_one_of_hardly_any_decay(penalty: float) -> None:
+    """Two ways of computing it. Token 0 is in row 0 alone: padding, and the empty row 1, do not change it."""
+    logits, history = random_logits(3), random_history(8).masked_fill(random_history(8) == 0, 1)
+    history[0, 0] = 0
+    logits[:, 5], logits[2, 0] = -math.inf, 0.0
+    view = FakeView(history=history)
+    alike = RepetitionPenalty(penalty=penalty).process(logits, view)
+    assert torch.allclose(alike, RepetitionPenalty(penalty=penalty, decay=1e-9).process(logits, view), rtol=1e-6)
+    assert torch.equal(alike[1:, 0], logits[1:, 0])
+
+
 def test_a_repeated_token_never_gains_whatever_the_sign_of_its_logit() -> None:
     """Dividing negative logits, a known mistake, makes repetition more likely."""
     logits = torch.tensor([[2.0, -2.0, 0.0, 1.0, -1.0]])
