@@ -42,7 +42,7 @@ def test_without_the_command_line_nothing_is_known_and_nothing_promised():
         registry.select("arch", "mamba")
 
 
-def test_missing_known_plugins_are_listed_with_their_mend():
+def test_missing_known_plugins_are_listed_with_their_fix():
     entries = {entry.name: entry for entry in Registry(Scan((COMMAND_LINE,), frozenset({"valle"}))).entries("arch")}
     assert entries["retnet-hf"].status == "not-installed"
     assert entries["retnet-hf"].hint == "valle plugins install valle-retnet"
@@ -86,6 +86,16 @@ def test_two_plugins_of_one_name_are_a_conflict_that_distribution_and_name_resol
 def test_a_selection_made_by_distribution_and_name_keeps_that_name(site):
     site.plugin("acme", "x")
     assert Registry(scan([str(site.folder)])).select("arch", "acme:x").name == "acme:x"
+
+
+def test_a_command_is_not_selected_and_the_message_says_so(site):
+    source = """from valle_core.plugin import CommandSpec
+SPEC = CommandSpec(name="x", api=1, summary="made for a test", run="run:run", schema="run:SCHEMA")
+"""
+    site.add("acme", {"valle.commands": {"x": "acme_command:SPEC"}}, acme_command=source)
+    with pytest.raises(UserError) as caught:
+        Registry(scan([str(site.folder)])).select("command", "x")
+    assert str(caught.value) == "command 'x' (acme 1.0) cannot be selected: it is not a plugin with a factory"
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_list(site):

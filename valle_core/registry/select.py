@@ -51,8 +51,10 @@ def check_usable(entry: Entry, name: str) -> Selected:
     kind = entry.kind.name
     if entry.status == "not-installed":
         raise UserError(f"{kind} '{name}' is not installed. Install it with: {entry.hint}")
-    if entry.status == "ok" and isinstance(entry.spec, PluginSpec):
-        return Selected(name=name, entry=entry, spec=entry.spec)
+    if entry.status == "ok":
+        if isinstance(entry.spec, PluginSpec):
+            return Selected(name=name, entry=entry, spec=entry.spec)
+        raise UserError(f"{kind} '{name}' ({entry.owner}) cannot be selected: it is not a plugin with a factory")
     hint = f" Fix it with: {entry.hint}" if entry.hint else ""
     raise UserError(f"{kind} '{name}' ({entry.owner}) is {entry.status}: {entry.why}.{hint}")
 
