@@ -12,34 +12,29 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic
-def floats(typingctx, address):
-    """The float32 at an address."""
-
+def _pointer(kind):
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(types.float32)(types.int64), codegen
+    return types.CPointer(kind)(types.int64), codegen
+
+
+@intrinsic
+def floats(typingctx, address):
+    """The float32 at an address."""
+    return _pointer(types.float32)
 
 
 @intrinsic
 def integers(typingctx, address):
     """The int32 at an address."""
-
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int32)(types.int64), codegen
+    return _pointer(types.int32)
 
 
 @intrinsic
 def longs(typingctx, address):
     """The int64 at an address."""
-
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int64)(types.int64), codegen
+    return _pointer(types.int64)
 
 
 @intrinsic
