@@ -3,7 +3,8 @@
 python docs/samples.py    # files are committed; run again after the voice or its decoding changed
 
 Nothing is chosen: each sentence is said once, with random seed 0, as `valle synth TEXT --voice NAME --seed 0` says it.
-Another processor rounds differently, so its samples may differ in detail.
+Another processor rounds differently, so its samples may differ in detail. README.md says what a recognizer writes down:
+`valle transcribe FOLDER --out t.jsonl --recognizer whisper-tiny --language en`, the samples as FOLDER/VOICE/NAME.wav.
 """
 
 from __future__ import annotations
