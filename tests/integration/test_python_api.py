@@ -117,6 +117,11 @@ REFUSED = {
     "an unknown sampler": ({"sampler": "topk"}, "there is no sampler 'topk'. Did you mean 'top_k'?"),
     "an unknown language": ({"language": "xx"}, "language 'xx' is unknown"),
     "seeds of other texts": ({"seed": [1, 2]}, "seed must be one number, or one for each of the 1 texts, got 2"),
+    "a speed in words": ({"speed": "fast"}, "speed must be a number, got 'fast'"),
+    "a language that is no tag": ({"language": 5}, "language must be a text, got 5"),
+    "a seed in words": ({"seed": "one"}, "seed must be a whole number, or one for each text, got 'one'"),
+    "a seed in parts": ({"seed": [0.5]}, "seed must be a whole number, or one for each text, got 0.5"),
+    "a pause of truth": ({"pause": True}, "pause must be a number, got True"),
     "no seconds": ({"max_seconds": 0}, "max_duration must be in (0, 3600] s, got 0"),
 }
 
@@ -132,6 +137,9 @@ def test_what_cannot_be_said_is_refused_in_one_line(voice, options, message):
 def test_no_text_is_refused(voice):
     for text in ("", " ", []):
         with pytest.raises(valle.UserError, match=r"text is empty|no text given"):
+            voice.speak(text)
+    for text in (None, 5, b"rain", ["rain", None]):
+        with pytest.raises(valle.UserError, match="text must be a text or a list of texts, got "):
             voice.speak(text)
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeAlias
 
 from valle_core.config.layer import flag_of
@@ -109,6 +110,13 @@ def named(path: PathLike, what: str) -> Path:
     if not os.fspath(path):
         raise UserError(f"{what} must be a path, got an empty text")
     return Path(path)
+
+
+def expect(kind: type | UnionType, what: str, **values: object) -> None:
+    """Raise `UserError` for the first value that is neither None nor of the kind; a bool is no number."""
+    for name, value in values.items():
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise UserError(f"{name} must be {what}, got {value!r:.80}")
 
 
 def _by_key(message: str, keys: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle.boxes import VoiceBox, installed_box, is_box, read_box
-from valle.options import Option, PathLike, named, resolved_from
+from valle.options import Option, PathLike, expect, named, resolved_from
 from valle.samplers import Samplers, chain_of
 from valle.speech import Speech, SpeechWarning
 from valle_core.config.schema import Resolved
@@ -79,7 +79,7 @@ class Speaker:
         language: str | None = None,
         sampler: Samplers | None = None,
         speed: float | None = None,
-        seed: int | Sequence[int] = 0,
+        seed: int | list[int] | tuple[int, ...] = 0,
         phonemes: bool = False,
         split: Literal["sentences", "none"] = "sentences",
         pause: float = 0.25,
@@ -98,7 +98,7 @@ class Speaker:
         language: str | None = None,
         sampler: Samplers | None = None,
         speed: float | None = None,
-        seed: int | Sequence[int] = 0,
+        seed: int | list[int] | tuple[int, ...] = 0,
         phonemes: bool = False,
         split: Literal["sentences", "none"] = "sentences",
         pause: float = 0.25,
@@ -116,7 +116,7 @@ class Speaker:
         language: str | None = None,
         sampler: Samplers | None = None,
         speed: float | None = None,
-        seed: int | Sequence[int] = 0,
+        seed: int | list[int] | tuple[int, ...] = 0,
         phonemes: bool = False,
         split: Literal["sentences", "none"] = "sentences",
         pause: float = 0.25,
@@ -151,6 +151,10 @@ class Speaker:
         Raises:
             UserError: a text, voice, prompt, language, sampler or number that cannot be used; nothing is spoken then.
         """
+        if not isinstance(text, str | list | tuple) or not all(isinstance(one, str) for one in text):
+            raise UserError(f"text must be a text or a list of texts, got {text!r:.80}")
+        expect(str, "a text", voice=voice, prompt_text=prompt_text, language=language)
+        expect(int | float, "a number", speed=speed, pause=pause, max_letters=max_letters, max_seconds=max_seconds)
         texts = [text] if isinstance(text, str) else list(text)
         given = prompt if prompt is None or isinstance(prompt, Tensor) else named(prompt, "the prompt")
         voice_prompt = prompt_of(self.box, voice, given)
@@ -313,10 +317,13 @@ def _chains(
     }
 
 
-def _seeds(seed: int | Sequence[int], count: int) -> list[int]:
+def _seeds(seed: int | list[int] | tuple[int, ...], count: int) -> list[int]:
     """One for each text."""
-    if isinstance(seed, int):
+    if not isinstance(seed, list | tuple):
+        expect(int, "a whole number, or one for each text", seed=seed)
         return [seed + number for number in range(count)]
+    for one in seed:
+        expect(int, "a whole number, or one for each text", seed=one)
     if len(seed) != count:
         raise UserError(f"seed must be one number, or one for each of the {count} texts, got {len(seed)}")
     return list(seed)
