@@ -292,7 +292,7 @@ def test_where_nobody_can_be_asked_removing_needs_yes(valle, ran, monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     code, _, err = valle("plugins", "uninstall", "greedy")
     assert (code, ran) == (2, [])
-    assert "nobody can be asked. Add --yes" in err
+    assert "uninstalling needs a confirmation, and this is not a terminal, so nobody can be asked. Add --yes" in err
 
 
 @pytest.mark.parametrize("action", ["install", "uninstall"])

@@ -47,7 +47,7 @@ def uninstall(context: CommandContext) -> CommandResult:
         return CommandResult(text=f"{told}\n{shlex.join(command)}", facts=facts)
     print(told, file=sys.stderr)
     try:
-        if not carry_out(command, yes=own.yes, must_ask="removing is asked about"):
+        if not carry_out(command, yes=own.yes, must_ask="uninstalling needs a confirmation"):
             return CommandResult(text="", facts=facts, code=1)
     except UserError as error:
         raise _explained(error, removed) from error
