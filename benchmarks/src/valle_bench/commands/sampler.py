@@ -17,13 +17,13 @@ class Options(BenchOptions):
     """What is measured.
 
     Attributes:
-        sampler: sampler to measure; may be repeated; all when left out
+        sampler: sampler to measure; may be repeated; left out: all
         quick: few repeats and no decoding step, for a first look
-        batch: rows, e.g. 1,16,64
-        tokens: V, codes and the stop token
-        history: tokens that every row has chosen before
-        set: an option of one sampler, SAMPLER.OPTION=VALUE
-        out: folder for sampler.json, sampler.md and sampler.png
+        batch: batch sizes, separated by commas, e.g. 1,16,64
+        tokens: vocabulary size: codes and the stop token
+        history: number of tokens that every row has chosen before
+        set: option of one sampler, SAMPLER.OPTION=VALUE; may be repeated
+        out: folder to write sampler.json, sampler.md and sampler.png to
     """
 
     sampler: tuple[str, ...] = ()
