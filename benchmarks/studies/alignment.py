@@ -1,6 +1,6 @@
 """How far forced alignment (`valle prepare --align`) lies from exact durations, and how well times tell the sound.
 
-    python benchmarks/studies/alignment.py corpus.jsonl --duration-unit 0.025 --alignment-shift -0.06 --clips 120 --json
+    python benchmarks/studies/alignment.py corpus.jsonl --duration-unit 0.025 --alignment-shift -0.06 --clips 120
 
 The table has columns audio, text, phones and durations, as `valle prepare` takes it. Boundaries are those of sounds;
 pauses that punctuation stands for are told apart. Bits: what the phoneme of a frame says about its code of level 0
