@@ -195,7 +195,7 @@ def test_a_folder_that_is_something_else_is_refused(kind, change, words, tmp_pat
 
 @both
 @torch.no_grad()
-def test_the_peer_of_the_benchmark_gives_our_states(kind):
+def test_the_reference_of_the_benchmark_gives_our_states(kind):
     case = next(case for case in (TRANSFORMERS_MAMBA, TRANSFORMERS_MAMBA2) if case.part == kind)
     assert case.bench == "arch"
     backbone = KINDS[kind][2](KINDS[kind][3](d_model=32, n_layers=2), attention=None).eval()
@@ -213,7 +213,7 @@ def test_the_peer_of_the_benchmark_gives_our_states(kind):
     assert count == sum(p.numel() for n, p in backbone.named_parameters() if "reverse" not in n and "merge" not in n)
 
 
-def test_the_peer_says_what_to_install(monkeypatch):
+def test_the_reference_says_what_to_install(monkeypatch):
     monkeypatch.setattr("valle_core.plugin.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"needs transformers\. Install it with: pip install transformers"):
         TRANSFORMERS_MAMBA.load(None)

@@ -96,7 +96,7 @@ def test_what_is_saved_is_loaded_bit_for_bit(kernel, tmp_path):
 
 
 @torch.no_grad()
-def test_the_peer_of_the_benchmark_gives_our_states_and_decodes_them(kernel):
+def test_the_reference_of_the_benchmark_gives_our_states_and_decodes_them(kernel):
     torch.manual_seed(6)
     backbone = build(MixtralOptions(d_model=32, n_layers=2, n_kv_heads=2, n_experts=4), attention=kernel).eval()
     reference = TRANSFORMERS.load(backbone)
