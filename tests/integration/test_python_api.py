@@ -135,8 +135,8 @@ def test_what_cannot_be_said_is_refused_in_one_line(voice, options, message):
 
 
 def test_no_text_is_refused(voice):
-    for text in ("", " ", []):
-        with pytest.raises(valle.UserError, match=r"text is empty|no text given"):
+    for text, message in (("", "text is empty"), (" ", "text is empty"), ([], "no text given")):
+        with pytest.raises(valle.UserError, match=message):
             voice.speak(text)
     for text in (None, 5, b"rain", ["rain", None]):
         with pytest.raises(valle.UserError, match="text must be a text or a list of texts, got "):
