@@ -110,7 +110,7 @@ def _item_of(hint: Any) -> Any:
 
 
 def choices(hint: Any) -> list[str]:
-    """The words a Literal or an enumeration allows; empty for other types."""
+    """The words a Literal or an enumeration allows; empty for other types. "" is left out: it is no choice to type."""
     inner = bare(hint)
     if get_origin(inner) is Literal:
         return [str(item) for item in get_args(inner) if item != ""]

@@ -123,7 +123,7 @@ def dataclass_rows(options_type: type, prefix: str, panel: str) -> Iterator[Opti
     hints, texts = hints_of(options_type), attribute_texts(options_type)
     for field in dataclasses.fields(options_type):
         hint = hints[field.name]
-        words = [word for word in choices(hint) or () if word]  # "" is what stands where the option is left out
+        words = choices(hint)
         kinds = {int: "INTEGER", float: "FLOAT", str: "TEXT", bool: "true|false", Path: "PATH"}
         yield OptionRow(
             flag=flag_of(prefix + field.name),
