@@ -86,6 +86,13 @@ class Hasty(Pointer):
         return super().walk(text, speed=1 / speed**3, steady=steady)
 
 
+class Unhurried(Pointer):
+    """As fast as ever, whatever is asked for."""
+
+    def walk(self, text, *, speed=1.0, steady=False):
+        return super().walk(text, steady=steady)
+
+
 @pytest.mark.parametrize(
     ("faulty", "check"),
     [
@@ -98,6 +105,7 @@ class Hasty(Pointer):
         (Adrift, "guide_and_walk_agree"),
         (Deaf, "learns_where_to_go_on"),
         (Hasty, "speed_and_steadiness"),
+        (Unhurried, "speed_and_steadiness"),
     ],
 )
 def test_a_planted_fault_is_found(faulty, check):
