@@ -31,7 +31,7 @@ MIN_P = _spec(
     "valle_samplers.min_p:MinP", "processor",
 )  # fmt: skip
 REPETITION_PENALTY = _spec(
-    "repetition_penalty", "Makes tokens chosen before less likely, near ones most (1909.05858)",
+    "repetition_penalty", "Makes tokens chosen before less likely; with decay near ones most (1909.05858)",
     "valle_samplers.repetition_penalty:RepetitionPenalty", "processor",
 )  # fmt: skip
 REPETITION_AWARE = _spec(
