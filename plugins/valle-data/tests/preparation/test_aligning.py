@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from valle_core.audio.wav import write
 from valle_core.config.resolve import resolve
@@ -126,4 +127,4 @@ def test_a_recognizer_that_does_not_time_phonemes_is_refused_with_one_that_does(
     registry = Registry.open()
     resolved = resolve(PREPARE_SCHEMA, registry, flags=[("align", "pocketsphinx")])
     with pytest.raises(UserError, match=r"'pocketsphinx' does not time phonemes\. Choose one that does: --align hama"):
-        open_components(resolved, registry, __import__("torch").device("cpu"))
+        open_components(resolved, registry, torch.device("cpu"))

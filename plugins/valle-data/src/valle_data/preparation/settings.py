@@ -55,6 +55,7 @@ def write_settings(options: PrepareOptions, components: PreparationComponents) -
 
 
 def _settings(options: PrepareOptions, components: PreparationComponents) -> dict[str, Any]:
+    aligner = components.aligner
     return {
         "format_version": FORMAT_VERSION,
         "codec": identity.to_dict(components.codec.identity),
@@ -67,14 +68,8 @@ def _settings(options: PrepareOptions, components: PreparationComponents) -> dic
         "max_seconds": options.max_seconds,
         "batch_seconds": options.batch_seconds,
         **options.filters(),
-        **aligned_by(components),
+        "align": f"{aligner.name} {options_hash(aligner.options)}" if aligner else None,
     }
-
-
-def aligned_by(components: PreparationComponents) -> dict[str, Any]:
-    """What timed the phonemes; nothing where nothing did, as in a folder from before that was kept."""
-    aligner = components.aligner
-    return {"align": f"{aligner.name} {options_hash(aligner.options)}" if aligner else None}
 
 
 def _compare(options: PrepareOptions, components: PreparationComponents) -> None:
