@@ -122,7 +122,7 @@ REFUSED = {
     "a seed in words": ({"seed": "one"}, "seed must be a whole number, or one for each text, got 'one'"),
     "a seed in parts": ({"seed": [0.5]}, "seed must be a whole number, or one for each text, got 0.5"),
     "a pause of truth": ({"pause": True}, "pause must be a number, got True"),
-    "no seconds": ({"max_seconds": 0}, "max_duration must be in (0, 3600] s, got 0"),
+    "no seconds": ({"max_seconds": 0}, "max_seconds must be in (0, 3600] s, got 0"),
 }
 
 

@@ -155,6 +155,8 @@ class Speaker:
             raise UserError(f"text must be a text or a list of texts, got {text!r:.80}")
         expect(str, "a text", voice=voice, prompt_text=prompt_text, language=language)
         expect(int | float, "a number", speed=speed, pause=pause, max_letters=max_letters, max_seconds=max_seconds)
+        if not 0 < max_seconds <= 3600:
+            raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
         texts = [text] if isinstance(text, str) else list(text)
         given = prompt if prompt is None or isinstance(prompt, Tensor) else named(prompt, "the prompt")
         voice_prompt = prompt_of(self.box, voice, given)

@@ -41,4 +41,5 @@ class BannedTokens:
 
         index = torch.tensor(self.tokens, device=logits.device)
         kept = logits.index_fill(1, index, -math.inf)
-        return logits.where(kept.isneginf().all(-1, keepdim=True), kept)
+        none_left = kept.amax(-1, keepdim=True) == -math.inf
+        return kept.index_copy_(1, index, logits[:, index].masked_fill_(~none_left, -math.inf))

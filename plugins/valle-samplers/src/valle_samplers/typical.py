@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valle_samplers.bounds import require
+from valle_samplers.distribution import entropy
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -30,8 +31,7 @@ class Typical:
 
     def process(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
         logs = logits.log_softmax(-1)
-        entropy = -(logs * logs.exp()).nansum(-1, keepdim=True)
-        distance, order = (-logs - entropy).abs().sort(dim=-1, stable=True)
+        distance, order = (logs + entropy(logits)).abs().sort(dim=-1, stable=True)
         mass = logits.gather(-1, order).softmax(-1).cumsum(-1)
         last = (mass < self.p).sum(-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
         drop = distance > distance.gather(-1, last)

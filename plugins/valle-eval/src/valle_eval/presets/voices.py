@@ -31,6 +31,8 @@ def with_voices(sentences: Sequence[Sentence], place: Path) -> list[Sentence]:
 
 
 def _voices(place: Path) -> list[tuple[Path, str]]:
+    if not place.exists():
+        raise UserError(f"there is no '{place}'. Give a folder with a wav file of each voice, or a table of them")
     if place.is_dir():
         found = sorted(path for path in place.rglob("*") if path.suffix.lower() in SOUNDS and path.is_file())
         texts = [path.with_suffix(".txt") for path in found]
