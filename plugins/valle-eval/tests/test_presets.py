@@ -106,7 +106,7 @@ def test_voices_are_dealt_in_turn_and_references_found_by_text(tmp_path):
     sentences = [Sentence(id=str(k), text=f"text {k}") for k in range(3)]
     with pytest.raises(UserError, match="holds no recording of a voice"):
         with_voices(sentences, tmp_path)
-    with pytest.raises(UserError, match="there is no '.*nowhere'. Give a folder with a wav file of each voice"):
+    with pytest.raises(UserError, match="Give a folder with a wav file of each voice"):
         with_voices(sentences, tmp_path / "nowhere")
     a, b = tone(tmp_path / "v" / "a.wav"), tone(tmp_path / "v" / "b.wav")
     b.with_suffix(".txt").write_text("what b says\n")
