@@ -8,6 +8,7 @@ from valle_core.checkpoint.folder import RunFolder as RunFolder
 from valle_core.checkpoint.folder import save_checkpoint as save_checkpoint
 from valle_core.checkpoint.load import LoadedModel as LoadedModel
 from valle_core.checkpoint.load import load_model as load_model
+from valle_core.checkpoint.manifest import Manifest as Manifest
 from valle_core.checkpoint.manifest import PluginIdentity as PluginIdentity
 from valle_core.command import CommandContext as CommandContext
 from valle_core.command import CommandResult as CommandResult

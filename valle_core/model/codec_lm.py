@@ -99,6 +99,7 @@ class CodecLM(nn.Module):
             shared=options.heads == "shared",
             tied=options.tie,
         )
+        self.heads.bias.requires_grad_(options.head_bias)
 
     def embed(self, batch: RowBatch) -> Float[Tensor, "B T D"]:
         """Summed table rows of every position, and what the alignment adds; zeros where padded."""

@@ -26,6 +26,7 @@ class ModelOptions:
         per_language_text: use a separate phoneme embedding table for each language.
         markers: how language, level and tone enter a row: as tokens of their own, or summed into every position.
         heads: one output head per level, or one shared by all levels.
+        head_bias: train a bias of the output heads, which LlamaForCausalLM has none of; else it stays 0.
         token_error: training noise: probability, by level, of replacing a visible response code by a neighbour.
         token_rate: training noise: probability, by level, of replacing a visible response code by the mask token.
     """
@@ -43,6 +44,7 @@ class ModelOptions:
     per_language_text: bool = False
     markers: Literal["token", "sum"] = "token"
     heads: Literal["per_level", "shared"] = "per_level"
+    head_bias: bool = True
     token_error: tuple[float, ...] = ()
     token_rate: tuple[float, ...] = ()
 

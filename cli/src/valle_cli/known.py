@@ -24,7 +24,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "command": ("bench arch", "bench codec", "bench attention", "bench decode", "bench sampler", "bench startup")
     },
     "valle-transformer": {"arch": ("transformer",)},
-    "valle-llama": {"arch": ("llama",)},
+    "valle-llama": {"arch": ("llama",), "command": ("export-llama", "import-llama")},
     "valle-mixtral": {"arch": ("mixtral",)},
     "valle-bitnet": {
         "arch": ("bitnet",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -60,7 +61,12 @@ def save_folder(
     embed_tokens: Float[Tensor, "vocabulary D"] | None = None,
 ) -> None:
     """Write what `transformers.LlamaModel.from_pretrained` reads (see `write_folder`)."""
-    own = {
+    write_folder(folder, LAYOUT, backbone.state_dict(), sizes, own_keys(sizes), table=embed_tokens)
+
+
+def own_keys(sizes: LlamaSizes) -> dict[str, Any]:
+    """What config.json says of a LLaMA besides the sizes of `LAYOUT`."""
+    return {
         "hidden_act": "silu",
         "head_dim": sizes.head_dim,
         "rope_theta": sizes.rope_theta,
@@ -69,4 +75,3 @@ def save_folder(
         "attention_bias": False,
         "mlp_bias": False,
     }
-    write_folder(folder, LAYOUT, backbone.state_dict(), sizes, own, table=embed_tokens)

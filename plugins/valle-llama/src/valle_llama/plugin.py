@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec, ReferenceSpec
+from valle_core.plugin import CommandSpec, PluginSpec, ReferenceSpec
 
 SPEC = PluginSpec(
     kind="arch",
@@ -35,4 +35,25 @@ DECODE = ReferenceSpec(
     bench="decode",
     title="llama",
     loads="valle_llama.bench_decode:compare",
+)
+
+EXPORT = CommandSpec(
+    name="export-llama",
+    api=2,
+    summary="Write level 0 of a run as a folder of transformers' LlamaForCausalLM",
+    run="valle_llama.one_vocabulary.commands:export_llama",
+    schema="valle_llama.one_vocabulary.commands:EXPORT_SCHEMA",
+    examples=(
+        "valle export-llama runs/llama --out llama",
+        "valle export-llama runs/llama --out llama --dtype bfloat16",
+    ),
+)
+
+IMPORT = CommandSpec(
+    name="import-llama",
+    api=2,
+    summary="Read a folder of LlamaForCausalLM written by `valle export-llama` as a run of level 0",
+    run="valle_llama.one_vocabulary.commands:import_llama",
+    schema="valle_llama.one_vocabulary.commands:IMPORT_SCHEMA",
+    examples=("valle import-llama llama --out runs/again",),
 )
