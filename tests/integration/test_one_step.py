@@ -78,21 +78,35 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
         )
 
 
-@pytest.mark.parametrize("parts", [2, 3])
-def test_accumulated_parts_of_a_batch_change_the_weights_as_the_whole_batch(parts):
-    whole = rows(6)
+def uneven(count: int) -> list:
+    """Rows of all levels whose responses are 1 to 23 frames long, shortest first."""
+    made = []
+    for number in range(count):
+        generator, level = torch.Generator().manual_seed(number), number % LEVELS
+        prompt, response = (torch.randint(0, CODES, (n, LEVELS), generator=generator) for n in (3, 1 + number // 3))
+        inputs = TaskInputs(text=torch.tensor([1, 2, number % 4]), language=1, prompt=prompt, response=response)
+        made.append(lay_out(inputs, level, response=response[:, : max(level, 1)], target=response[:, level]))
+    return made
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_accumulated_parts_of_a_batch_change_the_weights_as_the_whole_batch_however_long_its_rows_are(parts):
+    """The short rows come first: a mean of the parts' means would weigh their positions several times as much."""
+    whole = uneven(64)
     size = len(whole) // parts
     pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
-    (once, _), (gathered, _) = step(whole, clip=0.0), step(*pieces, clip=0.0)
+    (once, one), (gathered, several) = step(whole, clip=0.0), step(*pieces, clip=0.0)
     assert norm(once) > 1e-2
-    same(once, gathered)
+    for name, change in once.items():
+        torch.testing.assert_close(change, gathered[name], atol=2e-5, rtol=1e-4)
+    assert one.line(1, 0.1)["loss"] == pytest.approx(several.line(1, 0.1)["loss"], abs=2e-5)
 
 
 def test_the_gradient_of_a_step_is_clipped_once_for_all_its_batches():
     whole = rows(6)
     changes, meter = step(whole[:3], whole[3:], clip=0.01)
     assert norm(changes) == pytest.approx(0.01, rel=1e-3)
-    assert float(meter.norms[0]) > 0.01, "the norm that is reported is the one before clipping"
+    assert float(meter.sums["grad_norm"][0][0]) > 0.01, "the norm that is reported is the one before clipping"
 
 
 @pytest.mark.parametrize("clip", [0.0, 0.01, 1e6])
@@ -100,7 +114,9 @@ def test_a_scaled_loss_is_unscaled_before_its_gradient_is_clipped(clip):
     plain, measured = step(rows(6), clip=clip)
     scaled, scaled_meter = step(rows(6), clip=clip, scaler=torch.amp.GradScaler("cpu", init_scale=2.0**12))
     same(plain, scaled)
-    torch.testing.assert_close(measured.norms[0], scaled_meter.norms[0], rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        measured.sums["grad_norm"][0][0], scaled_meter.sums["grad_norm"][0][0], rtol=1e-4, atol=0
+    )
 
 
 @pytest.mark.parametrize("spoil", [float("nan"), float("inf")])

@@ -51,14 +51,16 @@ def gradients(model: CodecLM, one: Example) -> dict[str, torch.Tensor]:
     return {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in model.named_parameters()}
 
 
-def test_it_follows_the_mean_gradient_of_its_batches_from_the_first_on():
+def test_it_follows_the_gradient_of_the_mean_over_all_positions_of_its_batches_from_the_first_on():
     model = make_model()
     batches = [example(model, 1, level=0), example(model, 2, level=1, frames=9), example(model, 3, level=1)]
     each = [gradients(model, one) for one in batches]
+    counts = [6, 9, 5]  # level 0 predicts its stop as well
     model.zero_grad()
     moved, meter = step(model, batches, clip=0.0)
     for name, change in moved.items():
-        torch.testing.assert_close(change, -sum(g[name] for g in each) / 3, atol=1e-6, rtol=1e-5)
+        mean = sum(count * gradient[name] for count, gradient in zip(counts, each, strict=True)) / sum(counts)
+        torch.testing.assert_close(change, -mean, atol=1e-6, rtol=1e-5)
     line = meter.line(1, 0.1)
     assert (meter.skipped.total(), line["skipped_utterances"], line["bad_steps"]) == (0, 9, 0)
     assert line["skipped: too long"] == 9

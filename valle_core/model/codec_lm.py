@@ -29,11 +29,13 @@ class ModelOutput(NamedTuple):
         logits: of every predicted position, by level.
         losses: the backbone's own, to add to the training loss.
         figures: the backbone's own, for the metrics only.
+        frame_losses: the alignment's, to add as well: means over the positions predicted at level 0.
     """
 
     logits: dict[int, Float[Tensor, "K V"]]
     losses: Mapping[str, Float[Tensor, ""]]
     figures: Mapping[str, Float[Tensor, ""]]
+    frame_losses: Mapping[str, Float[Tensor, ""]] = {}
 
 
 class CodecLM(nn.Module):
@@ -147,4 +149,4 @@ class CodecLM(nn.Module):
         logits = {level: self.head(level)(found) for level, found in h.items()}
         if self.alignment is None or targets is None or 0 not in h:
             return ModelOutput(logits, out.losses, out.figures)
-        return ModelOutput(logits, {**out.losses, **self.alignment.losses(h[0], targets)}, out.figures)
+        return ModelOutput(logits, out.losses, out.figures, self.alignment.losses(h[0], targets))

@@ -152,24 +152,35 @@ def train_step(
     meter: Meter,
     options: TrainOptions,
 ) -> None:
-    """One optimizer step over `accumulate` batches; a step with a non-finite gradient is skipped and counted."""
-    for _ in range(options.accumulate):
-        example = next(examples)
-        batch = example.batch.to(accelerator.device)
+    """One optimizer step over `accumulate` batches; a step with a non-finite gradient is skipped and counted.
+
+    The loss is the mean over the predicted positions of the whole step, however they lie in batches.
+    """
+    taken = [next(examples) for _ in range(options.accumulate)]
+    counts = [{level: found.positions.numel() for level, found in one.batch.predicted.items()} for one in taken]
+    frames, positions = sum(count.get(0, 0) for count in counts), sum(sum(count.values()) for count in counts)
+    for example, count in zip(taken, counts, strict=True):
+        batch, own = example.batch.to(accelerator.device), sum(count.values())
         with accelerator.autocast():
             output = model(batch)
         loss, figures = token_loss(output.logits, batch.predicted)
-        for value in output.losses.values():
-            loss = loss + value
-        accelerator.backward(loss / options.accumulate)
-        meter.add(loss, figures, {**output.losses, **output.figures})
+        loss = sum(output.losses.values(), loss) * (own / positions)
+        for value in output.frame_losses.values():
+            loss = loss + value * (count[0] / frames)
+        accelerator.backward(loss)
+        meter.add("loss", loss * (positions / own), own)
+        meter.add_levels(figures)
+        for name, value in {**output.losses, **output.figures}.items():
+            meter.add(name, value, own)
+        for name, value in output.frame_losses.items():
+            meter.add(name, value, count[0])
         meter.seconds += example.seconds
         meter.tokens += example.tokens
         meter.skipped.update(example.skipped)
     # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
     if isinstance(norm, Tensor):
-        meter.norms.append(norm.detach())
+        meter.add("grad_norm", norm, 1)
     if torch.isfinite(torch.as_tensor(norm)) or accelerator.scaler is not None:
         optimizer.step()  # with a scaler, accelerate itself skips overflowed steps
         meter.bad_steps += bool(optimizer.step_was_skipped)

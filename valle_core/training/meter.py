@@ -25,23 +25,22 @@ class Meter:
     """Sums since the last line; nothing here reads the device before `line` does."""
 
     started: float = field(default_factory=time.perf_counter)
-    losses: list[Tensor] = field(default_factory=list)
-    levels: dict[int, list[Tensor]] = field(default_factory=dict)
-    extra: dict[str, list[Tensor]] = field(default_factory=dict)
-    norms: list[Tensor] = field(default_factory=list)
+    sums: dict[str, list[Tensor]] = field(default_factory=dict)
     seconds: float = 0.0
     tokens: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     bad_steps: int = 0
 
-    def add(self, loss: Tensor, figures: Mapping[int, LevelFigures], extra: Mapping[str, Tensor]) -> None:
-        """Take one batch's figures."""
-        self.losses.append(loss.detach())
+    def add(self, name: str, value: Tensor, weight: float) -> None:
+        """Take a mean over so many positions."""
+        value = value.detach().float()
+        self.sums.setdefault(name, []).append(torch.stack([value * weight, torch.full_like(value, weight)]))
+
+    def add_levels(self, figures: Mapping[int, LevelFigures]) -> None:
+        """Take one batch's losses and hits of each level."""
         for level, found in figures.items():
-            row = torch.stack([found.loss, found.correct.float(), torch.tensor(float(found.count)).to(found.loss)])
-            self.levels.setdefault(level, []).append(row)
-        for name, value in extra.items():
-            self.extra.setdefault(name, []).append(value.detach())
+            self.add(f"loss_{level}", found.loss / max(found.count, 1), found.count)
+            self.add(f"accuracy_{level}", found.correct / max(found.count, 1), found.count)
 
     def line(self, step: int, lr: float) -> dict[str, Any]:
         """The line for the steps since the last one; empties the meter.
@@ -50,15 +49,11 @@ class Meter:
         hide the others.
         """
         elapsed = time.perf_counter() - self.started
-        line: dict[str, Any] = {"step": step, "lr": lr, **_mean("loss", self.losses)}
-        for level, rows in sorted(self.levels.items()):
-            stacked = torch.stack(rows)
-            loss, correct, count = stacked[stacked.isfinite().all(1)].sum(0).tolist()
-            if count:
-                line[f"loss_{level}"], line[f"accuracy_{level}"] = loss / count, correct / count
-        for name, values in self.extra.items():
-            line |= _mean(name, values)
-        line |= _mean("grad_norm", self.norms)
+        line: dict[str, Any] = {"step": step, "lr": lr}
+        for name in sorted(self.sums, key=_place):
+            stacked = torch.stack(self.sums[name])
+            value, weight = stacked[stacked.isfinite().all(1)].sum(0).tolist()
+            line |= {name: value / weight} if weight else {}
         line |= {
             "bad_steps": self.bad_steps,
             "skipped_utterances": self.skipped.total(),
@@ -67,16 +62,18 @@ class Meter:
             "audio_seconds_per_second": self.seconds / elapsed,
         }
         self.started = time.perf_counter()
-        self.losses, self.levels, self.extra, self.norms = [], {}, {}, []
-        self.seconds, self.tokens, self.skipped = 0.0, 0, Counter()
+        self.sums, self.seconds, self.tokens, self.skipped = {}, 0.0, 0, Counter()
         return line
 
 
-def _mean(name: str, values: list[Tensor]) -> dict[str, float]:
-    """The mean of the finite values under their name; nothing where there is none."""
-    finite = torch.stack(values) if values else torch.zeros(0)
-    finite = finite[finite.isfinite()]
-    return {name: float(finite.mean())} if finite.numel() else {}
+def _place(name: str) -> tuple[int, int, bool]:
+    """The loss first, then each level's figures in the order of the levels, then the rest as it came."""
+    word, _, level = name.rpartition("_")
+    return (
+        (1, int(level), word != "loss")
+        if word in ("loss", "accuracy") and level.isdigit()
+        else (2 * (name != "loss"), 0, False)
+    )
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
