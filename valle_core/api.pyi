@@ -29,6 +29,7 @@ from valle_core.plugin import UserError as UserError
 from valle_core.registry.hooks import Observers as Observers
 from valle_core.registry.hooks import hookimpl as hookimpl
 from valle_core.registry.hooks import open_observers as open_observers
+from valle_core.registry.identity import warn as warn
 from valle_core.registry.preflight import preflight as preflight
 from valle_core.registry.registry import Registry as Registry
 from valle_core.synthesis.autoregressive import Prompted as Prompted
@@ -45,6 +46,7 @@ from valle_core.synthesis.sampling.view import View as SamplingView
 from valle_core.synthesis.synthesizer import Synthesizer as Synthesizer
 from valle_core.training.config import TRAIN_SCHEMA as TRAIN_SCHEMA
 from valle_core.training.config import RunOptions as RunOptions
+from valle_core.training.live_run import LiveRun as LiveRun
 from valle_core.training.loop import TrainResult as TrainResult
 from valle_core.training.options import TrainOptions as TrainOptions
 from valle_core.training.run import run_training as run_training

@@ -9,7 +9,7 @@ import pytest
 
 from valle_core.plugin import UserError
 
-NEED_IT = ("loop", "restore", "run", "text_gain", "probing")
+NEED_IT = ("loop", "restore", "run")
 
 
 @pytest.fixture

@@ -28,19 +28,26 @@ class Specifications:
 
     @hookspec
     def train_start(self, facts: Mapping[str, Any]) -> None:
-        """A training run is about to take its first step; `facts` has `step`, `steps` and `run`, its folder."""
+        """A training run is about to take its first step.
+
+        `facts` has `step`, `steps`, `run`, its folder, and `live`, a `valle_core.training.live_run.LiveRun`.
+        """
 
     @hookspec
     def train_step_end(self, step: int, metrics: Mapping[str, float]) -> None:
         """An optimizer step is done; `metrics` is the new line of metrics.jsonl, empty where none was written."""
 
     @hookspec
+    def train_figures(self, step: int, last: bool) -> Mapping[str, float] | None:
+        """An optimizer step is done: figures to add to its line of metrics.jsonl, or None; `last` if the run ends."""
+
+    @hookspec
     def checkpoint_saved(self, step: int, path: Path) -> None:
         """A checkpoint stands complete at `path`."""
 
     @hookspec
-    def train_end(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Training is over after `step` steps."""
+    def train_end(self, step: int, metrics: Mapping[str, float]) -> str | None:
+        """Training is over after `step` steps; a sentence that is returned warns of the trained model."""
 
     @hookspec
     def doctor_checks(self) -> Sequence[tuple[str, Callable[[], str]]]:  # type: ignore[empty-body]
@@ -199,7 +206,7 @@ def _hook_names() -> list[str]:
     return [name for name in vars(Specifications) if not name.startswith("_")]
 
 
-TRAINING = ("train_start", "train_step_end", "checkpoint_saved", "train_end")
+TRAINING = ("train_start", "train_figures", "train_step_end", "checkpoint_saved", "train_end")
 """Hooks that are called while a model is trained."""
 
 SPEAKING = ("after_audio",)

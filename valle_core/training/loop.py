@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
-from valle_core.registry.identity import warn
+from valle_core.sequence.pack import RowBatch
 
 try:
     from accelerate import Accelerator
@@ -30,13 +32,13 @@ except ModuleNotFoundError as error:
 from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
+from valle_core.training.live_run import LiveRun
 from valle_core.training.meter import Meter
 from valle_core.training.optimizer import learning_rate, make_optimizer, optimizer_tensors
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
 from valle_core.training.restore import restore
 from valle_core.training.rows import Example
-from valle_core.training.text_gain import TextGain, TextProbe, measures_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +72,7 @@ def train(
     model_config: str,
     observers: Observers,
     report: Callable[[dict[str, Any]], None],
-    probe: TextProbe | None = None,
+    live: Callable[[Callable[[RowBatch], float]], LiveRun],
 ) -> TrainResult:
     """Train until `options.steps` (or minutes, or a signal that asks to stop, which saves first).
 
@@ -83,7 +85,7 @@ def train(
         model_config: YAML kept with each checkpoint.
         observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
-        probe: rows that show whether the model reads its text.
+        live: makes what observers see of the run, from the loss of a batch.
     """
     accelerator = make_accelerator(options)
     model.to(accelerator.device).train()
@@ -97,13 +99,12 @@ def train(
         assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)
 
-    before = measures_in(run.metrics) if place.resume else []
-    gain = TextGain(probe, options.text_gain_every, layout=model.rules.layout, before=before)
     model, optimizer = accelerator.prepare(model, optimizer)
     meter, line, reason = Meter(), {}, "steps"
     begun = time.perf_counter()
     examples = iter(stream)
-    observers.call("train_start", facts={"step": step, "steps": options.steps, "run": str(run.path)})
+    facts = {"step": step, "steps": options.steps, "run": str(run.path)}
+    observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, model, accelerator))})
     with StopRequest() as stop:
         while step < options.steps and reason == "steps":
             rate = learning_rate(options, step)
@@ -117,13 +118,12 @@ def train(
             elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
                 reason = "minutes"
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
-            measured = gain.due(step, last=step == options.steps or reason == "minutes")
-            logged = saving or measured or step % options.log_every == 0
+            last = step == options.steps or reason == "minutes"
+            figures = observers.call("train_figures", step=step, last=last)
+            logged = saving or any(figures) or step % options.log_every == 0
             if logged:
-                line = meter.line(step, rate) | (gain.measure(model, accelerator, step) if measured else {})
+                line = meter.line(step, rate) | dict(ChainMap(*figures))
                 place.append(line)
-            if measured and step < options.steps and (warning := gain.news()):
-                warn(warning)
             observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
                 state = replace(manifest, step=step, progress=progress(stream, accelerator))
@@ -132,16 +132,9 @@ def train(
                 observers.call("checkpoint_saved", step=step, path=path)
             if logged:
                 report(line)  # after saving: it may write to a terminal that is gone
-    result = TrainResult(
-        step=step,
-        reason=reason,
-        last_line=line,
-        seconds=time.perf_counter() - begun,
-        warning=gain.verdict(at_the_end=True),
-        signal=stop.signal,
-    )
-    observers.call("train_end", step=step, metrics=line)
-    return result
+    seconds = time.perf_counter() - begun
+    warning = ". ".join(observers.call("train_end", step=step, metrics=line))
+    return TrainResult(step=step, reason=reason, last_line=line, seconds=seconds, warning=warning, signal=stop.signal)
 
 
 def train_step(
@@ -187,6 +180,16 @@ def train_step(
     else:
         meter.bad_steps += 1
     optimizer.zero_grad(set_to_none=True)
+
+
+def evaluated_loss(model: CodecLM, accelerator: Accelerator, batch: RowBatch) -> float:
+    """As `LiveRun.loss`. It leaves the model in training mode."""
+    model.eval()
+    with torch.no_grad(), accelerator.autocast():
+        batch = batch.to(accelerator.device)
+        loss = float(token_loss(model(batch).logits, batch.predicted)[0])
+    model.train()
+    return loss
 
 
 def make_accelerator(options: TrainOptions) -> Accelerator:

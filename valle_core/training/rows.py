@@ -91,16 +91,12 @@ class RowMaker:
     """Every choice is a function of (seed, epoch, utterance id), whichever process makes it."""
 
     def __init__(self, source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings) -> None:
-        self._source, self._tasks, self._settings = source, tasks, settings
-
-    def material(self) -> tuple[UtteranceSource, Sequence[Task], RowSettings]:
-        """What the rows are made from."""
-        return self._source, self._tasks, self._settings
+        self.source, self.tasks, self.settings = source, tasks, settings
 
     @property
     def noise(self) -> str:
         """Identifies the noise set, or ""."""
-        return self._source.noise_hash
+        return self.source.noise_hash
 
     def examples(self, batch_ids: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Example | Nothing]:
         """The example of each (epoch, ids), made when it is asked for."""
@@ -113,18 +109,18 @@ class RowMaker:
         skipped = dict(Counter(row.reason for row in rows if isinstance(row, LeftOut)))
         if not kept:
             return Nothing(skipped)
-        batch = pack(kept, self._settings.packing)
+        batch = pack(kept, self.settings.packing)
         return Example(
             batch=batch,
-            seconds=sum(row.segments[-1].tokens.shape[0] for row in kept) / self._settings.frame_rate,
+            seconds=sum(row.segments[-1].tokens.shape[0] for row in kept) / self.settings.frame_rate,
             tokens=int(batch.mask.lengths.sum()),
             skipped=skipped,
         )
 
     def row(self, id: str, epoch: int) -> TaskSequence | LeftOut:
         """One training row, or why there is none."""
-        rng = Random(f"{self._settings.seed}/{epoch}/{id}")
-        task = rng.choices(self._tasks, [1.0] * len(self._tasks))[0]
+        rng = Random(f"{self.settings.seed}/{epoch}/{id}")
+        task = rng.choices(self.tasks, [1.0] * len(self.tasks))[0]
         return self._row(id, task, rng)
 
     def usable(self, id: str) -> tuple[int, list[str]]:
@@ -133,15 +129,15 @@ class RowMaker:
         Raises:
             UserError: noise, an index of similar utterances or the codec is missing.
         """
-        found = [self._row(id, task, Random(f"{self._settings.seed}/{id}")) for task in self._tasks]
+        found = [self._row(id, task, Random(f"{self.settings.seed}/{id}")) for task in self.tasks]
         reasons = [row.reason for row in found if isinstance(row, LeftOut)]
         return len(found) - len(reasons), reasons
 
     def _row(self, id: str, task: Task, rng: Random) -> TaskSequence | LeftOut:
-        settings, utterance = self._settings, self._source.utterance(id)
-        inputs = task.draw(utterance, self._source, rng, frame_rate=settings.frame_rate)
+        settings, utterance = self.settings, self.source.utterance(id)
+        inputs = task.draw(utterance, self.source, rng, frame_rate=settings.frame_rate)
         if inputs is None:
-            return LeftOut(_reason(task, utterance, self._source, settings.frame_rate))
+            return LeftOut(_reason(task, utterance, self.source, settings.frame_rate))
         row = task.compose(inputs, draw_level(settings.level_weights, rng), training=True)
         if settings.packing.aligned and row.times is None:
             return LeftOut("no times of its phonemes (--alignment none needs none)")

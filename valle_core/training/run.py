@@ -33,10 +33,10 @@ from valle_core.registry.select import Selected
 from valle_core.training.aligning import TIMES, with_alignment
 from valle_core.training.config import DataOptions, RunOptions
 from valle_core.training.examples import ExampleStream
+from valle_core.training.live_run import LiveRun
 from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
-from valle_core.training.probing import text_probe
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.restore import named_checkpoint, start_from
 from valle_core.training.rows import RowSettings
@@ -104,7 +104,6 @@ def run_training(
     if checkpoint is not None and not run_options.resume:
         start_from(model, checkpoint, manifest, model_config)
     place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=checkpoint if run_options.resume else None)
-    probe = text_probe(*maker.material(), dataset.ids) if options.text_gain_every else None
     with place.held():
         _open_run(run_options)  # another process may have begun it meanwhile
         return train(
@@ -116,7 +115,14 @@ def run_training(
             model_config=model_config,
             observers=observers,
             report=report,
-            probe=probe,
+            live=lambda loss: LiveRun(
+                options=options,
+                source=maker.source,
+                ids=dataset.ids,
+                tasks=maker.tasks,
+                settings=maker.settings,
+                loss=loss,
+            ),
         )
 
 

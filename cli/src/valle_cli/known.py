@@ -95,6 +95,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-tasks": {"task": ("tts", "tts-c")},
     "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
+    "valle-training": {"hook": ("text-gain",)},
     "valle-voice": {"voices": ("english",)},
 }  # fmt: skip
 """distribution → kind → names; a voice is no plugin, and stands under the last word of its group."""

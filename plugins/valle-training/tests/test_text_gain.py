@@ -7,20 +7,26 @@ import math
 
 import pytest
 import torch
+from valle_training.plugin import TEXT_GAIN
+from valle_training.text_gain import HOOK, Measure, TextGain, TextGainHook, measures_in
+from valle_training.text_probe import TextProbe, text_probe
 
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
-from valle_core.registry.hooks import Observers
+from valle_core.registry.hooks import TRAINING, Observers, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.probing import text_probe
+from valle_core.training.live_run import LiveRun
+from valle_core.training.options import TrainOptions
 from valle_core.training.rows import RowSettings
 from valle_core.training.run import run_training
-from valle_core.training.text_gain import Measure, TextGain, TextProbe, measures_in
+from valle_testing import suite
 from valle_testing.fakes.parts import FakeTask
+
+test_it_conforms = suite.conformance("hook", lambda: HOOK, spec=TEXT_GAIN)
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "32", "arch.n_layers": "1", "arch.n_heads": "2", "steps": "9", "warmup": "2",
@@ -32,17 +38,26 @@ def run(data, out, report=lambda line: None, **changes):
     settings = SETTINGS | {"data": str(data), "out": str(out)} | changes
     registry = Registry.open()
     return run_training(
-        resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, Observers(), report=report
+        resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, watched(), report=report
     )
 
 
-def maker(data, **rules):
+def watched() -> Observers:
+    """The hook alone, as a run has it."""
+    observers = Observers()
+    observers.add("text-gain", TextGainHook(), critical=True)
+    return observers
+
+
+def live(data, ids=slice(None), **rules) -> tuple[LiveRun, Vocabulary]:
     dataset = open_dataset(data)
     vocabulary = Vocabulary(symbols=len(dataset.symbols), languages=1, num_levels=dataset.codec.num_levels,
                             codebook_size=dataset.codec.codebook_size)  # fmt: skip
     found = RowSettings(packing=PackRules(vocabulary=vocabulary), frame_rate=dataset.frame_rate, seed=0,
                      **{"level_weights": (0.5, 0.5)} | rules)  # fmt: skip
-    return (dataset, [FakeTask()], found), dataset, vocabulary
+    seen = LiveRun(options=TrainOptions(), source=dataset, ids=dataset.ids[ids], tasks=[FakeTask()], settings=found,
+                   loss=lambda batch: 2.0)  # fmt: skip
+    return seen, vocabulary
 
 
 def gain(*measures, layout="text-first"):
@@ -50,8 +65,8 @@ def gain(*measures, layout="text-first"):
 
 
 def test_the_probe_differs_in_its_texts_and_in_nothing_else(tone_dataset):
-    made, dataset, vocabulary = maker(tone_dataset)
-    probe = text_probe(*made, dataset.ids)
+    run, vocabulary = live(tone_dataset)
+    probe = text_probe(run)
     assert isinstance(probe, TextProbe)
     text = vocabulary.ranges()["text"]
     for batch in (probe.right, probe.swapped):
@@ -65,15 +80,14 @@ def test_the_probe_differs_in_its_texts_and_in_nothing_else(tone_dataset):
     (mine, rest), (others, same) = split(probe.right), split(probe.swapped)
     assert rest == same
     assert mine != others
-    again = text_probe(*made, dataset.ids)
+    again = text_probe(run)
     assert torch.equal(again.swapped.indices, probe.swapped.indices)
 
 
 def test_there_is_no_probe_without_two_texts_and_none_longer_than_the_backbone_takes(tone_dataset):
-    made, dataset, _ = maker(tone_dataset)
-    assert text_probe(*made, dataset.ids[:1]) is None
-    assert text_probe(*maker(tone_dataset, longest=4)[0], dataset.ids) is None
-    assert set(text_probe(*maker(tone_dataset, level_weights=(0.0, 1.0))[0], dataset.ids).right.predicted) == {1}
+    assert text_probe(live(tone_dataset, slice(1))[0]) is None
+    assert text_probe(live(tone_dataset, longest=4)[0]) is None
+    assert set(text_probe(live(tone_dataset, level_weights=(0.0, 1.0))[0]).right.predicted) == {1}
 
 
 def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes_on(tone_dataset, tmp_path):
@@ -101,7 +115,7 @@ def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes
 
 def test_a_run_whose_text_is_worth_nothing_says_so_at_its_end(tone_dataset, tmp_path, capsys, monkeypatch):
     words = "the model does not read its text: at step"
-    monkeypatch.setattr("valle_core.training.text_gain._loss", lambda model, batch: 2.0)
+    monkeypatch.setattr("valle_core.training.loop.evaluated_loss", lambda *what: 2.0)
     result = run(tone_dataset, tmp_path / "r", text_gain_every="2")
     assert f"{words} 9" in result.warning
     assert capsys.readouterr().err.count(f"warning: {words} 6") == 1
@@ -116,6 +130,10 @@ def test_it_can_be_switched_off_and_changes_no_weight(tone_dataset, tmp_path):
     )
     assert not any("text_gain" in line for line in off)
     assert on[-1]["loss_0"] == off[-1]["loss_0"]
+
+
+def test_it_comes_with_a_run_as_installed():
+    assert "text-gain" in open_observers(Registry.open(), of=TRAINING).names
 
 
 def test_a_gain_near_0_is_said_once_the_loss_has_flattened_and_not_before():

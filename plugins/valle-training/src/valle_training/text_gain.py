@@ -6,37 +6,23 @@ A model that ignores its text learns a loss that looks healthy all the same; its
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import torch
-from accelerate import Accelerator
-
-from valle_core.loss.token_loss import token_loss
-from valle_core.model.codec_lm import CodecLM
+from valle_core.api import LiveRun, hookimpl, warn
+from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import is_of
 from valle_core.sequence.pack import RowBatch
-from valle_core.training.meter import lines_in
+from valle_training.text_probe import TextProbe, text_probe
 
 NEAR_ZERO = 0.02
 """Nats. A model that reads its text loses tenths when the text is another's."""
 
 FLAT = 0.03
 """Part by which the loss must fall from two measures ago to count as falling."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextProbe:
-    """Rows of the lowest trained level, the same throughout a run.
-
-    Attributes:
-        right: with their own texts.
-        swapped: the same with the texts of others among them.
-    """
-
-    right: RowBatch
-    swapped: RowBatch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,16 +62,10 @@ class TextGain:
         wanted = self._probe is not None and 0 < self._every <= step
         return wanted and (last or step % self._every == 0)
 
-    def measure(self, model: CodecLM, accelerator: Accelerator, step: int) -> dict[str, float]:
-        """`text_gain` and `text_loss` for the metrics, or nothing where they are not finite.
-
-        It draws nothing and leaves the model in training mode.
-        """
+    def measure(self, loss: Callable[[RowBatch], float], step: int) -> dict[str, float]:
+        """`text_gain` and `text_loss` for the metrics, or nothing where they are not finite."""
         assert self._probe is not None
-        model.eval()
-        with torch.no_grad(), accelerator.autocast():
-            losses = [_loss(model, batch.to(accelerator.device)) for batch in (self._probe.right, self._probe.swapped)]
-        model.train()
+        losses = [loss(batch) for batch in (self._probe.right, self._probe.swapped)]
         if not all(map(math.isfinite, losses)):
             return {}
         self.measures.append(Measure(step=step, loss=losses[0], gain=losses[1] - losses[0]))
@@ -119,15 +99,47 @@ class TextGain:
 
 
 def measures_in(metrics: Path) -> list[Measure]:
-    """What a run has measured so far, from its metrics."""
-    if not metrics.exists():
-        return []
-    return [
-        Measure(step=line["step"], loss=line["text_loss"], gain=line["text_gain"])
-        for _, line in lines_in(metrics)
-        if all(is_of(line.get(name), float) for name in ("text_gain", "text_loss"))
-    ]
+    """What a run has measured so far, from its metrics; a torn line is passed over."""
+    found = []
+    for text in read_bytes(metrics).decode("utf-8", errors="replace").splitlines() if metrics.exists() else ():
+        with suppress(ValueError):
+            line = loads(text)
+            if isinstance(line, dict) and all(is_of(line.get(name), float) for name in ("text_gain", "text_loss")):
+                found.append(Measure(step=line["step"], loss=line["text_loss"], gain=line["text_gain"]))
+    return found
 
 
-def _loss(model: CodecLM, batch: RowBatch) -> float:
-    return float(token_loss(model(batch).logits, batch.predicted)[0])
+class TextGainHook:
+    """Measures while a run goes on, warns once, and says at the end what is to be known of the model."""
+
+    def __init__(self) -> None:
+        self._gain, self._live = TextGain(None, 0), None
+
+    @hookimpl
+    def train_start(self, facts: Mapping[str, Any]) -> None:
+        live: LiveRun | None = facts.get("live")
+        self._gain, self._live = TextGain(None, 0), live
+        if live is None or not live.options.text_gain_every:
+            return
+        self._gain = TextGain(
+            text_probe(live),
+            live.options.text_gain_every,
+            layout=live.settings.packing.layout,
+            before=measures_in(Path(facts["run"]) / "metrics.jsonl") if facts["step"] else [],
+        )
+
+    @hookimpl
+    def train_figures(self, step: int, last: bool) -> Mapping[str, float] | None:
+        if self._live is None or not self._gain.due(step, last=last):
+            return None
+        figures = self._gain.measure(self._live.loss, step)
+        if not last and (warning := self._gain.news()):
+            warn(warning)
+        return figures
+
+    @hookimpl
+    def train_end(self) -> str | None:
+        return self._gain.verdict(at_the_end=True) or None
+
+
+HOOK = TextGainHook()

@@ -1,32 +1,42 @@
-"""The few rows that show whether a model reads its text (`valle_core.training.text_gain`)."""
+"""The few rows that show whether a model reads its text (`valle_training.text_gain`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
 
+from valle_core.api import LiveRun
 from valle_core.interfaces import Task
-from valle_core.sequence.pack import pack, row_length
-from valle_core.training.rows import RowSettings, UtteranceSource
-from valle_core.training.text_gain import TextProbe
+from valle_core.sequence.pack import RowBatch, pack, row_length
 from valle_core.types import TaskInputs, TaskSequence
 
 ROWS = 8
 _TRIED = 64
 
 
-def text_probe(
-    source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings, ids: Sequence[str]
-) -> TextProbe | None:
-    """Rows of these utterances with their own texts and with each other's; None where no two texts differ.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextProbe:
+    """Rows of the lowest trained level, the same throughout a run.
+
+    Attributes:
+        right: with their own texts.
+        swapped: the same with the texts of others among them.
+    """
+
+    right: RowBatch
+    swapped: RowBatch
+
+
+def text_probe(live: LiveRun) -> TextProbe | None:
+    """Rows of a run's utterances with their own texts and with each other's; None where no two texts differ.
 
     They are of the lowest level that is trained, where the text says most, and a function of the run's random seed.
     """
-    level = next(level for level, weight in enumerate(settings.level_weights) if weight > 0)
-    drawn = list(_drawn(source, tasks, settings, ids, level))
+    level = next(level for level, weight in enumerate(live.settings.level_weights) if weight > 0)
+    drawn = list(_drawn(live, level))
     pairs: list[tuple[TaskSequence, TaskSequence]] = []
     for index, (task, inputs) in enumerate(drawn):
         others = (other for _, other in (*drawn[index + 1 :], *drawn[:index]))
@@ -35,11 +45,11 @@ def text_probe(
             continue
         texts = (inputs, _saying(inputs, other))
         right, swapped = (task.compose(found, level, training=True) for found in texts)
-        if _fits(swapped, settings):
+        if _fits(swapped, live):
             pairs.append((right, swapped))
     if not pairs:
         return None
-    right, swapped = (pack([pair[side] for pair in pairs], settings.packing) for side in (0, 1))
+    right, swapped = (pack([pair[side] for pair in pairs], live.settings.packing) for side in (0, 1))
     return TextProbe(right=right, swapped=swapped)
 
 
@@ -49,18 +59,16 @@ def _saying(inputs: TaskInputs, other: TaskInputs) -> TaskInputs:
     return replace(inputs, text=other.text, times=None if other.times is None else other.times * scale)
 
 
-def _drawn(
-    source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings, ids: Sequence[str], level: int
-) -> Iterator[tuple[Task, TaskInputs]]:
+def _drawn(live: LiveRun, level: int) -> Iterator[tuple[Task, TaskInputs]]:
     """Up to `ROWS` inputs that have a text and whose row the backbone can hold."""
-    rng = Random(f"{settings.seed}/text probe")
+    settings, rng = live.settings, Random(f"{live.settings.seed}/text probe")
     found = 0
-    for id in rng.sample(ids, min(_TRIED, len(ids))):
-        task = rng.choice(tasks)
-        inputs = task.draw(source.utterance(id), source, rng, frame_rate=settings.frame_rate)
+    for id in rng.sample(live.ids, min(_TRIED, len(live.ids))):
+        task = rng.choice(live.tasks)
+        inputs = task.draw(live.source.utterance(id), live.source, rng, frame_rate=settings.frame_rate)
         if inputs is None or not len(inputs.text) or (settings.packing.aligned and inputs.times is None):
             continue
-        if not _fits(task.compose(inputs, level, training=True), settings):
+        if not _fits(task.compose(inputs, level, training=True), live):
             continue
         yield task, inputs
         found += 1
@@ -68,5 +76,5 @@ def _drawn(
             return
 
 
-def _fits(row: TaskSequence, settings: RowSettings) -> bool:
-    return settings.longest is None or row_length(row, settings.packing) <= settings.longest
+def _fits(row: TaskSequence, live: LiveRun) -> bool:
+    return live.settings.longest is None or row_length(row, live.settings.packing) <= live.settings.longest

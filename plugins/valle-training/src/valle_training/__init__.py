@@ -1,0 +1,1 @@
+"""What accompanies a training run: whether the model reads its text."""

@@ -1,0 +1,13 @@
+"""What the distribution offers, said without importing torch."""
+
+from __future__ import annotations
+
+from valle_core.plugin import HookSpec
+
+TEXT_GAIN = HookSpec(
+    name="text-gain",
+    api=1,
+    summary="Measures how much the right text lowers the loss, and warns of a model that does not read it",
+    plugin="valle_training.text_gain:HOOK",
+    observes=("train_start", "train_figures", "train_end"),
+)
