@@ -5,7 +5,11 @@ from valle_core.assemble.part import build as build
 from valle_core.audio.wav import load as read_audio
 from valle_core.audio.wav import write as write_audio
 from valle_core.checkpoint.folder import RunFolder as RunFolder
+from valle_core.checkpoint.folder import find_checkpoint as find_checkpoint
+from valle_core.checkpoint.folder import read_manifest as read_manifest
+from valle_core.checkpoint.folder import read_tensors as read_checkpoint_tensors
 from valle_core.checkpoint.folder import save_checkpoint as save_checkpoint
+from valle_core.checkpoint.folder import saved_file as saved_file
 from valle_core.checkpoint.load import LoadedModel as LoadedModel
 from valle_core.checkpoint.load import load_model as load_model
 from valle_core.checkpoint.manifest import Manifest as Manifest
@@ -29,6 +33,7 @@ from valle_core.plugin import UserError as UserError
 from valle_core.registry.hooks import Observers as Observers
 from valle_core.registry.hooks import hookimpl as hookimpl
 from valle_core.registry.hooks import open_observers as open_observers
+from valle_core.registry.identity import check_plugin as check_plugin
 from valle_core.registry.identity import warn as warn
 from valle_core.registry.preflight import preflight as preflight
 from valle_core.registry.registry import Registry as Registry
@@ -52,4 +57,4 @@ from valle_core.training.options import TrainOptions as TrainOptions
 from valle_core.training.run import run_training as run_training
 
 # A stub makes `X as X` public by itself; what is renamed is public where it stands here.
-__all__ = ["SamplingView", "decode_autoregressive", "read_audio", "write_audio"]
+__all__ = ["SamplingView", "decode_autoregressive", "read_audio", "read_checkpoint_tensors", "write_audio"]

@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -150,7 +151,13 @@ def read_manifest(checkpoint: Path) -> Manifest:
     manifest = Manifest.from_json(text, str(path))
     if (named := _STEP.match(checkpoint.name)) and int(named[1]) != manifest.step:
         raise UserError(f"{path}: is of step {manifest.step}, unlike its folder; use another checkpoint of the run")
-    return manifest
+    return replace(manifest, codec_options=_beside(manifest.codec_options, checkpoint))
+
+
+def _beside(options: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """Options of a codec; those that name files in the checkpoint's own folder `codec` with where that lies now."""
+    own = {name: value for name, value in options.items() if re.fullmatch(r"codec(/\w[\w.-]*)+", str(value))}
+    return {**options, **{name: str(checkpoint / value) for name, value in own.items()}}
 
 
 def read_tensors(checkpoint: Path, stem: str) -> dict[str, Tensor]:

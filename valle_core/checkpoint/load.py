@@ -150,9 +150,15 @@ def require_plugins(
     Kinds in `instead` are not looked for: another plugin of theirs was chosen.
 
     Raises:
-        UserError: naming distribution, version and install line of the first that cannot be had.
+        UserError: a line for each that cannot be had, naming distribution, version and what installs it.
     """
+    problems: list[str] = []
     for plugin in manifest.plugins:
-        needed = plugin.kind not in OF_DATA and plugin.kind not in instead
-        if needed and (warning := check_plugin(plugin, registry, where)):
-            report(warning)
+        try:
+            needed = plugin.kind not in OF_DATA and plugin.kind not in instead
+            if needed and (warning := check_plugin(plugin, registry, where)):
+                report(warning)
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))

@@ -38,11 +38,13 @@ def map_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def expanded(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as those of `wanted`, where some are stored as whole numbers with a scale for each row.
-
-    `x` is then `x · x.scale` at the places `x.rows` of its first dimension, and zero elsewhere. Raises `ValueError`.
+    """The tensors as those of `wanted`, where some are stored in half precision, or as whole numbers with a scale for
+    each row: `x` is then `x · x.scale` at the places `x.rows` of its first dimension, else zero. Raises `ValueError`.
     """
-    full = dict(found)
+    half = {torch.bfloat16, torch.float16}
+    full = {
+        name: one.to(wanted[name].dtype) if one.dtype in half and name in wanted else one for name, one in found.items()
+    }
     for name in [name for name in wanted if f"{name}.scale" in found.keys() - wanted.keys()]:
         with damage_named():
             values, scale, rows = (full.pop(f"{name}{part}") for part in ("", ".scale", ".rows"))
