@@ -63,6 +63,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "command": ("eval",),
     },
+    "valle-export": {"command": ("export", "plugins lock")},
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},

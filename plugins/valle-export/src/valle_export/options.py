@@ -1,0 +1,30 @@
+"""What `valle export` can be told (standard library only)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportOptions:
+    """What is exported, and as what.
+
+    Attributes:
+        run: run or checkpoint folder
+        out: new folder to write
+        format: safetensors, which valle loads
+        dtype: data type to store the weights in
+        weights: average (the moving average, where the run kept one) or current (those that training goes on from)
+        licence: licence of the weights for the model card, as the Hub spells it, e.g. apache-2.0
+    """
+
+    run: Path
+    out: Path
+    format: Literal["safetensors"] = "safetensors"
+    dtype: Dtype = "float32"
+    weights: Literal["average", "current"] = "average"
+    licence: str = ""

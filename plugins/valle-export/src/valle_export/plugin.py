@@ -1,0 +1,29 @@
+"""The commands that valle-export announces (standard library and `valle_core.plugin` only)."""
+
+from __future__ import annotations
+
+from valle_core.plugin import CommandSpec
+
+EXPORT = CommandSpec(
+    name="export",
+    api=2,
+    summary="Export a trained model as a folder that loads anywhere",
+    run="valle_export.commands:export",
+    schema="valle_export.commands:EXPORT_SCHEMA",
+    examples=(
+        "valle export runs/first --out exported",
+        "valle export runs/first --out exported --dtype bfloat16 --licence apache-2.0",
+    ),
+)
+LOCK = CommandSpec(
+    name="plugins lock",
+    api=2,
+    summary="Write or check the list of plugins, with versions, that a model needs",
+    run="valle_export.commands:lock",
+    schema="valle_export.commands:LOCK_SCHEMA",
+    examples=(
+        "valle plugins lock runs/first --out plugins.json",
+        "valle plugins lock plugins.json --check",
+        "valle plugins lock --out installed.json",
+    ),
+)
