@@ -16,6 +16,7 @@ from valle_samplers import Beam, Greedy, Sample, TopK
 import valle
 from valle.boxes import read_box
 from valle.speaker import Speaker
+from valle_core.synthesis.prompt import encode_prompt as once
 from valle_core.training.loop import TrainResult
 
 SMALL = {
@@ -110,7 +111,7 @@ def test_what_a_listener_should_know_is_a_warning(voice):
 REFUSED = {
     "a speed without an alignment": ({"speed": 2.0}, "trained without an alignment, so it takes no speed"),
     "a speed out of range": ({"speed": 9}, "speed must be in [0.25, 4], got 9"),
-    "a saved voice of a run": ({"voice": "ada"}, "the voice 'ada' belongs to a voice box, and a run has none"),
+    "a saved voice of a run": ({"voice": "ada"}, "there is no voice 'ada'"),
     "an empty prompt": ({"prompt": ""}, "the prompt must be a path, got an empty text"),
     "a prompt of another kind": ({"prompt": np.zeros(8)}, "the prompt must be a path, got ndarray"),
     "a prompt that is not there": ({"prompt": "no.wav"}, "audio 'no.wav' does not exist. Check the path"),
@@ -262,3 +263,31 @@ def test_the_folder_of_a_run_is_needed(spine):
         valle.train(out="run")
     with pytest.raises(valle.UserError, match="no folder of recordings given"):
         valle.prepare(out="data")
+
+
+def test_a_voice_is_kept_and_speaks_as_its_recording(command, spine, tmp_path, monkeypatch):
+    where = ("--voices", str(tmp_path / "voices"))
+    code, out, err = command("voices", "add", "me", spine.prompt, "--model", spine.run, "--device", "cpu", *where)
+    assert code == 0, err
+    assert out.startswith("me: ")
+    encoded = []
+
+    def counted(path, *given, **more):
+        encoded.append(path)
+        return once(path, *given, **more)
+
+    monkeypatch.setattr("valle.speaker.encode_prompt", counted)
+    kept = valle.load(spine.run, device="cpu", voices=tmp_path / "voices")
+    assert kept.voices == {"me": ""}
+    text = "The boat sails. Rain falls."
+    by_name = kept.speak(text, voice="me", max_seconds=0.3)
+    assert encoded == []
+    assert kept.speak(text, prompt=spine.prompt, max_seconds=0.3).codes.equal(by_name.codes)
+    assert len(encoded) == 1  # though each sentence follows it
+    saying = spine.speaking(tmp_path / "o.wav", "--voice", "me", *where)
+    assert command(*saying)[0] == 0
+    code, _, err = command("voices", "add", "me", spine.prompt, "--model", spine.run, "--device", "cpu", *where)
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        "error: there is a voice 'me' already; choose another name, or --replace it",
+    )

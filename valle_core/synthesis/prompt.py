@@ -15,6 +15,7 @@ from valle_core.audio import wav as audio
 from valle_core.audio.pauses import HOP, levels, place_to_cut
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
+from valle_core.synthesis.request import Encoded
 from valle_core.types import PromptRange
 
 MIN_SECONDS = 0.2
@@ -64,9 +65,7 @@ class Prompts:
         return f"{length}; give a shorter recording, and the words of that" if self.continues else length
 
 
-def encode_prompt(
-    path: Path, codec: Codec, prompts: Prompts, *, device: torch.device
-) -> tuple[Int[Tensor, "F Q"], str]:
+def encode_prompt(path: Path, codec: Codec, prompts: Prompts, *, device: torch.device) -> Encoded:
     """Codes, on the CPU, of an audio file at any rate, downmixed and resampled, and a remark for the user or "".
 
     What is longer than the model was trained on is cut at a pause, unless its words are given with it. `device` is the
@@ -84,18 +83,18 @@ def encode_prompt(
         remark += f": cut {place} at {len(wav) / codec.sample_rate:.1f} s"
     row = torch.from_numpy(wav)[None].to(device)
     codes, frames = codec.encode(row, torch.tensor([row.shape[1]], device=device))
-    return codes[0, : int(frames[0])].cpu(), remark
+    return Encoded(codes[0, : int(frames[0])].cpu(), remark)
 
 
-def fitting_codes(codes: Int[Tensor, "F Q"], frame_rate: float, prompts: Prompts) -> tuple[Int[Tensor, "F Q"], str]:
+def fitting_codes(codes: Int[Tensor, "F Q"], frame_rate: float, prompts: Prompts) -> Encoded:
     """The same for a prompt that is given as codes: where it pauses is not known, so it is cut at the bound."""
     remark = prompts.remark(len(codes) / frame_rate)
     if not remark or prompts.trained is None or prompts.continues:
-        return codes, remark
+        return Encoded(codes, remark)
     most = max(1, round(prompts.trained.longest * frame_rate))
     if len(codes) <= most:
-        return codes, remark
-    return codes[:most], f"{remark}: cut at {most / frame_rate:.1f} s"
+        return Encoded(codes, remark)
+    return Encoded(codes[:most], f"{remark}: cut at {most / frame_rate:.1f} s")
 
 
 def cut_at_pause(wav: Float[np.ndarray, "N"], rate: int, trained: PromptRange) -> tuple[Float[np.ndarray, "M"], str]:

@@ -10,13 +10,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
+class Encoded(NamedTuple):
+    """A prompt as the model reads it: its codes, and a remark for the user or ""."""
+
+    codes: Int[Tensor, "F Q"]
+    remark: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """One text to say.
 
     Attributes:
         text: in the language's orthography; phonemes may stand between `[[` and `]]`.
-        prompt: audio file of the voice, or its codes [F, Q]; None lets the model choose a voice.
+        prompt: audio file of the voice, its codes [F, Q] or `Encoded`; None lets the model choose a voice.
         language: tag, or None for the model's first.
         prompt_text: what the prompt says, for tasks that continue it.
         seed: random seed; the same seed gives the same speech in every batch.
@@ -25,7 +32,7 @@ class Request:
     """
 
     text: str
-    prompt: Path | Int[Tensor, "F Q"] | None = None
+    prompt: Path | Int[Tensor, "F Q"] | Encoded | None = None
     language: str | None = None
     prompt_text: str = ""
     seed: int = 0

@@ -23,7 +23,7 @@ from valle_core.sequence.pack import pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
-from valle_core.synthesis.request import Request, Speech, Timing
+from valle_core.synthesis.request import Encoded, Request, Speech, Timing
 from valle_core.synthesis.safeguards import Safeguards
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
@@ -206,11 +206,13 @@ class Synthesizer:
             self.components.read_text(text, language, self.components.frontend, self.components.symbols)
         return f"{transcript} {text}".strip()
 
-    def _prompt(self, prompt: Path | Tensor | None, nothing: Tensor) -> tuple[Int[Tensor, "F Q"], str]:
+    def _prompt(self, prompt: Path | Tensor | Encoded | None, nothing: Tensor) -> Encoded:
         """Its codes, of a length the model was trained on, and what should be known of it."""
         components, codec = self.components, self.components.codec
         if prompt is None:
-            return nothing, components.prompts.remark(None)
+            return Encoded(nothing, components.prompts.remark(None))
+        if isinstance(prompt, Encoded):
+            return prompt
         if not isinstance(prompt, Tensor):
             return encode_prompt(prompt, codec, components.prompts, device=self.device)
         if prompt.ndim != 2:

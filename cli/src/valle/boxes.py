@@ -21,6 +21,7 @@ from valle_core.reading.place import inside
 from valle_core.registry.loading import LoadError, load_spec
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import VOICES, Found, scan
+from valle_core.synthesis.options import SynthesisOptions
 
 Durations = Literal["drawn", "usual"]
 
@@ -152,3 +153,18 @@ def installed_box(announced: Sequence[Found] | None = None) -> VoiceBox:
     raise UserError(
         f"no model is named, and no voice is installed. Install it with: valle plugins install valle-voice. {train}"
     )
+
+
+def box_of(options: SynthesisOptions) -> VoiceBox | None:
+    """The box that is meant by `model` and `nar_model`; None where they name runs.
+
+    Raises:
+        UserError: no model is named and none is installed, or a half is named beside a box or without the other.
+    """
+    if options.model and not is_box(Path(options.model)):
+        return None
+    if options.nar_model and options.model:
+        raise UserError(f"{options.model} is a voice box, which has all levels; leave --nar-model out")
+    if options.nar_model:
+        raise UserError(f"the other levels are given ({options.nar_model}) without a level 0; add --model RUN")
+    return read_box(Path(options.model)) if options.model else installed_box()

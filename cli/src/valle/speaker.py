@@ -8,20 +8,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from valle.boxes import VoiceBox, installed_box, is_box, read_box
+from valle.boxes import VoiceBox, box_of
+from valle.following import opened, prompt_of
+from valle.keeping import encoded_voice
 from valle.options import Option, PathLike, expect, named, resolved_from
 from valle.samplers import Samplers, chain_of
 from valle.speech import Speech, SpeechWarning
+from valle.voices import SavedVoice, VoiceStore
 from valle_core.config.schema import Resolved
+from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import SPEAKING, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA, SynthesisOptions
-from valle_core.synthesis.request import Request, Timing
+from valle_core.synthesis.prompt import encode_prompt
+from valle_core.synthesis.request import Encoded, Request, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load as load_audio
@@ -40,16 +46,26 @@ class Speaker:
         synthesizer: of the model.
         registry: where samplers are found by name.
         box: the named voices, where the model has any.
+        saved: folder of the voices that the user keeps; None for the usual one.
     """
 
     synthesizer: Synthesizer
     registry: Registry
     box: VoiceBox | None = None
+    saved: Path | None = None
 
     @property
     def voices(self) -> dict[str, str]:
-        """Name of a saved voice → how it sounds; empty for a run."""
-        return {} if self.box is None else dict(self.box.voices)
+        """Name of a voice → how it sounds: those of the model's box, then saved ones that were encoded for it."""
+        own = {} if self.box is None else dict(self.box.voices)
+        store = opened(self.saved)
+        kept = [voice for voice in store.readable() if voice.codec == self.codec.identity] if store else []
+        return own | {voice.name: voice.sounds for voice in kept if voice.name not in own}
+
+    @property
+    def codec(self) -> Codec:
+        """Of the model."""
+        return self.synthesizer.components.codec
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -133,8 +149,8 @@ class Speaker:
                 spoken alone, and they are joined.
             prompt: recording of the voice, 0.2 s or longer, or its codes; None for the first saved voice, or for one
                 that the model chooses.
-            voice: name of a saved voice (`voices`), in place of a prompt.
-            prompt_text: what the prompt says, for models that continue it (task `tts-c`).
+            voice: name of a voice (`voices`), in place of a prompt.
+            prompt_text: what the prompt says, for models that continue it (task `tts-c`); a saved voice has its own.
             language: tag, `"auto"` to detect it, or None for the model's first.
             sampler: of level 0, for this call: built, by name, or a list of these; None for those of `load`.
             speed: speaking rate in [0.25, 4], for models with an alignment; 2 is twice as fast. None for `load`'s.
@@ -159,13 +175,13 @@ class Speaker:
             raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
         texts = [text] if isinstance(text, str) else list(text)
         given = prompt if prompt is None or isinstance(prompt, Tensor) else named(prompt, "the prompt")
-        voice_prompt = prompt_of(self.box, voice, given)
+        voice_prompt, words = self._followed(voice, given, prompt_text)
         splitting = Splitting(by=split, pause=pause, most=max_letters)
         requests = [
             Request(
                 text=one,
                 prompt=voice_prompt,
-                prompt_text=prompt_text,
+                prompt_text=words,
                 language=language,
                 seed=number,
                 max_seconds=max_seconds,
@@ -185,6 +201,63 @@ class Speaker:
         for line in (line for speech in speeches for line in speech.warnings):
             warnings.warn(line, SpeechWarning, stacklevel=2)
         return speeches[0] if isinstance(text, str) else speeches
+
+    def encode(self, recording: PathLike) -> Encoded:
+        """A recording as the model reads it: codes of a length that it was trained on, and a remark or "".
+
+        Raises:
+            UserError: it cannot be read, or is too short, too long or silent.
+        """
+        components = self.synthesizer.components
+        with torch.inference_mode():
+            return encode_prompt(
+                named(recording, "the recording"), self.codec, components.prompts, device=self.synthesizer.device
+            )
+
+    def keep(
+        self,
+        name: str,
+        recording: PathLike,
+        *,
+        text: str = "",
+        language: str = "",
+        sounds: str = "",
+        replace: bool = False,
+    ) -> SavedVoice:
+        """Encode a recording once and keep it as a voice, for `speak(voice=name)` and `valle synth --voice`.
+
+        What should be known of it (that it was cut) is a `SpeechWarning`.
+
+        Args:
+            name: 1 to 64 of the characters a-z, 0-9, "-" and "_".
+            recording: 0.2 s or longer; or a voice that `valle voices export` wrote.
+            text: what it says, for models that continue a prompt.
+            language: tag of that text; left out: the model's first.
+            sounds: a few words of how it sounds.
+            replace: a voice of this name is replaced.
+
+        Raises:
+            UserError: a name that is taken or cannot be one, or a recording that cannot be used.
+        """
+        if self.box is not None and name in self.box.voices:
+            raise UserError(f"the model has a voice '{name}' of its own; choose another name")
+        expect(str, "a text", text=text, language=language, sounds=sounds)
+        path = named(recording, "the recording")
+        voice, remarks = encoded_voice(self, name, path, text=text, language=language, sounds=sounds)
+        VoiceStore(self.saved).add(voice, replace=replace)
+        for line in remarks:
+            warnings.warn(line, SpeechWarning, stacklevel=2)
+        return voice
+
+    def _followed(
+        self, voice: str, prompt: Path | Tensor | None, text: str
+    ) -> tuple[Encoded | Int[Tensor, "F Q"] | None, str]:
+        """The prompt, encoded once however many texts follow it, and what it says where the model continues it."""
+        found = prompt_of(self.box, voice, prompt, self.saved)
+        if isinstance(found, SavedVoice):
+            found.require(self.codec.identity)
+            return found.codes, text or (found.text if self.synthesizer.components.task.continues else "")
+        return self.encode(found) if isinstance(found, Path) else found, text
 
     def _set(self, sampler: Samplers | None, speed: float | None) -> Synthesizer:
         """The synthesizer with other samplers and another rate."""
@@ -210,6 +283,7 @@ def load(
     device: str | None = None,
     dtype: Literal["float32", "bfloat16", "float16"] | None = None,
     speed: float | None = None,
+    voices: PathLike | None = None,
     config: PathLike | None = None,
     **options: Option,
 ) -> Speaker:
@@ -224,6 +298,7 @@ def load(
         device: torch device; `"auto"` (the default) takes CUDA where it is.
         dtype: data type of weights and activations, by default `"float32"`.
         speed: speaking rate in [0.25, 4], by default 1; for models with an alignment.
+        voices: folder of the voices that the user keeps; None for the usual one.
         config: YAML file with any of these; what is given here counts before it.
         **options: any other key of `valle synth --config`: `task`, `attention`, `codec`, `frontend`,
             `max_prompt_seconds`, `max_context`, `vectors`, `durations`, … A plugin is a name or
@@ -241,7 +316,11 @@ def load(
     resolved = resolved_from(SYNTHESIS_SCHEMA, registry, {**given, **options}, config)
     where = None if config is None else Path(config)
     speaker = open_speaker(
-        resolved, registry, config=where, given=options if sampler is None else {**options, "sampler": sampler}
+        resolved,
+        registry,
+        config=where,
+        given=options if sampler is None else {**options, "sampler": sampler},
+        saved=None if voices is None else named(voices, "voices"),
     )
     changed: dict[str, Any] = {**_chains(speaker.synthesizer, registry, sampler, nar_sampler)}
     if not changed:
@@ -250,7 +329,12 @@ def load(
 
 
 def open_speaker(
-    resolved: Resolved, registry: Registry, *, config: Path | None = None, given: Collection[str] = ()
+    resolved: Resolved,
+    registry: Registry,
+    *,
+    config: Path | None = None,
+    given: Collection[str] = (),
+    saved: Path | None = None,
 ) -> Speaker:
     """The speaker that a configuration describes: what `load` and `valle synth` stand on.
 
@@ -260,6 +344,7 @@ def open_speaker(
         config: YAML file it was made with.
         given: top-level keys that were set beside the file. A voice box's samplers are taken, unless `sampler` is among
             them or `config` names others; its durations the same.
+        saved: folder of the voices that the user keeps; None for the usual one.
 
     Raises:
         UserError: as `load`.
@@ -275,33 +360,7 @@ def open_speaker(
         )
     observers = open_observers(registry, of=SPEAKING)
     synthesizer = open_synthesizer(resolved, registry, observers, read_text=symbols_of, load_prompt=load_audio)
-    return Speaker(synthesizer, registry, box)
-
-
-def box_of(options: SynthesisOptions) -> VoiceBox | None:
-    """The box that is meant by `model` and `nar_model`; None where they name runs.
-
-    Raises:
-        UserError: no model is named and none is installed, or a half is named beside a box or without the other.
-    """
-    if options.model and not is_box(Path(options.model)):
-        return None
-    if options.nar_model and options.model:
-        raise UserError(f"{options.model} is a voice box, which has all levels; leave --nar-model out")
-    if options.nar_model:
-        raise UserError(f"the other levels are given ({options.nar_model}) without a level 0; add --model RUN")
-    return read_box(Path(options.model)) if options.model else installed_box()
-
-
-def prompt_of(
-    box: VoiceBox | None, voice: str, prompt: Path | Int[Tensor, "F Q"] | None
-) -> Path | Int[Tensor, "F Q"] | None:
-    """What the model follows: the prompt, or a voice of the box. Raises `UserError` for both, or a voice of no box."""
-    if voice and prompt is not None:
-        raise UserError(f"both a prompt and the voice '{voice}' are given; give one")
-    if voice and box is None:
-        raise UserError(f"the voice '{voice}' belongs to a voice box, and a run has none; give a prompt")
-    return prompt if box is None or prompt is not None else box.prompt(voice)
+    return Speaker(synthesizer, registry, box, saved)
 
 
 def _chains(

@@ -15,7 +15,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle": {
         "command": (
             "train", "synth", "demo", "list-plugins", "plugins info", "plugins doctor", "plugins install",
-            "plugins uninstall",
+            "plugins uninstall", "voices add", "voices list", "voices remove", "voices export",
         )
     },
     "valle-testing": {"command": ("plugins check", "new-plugin")},

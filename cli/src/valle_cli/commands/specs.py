@@ -96,3 +96,43 @@ UNINSTALL = CommandSpec(
         "valle plugins uninstall valle-mamba valle-retnet --yes",
     ),
 )
+VOICES_ADD = CommandSpec(
+    name="voices add",
+    api=2,
+    summary="Keep a recording as a voice, encoded once",
+    run="valle_cli.commands.voices_add:add",
+    schema="valle_cli.commands.voices_add:SCHEMA",
+    examples=(
+        'valle voices add me recording.wav --sounds "low, calm"',
+        "valle voices add me recording.wav --model runs/first --prompt-text 'what it says' --align hama",
+        "valle voices add me exported.safetensors --voices voices/ --replace",
+    ),
+    group="Manage voices",
+)
+VOICES_LIST = CommandSpec(
+    name="voices list",
+    api=2,
+    summary="List the installed and the saved voices",
+    run="valle_cli.commands.voices_list:list_voices",
+    schema="valle_cli.commands.voices_list:SCHEMA",
+    examples=("valle voices list", "valle voices list --voices voices/ --json"),
+    group="Manage voices",
+)
+VOICES_REMOVE = CommandSpec(
+    name="voices remove",
+    api=2,
+    summary="Remove saved voices",
+    run="valle_cli.commands.voices_remove:remove",
+    schema="valle_cli.commands.voices_remove:SCHEMA",
+    examples=("valle voices remove me", "valle voices remove me you --voices voices/"),
+    group="Manage voices",
+)
+VOICES_EXPORT = CommandSpec(
+    name="voices export",
+    api=2,
+    summary="Write a saved voice to a file, for another machine",
+    run="valle_cli.commands.voices_export:export",
+    schema="valle_cli.commands.voices_export:SCHEMA",
+    examples=("valle voices export me --out me.safetensors",),
+    group="Manage voices",
+)

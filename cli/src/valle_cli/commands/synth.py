@@ -14,6 +14,7 @@ from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 
 if TYPE_CHECKING:
     from valle.boxes import VoiceBox
+    from valle.speaker import Speaker
     from valle.speech import Speech
     from valle_core.synthesis.request import Timing
 
@@ -25,8 +26,9 @@ class Options:
     Attributes:
         text: text to synthesize
         text_file: text file to synthesize, one utterance per line; line k uses random seed SEED + k - 1
-        voice: installed voice to use, unless --model is given; left out: the first one
-        list_voices: list the installed voices and exit
+        voice: installed or saved voice to use; left out: the first installed one, unless --model is given
+        voices: folder of saved voices; left out: the user's own
+        list_voices: list the voices of the model and the saved ones, and exit
         prompt: recording of the voice to imitate; left out: an installed voice, or any voice with --model
         prompt_text: transcript of the prompt (needed by --task tts-c)
         language: language tag of the text, e.g. en-us, or auto to detect it; left out: the model's first language
@@ -43,6 +45,7 @@ class Options:
     text: str = ""
     text_file: Path | None = None
     voice: str = ""
+    voices: Path | None = None
     list_voices: bool = False
     prompt: Path | None = None
     prompt_text: str = ""
@@ -65,20 +68,21 @@ SCHEMA = Schema(
 
 def synth(context: CommandContext) -> CommandResult:
     """Synthesize speech from text in the voice of a prompt, with a trained model or the installed voice."""
-    from valle.speaker import box_of, open_speaker, prompt_of
+    from valle.boxes import box_of
     from valle_cli.speech import read_lines, targets, write_all
 
     own: Options = context.options("speech")
     box = box_of(context.options("synthesis"))
     if own.list_voices:
-        return listed(box)
-    prompt = prompt_of(box, own.voice, own.prompt)
+        return listed(box, own.voices)
+    check_voice(box, own)
     texts = read_lines(own.text, own.text_file)
     paths = targets(own.out, len(texts), own.spectrogram)
-    speaker = open_speaker(context.resolved, context.registry, config=context.config, given=context.given)
+    speaker = opened(context, own)
     speeches = speaker.speak(
         list(texts.values()),
-        prompt=prompt,
+        prompt=own.prompt,
+        voice=own.voice,
         prompt_text=own.prompt_text,
         language=own.language,
         seed=[own.seed + number - 1 for number in texts],
@@ -94,12 +98,33 @@ def synth(context: CommandContext) -> CommandResult:
     return written([row(*line) for line in zip(texts, paths, speeches, strict=True)], speaker.timing)
 
 
-def listed(box: VoiceBox | None) -> CommandResult:
-    """The saved voices, the one that speaks by default first. Raises `UserError` where the model has none."""
-    if box is None:
-        raise UserError("the model that --model names has no saved voices; leave --model out, or give a --prompt")
-    lines = [f"{name:<10}{sounds}" for name, sounds in box.voices.items()]
-    return CommandResult(text="\n".join(lines), facts=[{"name": n, "sounds": s} for n, s in box.voices.items()])
+def check_voice(box: VoiceBox | None, own: Options) -> None:
+    """Refuse a voice that is not there before a model is loaded. Raises `UserError`."""
+    from valle.following import prompt_of
+
+    prompt_of(box, own.voice, own.prompt, own.voices)
+
+
+def opened(context: CommandContext, own: Options) -> Speaker:
+    """The model that speaks."""
+    from valle.speaker import open_speaker
+
+    return open_speaker(
+        context.resolved, context.registry, config=context.config, given=context.given, saved=own.voices
+    )
+
+
+def listed(box: VoiceBox | None, saved: Path | None) -> CommandResult:
+    """The model's voices, the one that speaks by default first, then saved ones. Raises `UserError` without any."""
+    from valle.following import opened
+
+    voices = dict(box.voices) if box else {}
+    for voice in ((store := opened(saved)) and store.readable()) or ():
+        voices.setdefault(voice.name, voice.sounds)
+    if not voices:
+        raise UserError("the model that --model names has no voices, and none is saved; give a --prompt")
+    lines = [f"{name:<10}{sounds}".rstrip() for name, sounds in voices.items()]
+    return CommandResult(text="\n".join(lines), facts=[{"name": n, "sounds": s} for n, s in voices.items()])
 
 
 def row(number: int, path: Path, speech: Speech) -> dict[str, object]:
