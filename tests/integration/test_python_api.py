@@ -162,7 +162,7 @@ def box(spine, tmp_path, voice) -> Path:
 
 
 def test_without_a_name_the_voice_in_the_box_speaks(box, monkeypatch):
-    monkeypatch.setattr("valle.speaker.installed_box", lambda: read_box(box))
+    monkeypatch.setattr("valle.boxes.installed_box", lambda: read_box(box))
     boxed = valle.load(device="cpu")
     assert boxed.voices == {"ada": "odd", "ben": "odd"}
     with pytest.raises(valle.UserError, match="nothing was timed yet"):
