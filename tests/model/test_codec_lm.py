@@ -96,6 +96,19 @@ def test_codebook_embeddings_are_the_codecs_vectors_of_the_level_that_is_read():
         assert not table[ranges[name].stop - 1].any(), f"the mask token of {name} is learnt from nothing"
 
 
+def test_folded_codebooks_change_no_logit():
+    model = make_model(codebook_embeddings=True, tie=True)
+    with torch.no_grad():
+        model.embedding.table.normal_()
+    batch = pack([make_row(level, codes()) for level in (1, 2, 0)], model.rules)
+    before = model(batch).logits
+    model.embedding.fold()
+    model.embedding.fold()
+    for level, logits in model(batch).logits.items():
+        torch.testing.assert_close(logits, before[level], atol=0, rtol=0)
+    assert model.embedding.codebooks is None
+
+
 def test_a_rows_condition_is_its_level():
     model = make_model()
     levels = [2, 0, 1, 2]

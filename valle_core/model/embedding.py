@@ -54,6 +54,14 @@ class TokenEmbedding(nn.Module):
         parts += [response[0], zero]
         return self.table + torch.cat(parts)
 
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Put the projections into the table, for a model that is trained no more: the same rows, made once."""
+        if self.codebooks is not None:
+            self.table = nn.Parameter(self.rows())
+            self.codebooks = None
+            del self.prompt_projection, self.response_projection
+
     def forward(self, indices: Int[Tensor, "M"], offsets: Int[Tensor, "P"]) -> Float[Tensor, "P D"]:
         return F.embedding_bag(indices, self.rows(), offsets, mode="sum")
 

@@ -88,6 +88,8 @@ def open_synthesizer(
         of_nar = preflight(registry, nar.resolved.choices(), device=device.type, dtype=options.dtype)
         second = nar.load(of_nar, device=device, dtype=dtype)
     _check_halves(first, second)
+    for half in (first, second):
+        half.model.embedding.fold()
     if isinstance(first.model.backbone, MakesReady):
         first.model.backbone.make_ready(_note)
 
