@@ -33,6 +33,8 @@ TITLES = {
     "alignment": "Alignments",
     "recognizer": "Recognizers",
     "metric": "Metrics",
+    "optimizer": "Optimizers",
+    "schedule": "Learning-rate schedules",
 }
 HEAD = """\
 # All plugins

@@ -67,7 +67,7 @@ class Backbone(Protocol):
     mode nothing is drawn; in training the random state of torch alone decides what is drawn, and every parameter gets
     a gradient.
     What it computes from is in its parameters and buffers, so `state_dict` restores it and `.to()` moves all of it;
-    states are in the dtype of x.
+    states are in the dtype of x. A parameter with a true `_no_weight_decay` is left out of weight decay.
 
     It may declare "prefix", "window", "tree" and "packed" (mask forms; the last is `PackedMask`), "rewind" (its caches
     can), "positions" (the order comes from `positions`, not from the places), "checkpointing" (its option

@@ -36,8 +36,7 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.meter import cut_after
-from valle_core.training.optimizer import load_optimizer_tensors, make_optimizer, optimizer_tensors
-from valle_core.training.options import TrainOptions
+from valle_core.training.optimizer import adamw, load_optimizer_tensors, optimizer_tensors, parameter_groups
 from valle_core.training.restore import restore_random
 from valle_core.types import Phonemes
 from valle_data.audio import reading as wav
@@ -111,7 +110,11 @@ def read_model(root: Path) -> None:
 
 def read_optimizer(root: Path) -> None:
     model = nn.Linear(3, 2)
-    load_optimizer_tensors(model, make_optimizer(model, TrainOptions()), read_tensors(root / "state", "optimizer"))
+    load_optimizer_tensors(model, fresh_adamw(model), read_tensors(root / "state", "optimizer"))
+
+
+def fresh_adamw(model: nn.Module) -> torch.optim.AdamW:
+    return adamw(groups=parameter_groups(model, 0.01), rate=1e-3, betas=(0.9, 0.95))
 
 
 def read_random(root: Path) -> None:
@@ -239,7 +242,10 @@ def make_run(root: Path) -> None:
     shutil.copytree(Path(__file__).parents[1] / "golden/run", root / "run")
     shutil.copytree(find_checkpoint(root / "run"), root / "state")
     model = nn.Linear(3, 2)
-    save_file(optimizer_tensors(model, make_optimizer(model, TrainOptions())), root / "state/optimizer.safetensors")
+    optimizer = fresh_adamw(model)
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    save_file(optimizer_tensors(model, optimizer), root / "state/optimizer.safetensors")
     save_file({"cpu": torch.get_rng_state()}, root / "state/random.safetensors")
     lines = [{"step": step, "loss": 2.0, "loss_0": 1.0} for step in range(1, 5)]
     (root / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

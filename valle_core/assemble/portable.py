@@ -25,7 +25,10 @@ def with_absolute_paths(resolved: Resolved) -> Resolved:
     An option holds a path where it is a `Path`, or is called `weights` or `…_weights`.
     """
     parts = {
-        slot: tuple(replace(part, options=replace(part.options, **absolute_weights(part.options))) for part in chain)
+        slot: tuple(
+            replace(part, options=part.options and replace(part.options, **absolute_weights(part.options)))
+            for part in chain
+        )
         for slot, chain in resolved.parts.items()
     }
     return replace(resolved, parts=parts)

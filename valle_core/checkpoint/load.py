@@ -23,8 +23,8 @@ from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 
-OF_DATA = frozenset({"codec", "frontend"})
-"""Kinds that made the data; they are needed to speak, not to load the model."""
+OF_DATA = frozenset({"codec", "frontend", "optimizer"})
+"""Kinds that made the data or the weights; they are needed to speak or to go on, not to load the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,7 @@ def save(resolved: Resolved, path: str | Path) -> None:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    return {"name": part.name, **plain(part.options)}
+    return {"name": part.name, **(plain(part.options) or {})}
 
 
 def plain(value: Any) -> Any:

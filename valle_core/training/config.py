@@ -67,6 +67,9 @@ TRAIN_SCHEMA = Schema(
         Slot("alignment", "alignment", "auto", open="auto"),
         Slot("codec", "codec", None),
         Slot("task", "task", ("tts",), many=True),
+        Slot("optimizer", "optimizer", "adamw", open="adamw"),
+        Slot("schedule", "schedule", "cosine", open="cosine"),
+        Slot("loss", "loss", None, many=True),
     ),
     sections=(
         Section("run", RunOptions, flat=True, help="Run"),

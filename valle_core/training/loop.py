@@ -30,11 +30,12 @@ except ModuleNotFoundError as error:
     raise UserError("training needs accelerate. Install it with: pip install accelerate") from error
 
 from valle_core.training.averaging import Average
+from valle_core.training.descent import Descent
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.live_run import LiveRun
 from valle_core.training.meter import Meter
-from valle_core.training.optimizer import learning_rate, make_optimizer, optimizer_tensors
+from valle_core.training.optimizer import optimizer_tensors
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
 from valle_core.training.restore import restore
@@ -65,7 +66,7 @@ class TrainResult:
 def train(
     model: CodecLM,
     stream: ExampleStream,
-    options: TrainOptions,
+    descent: Descent,
     place: Place,
     manifest: Manifest,
     *,
@@ -79,7 +80,7 @@ def train(
     Args:
         model: on the CPU; moved to the device here.
         stream: training batches.
-        options: see `TrainOptions`.
+        descent: options, optimizer, schedule and further losses.
         place: where checkpoints and metrics go, and what is gone on from; written to once everything is loaded.
         manifest: what every checkpoint says; step and progress are filled in here.
         model_config: YAML kept with each checkpoint.
@@ -87,10 +88,11 @@ def train(
         report: called with every line of the metrics.
         live: makes what observers see of the run, from the loss of a batch.
     """
+    options = descent.options
     accelerator = make_accelerator(options)
     model.to(accelerator.device).train()
-    optimizer = make_optimizer(model, options)
-    average = Average(model, options.average)
+    optimizer = descent.optimizer(model)
+    average = Average(model, options.average, optimizer)
     run, step = place.run, 0
     if place.resume:
         step = restore(model, average, optimizer, stream, run, place.resume, manifest, accelerator)
@@ -107,7 +109,7 @@ def train(
     observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, model, accelerator))})
     with StopRequest() as stop:
         while step < options.steps and reason == "steps":
-            rate = learning_rate(options, step)
+            rate = descent.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             train_step(model, optimizer, accelerator, examples, meter, options)

@@ -16,11 +16,10 @@ class TrainOptions:
     Attributes:
         steps: number of optimizer steps of the whole run.
         minutes: training time limit in minutes; 0: no limit.
-        lr: peak learning rate of AdamW; 0 trains nothing.
+        lr: peak learning rate; auto follows optimizer and width (AdamW: 5e-4 · √(1024 / width)); 0 trains nothing.
         warmup: steps of linear learning rate warm-up.
-        schedule: learning rate after warm-up; cosine decays to a tenth of the peak.
         decay_from: fraction of the steps after which cosine decay begins; before it the learning rate is constant.
-        weight_decay: decoupled weight decay of AdamW, applied to matrices only.
+        weight_decay: weight decay, applied to matrices only.
         betas: betas of AdamW.
         average: decay of the moving average of the weights, saved for synthesis; 0: save the weights themselves.
         clip: maximum gradient norm (after unscaling); 0: no clipping.
@@ -38,9 +37,8 @@ class TrainOptions:
 
     steps: int = 10_000
     minutes: float = 0.0
-    lr: float = 1e-3
+    lr: float | Literal["auto"] = "auto"
     warmup: int = 100
-    schedule: Literal["constant", "cosine"] = "cosine"
     decay_from: float = 0.0
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
@@ -61,7 +59,7 @@ class TrainOptions:
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every"):
-            value = getattr(self, name)
+            value = 0 if getattr(self, name) == "auto" else getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, got {value}")
         for name in ("decay_from", "average"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def restore(
     for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
         warn(line)
     hint = "resume with the options of the run (its config.yaml)"
-    refuse_other_parts(manifest, wanted, checkpoint, hint)
+    refuse_other_parts(manifest, wanted, checkpoint, hint, ("arch", "rewrite", "optimizer"))
     with _fitting(checkpoint, hint):
         for found in (weights, averaged):
             check_tensors(found, model.state_dict())
@@ -148,9 +148,11 @@ def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> No
             )
 
 
-def refuse_other_parts(found: Manifest, wanted: Manifest, checkpoint: Path, hint: str) -> None:
+def refuse_other_parts(
+    found: Manifest, wanted: Manifest, checkpoint: Path, hint: str, kinds: Sequence[str] = ("arch", "rewrite")
+) -> None:
     """Raises `UserError` for another arch or other rewrites: weights may fit and mean something else."""
-    for kind in ("arch", "rewrite"):
+    for kind in kinds:
         before, now = (
             [plugin.name.rpartition(":")[2] for plugin in manifest.plugins if plugin.kind == kind]
             for manifest in (found, wanted)

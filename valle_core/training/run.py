@@ -32,6 +32,7 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.training.aligning import TIMES, with_alignment
 from valle_core.training.config import DataOptions, RunOptions
+from valle_core.training.descent import choose_descent
 from valle_core.training.examples import ExampleStream
 from valle_core.training.live_run import LiveRun
 from valle_core.training.loop import TrainResult, train
@@ -103,13 +104,14 @@ def run_training(
     model_config = to_yaml(with_portable_arch(model_part(resolved), model.backbone))
     if checkpoint is not None and not run_options.resume:
         start_from(model, checkpoint, manifest, model_config)
+    resolved, descent = choose_descent(resolved, selected, model, run if run_options.resume else None)
     place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=checkpoint if run_options.resume else None)
     with place.held():
         _open_run(run_options)  # another process may have begun it meanwhile
         return train(
             model,
             stream,
-            options,
+            descent,
             place,
             manifest,
             model_config=model_config,
@@ -166,7 +168,7 @@ def _check_codec(resolved: Resolved, registry: Registry, dataset: Dataset) -> to
 
 
 def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Selected, ...]]) -> Manifest:
-    recorded = ("arch", "attention", "rewrite", "alignment", "task")
+    recorded = ("arch", "attention", "rewrite", "alignment", "task", "optimizer")
     plugins = tuple(identity_of(plugin) for slot in recorded for plugin in selected.get(slot, ()))
     return Manifest(
         step=0,

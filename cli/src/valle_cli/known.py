@@ -67,6 +67,10 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},
+    "valle-optimizers": {
+        "optimizer": ("adafactor", "adamw-8bit", "lion", "muon", "prodigy", "schedule-free"),
+        "schedule": ("constant", "linear", "noam", "one-cycle", "wsd"),
+    },
     "valle-pointer": {"alignment": ("pointer",)},
     "valle-pocketsphinx": {"recognizer": ("pocketsphinx",)},
     "valle-samplers": {

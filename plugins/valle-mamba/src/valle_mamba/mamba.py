@@ -31,6 +31,7 @@ class Direction(nn.Module):
         self.x_proj = nn.Linear(d, rank + 2 * N, bias=False)
         self.dt_proj = nn.Linear(rank, d)
         self.A_log = nn.Parameter(torch.arange(1.0, N + 1).log().repeat(d, 1))
+        self.A_log._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
         self.D = nn.Parameter(torch.ones(d))
         if self.conv1d.bias is not None:
             nn.init.zeros_(self.conv1d.bias)

@@ -32,6 +32,7 @@ class Direction(nn.Module):
             nn.init.zeros_(self.conv1d.bias)
         self.dt_bias = nn.Parameter(fresh_dt_bias(H))
         self.A_log = nn.Parameter(torch.empty(H).uniform_(*A_RANGE).log())
+        self.A_log._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
         self.D = nn.Parameter(torch.ones(H))
 
     def read(

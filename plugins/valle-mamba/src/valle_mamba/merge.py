@@ -18,6 +18,7 @@ class Merge(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.full((2, width), 0.5))
+        self.weight._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
 
     @staticmethod
     def taken(x: Float[Tensor, "B T W"], back: Backward) -> Float[Tensor, "R M W"]:

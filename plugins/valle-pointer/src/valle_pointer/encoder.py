@@ -28,6 +28,8 @@ class PhonemeEncoder(nn.Module):
         self.symbols = symbols
         self.table = nn.Parameter(torch.randn(symbols + 2, width))
         self.language = nn.Parameter(torch.randn(languages, width) * 0.1)
+        for table in (self.table, self.language):
+            table._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
         self.layers = nn.ModuleList(_Layer(width, kernel, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 

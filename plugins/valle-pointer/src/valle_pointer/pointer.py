@@ -59,6 +59,7 @@ class Pointer(nn.Module):
         # Scaled like the rows of the token table, which are added to it.
         self.here, self.next = (nn.Parameter(torch.randn(d_model, d_model) / d_model) for _ in range(2))
         self.dwell = nn.Parameter(torch.randn(options.dwell + 1, d_model) * d_model**-0.5)
+        self.dwell._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
         self.advance = nn.Linear(d_model, 1)
         self.dwells = Dwells(len(symbols))
 

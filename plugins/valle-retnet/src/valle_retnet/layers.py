@@ -37,6 +37,8 @@ class Retention(nn.Module):
         self.g_proj = nn.Linear(D, wide, bias=False)
         self.out_proj = nn.Linear(wide, D, bias=False)
         self.merge = nn.Parameter(torch.empty(2, wide)) if sizes.full_rows == "bidirectional" else None
+        if self.merge is not None:
+            self.merge._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
