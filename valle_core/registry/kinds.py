@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from valle_core.plugin import CommandSpec, HookSpec, Kind, UserError
 
-KINDS: tuple[Kind, ...] = (
-    Kind(
-        name="arch",
-        group="valle.arch",
-        interface="valle_core.interfaces:Backbone",
+
+def _picked(name: str, interface: str, floor: int, **more: Any) -> Kind:
+    """A kind of the core that is picked by name: its group, suite and template are called after it."""
+    return Kind(
+        name=name,
+        group=f"valle.{name}",
+        interface=interface,
         api=1,
-        suite="valle_testing.suites.arch.checks",
-        floor=36,
-        template="valle_testing:templates/arch",
+        suite=f"valle_testing.suites.{name}.checks",
+        floor=floor,
+        template=f"valle_testing:templates/{name}",
+        **more,
+    )
+
+
+KINDS: tuple[Kind, ...] = (
+    _picked(
+        "arch",
+        "valle_core.interfaces:Backbone",
+        36,
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "mixed", "cache", "select"}),
@@ -20,85 +33,52 @@ KINDS: tuple[Kind, ...] = (
         | {"rewind", "positions", "checkpointing", "compile", "rounds"},
         usual="llama",
     ),
-    Kind(
-        name="attention",
-        group="valle.attention",
-        interface="valle_core.interfaces:AttentionKernel",
-        api=1,
-        suite="valle_testing.suites.attention.checks",
-        floor=18,
-        template="valle_testing:templates/attention",
+    _picked(
+        "attention",
+        "valle_core.interfaces:AttentionKernel",
+        18,
         on_device=True,
         in_dtype=True,
         owed=frozenset({"causal", "full", "lengths"}),
         words=frozenset({"mixed", "prefix", "packed", "window", "tree"}),
         usual="sdpa",
     ),
-    Kind(
-        name="codec",
-        group="valle.codec",
-        interface="valle_core.interfaces:Codec",
-        api=1,
-        suite="valle_testing.suites.codec.checks",
-        floor=21,
-        template="valle_testing:templates/codec",
+    _picked(
+        "codec",
+        "valle_core.interfaces:Codec",
+        21,
         on_device=True,
         words=frozenset({"streaming", "codebooks"}),
         usual="tiny",
     ),
-    Kind(
-        name="sampler",
-        group="valle.sampler",
-        interface="valle_core.interfaces:Sampler",
-        api=1,
-        suite="valle_testing.suites.sampler.checks",
-        floor=13,
-        template="valle_testing:templates/sampler",
+    _picked(
+        "sampler",
+        "valle_core.interfaces:Sampler",
+        13,
         on_device=True,
         words=frozenset({"processor", "chooser", "search"}),
     ),
-    Kind(
-        name="task",
-        group="valle.task",
-        interface="valle_core.interfaces:Task",
-        api=1,
-        suite="valle_testing.suites.task.checks",
-        floor=15,
-        template="valle_testing:templates/task",
+    _picked(
+        "task",
+        "valle_core.interfaces:Task",
+        15,
         words=frozenset({"codes", "symbols", "length", "times"}),
         usual="tts",
     ),
-    Kind(
-        name="frontend",
-        group="valle.frontend",
-        interface="valle_core.interfaces:Frontend",
-        api=1,
-        suite="valle_testing.suites.frontend.checks",
-        floor=17,
-        template="valle_testing:templates/frontend",
-        usual="espeak",
-    ),
-    Kind(
-        name="rewrite",
-        group="valle.rewrite",
-        interface="valle_core.interfaces:Rewrite",
-        api=1,
-        suite="valle_testing.suites.rewrite.checks",
-        floor=21,
-        template="valle_testing:templates/rewrite",
+    _picked("frontend", "valle_core.interfaces:Frontend", 17, usual="espeak"),
+    _picked(
+        "rewrite",
+        "valle_core.interfaces:Rewrite",
+        21,
         on_device=True,
         in_dtype=True,
         words=frozenset({"trainable"}),
         usual="bitlinear",
     ),
-    Kind(
-        name="alignment",
-        group="valle.alignment",
-        interface="valle_core.sequence.alignment:Alignment",
-        api=1,
-        suite="valle_testing.suites.alignment.checks",
-        floor=8,
-        template="valle_testing:templates/alignment",
+    _picked(
+        "alignment",
+        "valle_core.sequence.alignment:Alignment",
+        8,
         on_device=True,
         in_dtype=True,
         usual="pointer",

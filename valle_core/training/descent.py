@@ -9,20 +9,20 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from valle_core.assemble.part import build
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.config.schema import Resolved
 from valle_core.config.yaml_file import read_file
-from valle_core.model.codec_lm import CodecLM
+from valle_core.model.codec_lm import CodecLM, ModelOutput
 from valle_core.plugin import UserError
 from valle_core.registry.select import Selected
+from valle_core.sequence.pack import RowBatch
 from valle_core.training.optimizer import adamw, cosine, parameter_groups
 from valle_core.training.options import TrainOptions
 
-Term = Callable[[Any, Any], tuple[Mapping[str, Tensor], Mapping[str, Tensor]]]
-"""(batch, the model's output) → sums over predicted positions that join those of the loss, and figures; by name."""
+Term = Callable[[RowBatch, ModelOutput], ModelOutput]
+"""A further loss: the output of a batch, with more among its losses and figures."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

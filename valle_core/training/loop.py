@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ except ModuleNotFoundError as error:
     raise UserError("training needs accelerate. Install it with: pip install accelerate") from error
 
 from valle_core.training.averaging import Average
-from valle_core.training.descent import Descent
+from valle_core.training.descent import Descent, Term
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.live_run import LiveRun
@@ -112,7 +112,7 @@ def train(
             rate = descent.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            train_step(model, optimizer, accelerator, examples, meter, options)
+            train_step(model, optimizer, accelerator, examples, meter, options, descent.terms)
             average.update()
             step += 1
             if stop.asked:
@@ -146,6 +146,7 @@ def train_step(
     examples: Iterator[Example],
     meter: Meter,
     options: TrainOptions,
+    terms: Sequence[Term] = (),
 ) -> None:
     """One optimizer step over `accumulate` batches; a step with a non-finite gradient is skipped and counted.
 
@@ -158,6 +159,8 @@ def train_step(
         batch, own = example.batch.to(accelerator.device), sum(count.values())
         with accelerator.autocast():
             output = model(batch)
+            for term in terms:
+                output = term(batch, output)
         loss, figures = token_loss(output.logits, batch.predicted)
         loss = sum(output.losses.values(), loss) * (own / positions)
         for value in output.frame_losses.values():

@@ -32,9 +32,10 @@ class Meter:
     bad_steps: int = 0
 
     def add(self, name: str, value: Tensor, weight: float) -> None:
-        """Take a mean over so many positions."""
+        """Take a mean over so many positions, or a sum [2] with what it is of."""
         value = value.detach().float()
-        self.sums.setdefault(name, []).append(torch.stack([value * weight, torch.full_like(value, weight)]))
+        pair = value if value.ndim else torch.stack([value * weight, torch.full_like(value, weight)])
+        self.sums.setdefault(name, []).append(pair)
 
     def add_levels(self, figures: Mapping[int, LevelFigures]) -> None:
         """Take one batch's losses and hits of each level."""

@@ -94,7 +94,7 @@ def load_optimizer_tensors(
     before = {name: dict(group) for name, group in groups.items()}
     _step_without_gradient(optimizer, parameters.values())
     states = {name: optimizer.state[p] for name, p in parameters.items() if name not in untouched}
-    laid = {**states, **groups, **dict.fromkeys(untouched, {NO_GRADIENT: True})}
+    laid = {**states, **groups, **{name: {NO_GRADIENT: True} for name in untouched}}
     wanted = {f"{name}/{key}": value for name, state in laid.items() for key, value in _as_tensors(state).items()}
     needed = {name for name in wanted if name.rpartition("/")[0] in states}
     for name in (name for name in tensors if name.rpartition("/")[0] in groups and tensors[name].ndim == 0):

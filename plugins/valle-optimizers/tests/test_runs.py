@@ -112,7 +112,7 @@ def test_another_optimizer_than_the_runs_is_refused(tone_dataset, tmp_path):
     [
         (
             {"optimizer": "muon", "betas": "[0.8, 0.9]"},
-            "--betas is an option of adamw; --optimizer muon has options of",
+            "--betas is an option of adamw; --optimizer muon has",
         ),
         ({"schedule": "wsd", "decay_from": "0.5"}, "--decay-from is an option of cosine; --schedule wsd has options"),
         ({"optimizer": "schedule-free", "average": "0.9"}, "averages the weights by itself; leave --average out"),

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
+from valle_optimizers.schedules import constant, linear, noam, one_cycle, wsd
 
 from valle_core.plugin import UserError
-from valle_optimizers.schedules import constant, linear, noam, one_cycle, wsd
 
 STEPS = 100
 

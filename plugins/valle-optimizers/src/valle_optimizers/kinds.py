@@ -7,11 +7,9 @@ from valle_core.plugin import Kind
 OPTIMIZER = Kind(
     name="optimizer",
     group="valle.optimizer",
-    interface="torch.optim:Optimizer",
+    interface="valle_optimizers.contracts:Optimizer",
     api=1,
-    suite="valle_testing.suites.optimizer.checks",
-    floor=7,
-    template="valle_testing:templates/optimizer",
+    suite="",
     on_device=True,
     usual="adamw",
 )
@@ -20,8 +18,6 @@ SCHEDULE = Kind(
     group="valle.schedule",
     interface="valle_optimizers.contracts:Schedule",
     api=1,
-    suite="valle_testing.suites.schedule.checks",
-    floor=4,
-    template="valle_testing:templates/schedule",
+    suite="",
     usual="cosine",
 )
