@@ -11,12 +11,13 @@ import warnings
 
 import pytest
 import torch
-from valle_llama import decoding, fused_step
+from valle_llama import decoding
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+from valle_kit.stepping import runner
 
 pytest.importorskip("numba")
 
@@ -44,7 +45,7 @@ def prompted(model, x, lengths):
 @pytest.mark.parametrize(
     "changes", [{}, {"n_kv_heads": 6}, {"n_kv_heads": 1}, {"d_model": 36, "n_heads": 2, "n_kv_heads": 1}]
 )
-@pytest.mark.parametrize("lengths", [[5], [9, 2, 6], [1] * 16])
+@pytest.mark.parametrize("lengths", [[5], [9, 2, 6], [1] * 16, [3, 2] * 35])
 @torch.inference_mode()
 def test_steps_equal_those_through_the_layers(kernel, changes, lengths):
     fused, layers = pair(kernel, **changes)
@@ -108,27 +109,43 @@ def test_one_thread_and_several_give_the_same_bits(kernel, monkeypatch):
     lengths = torch.tensor([5, 4, 1])
     want = layers.step(new, prompted(layers, x, lengths))
     alone = fused.step(new, prompted(fused, x, lengths))
-    monkeypatch.setattr(fused_step, "BYTES_PER_THREAD", 1)
+    monkeypatch.setattr(runner, "BYTES_PER_THREAD", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
         cache = prompted(fused, x, lengths)
         together = fused.step(new, cache)
-        assert cache.fused._paced.team.size in (1, 3)  # one where torch does not run on GNU OpenMP
+        assert cache.fused._runner.team.size in (1, 3)  # one where torch does not run on GNU OpenMP
     finally:
         torch.set_num_threads(before)
     assert torch.equal(together, alone)
     torch.testing.assert_close(together, want, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("heads", [{}, {"n_kv_heads": 6}])
+@torch.inference_mode()
+def test_a_row_gets_the_bits_it_gets_alone(kernel, heads):
+    fused, _ = pair(kernel, **heads)
+    lengths = torch.tensor([9, 1, 4, 9, 7, 2])
+    x, new = torch.randn(6, 9, 48), torch.randn(4, 6, 1, 48)
+    alone = [prompted(fused, x[row : row + 1, :n], lengths[row : row + 1]) for row, n in enumerate(lengths.tolist())]
+    together = fused.new_cache(6, 119, torch.float32, CPU)
+    for row, cache in enumerate(alone):
+        together.put(row, cache)
+    for one in new:
+        states = fused.step(one, together)
+        for row, cache in enumerate(alone):
+            assert torch.equal(fused.step(one[row : row + 1], cache)[0], states[row])
+
+
 def test_a_team_smaller_than_asked_for_still_does_all_the_work():
     """OMP_THREAD_LIMIT is read when a process starts, hence a fresh one."""
     code = """
 import torch
-from valle_llama import fused_step
+from valle_kit.stepping import runner
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
-fused_step.BYTES_PER_THREAD = 1
+runner.BYTES_PER_THREAD = 1
 torch.set_num_threads(4)
 with torch.inference_mode():
     states = []
@@ -254,11 +271,11 @@ def test_a_numba_that_cannot_be_imported_is_reported_once(kernel, monkeypatch):
 
 @pytest.mark.parametrize(("kept", "sequences"), [(True, 0), (False, 1)])
 def test_the_step_is_compiled_when_asked_and_said_to_be_where_it_takes_long(kernel, monkeypatch, kept, sequences):
-    from valle_llama import fused_kernel
+    from valle_kit.stepping import kernel as compiled_kernel
 
     compiled, lines = [], []
-    monkeypatch.setattr(fused_kernel, "is_kept", lambda: kept)
-    monkeypatch.setattr(fused_kernel, "compiled", lambda: compiled.append(True))
+    monkeypatch.setattr(compiled_kernel, "is_kept", lambda: kept)
+    monkeypatch.setattr(compiled_kernel, "compiled", lambda: compiled.append(True))
     model = build(LlamaOptions(d_model=32, n_layers=1), attention=kernel).eval()
     model.make_ready(lines.append)
     assert (len(compiled), len(lines)) == (1, sequences)
@@ -268,7 +285,7 @@ def test_the_step_is_compiled_when_asked_and_said_to_be_where_it_takes_long(kern
 
 
 def test_what_is_kept_on_the_disk_is_found():
-    from valle_llama import fused_kernel
+    from valle_kit.stepping import kernel as compiled_kernel
 
-    fused_kernel.compiled()
-    assert fused_kernel.is_kept()
+    compiled_kernel.compiled()
+    assert compiled_kernel.is_kept()

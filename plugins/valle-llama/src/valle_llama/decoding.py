@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_stack.rotary_layers import PreNormLayer, RotaryAttention
+from valle_kit.int8_linear import Int8Linear
 from valle_llama.cache import LlamaCache
 from valle_llama.feed_forward import FeedForward
 from valle_llama.options import LlamaSizes
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from valle_llama.fused_step import FusedStep
 
 StepPath = Literal["auto", "fused", "layers"]
-
-MOST_ROWS = 16
-"""Largest batch of the fused step: with more rows, multiplying is the work, and torch does that better."""
 
 
 class Decoding:
@@ -58,12 +56,12 @@ class Decoding:
         if not self._enabled or not _unmodified(layers, norm):
             return
         try:
-            from valle_llama import fused_kernel
+            from valle_kit.stepping import kernel
         except ImportError:  # told at the first step
             return
-        if not fused_kernel.is_kept():
+        if not kernel.is_kept():
             say("arch 'llama' compiles its decoding step, once on this machine: some seconds")
-        fused_kernel.compiled()
+        kernel.compiled()
 
     def _make(self, layers: nn.ModuleList, norm: nn.Module, cache: LlamaCache) -> FusedStep | None:
         if not _unmodified(layers, norm):
@@ -93,7 +91,7 @@ def _plain_inference(x: Float[Tensor, "B 1 D"], cache: LlamaCache) -> bool:
     return (
         x.dtype == cache.keys.dtype == torch.float32
         and x.device.type == cache.keys.device.type == "cpu"
-        and 1 <= len(x) <= MOST_ROWS
+        and len(x) >= 1
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
@@ -102,7 +100,7 @@ def _plain_inference(x: Float[Tensor, "B 1 D"], cache: LlamaCache) -> bool:
 
 def _unmodified(layers: nn.ModuleList, norm: nn.Module) -> bool:
     """Whether the modules are those this package made: no rewrite, no hook, no dropout at work, float32 on the CPU."""
-    plain = {PreNormLayer, RotaryAttention, FeedForward, nn.Linear, nn.RMSNorm, nn.Dropout}
+    plain = {PreNormLayer, RotaryAttention, FeedForward, nn.Linear, Int8Linear, nn.RMSNorm, nn.Dropout}
     for top in (*layers, norm):
         if top.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in top.modules()):
             return False

@@ -1,8 +1,6 @@
-"""Hands one decoding step of a `LlamaBackbone` to the compiled kernel, over torch's own memory and threads."""
+"""One decoding step of a `LlamaBackbone` as a program of the compiled function, over torch's own memory and threads."""
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import torch
@@ -10,49 +8,31 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_kit.attention_stack.rotary import rotary_frequencies
-from valle_kit.openmp import Team
-from valle_llama import fused_kernel as kernel
+from valle_kit.stepping import layout
+from valle_kit.stepping.program import Buffer, Program
+from valle_kit.stepping.runner import Runner, cache_numbers
 from valle_llama.cache import LlamaCache
 from valle_llama.options import LlamaSizes
-from valle_llama.pace import Pace
 
-BYTES_PER_THREAD = 8_000_000
-"""Weights a thread must have to read for its share of the five barriers of a layer (about 1 µs each) to be small."""
-
-
-ORDER = (
-    "input_layernorm.weight",
-    "self_attn.q_proj.weight",
-    "self_attn.k_proj.weight",
-    "self_attn.v_proj.weight",
-    "self_attn.o_proj.weight",
-    "post_attention_layernorm.weight",
-    "mlp.gate_proj.weight",
-    "mlp.up_proj.weight",
-    "mlp.down_proj.weight",
-)
-"""In which the kernel reads the weights of a layer."""
+MOST_ROWS = 64
+"""States computed at a time: more go in several turns."""
 
 
 class FusedStep:
-    """The compiled step of one backbone over one cache. Float32 on the CPU, one new position per row.
+    """The step of one backbone over one cache. Float32 states on the CPU, one new position per row.
 
     Weights are read in place: in-place updates are seen by the next step; `fits` tells when they moved.
     """
 
     def __init__(self, layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, cache: LlamaCache):
-        self._sizes = sizes
-        self._weights = [*(layer.get_parameter(name) for layer in layers for name in ORDER), *norm.parameters()]
-        self._addresses = [weight.data_ptr() for weight in self._weights]
-        self._paced = _Paced(sum(weight.nbytes for weight in self._weights))
+        self._sizes, self._layers = sizes, len(layers)
+        self._runner = Runner(_program(layers, norm, sizes, cache))
         self._rotations = _rotations(sizes, torch.arange(cache.capacity + 1))
-        self._epsilon = np.array([sizes.norm_eps], dtype=np.float32)
-        self._job = self._header(len(layers), cache)
-        self._scratch = np.zeros(0, dtype=np.float32)
+        self._keys, self._numbers = 0, np.zeros(0, dtype=np.int64)
 
     def fits(self) -> bool:
         """Whether the weights are still where they were."""
-        return [weight.data_ptr() for weight in self._weights] == self._addresses
+        return self._runner.program.fits()
 
     def __call__(
         self, x: Float[Tensor, "B 1 D"], cache: LlamaCache, positions: Int[Tensor, "B"] | None, *, finish: bool
@@ -61,66 +41,71 @@ class FusedStep:
 
         `positions` are the rotary positions, the rows' lengths when not given.
         """
-        x = x.contiguous()
-        h = torch.empty_like(x)
-        B = len(x)
         if positions is None:
             by, turns = self._rotations, cache.lengths
         else:
-            by, turns = _rotations(self._sizes, positions), torch.arange(B)
-        job = self._job
-        if job[kernel.BATCH] != B or not len(self._scratch):
-            self._resize(B)
-        job[kernel.FINISH] = finish
-        job[kernel.X], job[kernel.H] = x.data_ptr(), h.data_ptr()
-        job[kernel.LENGTHS] = cache.lengths.data_ptr()
-        job[kernel.ROTATIONS], job[kernel.TURNS] = by.data_ptr(), turns.data_ptr()
-        job[kernel.KEYS], job[kernel.VALUES] = cache.keys.data_ptr(), cache.values.data_ptr()
-        self._paced.run(job)
-        return h
-
-    def _header(self, n_layers: int, cache: LlamaCache) -> np.ndarray:
-        sizes, team = self._sizes, self._paced.team
-        job = np.zeros(kernel.HEADER + n_layers * kernel.PER_LAYER, dtype=np.int64)
-        job[kernel.HEADER :] = self._addresses[:-1]
-        job[kernel.NORM] = self._addresses[-1]
-        job[kernel.LAYERS], job[kernel.WIDTH], job[kernel.FFN] = n_layers, sizes.d_model, sizes.ffn_dim
-        job[kernel.HEADS], job[kernel.KV_HEADS] = sizes.n_heads, sizes.n_kv_heads
-        job[kernel.HEAD_WIDTH], job[kernel.CAPACITY] = sizes.head_dim, cache.keys.shape[3]
-        job[kernel.THREADS], job[kernel.BARRIER] = 1, team.barrier
-        job[kernel.RANK], job[kernel.COUNT] = team.rank, team.count
-        job[kernel.EPSILON] = self._epsilon.ctypes.data
-        return job
-
-    def _resize(self, batch: int) -> None:
-        sizes, job = self._sizes, self._job
-        heads = sizes.n_heads + 2 * sizes.n_kv_heads
-        row = (heads + sizes.n_heads) * sizes.head_dim
-        shared = batch * (row + sizes.d_model + 2 * sizes.ffn_dim)
-        private = batch * max(sizes.d_model, sizes.ffn_dim) + sizes.head_dim + int(job[kernel.CAPACITY])
-        self._scratch = np.zeros(shared + self._paced.team.size * private, dtype=np.float32)
-        job[kernel.BATCH], job[kernel.SCRATCH] = batch, self._scratch.ctypes.data
+            by, turns = _rotations(self._sizes, positions), torch.arange(len(x))
+        if cache.keys.data_ptr() != self._keys:
+            self._keys = cache.keys.data_ptr()
+            self._numbers = _numbers(cache)
+        return self._runner(x[:, 0], self._numbers, cache.lengths, by, turns, finish=finish)[:, None]
 
 
-class _Paced:
-    """The compiled step on torch's threads, or on this one alone where that is the faster way."""
+def _program(layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, cache: LlamaCache) -> Program:
+    """Four barriers a layer: where the heads of keys can be shared out, each thread answers what it projected."""
+    threads = torch.get_num_threads()
+    heads, kv_heads, width = sizes.n_heads, sizes.n_kv_heads, sizes.head_dim
+    scratch = width + cache.capacity + 1
+    program = Program(sizes.d_model, min(MOST_ROWS, max(1, cache.keys.shape[1])), threads, scratch)
+    by_heads = kv_heads % threads == 0
+    unit, group = (width, heads // kv_heads) if by_heads else (8, 1)
+    h, normed = program.h, program.buffer("normed", sizes.d_model, private=True)
+    qkv = program.buffer("qkv", (heads + 2 * kv_heads) * width)
+    mixed = program.buffer("mixed", heads * width)
+    gate, up = program.buffer("gate", sizes.ffn_dim), program.buffer("up", sizes.ffn_dim)
+    program.wait()
+    for index, layer in enumerate(layers):
+        attention, ffn = layer.get_submodule("self_attn"), layer.get_submodule("mlp")
+        program.norm(h, layer.get_submodule("input_layernorm"), normed)
+        for name, part, units in _parts(qkv, heads, kv_heads, width, unit, group):
+            program.product(attention.get_submodule(name), normed, part, unit=units)
+        if not by_heads:
+            program.wait()
+        program.operation(
+            layout.ATTEND, index, qkv.address, qkv.row, heads, kv_heads, width, mixed.address, mixed.row, 1,
+            int(by_heads),
+        )  # fmt: skip
+        program.wait()
+        program.product(attention.get_submodule("o_proj"), mixed, h, add=True)
+        program.wait()
+        program.norm(h, layer.get_submodule("post_attention_layernorm"), normed)
+        program.product(ffn.get_submodule("gate_proj"), normed, gate)
+        program.product(ffn.get_submodule("up_proj"), normed, up)
+        program.gate(layout.SILU, gate, up)
+        program.wait()
+        program.product(ffn.get_submodule("down_proj"), gate, h, add=True)
+        program.wait()
+        program.end_layer()
+    program.norm(h, norm, program.out)
+    return program
 
-    def __init__(self, nbytes: int):
-        self._step = int(kernel.compiled().address or 0)
-        self.team = Team(nbytes // BYTES_PER_THREAD)
-        self._pace = Pace()
 
-    def run(self, job: np.ndarray) -> None:
-        """Both ways give the same bits: each row of a matrix is summed by one thread."""
-        if self.team.size == 1:
-            self.team.run(self._step, job.ctypes.data)
-            return
-        together = self._pace.together()
-        threads = self.team.size if together else 1
-        job[kernel.THREADS] = threads
-        start = time.perf_counter()
-        self.team.run(self._step, job.ctypes.data, threads)
-        self._pace.took(together, time.perf_counter() - start)
+def _parts(
+    qkv: Buffer, heads: int, kv_heads: int, width: int, unit: int, group: int
+) -> tuple[tuple[str, Buffer, int], ...]:
+    """Which projection goes where, and in what multiples threads share it."""
+    queries, keys = heads * width, kv_heads * width
+    return (
+        ("q_proj", qkv.part(0, queries), unit * group),
+        ("k_proj", qkv.part(queries, keys), unit),
+        ("v_proj", qkv.part(queries + keys, keys), unit),
+    )
+
+
+def _numbers(cache: LlamaCache) -> np.ndarray:
+    """Addresses of each layer's keys and values, and places of a row."""
+    held = zip(cache.keys.unbind(), cache.values.unbind(), strict=True)
+    return cache_numbers([(keys.data_ptr(), values.data_ptr(), cache.keys.shape[3]) for keys, values in held])
 
 
 def _rotations(sizes: LlamaSizes, positions: Int[Tensor, "R"]) -> Float[Tensor, "R Dh"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_llama.pace import LAST_INTERVAL, Pace
+from valle_kit.stepping.pace import LAST_INTERVAL, Pace
 
 
 def steps(pace, count, *, together, alone):
