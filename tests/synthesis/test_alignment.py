@@ -93,7 +93,7 @@ def forward_of(synthesizer, request, speech: Speech, level: int) -> tuple[torch.
     parts = synthesizer.components
     model = parts.nar if level else parts.ar
     times = torch.tensor(speech.times) * parts.codec.frame_rate
-    inputs = replace(synthesizer._prepare(request).inputs, response=speech.codes, times=times)
+    inputs = replace(synthesizer.prepare(request).inputs, response=speech.codes, times=times)
     row = parts.task.compose(inputs, level, training=True)
     with torch.inference_mode():
         return model(pack([row], model.rules)).logits[level], row.target

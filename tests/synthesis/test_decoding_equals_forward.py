@@ -102,7 +102,7 @@ def requests(task: str = "tts") -> list[Request]:
 def check(synthesizer: Synthesizer, asked: list[Request]) -> None:
     parts = synthesizer.components
     for request, speech in zip(asked, synthesizer(asked), strict=True):
-        inputs = synthesizer._prepare(request).inputs
+        inputs = synthesizer.prepare(request).inputs
         inputs = replace(inputs, response=speech.codes)
         for level in range(speech.codes.shape[1]):
             model = parts.nar if level else parts.ar

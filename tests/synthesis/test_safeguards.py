@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from valle_core.synthesis.options import SynthesisOptions
-from valle_core.synthesis.safeguards import Safeguards
+from valle_kit.safeguards import Safeguards
 from valle_testing.fakes.audio import FakeCodec
 
 V, STOP, SILENT = 40, 40, 7

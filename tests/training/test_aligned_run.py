@@ -17,11 +17,11 @@ from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.grown import fitted_weights
 from valle_core.training.run import run_training
 from valle_data.preparation import encoding
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_kit.init_from import fitted_weights
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 SETTINGS = {

@@ -24,6 +24,7 @@ from valle_core.training.config import TRAIN_SCHEMA, RunOptions
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.place import LOCK
 from valle_core.training.run import run_training
+from valle_kit.init_from import start_from
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2",
@@ -39,7 +40,7 @@ def configured(data: Path, out: Path, config: Path | None = None, **changes):
 
 def run(data: Path, out: Path, *, observers=None, report=lambda line: None, config=None, **changes):
     resolved = configured(data, out, config, **changes)
-    return run_training(resolved, Registry.open(), observers or Observers(), report=report)
+    return run_training(resolved, Registry.open(), observers or Observers(), report=report, start_from=start_from)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from accelerate import Accelerator
 from torch import Tensor
 
-from valle_core.checkpoint.folder import RunFolder, damaged, read_manifest, read_tensors, saved_file
+from valle_core.checkpoint.folder import RunFolder, damaged, read_manifest, read_tensors
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.codes.identity import require_same
 from valle_core.model.codec_lm import CodecLM
@@ -21,7 +20,6 @@ from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import changes, warn
 from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
-from valle_core.training.grown import fitted_weights
 from valle_core.training.meter import cut_after
 from valle_core.training.optimizer import load_optimizer_tensors
 
@@ -67,7 +65,7 @@ def restore(
         warn(line)
     hint = "resume with the options of the run (its config.yaml)"
     refuse_other_parts(manifest, wanted, checkpoint, hint, ("arch", "rewrite", "optimizer"))
-    with _fitting(checkpoint, hint):
+    with fitting(checkpoint, hint):
         for found in (weights, averaged):
             check_tensors(found, model.state_dict())
     with _others_named(run, checkpoint):
@@ -95,32 +93,6 @@ def restore(
     return manifest.step
 
 
-def start_from(model: CodecLM, checkpoint: Path, wanted: Manifest, model_config: str) -> None:
-    """Fill a new run's model with the weights of another run; what differs, or is new to them, is told.
-
-    Raises:
-        UserError: a damaged checkpoint, or one of another shape, other codes, arch or rewrites.
-    """
-    manifest = read_manifest(checkpoint)
-    require_same(manifest.codec, wanted.codec, f"{checkpoint} was trained on codes of")
-    for line in changes(manifest.plugins, wanted.plugins, str(checkpoint)):
-        warn(line)
-    refuse_other_parts(manifest, wanted, checkpoint, f"give the same: --config {checkpoint / 'model.yaml'}")
-    weights = read_tensors(checkpoint, "model")
-    with _fitting(checkpoint, f"give the options of its run: --config {checkpoint / 'model.yaml'}"):
-        weights = fitted_weights(weights, model, manifest, wanted)
-        check_tensors(weights, model.state_dict())
-    for name in ("symbols", "languages"):
-        if new := [one for one in getattr(wanted, name) if one not in getattr(manifest, name)]:
-            warn(f"{checkpoint} does not know the {name} {' '.join(new[:8])}; they start untrained")
-    before = _leaves(yaml.safe_load(saved_file(checkpoint, "model.yaml").read_text(encoding="utf-8")))
-    now = _leaves(yaml.safe_load(model_config))
-    for key in sorted(before.keys() & now.keys()):
-        if before[key] != now[key]:
-            warn(f"{checkpoint} was trained with {key} {before[key]}, this run has {now[key]}")
-    model.load_state_dict(weights)
-
-
 def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoint: Path) -> None:
     """Put the random states of a run back. Raises `UserError` unless they are states."""
     wanted = {"cpu": torch.get_rng_state()}
@@ -136,8 +108,11 @@ def restore_random(states: Mapping[str, Tensor], device: torch.device, checkpoin
 
 
 def refuse_other_data(found: Manifest, wanted: Manifest, checkpoint: Path) -> None:
-    """Raises `UserError` unless a checkpoint's codes, symbols and languages mean what the dataset's do."""
+    """Raises `UserError` unless a checkpoint's codes, symbols, languages and task tokens mean what the run's do."""
     require_same(found.codec, wanted.codec, f"{checkpoint} was trained on codes of")
+    if (found.task_tokens, found.writes) != (wanted.task_tokens, wanted.writes):
+        flags = " ".join(f"--task {name}" for name in found.tasks)
+        raise UserError(f"{checkpoint} was trained with {flags}; resume with the same, or begin anew with --init-from")
     for name in ("symbols", "languages"):
         before, now = getattr(found, name), getattr(wanted, name)
         if before != now:
@@ -163,7 +138,8 @@ def refuse_other_parts(
 
 
 @contextmanager
-def _fitting(checkpoint: Path, hint: str) -> Iterator[None]:
+def fitting(checkpoint: Path, hint: str) -> Iterator[None]:
+    """A `ValueError` becomes a refusal of the checkpoint's shape."""
     try:
         yield
     except ValueError as error:
@@ -185,12 +161,3 @@ def _others(run: RunFolder, checkpoint: Path) -> str:
     if not others:
         return ". It is the only one there"
     return f": --resume --checkpoint {older[-1] if older else others[0]}"
-
-
-def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
-    """`arch.d_model` → 32 for every value of nested mappings."""
-    if not isinstance(tree, Mapping):
-        return {path: tree}
-    return {
-        key: leaf for name, item in tree.items() for key, leaf in _leaves(item, f"{path}.{name}".strip(".")).items()
-    }

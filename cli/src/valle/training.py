@@ -19,6 +19,7 @@ from valle_core.registry.hooks import TRAINING, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
+from valle_kit.init_from import start_from
 
 Report = Callable[[dict[str, Any]], None]
 """Is given each line of metrics.jsonl when it is written: step, loss, accuracy of each level, tokens per second …"""
@@ -162,7 +163,7 @@ def run_resolved(
     if options.resume and "init_from" in given:
         raise UserError("--resume goes on with a run, --init-from starts a new one; give one of them")
     observers = open_observers(registry, of=TRAINING)
-    result = run_training(resolved, registry, observers, report=report or (lambda line: None))
+    result = run_training(resolved, registry, observers, report=report or (lambda line: None), start_from=start_from)
     run = RunFolder(Path(options.out))
     draw_curves(run.metrics, run.curve)
     return Run(

@@ -38,7 +38,7 @@ class Safeguards:
     silent: Int[Tensor, "S"]
 
     @classmethod
-    def of(cls, codec: Codec, options: SynthesisOptions, *, device: torch.device) -> Safeguards:
+    def of(cls, codec: Codec, options: SynthesisOptions, device: torch.device) -> Safeguards:
         """For what this codec decodes."""
         silence = torch.zeros(1, codec.sample_rate, device=device)
         codes, _ = codec.encode(silence, torch.tensor([codec.sample_rate], device=device))
