@@ -321,9 +321,11 @@ class Task(Protocol):
     """Builds sequences, the same way for training and synthesis. Factory: `(options) → Task`.
 
     It keeps nothing between calls and writes into nothing it is given.
+    Its spec says what a request brings: text, perhaps a prompt; or "source", a recording to work on, and "prompt",
+    "text" (if there is one) or "edit" (text, span); or "written", letters. With "token" its rows say its name.
 
     Attributes:
-        output: "codes", "symbols" or "length".
+        output: "codes", "symbols", "length" or "letters". What is not codes is asked for at level 0 alone.
         continues: whether the answer goes on where the prompt ends, so that the text is of both.
     """
 
@@ -351,13 +353,10 @@ class Task(Protocol):
 
 @runtime_checkable
 class Explains(Protocol):
-    """A task that says why it leaves an utterance out; what every task may have, and none owes."""
+    """A task that says why it leaves an utterance out (equal reasons are counted); every task may, and none owes it."""
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
-        """Why `draw` gave None: a few words after "left out:", with the option that would change it.
-
-        Equal for utterances that are left out for the same reason, so that they can be counted.
-        """
+        """Why `draw` gave None: a few words after "left out:", with the option that would change it."""
         ...
 
 
@@ -368,6 +367,15 @@ class KnowsPrompts(Protocol):
     @property
     def prompts(self) -> PromptRange:
         """Their lengths. At synthesis a longer prompt is cut to it, and what is outside of it is named."""
+        ...
+
+
+@runtime_checkable
+class KnowsFrames(Protocol):
+    """A task whose answer is as long as its inputs say; what every task may have, and none owes."""
+
+    def frames(self, inputs: TaskInputs) -> int:
+        """Frames of the answer, ≥ 1; of a drawn example those of its response. Nothing stops earlier or later."""
         ...
 
 

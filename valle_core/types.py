@@ -141,6 +141,7 @@ class Utterance:
         symbols: [P] phoneme ids in the dataset's symbol map.
         codes: [F, Q] codec codes.
         times: [P + 1] frames (with fractions) at which each symbol begins and the last one ends, or None.
+        written: its transcript as it is written.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Utterance:
     symbols: Int[Tensor, "P"]
     codes: Integer[Tensor, "F Q"]
     times: Float[Tensor, "P_plus_1"] | None = None
+    written: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,10 +161,14 @@ class TaskInputs:
         text: [P] phoneme ids, possibly empty.
         language: index in the model's list of language tags.
         prompt: [F, Q] codes of the prompt, possibly of zero frames.
-        response: [F, L] codes of the first L levels of the answer, as far as they are known.
+        response: [F, L] codes of the first L levels of the answer, as far as they are known; [F, 1] phoneme ids, digits
+            or letters for a task whose output these are.
         tone: index of the tone label, or None.
         times: [P + 1] frames of the response at which each symbol of the text begins and the last one ends, where
             that is known and the response says the text and nothing else.
+        source: codes of the recording that the task works on, or None.
+        span: half-open range of frames of the source that the response replaces, for edits.
+        letters: [C] bytes of a written text (UTF-8), or None.
     """
 
     text: Int[Tensor, "P"]
@@ -171,6 +177,13 @@ class TaskInputs:
     response: Integer[Tensor, "F L"]
     tone: int | None = None
     times: Float[Tensor, "P_plus_1"] | None = None
+    source: Integer[Tensor, "Fs Q"] | None = None
+    span: tuple[int, int] | None = None
+    letters: Int[Tensor, "C"] | None = None
+
+
+Output = Literal["codes", "symbols", "length", "letters"]
+"""What an answer is made of: codec codes, phonemes, decimal digits, or bytes of written text (UTF-8)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,7 +205,7 @@ class PromptRange:
         return f"{self.longest:g} s" if same else f"{self.shortest:g} to {self.longest:g} s"
 
 
-Role = Literal["text", "language", "level", "tone", "task", "prompt", "response"]
+Role = Literal["text", "letters", "language", "level", "tone", "task", "prompt", "source", "response"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,7 +214,8 @@ class Segment:
 
     Attributes:
         role: decides the embedding tables.
-        tokens: text [P]; language, level, tone, task [1]; prompt [F, Q]; response [F, Q] (the codes known so far).
+        tokens: text [P]; letters [C]; language, level, tone [1]; task [1], always 0; prompt [F, Q]; source [F, Q], −1
+            for a code that is hidden; response [F, Q] (the codes known so far).
     """
 
     role: Role
@@ -225,6 +239,7 @@ class TaskSequence:
         output: what the answer is made of.
         continues: as the task's: the response goes on where the prompt ends, so that no layout puts anything between.
         times: as in `TaskInputs`.
+        task: name of the task, whose token a segment of the role task is and whose figures its loss joins, or "".
     """
 
     segments: tuple[Segment, ...]
@@ -232,9 +247,10 @@ class TaskSequence:
     causal: bool
     language: int = 0
     target: Int[Tensor, "F"] | None = None
-    output: Literal["codes", "symbols", "length"] = "codes"
+    output: Output = "codes"
     continues: bool = False
     times: Float[Tensor, "P_plus_1"] | None = None
+    task: str = ""
 
 
 class Pool(Protocol):

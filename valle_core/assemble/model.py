@@ -30,12 +30,16 @@ class ModelFacts:
     Attributes:
         codec: whose codes are modelled.
         symbols: the symbol map.
-        languages: how many language tags.
+        languages: language tags, index = position.
+        task_tokens: names of the tasks that have a token, in the order of the table.
+        writes: whether the answers of some tasks are not codes.
     """
 
     codec: CodecIdentity
     symbols: tuple[str, ...]
-    languages: int
+    languages: tuple[str, ...]
+    task_tokens: tuple[str, ...] = ()
+    writes: bool = False
 
 
 def build_model(
@@ -66,12 +70,15 @@ def build_model(
     backbone = build_backbone(resolved, selected)
     vocabulary = Vocabulary(
         symbols=len(facts.symbols),
-        languages=facts.languages,
+        languages=len(facts.languages),
         num_levels=levels,
         codebook_size=facts.codec.codebook_size,
         per_language_text=options.per_language_text,
+        tasks=max(1, len(facts.task_tokens)),
+        writes=facts.writes,
     )
-    return CodecLM(backbone, vocabulary, options, codebooks, _alignment(resolved, selected, backbone.d_model, facts))
+    alignment = _alignment(resolved, selected, backbone.d_model, facts)
+    return CodecLM(backbone, vocabulary, options, codebooks, alignment, facts.task_tokens)
 
 
 def _alignment(
@@ -81,7 +88,7 @@ def _alignment(
         return None
     (chosen,) = selected["alignment"]
     options = resolved.part("alignment").options
-    return build(chosen, options, d_model=d_model, symbols=facts.symbols, languages=facts.languages)
+    return build(chosen, options, d_model=d_model, symbols=facts.symbols, languages=len(facts.languages))
 
 
 def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]]) -> Backbone:

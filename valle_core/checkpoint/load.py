@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from valle_core.assemble.model import ModelFacts, build_model
+from valle_core.assemble.model import build_model
 from valle_core.assemble.schema import MODEL_SCHEMA
 from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors, saved_file
 from valle_core.checkpoint.manifest import Manifest
@@ -66,8 +66,7 @@ class StoredModel:
         """
         tensors = read_tensors(self.path, "model")
         manifest = self.manifest
-        facts = ModelFacts(codec=manifest.codec, symbols=manifest.symbols, languages=len(manifest.languages))
-        model = build_model(self.resolved, selected, facts, codebooks=tensors.get("embedding.codebooks"))
+        model = build_model(self.resolved, selected, manifest, codebooks=tensors.get("embedding.codebooks"))
         load_weights(model, tensors, self.path)
         return LoadedModel(path=self.path, manifest=manifest, model=model.to(device, dtype).eval())
 

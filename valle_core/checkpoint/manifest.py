@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from valle_core.assemble.model import ModelFacts
 from valle_core.codes import identity
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.kinds import Kind, check_kinds
 from valle_core.registry.identity import PluginIdentity
-from valle_core.types import CodecIdentity
 
 FORMAT_VERSION = 2
 READABLE = (1, 2)
@@ -24,6 +24,8 @@ _KINDS: Mapping[str, Kind] = {
     "symbols": (str,),
     "languages": (str,),
     "tasks": (str,),
+    "task_tokens": (str,),
+    "writes": bool,
     "plugins": (dict,),
     "progress": dict,
     "frontend_options": dict,
@@ -31,21 +33,18 @@ _KINDS: Mapping[str, Kind] = {
     "task_options": dict,
     "files": dict,
 }
-_OLDER = ("progress", "frontend_options", "codec_options", "task_options", "files")
+_OLDER = ("progress", "frontend_options", "codec_options", "task_options", "task_tokens", "writes", "files")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """Everything but tensors that is needed to load a model anywhere.
+class Manifest(ModelFacts):
+    """Everything but tensors that is needed to load a model anywhere: its sizes, and what made it.
 
     Attributes:
         step: optimizer steps taken.
-        codec: identity of the codec whose codes the model speaks.
         frontend: name of the frontend that made the phonemes.
         frontend_options: what it is built with again; empty for checkpoints from before they were kept.
         codec_options: the same of the codec.
-        symbols: the symbol map, index = position.
-        languages: language tags, index = position.
         tasks: names of the tasks it was trained on.
         task_options: name of a task → its options; empty for checkpoints from before they were kept.
         plugins: who provided the parts, and the codec and the frontend of the data where its dataset tells.
@@ -55,10 +54,7 @@ class Manifest:
     """
 
     step: int
-    codec: CodecIdentity
     frontend: str
-    symbols: tuple[str, ...]
-    languages: tuple[str, ...]
     tasks: tuple[str, ...]
     plugins: tuple[PluginIdentity, ...]
     progress: Mapping[str, Any] = field(default_factory=dict)
@@ -92,8 +88,8 @@ class Manifest:
                 raise ValueError(f"step must be at least 0, got {found['step']}")
             found["codec"] = identity.from_dict(found.get("codec"), source)
             found["plugins"] = tuple(map(PluginIdentity.from_dict, found["plugins"]))
-            for name in ("symbols", "languages", "tasks"):
-                found[name] = tuple(found[name])
+            for name in ("symbols", "languages", "tasks", "task_tokens"):
+                found[name] = tuple(found.get(name, ()))
         except ValueError as error:
             raise UserError(f"{source}: the manifest is damaged ({error}); use another checkpoint") from None
         return cls(**found)

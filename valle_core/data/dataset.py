@@ -195,6 +195,7 @@ class Dataset:
             symbols=torch.tensor(self.symbols.indices(record.phonemes), dtype=torch.long),
             codes=record.codes.long(),
             times=torch.tensor(record.times) * (self.frame_rate / 1000) if record.times else None,
+            written=row.text,
         )
 
 

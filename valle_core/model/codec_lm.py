@@ -17,7 +17,7 @@ from valle_core.model.heads import Heads
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.sequence.alignment import Alignment, Guided
-from valle_core.sequence.pack import PackRules, RowBatch, marker_indices
+from valle_core.sequence.pack import Answer, PackRules, RowBatch, marker_indices
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import TaskSequence
 
@@ -26,13 +26,13 @@ class ModelOutput(NamedTuple):
     """What the model makes of a batch.
 
     Attributes:
-        logits: of every predicted position, by level.
+        logits: of every predicted position, by level or output that is not codes.
         losses: the backbone's own, to add to the training loss.
         figures: the backbone's own, for the metrics only.
         frame_losses: the alignment's, to add as well: means over the positions predicted at level 0.
     """
 
-    logits: dict[int, Float[Tensor, "K V"]]
+    logits: dict[Answer, Float[Tensor, "K V"]]
     losses: Mapping[str, Float[Tensor, ""]]
     figures: Mapping[str, Float[Tensor, ""]]
     frame_losses: Mapping[str, Float[Tensor, ""]] = {}
@@ -55,6 +55,7 @@ class CodecLM(nn.Module):
         options: ModelOptions,
         codebooks: Float[Tensor, "Q V d"] | None = None,
         alignment: Alignment | None = None,
+        tasks: tuple[str, ...] = (),
     ) -> None:
         """
         Args:
@@ -63,6 +64,7 @@ class CodecLM(nn.Module):
             options: variants of embeddings and heads, and the order of rows.
             codebooks: the codec's vectors, for `options.codebook_embeddings`.
             alignment: an `nn.Module` that says the text frame by frame, in place of a segment of it; None for none.
+            tasks: names of the tasks that have a token, in the order of the table.
 
         Raises:
             UserError: the backbone takes no bidirectional rows but levels ≥ 1 are wanted, or codebooks are missing.
@@ -86,6 +88,7 @@ class CodecLM(nn.Module):
             sum_markers=options.markers == "sum",
             layout=options.layout,
             aligned=alignment is not None,
+            tasks=tasks,
         )
         assert alignment is None or isinstance(alignment, nn.Module)
         self.alignment = alignment
@@ -100,6 +103,7 @@ class CodecLM(nn.Module):
             vocabulary.codebook_size,
             shared=options.heads == "shared",
             tied=options.tie,
+            answers=vocabulary.answers() if vocabulary.writes else {},
         )
         self.heads.bias.requires_grad_(options.head_bias)
 
@@ -121,16 +125,17 @@ class CodecLM(nn.Module):
     ) -> Callable[[Int[Tensor, "B"], Int[Tensor, "B"]], Float[Tensor, "B 1 D"]]:
         """How codes of level 0 are read back: (codes, which of `rows` each continues) → the backbone's next input.
 
-        The table is put together once, so the function lasts as long as the weights stay what they are.
+        The rows are of one output. The table is put together once, so the function lasts as long as the weights stay
+        what they are.
         """
-        table = self.embedding.level0_rows()
+        table = self.embedding.level0_rows(rows[0].output)
         if not self.rules.sum_markers:
             return lambda codes, _: table[codes][:, None]
         indices = torch.tensor([marker_indices(row, self.rules) for row in rows], device=table.device)
         markers = self.embedding.table[indices].sum(1)  # [B, D]
         return lambda codes, places: (table[codes] + markers[places])[:, None]
 
-    def head(self, level: int) -> Callable[[Float[Tensor, "K D"]], Float[Tensor, "K V"]]:
+    def head(self, level: Answer) -> Callable[[Float[Tensor, "K D"]], Float[Tensor, "K V"]]:
         """Finished states → logits of a level; like `embed_token` it lasts as long as the weights."""
         weight, bias = self.heads.matrix(level, self.embedding)
         return partial(F.linear, weight=weight, bias=bias)

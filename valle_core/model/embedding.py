@@ -52,6 +52,7 @@ class TokenEmbedding(nn.Module):
         for level in range(vocabulary.num_levels):
             parts += [response[max(level - 1, 0)], zero]
         parts += [response[0], zero]
+        parts.append(zero.expand(vocabulary.size - sum(map(len, parts)), -1))
         return self.table + torch.cat(parts)
 
     @torch.no_grad()
@@ -65,9 +66,9 @@ class TokenEmbedding(nn.Module):
     def forward(self, indices: Int[Tensor, "M"], offsets: Int[Tensor, "P"]) -> Float[Tensor, "P D"]:
         return F.embedding_bag(indices, self.rows(), offsets, mode="sum")
 
-    def level0_rows(self) -> Float[Tensor, "V_plus_1 D"]:
+    def level0_rows(self, output: str = "codes") -> Float[Tensor, "V_plus_1 D"]:
         """Embeddings of the tokens an autoregressive row reads back."""
-        found = self.vocabulary.ranges()[response_range(0)]
+        found = self.vocabulary.ranges()[response_range(0) if output == "codes" else output]
         return self.rows()[found.start : found.stop]
 
     def prompt_rows(self, level: int) -> Float[Tensor, "V D"]:

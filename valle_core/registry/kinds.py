@@ -62,7 +62,10 @@ KINDS: tuple[Kind, ...] = (
         "task",
         "valle_core.interfaces:Task",
         15,
-        words=frozenset({"codes", "symbols", "length", "times"}),
+        words=frozenset(
+            {"codes", "symbols", "length", "letters", "times", "token"}
+            | {"source", "prompt", "text", "edit", "written"}  # what a request brings
+        ),
         usual="tts",
     ),
     _picked("frontend", "valle_core.interfaces:Frontend", 17, usual="espeak"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from valle_core.types import Segment, TaskInputs, TaskSequence
+from valle_core.types import Output, Segment, TaskInputs, TaskSequence
 
 Layout = Literal["text-first", "text-last", "text-both"]
 """Orders of a row, named by where the text stands; `ORDERS` spells them out."""
@@ -27,13 +28,17 @@ CONTINUING: dict[Layout, tuple[str, ...]] = {
 }
 """The same for a row whose response goes on where the prompt ends: nothing stands between the two."""
 
+WRITING = ("text", "prompt", "tone", "language", "level", "response")
+"""Of a row whose answer is phonemes or letters, in every layout: what is read stands first."""
+
 
 def arranged(row: TaskSequence, layout: Layout) -> tuple[Segment, ...]:
     """The segments of `row` in the order of `layout`; those of one place keep the order the task gave them.
 
     A row without text (or tone) has no such segment in any layout.
     """
-    order = (CONTINUING if row.continues else ORDERS)[layout]
+    writes = row.output in ("symbols", "letters")
+    order = WRITING if writes else (CONTINUING if row.continues else ORDERS)[layout]
     places: dict[str, list[Segment]] = {}
     for segment in row.segments:
         places.setdefault(segment.role if segment.role in order else "prompt", []).append(segment)
@@ -47,6 +52,9 @@ def lay_out(
     response: Int[Tensor, "F L"],
     target: Int[Tensor, "F"] | None,
     continues: bool = False,
+    task: str = "",
+    marked: Sequence[Segment] = (),
+    output: Output = "codes",
 ) -> TaskSequence:
     """The row that asks for `level` given `response`, the codes of the answer that may be seen.
 
@@ -59,6 +67,9 @@ def lay_out(
             at level l ≥ 1 exactly the levels 0 … l − 1 (L = l) of every frame.
         target: [F] codes of `level`, or None at synthesis.
         continues: the response goes on where the prompt ends (`Task.continues`).
+        task: name of a task that has a token.
+        marked: what stands behind the prompt: the token (`token`), sources and letters.
+        output: `Task.output`.
 
     Raises:
         ValueError: `response` shows more or fewer levels than the row may see.
@@ -71,6 +82,7 @@ def lay_out(
         Segment(role="language", tokens=_one(inputs.language, inputs.text)),
         Segment(role="level", tokens=_one(level, inputs.text)),
         Segment(role="prompt", tokens=inputs.prompt),
+        *marked,
     ]
     if inputs.tone is not None:
         segments.append(Segment(role="tone", tokens=_one(inputs.tone, inputs.text)))
@@ -83,7 +95,14 @@ def lay_out(
         target=target,
         continues=continues,
         times=inputs.times,
+        task=task,
+        output=output,
     )
+
+
+def token() -> Segment:
+    """The token of the task, whatever its number in a model's table."""
+    return Segment(role="task", tokens=torch.zeros(1, dtype=torch.long))
 
 
 def _one(index: int, like: Tensor) -> Int[Tensor, "1"]:

@@ -17,6 +17,9 @@ from valle_core.sequence.layout import Layout, arranged
 from valle_core.sequence.vocabulary import Vocabulary, response_range
 from valle_core.types import Segment, SequenceMask, TaskSequence
 
+Answer = int | str
+"""What is predicted at a position: codes of a level, or an output that is not codes."""
+
 MARKERS = ("language", "level", "tone")
 """Roles that are one token, or a vector summed into every position of the row."""
 
@@ -32,6 +35,7 @@ class PackRules:
         sum_markers: language, level and tone are added to every position instead of standing as tokens.
         layout: order in which the model reads the segments.
         aligned: an alignment says the text frame by frame, so that it is no segment, and decides where a row ends.
+        tasks: names of the tasks that have a token, in the order of the table.
     """
 
     vocabulary: Vocabulary
@@ -40,6 +44,7 @@ class PackRules:
     sum_markers: bool = False
     layout: Layout = "text-first"
     aligned: bool = False
+    tasks: tuple[str, ...] = ()
 
     def standing(self, row: TaskSequence) -> tuple[Segment, ...]:
         """Segments of the row that take positions, in the model's order."""
@@ -57,10 +62,12 @@ class PredictedPositions:
     Attributes:
         positions: [K] indices into the flattened [B · T] states.
         targets: [K] codes (V = stop, level 0 only), or None at synthesis.
+        tasks: [K] places in `RowBatch.tasks`.
     """
 
     positions: Int[Tensor, "K"]
     targets: Int[Tensor, "K"] | None
+    tasks: Int[Tensor, "K"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,8 +80,9 @@ class RowBatch:
         mask: lengths and who sees whom.
         positions: [B, T] position ids.
         levels: [B] level that each row predicts.
-        predicted: level → where it is predicted.
+        predicted: level (or output that is not codes) → where it is predicted.
         text: what an alignment reads, where the rules say that there is one.
+        tasks: names of the rows' tasks, each once.
     """
 
     indices: Int[Tensor, "M"]
@@ -82,8 +90,9 @@ class RowBatch:
     mask: SequenceMask
     positions: Int[Tensor, "B T"]
     levels: Int[Tensor, "B"]
-    predicted: dict[int, PredictedPositions] = field(default_factory=dict)
+    predicted: dict[Answer, PredictedPositions] = field(default_factory=dict)
     text: SpokenText | None = None
+    tasks: tuple[str, ...] = ()
 
     def to(self, device: torch.device) -> RowBatch:
         """The same batch on `device`."""
@@ -107,14 +116,16 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
     for b, (_, row_counts) in enumerate(indexed):
         counts[b, : row_counts.numel()] = row_counts
     flat = counts.view(-1)
+    tasks = tuple(dict.fromkeys(row.task for row in rows))
     return RowBatch(
         indices=torch.cat([indices for indices, _ in indexed]),
         offsets=flat.cumsum(0) - flat,
         mask=_mask(rows, lengths, T),
         positions=torch.arange(T).expand(B, T),
         levels=torch.tensor([row.level for row in rows]),
-        predicted=_predicted(rows, lengths, T, None if rules.aligned else vocabulary.stop),
+        predicted=_predicted(rows, lengths, T, rules, tasks),
         text=_text(rows, lengths) if rules.aligned else None,
+        tasks=tasks,
     )
 
 
@@ -155,11 +166,15 @@ def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask
 
 
 def _predicted(
-    rows: Sequence[TaskSequence], lengths: Tensor, T: int, stop: int | None
-) -> dict[int, PredictedPositions]:
-    positions: dict[int, list[Tensor]] = {}
-    targets: dict[int, list[Tensor]] = {}
+    rows: Sequence[TaskSequence], lengths: Tensor, T: int, rules: PackRules, tasks: tuple[str, ...]
+) -> dict[Answer, PredictedPositions]:
+    positions: dict[Answer, list[Tensor]] = {}
+    targets: dict[Answer, list[Tensor]] = {}
+    places: dict[Answer, list[Tensor]] = {}
     for b, row in enumerate(rows):
+        codes = row.output == "codes"
+        answer = row.level if codes else row.output
+        stop = None if codes and rules.aligned else rules.vocabulary.stop_of(row.output)
         end = b * T + int(lengths[b])
         frames = row.segments[-1].tokens.shape[0]
         if row.causal and row.target is None:
@@ -168,17 +183,20 @@ def _predicted(
             where = torch.arange(end - frames - 1, end - (stop is None))
         else:
             where = torch.arange(end - frames, end)
-        positions.setdefault(row.level, []).append(where)
+        positions.setdefault(answer, []).append(where)
+        places.setdefault(answer, []).append(torch.full_like(where, tasks.index(row.task)))
         if row.target is not None:
             target = row.target
             if row.causal and stop is not None:
                 target = torch.cat([target, target.new_full((1,), stop)])
-            targets.setdefault(row.level, []).append(target)
+            targets.setdefault(answer, []).append(target)
     return {
-        level: PredictedPositions(
-            positions=torch.cat(found), targets=torch.cat(targets[level]) if level in targets else None
+        answer: PredictedPositions(
+            positions=torch.cat(found),
+            targets=torch.cat(targets[answer]) if answer in targets else None,
+            tasks=torch.cat(places[answer]),
         )
-        for level, found in sorted(positions.items())
+        for answer, found in sorted(positions.items(), key=lambda item: (isinstance(item[0], str), item[0]))
     }
 
 
@@ -226,7 +244,7 @@ def _index_row(row: TaskSequence, rules: PackRules, ranges: dict[str, range]) ->
 
 
 def _index_segment(segment: Segment, row: TaskSequence, rules: PackRules, ranges: dict[str, range]) -> Tensor:
-    """[positions, K] table indices of a text, task, prompt or response segment."""
+    """[positions, K] table indices of a text, task, prompt, source or response segment."""
     tokens, vocabulary = segment.tokens, rules.vocabulary
     if segment.role == "text":
         start = ranges["text"].start
@@ -234,11 +252,17 @@ def _index_segment(segment: Segment, row: TaskSequence, rules: PackRules, ranges
             start += row.language * vocabulary.symbols
         return (tokens + start).unsqueeze(1)
     if segment.role == "task":
-        return (tokens + ranges["task"].start).unsqueeze(1)
-    if segment.role == "prompt":
+        if row.task not in rules.tasks:
+            known = ", ".join(rules.tasks) or "none"
+            raise UserError(f"the model was not trained for the task '{row.task}'. Tasks with a token: {known}")
+        return (tokens + ranges["task"].start + rules.tasks.index(row.task)).unsqueeze(1)
+    if segment.role in ("prompt", "source"):
         starts = torch.tensor([ranges[f"prompt:{level}"].start for level in range(vocabulary.num_levels)])
-        codes = tokens[:, : vocabulary.num_levels] + starts
+        tokens = tokens[:, : vocabulary.num_levels]
+        codes = torch.where(tokens < 0, ranges["NAR:0:0"].start + vocabulary.mask, tokens + starts)
         return codes if rules.sum_prompt else codes[:, row.level : row.level + 1]
+    if segment.role == "letters" or row.output != "codes":
+        return tokens.reshape(-1, 1) + ranges[row.output if segment.role == "response" else "letters"].start
     # A code of level j is read by the range that predicts level j + 1; level-0 rows read their own level.
     answering = [0] if row.level == 0 else list(range(1, row.level + 1))
     starts = torch.tensor([ranges[response_range(level)].start for level in answering])

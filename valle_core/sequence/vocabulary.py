@@ -12,7 +12,8 @@ class Vocabulary:
     A position's embedding is the sum of one or more rows, so summed levels and summed markers are only longer
     lists of indices. Order: separator · language · level · tone · task · text (one range, or one per language) ·
     prompt:0 … prompt:Q−1 · AR:0:0 · NAR:0:1 … NAR:Q−2:Q−1 · NAR:0:0. A response range holds V codes and, last,
-    the mask token that token dropout and masked decoding put in place of a code.
+    the mask token that token dropout and masked decoding put in place of a code. Where answers are written, symbols ·
+    length · letters stand behind them: what such an answer reads back; letters are also read as a text.
 
     Attributes:
         symbols: size of the symbol map.
@@ -20,8 +21,9 @@ class Vocabulary:
         num_levels: Q, levels the model handles.
         codebook_size: V.
         tones: tone labels (at least one row is kept).
-        tasks: task tokens.
+        tasks: task tokens (at least one row is kept).
         per_language_text: one text table per language instead of a shared one.
+        writes: whether some answers are not codes.
     """
 
     symbols: int
@@ -31,6 +33,7 @@ class Vocabulary:
     tones: int = 1
     tasks: int = 1
     per_language_text: bool = False
+    writes: bool = False
 
     def ranges(self) -> dict[str, range]:
         """Name → half-open range of table rows, in table order."""
@@ -45,6 +48,8 @@ class Vocabulary:
         sizes |= {f"prompt:{level}": self.codebook_size for level in range(self.num_levels)}
         sizes |= {response_range(level): self.codebook_size + 1 for level in range(self.num_levels)}
         sizes["NAR:0:0"] = self.codebook_size + 1
+        if self.writes:
+            sizes |= self.answers()
         ranges, start = {}, 0
         for name, size in sizes.items():
             ranges[name] = range(start, start + size)
@@ -54,7 +59,15 @@ class Vocabulary:
     @property
     def size(self) -> int:
         """Rows of the table."""
-        return self.ranges()["NAR:0:0"].stop
+        return [*self.ranges().values()][-1].stop
+
+    def answers(self) -> dict[str, int]:
+        """Output that is not codes → how many tokens it has, without the stop token."""
+        return {"symbols": self.symbols, "length": 10, "letters": 256}
+
+    def stop_of(self, output: str) -> int:
+        """Index of the stop token among the logits of an output."""
+        return self.stop if output == "codes" else self.answers()[output]
 
     @property
     def stop(self) -> int:

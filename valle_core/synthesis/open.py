@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from valle_core.checkpoint.load import LoadedModel, StoredModel, read_model
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import stored_part
 from valle_core.config.schema import Part, Resolved
-from valle_core.interfaces import Frontend, KnowsPrompts
+from valle_core.interfaces import Codec, Frontend, KnowsPrompts
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import check_plugin, warn
@@ -27,10 +28,10 @@ from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import LoadsAudio, Prompts
-from valle_core.synthesis.safeguards import Safeguards
+from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer, TextReader, read_words
-from valle_core.synthesis.task_choice import task_of
+from valle_core.synthesis.synthesizer import Safeguards, SynthesisComponents, Synthesizer, TextReader, read_words
+from valle_core.synthesis.task_choice import as_trained, refuse_misfit, task_of
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import PromptRange
 
@@ -44,9 +45,12 @@ def open_synthesizer(
     *,
     read_text: TextReader = read_words,
     load_prompt: LoadsAudio = load,
+    asked: Sequence[Request] = (),
+    safeguards: Callable[[Codec, SynthesisOptions, torch.device], Safeguards] | None = None,
 ) -> Synthesizer:
     """Everything `SYNTHESIS_SCHEMA` describes, loaded and checked to fit together; `read_text` is the voice's,
-    `load_prompt` that of its prompts.
+    `load_prompt` that of its prompts; `asked` is what it will be asked for, to be refused before weights are read;
+    `safeguards` makes what ends answers that are stuck, for models without an alignment.
 
     Raises:
         UserError: no run, a missing plugin, another codec than the model's, halves that do not belong together.
@@ -70,14 +74,19 @@ def open_synthesizer(
     chosen = replace(resolved, parts=parts).choices() | ar.resolved.choices()
     selected = preflight(registry, chosen, device=device.type, dtype=options.dtype)
 
+    words = selected["task"][0].spec.capabilities
+    name = selected["task"][0].spec.name
+    for request in asked:
+        refuse_misfit(request, name, words)
+
     def built(slot: str, **more: Any) -> list[Any]:
         return [build(plugin, part.options, **more) for plugin, part in zip(selected[slot], parts[slot], strict=True)]
 
     aligned = bool(ar.resolved.parts["alignment"])
     if aligned and chain.search is not None:
-        name = parts["sampler"][-1].name
+        searching = parts["sampler"][-1].name
         raise UserError(
-            f"sampler {name} looks for whole answers, and the alignment of {ar.path} follows one; choose another"
+            f"sampler {searching} looks for whole answers, and the alignment of {ar.path} follows one; choose another"
         )
     usual = SynthesisOptions()
     if aligned and any(getattr(options, one) != getattr(usual, one) for one in ("phoneme_seconds", "stuck_seconds")):
@@ -125,9 +134,13 @@ def open_synthesizer(
             read_text=read_text,
             speed=options.speed,
             steady=options.durations == "usual",
-            safeguards=None if aligned else Safeguards.of(codec, options, device=device),
+            safeguards=None if aligned or "source" in words or not safeguards else safeguards(codec, options, device),
             max_context=options.max_context,
-            expected=can and options.vectors in (("expected",) if alignment is None else ("expected", "auto")),
+            takes=words,
+            task_name=name,
+            expected=can
+            and "edit" not in words
+            and options.vectors in (("expected",) if alignment is None else ("expected", "auto")),
         )
     )
 
@@ -142,14 +155,11 @@ def chain_of(resolved: Resolved, registry: Registry, slot: str, no_search: str =
 
 def trained_prompts(stored: StoredModel, task: Selected) -> PromptRange | None:
     """The prompts that this task trained the model with, by its options then; None where that is not known."""
-    name = task.name.rpartition(":")[2]
-    kept = {key.rpartition(":")[2]: options for key, options in stored.manifest.task_options.items()}
-    if name not in kept:
-        return None
     try:
-        trained = build(task, stored_part(task, "task", kept[name], str(stored.path), stored=True).options)
+        part = as_trained(stored, task)
+        trained = None if part is None else build(task, part.options)
     except UserError as error:
-        warn(f"{stored.path}: task '{name}' does not take the options it was trained with: {error}")
+        warn(f"{stored.path}: task '{task.spec.name}' does not take the options it was trained with: {error}")
         return None
     return trained.prompts if isinstance(trained, KnowsPrompts) else None
 

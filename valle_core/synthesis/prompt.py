@@ -65,18 +65,18 @@ class Prompts:
         return f"{length}; give a shorter recording, and the words of that" if self.continues else length
 
 
-def encode_prompt(path: Path, codec: Codec, prompts: Prompts, *, device: torch.device) -> Encoded:
+def encode_prompt(path: Path, codec: Codec, prompts: Prompts, *, device: torch.device, what: str = "prompt") -> Encoded:
     """Codes, on the CPU, of an audio file at any rate, downmixed and resampled, and a remark for the user or "".
 
     What is longer than the model was trained on is cut at a pause, unless its words are given with it. `device` is the
-    codec's.
+    codec's, `what` how messages call the file.
 
     Raises:
         UserError: unreadable, empty, shorter than 0.2 s or longer than `prompts.max_seconds`.
     """
     wav = prompts.load(path, codec.sample_rate, min_seconds=MIN_SECONDS, max_seconds=prompts.max_seconds)
     if not wav.any():
-        raise UserError(f"prompt '{path}' is silent; give a recording of a voice")
+        raise UserError(f"{what} '{path}' is silent; give a recording of a voice")
     remark = prompts.remark(len(wav) / codec.sample_rate)
     if remark and prompts.trained and not prompts.continues and len(wav) > prompts.trained.longest * codec.sample_rate:
         wav, place = cut_at_pause(wav, codec.sample_rate, prompts.trained)

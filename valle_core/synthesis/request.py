@@ -29,6 +29,8 @@ class Request:
         seed: random seed; the same seed gives the same speech in every batch.
         max_seconds: bound of the answer.
         phonemes: the text is phonemes, as the model's symbols are written.
+        source: audio file that the task works on, or its codes [F, Q].
+        span: seconds of the source that are replaced, for edits.
     """
 
     text: str
@@ -38,6 +40,8 @@ class Request:
     seed: int = 0
     max_seconds: float = 20.0
     phonemes: bool = False
+    source: Path | Int[Tensor, "F Q"] | None = None
+    span: tuple[float, float] | None = None
 
 
 class Word(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from valle_core.codes.checks import check_codes
-from valle_core.interfaces import Codec, Frontend, Task
+from valle_core.interfaces import Codec, Frontend, KnowsFrames, SamplerView, Task
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
@@ -24,16 +25,26 @@ from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.nonautoregressive import fill_levels
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Encoded, Request, Speech, Timing
-from valle_core.synthesis.safeguards import Safeguards
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
+from valle_core.synthesis.task_choice import refuse_misfit
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import TaskInputs
 
 TextReader = Callable[[str, str, Frontend, SymbolMap], tuple[str, ...]]
 """Text, language, frontend and the model's symbols → what the model reads. `valle_language.phonemic.symbols_of` is one
 that takes phonemes in `[[ ]]`."""
+
+
+class Safeguards(Protocol):
+    """Ends answers that no longer say anything; `valle_kit.safeguards.Safeguards` is one, and says what each does."""
+
+    def bound(self, most: int, phonemes: int) -> int: ...
+    def guide(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]: ...
+    def verdict(self, tokens: Int[Tensor, "F"]) -> tuple[int, str]: ...
+    def quiet_end(self, wav: Float[Tensor, "N"], sample_rate: int) -> tuple[int, str]: ...
+
 
 _ADVANCE = 7919
 """Salt of the numbers an alignment draws with, which no sampler of a chain uses."""
@@ -71,6 +82,8 @@ class SynthesisComponents:
         expected: levels ≥ 1 are decoded as the expected sum of their codebook vectors, not as the chosen codes.
         safeguards: what ends answers that are stuck, or None.
         max_context: see `SynthesisOptions`.
+        takes: words that the task's spec declares.
+        task_name: of the task, for messages.
     """
 
     ar: CodecLM
@@ -90,6 +103,8 @@ class SynthesisComponents:
     expected: bool = False
     safeguards: Safeguards | None = None
     max_context: int = 0
+    takes: frozenset[str] = frozenset({"codes"})
+    task_name: str = "tts"
 
 
 class Prepared(NamedTuple):
@@ -123,9 +138,11 @@ class Synthesizer:
         """
         if not requests:
             raise UserError("no text given; pass at least one request")
+        if self.components.task.output != "codes":
+            raise UserError(f"task '{self.components.task_name}' gives no speech; use `Speaker.write`")
         clock = [time.perf_counter()]
         with torch.inference_mode():
-            prepared = [self._prepare(request) for request in requests]
+            prepared = [self.prepare(request) for request in requests]
             inputs = [found.inputs for found in prepared]
             clock.append(time.perf_counter())
             seeds = torch.cat([row_seeds(request.seed, [0], device=self.device) for request in requests])
@@ -134,9 +151,8 @@ class Synthesizer:
             clock.append(time.perf_counter())
             codes, vectors = self._other_levels(inputs, level0, seeds)
             clock.append(time.perf_counter())
-            wavs = self._decode(
-                [self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)], vectors
-            )
+            codes = [self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)]
+            wavs = self._decode(codes, vectors)
             codes, wavs, silences = self._without_long_silence(codes, wavs)
             clock.append(time.perf_counter())
         # Cloned outside of inference mode, so that hooks and callers may write to them.
@@ -171,23 +187,32 @@ class Synthesizer:
         """Where the models and the codec are."""
         return self.components.ar.heads.bias.device
 
-    def _prepare(self, request: Request) -> Prepared:
+    def prepare(self, request: Request) -> Prepared:
+        """What rows of a request are made of. Raises `UserError` as a call does."""
         components = self.components
         language = request.language or components.languages[0]
         index = language_index(components.languages, language)
-        if not request.text.strip():
-            raise UserError("the text is empty; give a text with words")
-        symbols = components.read_text(self._text(request, language), language, components.frontend, components.symbols)
+        refuse_misfit(request, components.task_name, components.takes)
+        text, symbols = self._text(request, language) if request.text.strip() else "", ()
+        written = "written" in components.takes
+        if text and not written:
+            symbols = components.read_text(text, language, components.frontend, components.symbols)
         unknown = dict(components.symbols.unknown(symbols))
-        if sum(unknown.values()) == len(symbols):
+        if symbols and sum(unknown.values()) == len(symbols):
             raise UserError(f"the model knows none of the phonemes of '{request.text}' ({', '.join(unknown)})")
         nothing = torch.zeros(0, components.codec.num_levels, dtype=torch.long)
         prompt, remark = self._prompt(request.prompt, nothing)
+        source = None
+        if request.source is not None:
+            source, _ = self._codes(request.source, "input", replace(components.prompts, trained=None))
         inputs = TaskInputs(
             text=torch.tensor(components.symbols.indices(symbols), dtype=torch.long),
             language=index,
             prompt=prompt,
             response=nothing,
+            source=source,
+            letters=torch.tensor(list(request.text.strip().encode()), dtype=torch.long) if written else None,
+            span=None if request.span is None or source is None else self._span(request.span, len(source)),
         )
         return Prepared(inputs, symbols, unknown, remark)
 
@@ -208,20 +233,31 @@ class Synthesizer:
 
     def _prompt(self, prompt: Path | Tensor | Encoded | None, nothing: Tensor) -> Encoded:
         """Its codes, of a length the model was trained on, and what should be known of it."""
+        prompts = self.components.prompts
+        if prompt is None or isinstance(prompt, Encoded):
+            return prompt or Encoded(nothing, prompts.remark(None))
+        return self._codes(prompt, "prompt", prompts)
+
+    def _codes(self, given: Path | Tensor, what: str, prompts: Prompts) -> Encoded:
         components, codec = self.components, self.components.codec
-        if prompt is None:
-            return Encoded(nothing, components.prompts.remark(None))
-        if isinstance(prompt, Encoded):
-            return prompt
-        if not isinstance(prompt, Tensor):
-            return encode_prompt(prompt, codec, components.prompts, device=self.device)
-        if prompt.ndim != 2:
-            raise UserError(f"codes of the prompt must be [frames, {codec.num_levels}], got {list(prompt.shape)}")
+        if not isinstance(given, Tensor):
+            return encode_prompt(given, codec, prompts, device=self.device, what=what)
+        if given.ndim != 2:
+            raise UserError(f"codes of the {what} must be [frames, {codec.num_levels}], got {list(given.shape)}")
         read = max(components.ar.vocabulary.num_levels, components.nar.vocabulary.num_levels)
-        given = prompt.shape[1]  # the codes of a speech are as many levels as the models read
-        levels = given if read <= given <= codec.num_levels else codec.num_levels
-        check_codes(prompt, num_levels=levels, codebook_size=codec.codebook_size, what="the prompt")
-        return fitting_codes(prompt.cpu().long(), codec.frame_rate, components.prompts)
+        width = given.shape[1]  # the codes of a speech are as many levels as the models read
+        levels = width if read <= width <= codec.num_levels else codec.num_levels
+        check_codes(given, num_levels=levels, codebook_size=codec.codebook_size, what=f"the {what}")
+        return fitting_codes(given.cpu().long(), codec.frame_rate, prompts)
+
+    def _span(self, span: tuple[float, float], frames: int) -> tuple[int, int]:
+        """Frames of a part to replace. Raises `UserError` where it is not inside of the source."""
+        rate, (start, end) = self.components.codec.frame_rate, span
+        if not 0 <= start <= end <= frames / rate:
+            raise UserError(
+                f"the part to replace must be in [0, {frames / rate:.2f}] s and in order, got {start:g} to {end:g} s"
+            )
+        return int(start * rate), min(frames, math.ceil(end * rate))
 
     def _bound(self, request: Request) -> int:
         if not 0 < request.max_seconds <= 3600:
@@ -234,6 +270,9 @@ class Synthesizer:
         """The codes of each row, when it says each symbol where the model has an alignment, and how it was ended."""
         model, guards = self.components.ar, self.components.safeguards
         bounds, context = [self._bound(request) for request in requests], self.components.max_context
+        task, stop = self.components.task, model.vocabulary.stop
+        exact = isinstance(task, KnowsFrames)  # then nothing ends an answer but its length
+        bounds = [task.frames(found) for found in inputs] if isinstance(task, KnowsFrames) else bounds
         if guards is not None:
             bounds = [guards.bound(most, len(one.text)) for most, one in zip(bounds, inputs, strict=True)]
         rows = [self.components.task.compose(found, 0, training=False) for found in inputs]
@@ -243,11 +282,13 @@ class Synthesizer:
             room = [longest - length for length in batch.mask.lengths.tolist()]
             if min(room) < (2 if context else 1):
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
+            if exact and not context and min(space - bound for bound, space in zip(bounds, room, strict=True)) < 0:
+                raise UserError(f"the answer is longer than the {longest} positions of the model; shorten the input")
             context = min(context, *room)
             bounds = bounds if context else [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
         batch = batch.to(self.device)
         read, answer = model.embed_token(rows), model.head(0)
-        view = View(seeds=seeds, capacity=max(bounds), stop=model.vocabulary.stop)
+        view = View(seeds=seeds, capacity=max(bounds), stop=None if exact else stop)
         walk = None
         if model.alignment is not None and batch.text is not None:
             walk = model.alignment.walk(batch.text, speed=self.components.speed, steady=self.components.steady)
@@ -257,6 +298,8 @@ class Synthesizer:
 
         def head(h: Tensor, places: Tensor) -> Tensor:
             logits = answer(h)
+            if exact:
+                logits[:, stop] = float("-inf")
             if guards is not None:
                 logits = guards.guide(logits, view)
             return logits if walk is None else walk.answer(h, logits, places, view.uniform(_ADVANCE))
@@ -274,9 +317,10 @@ class Synthesizer:
             self.components.chain,
             view,
             bounds=bounds,
-            stop=model.vocabulary.stop,
+            stop=-1 if exact else stop,
             max_context=context,
         )
+        found = replace(found, stopped=[True] * len(rows)) if exact else found
         remarks = [""] * len(rows)
         if guards is not None:
             kept, remarks = zip(*map(guards.verdict, found.tokens), strict=True)

@@ -161,7 +161,7 @@ def train_step(
             output = model(batch)
             for term in terms:
                 output = term(batch, output)
-        loss, figures = token_loss(output.logits, batch.predicted)
+        loss, figures = token_loss(output.logits, batch.predicted, batch.tasks if example.tasks else ())
         loss = sum(output.losses.values(), loss) * (own / positions)
         for value in output.frame_losses.values():
             loss = loss + value * (count[0] / frames)

@@ -31,6 +31,7 @@ class TrainOptions:
         log_every: steps between two lines of metrics.jsonl.
         text_gain_every: steps between two measurements of text_gain (how much the right text lowers the loss); 0:
             never.
+        task_weights: how often each --task is drawn, in their order and in proportion; left out: equally often.
         seed: random seed of weights, data order, sampled levels and tasks, and dropout.
         device: torch device: cpu, cuda, …; auto uses CUDA if available.
     """
@@ -51,6 +52,7 @@ class TrainOptions:
     keep: int = 3
     log_every: int = 10
     text_gain_every: int = 200
+    task_weights: tuple[float, ...] = ()
     seed: int = 0
     device: str = "auto"
 
@@ -65,5 +67,7 @@ class TrainOptions:
         for name in ("decay_from", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be in [0, 1), got {getattr(self, name):g}")
+        if not all(0 < weight < math.inf for weight in self.task_weights):
+            raise UserError(f"task_weights must be above 0, got {list(self.task_weights)}; leave a task out instead")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise UserError(f"betas must be in [0, 1), got {list(self.betas)}")

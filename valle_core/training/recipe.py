@@ -26,7 +26,7 @@ class RowRecipe:
 
     Attributes:
         data: the dataset and what was given beside it.
-        tasks: drawn from with equal probability.
+        tasks: drawn from as the settings weigh them.
         codec: the one named for the run, or None for the dataset's as it was built then.
         settings: how rows are sampled and laid out.
         safe: whether only first-party plugins are on.

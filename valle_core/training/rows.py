@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
 
@@ -35,12 +35,14 @@ class Example:
         seconds: response audio in it.
         tokens: positions of the backbone's input that are not padding.
         skipped: reason → utterances left out: the drawn task could not use them, or the backbone cannot hold their row.
+        tasks: whether the run has several, so that each has its figures.
     """
 
     batch: RowBatch
     seconds: float
     tokens: int
     skipped: Mapping[str, int]
+    tasks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class RowSettings:
         seed: of all draws.
         token_error, token_rate: see `ModelOptions`.
         longest: most positions of a row, or None.
+        task_names: of the tasks, in their order; () where rows say their own.
+        task_weights: chances of the tasks in proportion to each other; () for equal ones.
     """
 
     level_weights: tuple[float, ...]
@@ -85,6 +89,8 @@ class RowSettings:
     token_error: tuple[float, ...] = ()
     token_rate: tuple[float, ...] = ()
     longest: int | None = None
+    task_names: tuple[str, ...] = ()
+    task_weights: tuple[float, ...] = ()
 
 
 class RowMaker:
@@ -112,16 +118,18 @@ class RowMaker:
         batch = pack(kept, self.settings.packing)
         return Example(
             batch=batch,
-            seconds=sum(row.segments[-1].tokens.shape[0] for row in kept) / self.settings.frame_rate,
+            seconds=sum(len(row.segments[-1].tokens) for row in kept if row.output == "codes")
+            / self.settings.frame_rate,
             tokens=int(batch.mask.lengths.sum()),
             skipped=skipped,
+            tasks=len(self.tasks) > 1,
         )
 
     def row(self, id: str, epoch: int) -> TaskSequence | LeftOut:
         """One training row, or why there is none."""
         rng = Random(f"{self.settings.seed}/{epoch}/{id}")
-        task = rng.choices(self.tasks, [1.0] * len(self.tasks))[0]
-        return self._row(id, task, rng)
+        place = rng.choices(range(len(self.tasks)), self.settings.task_weights or [1.0] * len(self.tasks))[0]
+        return self._row(id, place, rng)
 
     def usable(self, id: str) -> tuple[int, list[str]]:
         """How many of the tasks can use an utterance, and why the others cannot.
@@ -129,20 +137,25 @@ class RowMaker:
         Raises:
             UserError: noise, an index of similar utterances or the codec is missing.
         """
-        found = [self._row(id, task, Random(f"{self.settings.seed}/{id}")) for task in self.tasks]
+        found = [self._row(id, place, Random(f"{self.settings.seed}/{id}")) for place in range(len(self.tasks))]
         reasons = [row.reason for row in found if isinstance(row, LeftOut)]
         return len(found) - len(reasons), reasons
 
-    def _row(self, id: str, task: Task, rng: Random) -> TaskSequence | LeftOut:
-        settings, utterance = self.settings, self.source.utterance(id)
+    def _row(self, id: str, place: int, rng: Random) -> TaskSequence | LeftOut:
+        settings, utterance, task = self.settings, self.source.utterance(id), self.tasks[place]
         inputs = task.draw(utterance, self.source, rng, frame_rate=settings.frame_rate)
         if inputs is None:
             return LeftOut(_reason(task, utterance, self.source, settings.frame_rate))
-        row = task.compose(inputs, draw_level(settings.level_weights, rng), training=True)
+        level = draw_level(settings.level_weights, rng) if task.output == "codes" else 0
+        row = task.compose(inputs, level, training=True)
         if settings.packing.aligned and row.times is None:
             return LeftOut("no times of its phonemes (--alignment none needs none)")
         if settings.longest is not None and row_length(row, settings.packing) > settings.longest:
             return LeftOut(f"longer than the backbone's {settings.longest} positions a row")
+        if settings.task_names:
+            row = replace(row, task=settings.task_names[place])
+        if row.output != "codes":
+            return row
         return drop_tokens(
             row,
             error=settings.token_error,

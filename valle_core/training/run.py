@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from valle_core.assemble.device import choose_device
-from valle_core.assemble.model import ModelFacts, build_model
+from valle_core.assemble.model import build_model
 from valle_core.assemble.portable import absolute, with_absolute_paths, with_portable_arch
 from valle_core.assemble.schema import model_part
 from valle_core.assemble.stored_codec import open_stored_codec
@@ -22,6 +22,7 @@ from valle_core.config.save import plain, to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.batching import Batches
 from valle_core.data.dataset import Dataset, open_dataset, refuse_noise
+from valle_core.model.codec_lm import CodecLM
 from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
@@ -39,10 +40,13 @@ from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
 from valle_core.training.recipe import RowRecipe
-from valle_core.training.restore import named_checkpoint, start_from
+from valle_core.training.restore import named_checkpoint
 from valle_core.training.rows import RowSettings
 from valle_core.training.survey import survey
 from valle_core.training.workers import fetch_ahead
+
+StartsFrom: TypeAlias = Callable[[CodecLM, Path, Manifest, str], None]
+"""(model, checkpoint, manifest of the new run, its model's YAML)."""
 
 
 def run_training(
@@ -51,8 +55,11 @@ def run_training(
     observers: Observers,
     *,
     report: Callable[[dict[str, Any]], None] = lambda line: None,
+    start_from: StartsFrom | None = None,
 ) -> TrainResult:
     """Train as configured (`TRAIN_SCHEMA`). The loss curve is the caller's to draw, from the run's metrics.
+
+    `start_from` fills the model with the weights that `init_from` names; `valle_kit.init_from` has one.
 
     Raises:
         UserError: anything wrong with configuration, data, plugins or disk, before the first step where possible.
@@ -76,9 +83,12 @@ def run_training(
     batches = Batches(dataset, resolved.sections["batching"])
     codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
-    facts = ModelFacts(codec=dataset.codec, symbols=tuple(dataset.symbols.symbols), languages=len(dataset.languages))
-    model = build_model(resolved, selected, facts, codebooks=codebooks)
+    names = _task_names(selected["task"], options)
+    manifest = _manifest(dataset, resolved, selected)
+    model = build_model(resolved, selected, manifest, codebooks=codebooks)
     model_options: ModelOptions = resolved.sections["model"]
+    if manifest.writes and model_options.parts == "nar":
+        raise UserError("tasks whose answer is not codes need level 0, which --model.parts nar leaves out")
     recipe = RowRecipe(
         data=data,
         tasks=resolved.parts["task"],
@@ -91,6 +101,8 @@ def run_training(
             token_error=model_options.token_error,
             token_rate=model_options.token_rate,
             longest=model.backbone.max_length,
+            task_names=names,
+            task_weights=options.task_weights,
         ),
         safe=registry.safe,
     )
@@ -100,9 +112,10 @@ def run_training(
     stream = ExampleStream(
         batches, partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples, noise=maker.noise
     )
-    manifest = _manifest(dataset, resolved, selected)
     model_config = to_yaml(with_portable_arch(model_part(resolved), model.backbone))
     if checkpoint is not None and not run_options.resume:
+        if start_from is None:
+            raise UserError("init_from needs what reads the weights: start_from=valle_kit.init_from.start_from")
         start_from(model, checkpoint, manifest, model_config)
     resolved, descent = choose_descent(resolved, selected, model, run if run_options.resume else None)
     place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=checkpoint if run_options.resume else None)
@@ -167,6 +180,17 @@ def _check_codec(resolved: Resolved, registry: Registry, dataset: Dataset) -> to
     return codec.codebooks
 
 
+def _task_names(tasks: tuple[Selected, ...], options: TrainOptions) -> tuple[str, ...]:
+    """Names of the tasks of a run. Raises `UserError` for one given twice, and for weights of others."""
+    names = tuple(task.spec.name for task in tasks)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"--task {twice[0]} is given twice; name each task once, and weigh it with --task-weights")
+    if options.task_weights and len(options.task_weights) != len(names):
+        given = ", ".join(names)
+        raise UserError(f"--task-weights: expected one for each task ({given}), got {list(options.task_weights)}")
+    return names
+
+
 def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Selected, ...]]) -> Manifest:
     recorded = ("arch", "attention", "rewrite", "alignment", "task", "optimizer")
     plugins = tuple(identity_of(plugin) for slot in recorded for plugin in selected.get(slot, ()))
@@ -180,5 +204,7 @@ def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Se
         languages=tuple(dataset.languages),
         tasks=tuple(part.name for part in resolved.parts["task"]),
         task_options={part.name: plain(part.options) for part in resolved.parts["task"]},
+        task_tokens=tuple(one.spec.name for one in selected["task"] if "token" in one.spec.capabilities),
+        writes=any("codes" not in one.spec.capabilities for one in selected["task"]),
         plugins=(*plugins, *dataset.manifest.plugins),
     )

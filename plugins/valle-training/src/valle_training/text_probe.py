@@ -60,13 +60,15 @@ def _saying(inputs: TaskInputs, other: TaskInputs) -> TaskInputs:
 
 
 def _drawn(live: LiveRun, level: int) -> Iterator[tuple[Task, TaskInputs]]:
-    """Up to `ROWS` inputs that have a text and whose row the backbone can hold."""
+    """Up to `ROWS` inputs of a text and no source, which may say it all, and whose row the backbone can hold."""
     settings, rng = live.settings, Random(f"{live.settings.seed}/text probe")
     found = 0
     for id in rng.sample(live.ids, min(_TRIED, len(live.ids))):
         task = rng.choice(live.tasks)
         inputs = task.draw(live.source.utterance(id), live.source, rng, frame_rate=settings.frame_rate)
-        if inputs is None or not len(inputs.text) or (settings.packing.aligned and inputs.times is None):
+        if task.output != "codes" or inputs is None or not len(inputs.text) or inputs.source is not None:
+            continue
+        if settings.packing.aligned and inputs.times is None:
             continue
         if not _fits(task.compose(inputs, level, training=True), live):
             continue
