@@ -365,8 +365,13 @@ FAULTS = {
 PROCESS = {"leaves_the_process_alone"}
 """See test_process_faults."""
 
-ELSEWHERE = {"asks_the_pool_for_what_there_is", "finishes_every_answer"}
-"""See test_task_pool_suite and test_task_answers."""
+ELSEWHERE = {
+    "asks_the_pool_for_what_there_is",
+    "finishes_every_answer",
+    "says_how_long_it_answers",
+    "names_its_rows",
+}
+"""See test_task_pool_suite, test_task_answers and test_task_words_suite."""
 
 CASES = planted.cases("task", FAULTS, spec=SPEC)
 

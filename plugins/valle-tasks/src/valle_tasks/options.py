@@ -62,3 +62,189 @@ class ContinuationOptions:
             raise UserError(f"tts-c's seconds must be in (0, 60], got {self.seconds}")
         if not 0 < self.min_rest_seconds <= 60:
             raise UserError(f"tts-c's min_rest_seconds must be in (0, 60], got {self.min_rest_seconds}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoiseSuppressionOptions:
+    """How `ns` mixes speech with noise in training.
+
+    Attributes:
+        min_db: minimum level of the speech above the noise, in decibels.
+        max_db: maximum level of the speech above the noise, in decibels.
+        label: label of the noise to draw; left out: all noise.
+        text: fraction of training rows with the text of the speech, so that it may be given at synthesis.
+    """
+
+    min_db: float = -5.0
+    max_db: float = 20.0
+    label: str = ""
+    text: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_levels("ns", self.min_db, self.max_db)
+        if not 0 <= self.text <= 1:
+            raise UserError(f"ns's text must be in [0, 1], got {self.text:g}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechRemovalOptions:
+    """How `sr` mixes speech with noise in training.
+
+    Attributes:
+        min_db: minimum level of the speech above the noise, in decibels.
+        max_db: maximum level of the speech above the noise, in decibels.
+        label: label of the noise to draw; left out: all noise.
+    """
+
+    min_db: float = -5.0
+    max_db: float = 20.0
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        _check_levels("sr", self.min_db, self.max_db)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetSpeakerOptions:
+    """How `tse` mixes two speakers in training.
+
+    Attributes:
+        min_seconds: minimum duration of the enrolment; shorter only where the speaker's other utterances have no more.
+        max_seconds: maximum duration of the enrolment.
+        max_utterances: maximum number of utterances joined to one enrolment.
+        min_db: minimum level of the target speaker above the other one, in decibels.
+        max_db: maximum level of the target speaker above the other one, in decibels.
+    """
+
+    min_seconds: float = 3.0
+    max_seconds: float = 6.0
+    max_utterances: int = 3
+    min_db: float = -5.0
+    max_db: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_prompt("tse", self.min_seconds, self.max_seconds, self.max_utterances)
+        _check_levels("tse", self.min_db, self.max_db)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VoiceConversionOptions:
+    """What `vc` shows of its source, and how the prompt of the voice is drawn in training.
+
+    Attributes:
+        min_seconds: minimum duration of the prompt; shorter only where the speaker's other utterances have no more.
+        max_seconds: maximum duration of the prompt.
+        max_utterances: maximum number of utterances joined to one prompt.
+        levels: number of codec levels of the source that are shown.
+        stretch: number of frames that are shown, and then hidden, in turn.
+    """
+
+    min_seconds: float = 3.0
+    max_seconds: float = 6.0
+    max_utterances: int = 3
+    levels: int = 1
+    stretch: int = 3
+
+    def __post_init__(self) -> None:
+        _check_prompt("vc", self.min_seconds, self.max_seconds, self.max_utterances)
+        for name in ("levels", "stretch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"vc's {name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechEditOptions:
+    """How long the part is that `cse` takes out of an utterance in training.
+
+    Attributes:
+        min_seconds: minimum duration of the part to say anew.
+        max_seconds: maximum duration of the part to say anew.
+        min_rest_seconds: minimum duration of what is left around it; shorter utterances are left out.
+    """
+
+    min_seconds: float = 0.3
+    max_seconds: float = 3.0
+    min_rest_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_edit("cse", self.min_seconds, self.max_seconds, self.min_rest_seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoisyEditOptions(SpeechEditOptions):
+    """How long the part is that `nse` takes out of a noisy utterance in training, and how noisy that is.
+
+    Attributes:
+        min_db: minimum level of the speech above the noise, in decibels.
+        max_db: maximum level of the speech above the noise, in decibels.
+        label: label of the noise to draw; left out: all noise.
+    """
+
+    min_db: float = -5.0
+    max_db: float = 20.0
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        _check_edit("nse", self.min_seconds, self.max_seconds, self.min_rest_seconds)
+        _check_levels("nse", self.min_db, self.max_db)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LengthOptions:
+    """How the prompt of `len` is drawn in training.
+
+    Attributes:
+        min_seconds: minimum duration of the prompt; shorter only where the speaker's other utterances have no more.
+        max_seconds: maximum duration of the prompt.
+        max_utterances: maximum number of utterances joined to one prompt.
+    """
+
+    min_seconds: float = 3.0
+    max_seconds: float = 6.0
+    max_utterances: int = 3
+
+    def __post_init__(self) -> None:
+        _check_prompt("len", self.min_seconds, self.max_seconds, self.max_utterances)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecognitionOptions:
+    """`stt` has no options."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhonemesOptions:
+    """`phn` has no options."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpellingOptions:
+    """`un-phn` has no options."""
+
+
+def _check_levels(task: str, least: float, most: float) -> None:
+    """Raises `UserError` for a range of decibels that makes no sense."""
+    if not -60 <= most <= 60:
+        raise UserError(f"{task}'s max_db must be in [-60, 60], got {most:g}")
+    if not -60 <= least <= most:
+        raise UserError(f"{task}'s min_db must be in [-60, {most:g}], got {least:g}")
+
+
+def _check_prompt(task: str, least: float, most: float, utterances: int) -> None:
+    """Raises `UserError` for prompts that cannot be drawn."""
+    if not 0 < most <= 60:
+        raise UserError(f"{task}'s max_seconds must be in (0, 60], got {most:g}")
+    if not 0 < least <= most:
+        raise UserError(f"{task}'s min_seconds must be in (0, {most:g}], got {least:g}")
+    if utterances < 1:
+        raise UserError(f"{task}'s max_utterances must be at least 1, got {utterances}")
+
+
+def _check_edit(task: str, least: float, most: float, rest: float) -> None:
+    """Raises `UserError` for parts that cannot be taken out."""
+    if not 0 < most <= 60:
+        raise UserError(f"{task}'s max_seconds must be in (0, 60], got {most:g}")
+    if not 0 < least <= most:
+        raise UserError(f"{task}'s min_seconds must be in (0, {most:g}], got {least:g}")
+    if not 0 < rest <= 60:
+        raise UserError(f"{task}'s min_rest_seconds must be in (0, 60], got {rest:g}")

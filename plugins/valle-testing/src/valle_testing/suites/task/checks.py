@@ -15,9 +15,9 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
-from valle_core.interfaces import Task
+from valle_core.interfaces import KnowsFrames, Task
 from valle_core.plugin import PluginSpec
-from valle_core.types import Role, TaskInputs
+from valle_core.types import Output, Role, TaskInputs
 from valle_testing.contract import contract
 from valle_testing.suites.task.order import ORDER_CHECKS
 from valle_testing.suites.task.pool import (
@@ -38,11 +38,11 @@ ORDER = ("text", "language", "level", "prompt", "tone", "response")
 SEEDS = range(24)
 
 
-@contract("Task", 'output: "codes", "symbols" or "length".')
+@contract("Task", 'output: "codes", "symbols", "length" or "letters".')
 def states_its_output(build: Build) -> None:
-    """One of the three, and the same in each sequence."""
+    """One of the four, and the same in each sequence."""
     task = build()
-    assert task.output in ("codes", "symbols", "length"), f"output is {task.output!r}"
+    assert task.output in get_args(Output), f"output is {task.output!r}"
     for _, inputs in _examples(task, seeds=range(2)):
         stated = task.compose(inputs, 0, training=True).output
         assert stated == task.output, f"a sequence's output is {stated!r}, the task's {task.output!r}"
@@ -189,7 +189,7 @@ def answers_its_level_without_showing_it(build: Build) -> None:
             hidden = row.segments if level else row.segments[:-1]
             for segment in hidden:
                 if segment.role in ("prompt", "response"):
-                    seen = int(torch.isin(row.target, segment.tokens).sum())
+                    seen = int(torch.isin(row.target, segment.tokens.flatten()).sum())
                     assert seen == 0, f"{what_level}: the {segment.role} shows {seen} of {len(wanted)} target codes"
 
 
@@ -317,11 +317,40 @@ def finishes_every_answer(build: Build) -> None:
             assert torch.equal(kept, answer), f"{what}: {len(kept)} of {frames} answered frames are in the result"
 
 
+@contract("KnowsFrames.frames", "of a drawn example those of its response")
+def says_how_long_it_answers(build: Build) -> None:
+    """Where it says how many frames its answer has, it is those of the response, and one at least."""
+    task = build()
+    if not isinstance(task, KnowsFrames):
+        return
+    for what, inputs in _examples(task, seeds=range(4)):
+        said, drawn_frames = task.frames(inputs), len(inputs.response)
+        assert said == drawn_frames, f"{what}: it says {said} frames, the response has {drawn_frames}"
+        nothing = replace(inputs, response=inputs.response[:0])
+        assert task.frames(nothing) == said, f"{what}: without the response, which nobody knows yet, it says another"
+
+
+@contract("Task", 'With "token" its rows say its name')
+def names_its_rows(build: Build, spec: PluginSpec) -> None:
+    """Rows say the name of a spec with "token"; without, they hold no token. It says "source" where it reads one."""
+    task = build()
+    for what, inputs in _examples(task, seeds=range(2)):
+        row = task.compose(inputs, 0, training=True)
+        roles = {segment.role for segment in row.segments}
+        if "token" in spec.capabilities:
+            assert row.task == spec.name, f"{what}: the row says task={row.task!r}, the spec {spec.name!r}"
+        assert "token" in spec.capabilities or "task" not in roles, f"{what}: a token, and the spec declares none"
+        reads = inputs.source is not None
+        assert reads == ("source" in spec.capabilities), f"{what}: a source is drawn, or declared, and not both"
+        assert (inputs.span is not None) == ("edit" in spec.capabilities), f"{what}: a span is drawn, or declared"
+        assert (inputs.letters is not None) == ("written" in spec.capabilities), f"{what}: letters are, or declared"
+
+
 @contract("PluginSpec", "words of the kind's contract it declares")
 def is_what_its_spec_says(build: Build, spec: PluginSpec) -> None:
     """The output is declared."""
     output = build().output
-    declared = sorted(spec.capabilities & {"codes", "symbols", "length"})
+    declared = sorted(spec.capabilities & {*get_args(Output)})
     assert declared == [output], f"its output is {output}, the spec declares {', '.join(declared) or 'none'}"
 
 
@@ -359,9 +388,10 @@ CHECKS: tuple[Callable[..., None], ...] = (
     composes_without_text_or_prompt,
     writes_nothing_and_keeps_nothing,
     finishes_every_answer,
+    says_how_long_it_answers,
     *ORDER_CHECKS,
 )
 """Each takes `(build)` and raises `AssertionError`."""
 
-SPEC_CHECKS: tuple[Callable[..., None], ...] = (is_what_its_spec_says,)
+SPEC_CHECKS: tuple[Callable[..., None], ...] = (is_what_its_spec_says, names_its_rows)
 """Each takes `(build, spec)`."""

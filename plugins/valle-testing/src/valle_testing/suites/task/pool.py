@@ -54,6 +54,7 @@ class CorpusPool:
                     language=s + 1,
                     symbols=torch.arange(5 + number) + 40 * s,
                     codes=frames_of(1000 * (place + 1), frames or 60 + 20 * number),
+                    written=f"Étude no. {place}",
                 )
 
     def ids(self) -> list[str]:
