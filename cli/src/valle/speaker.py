@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, overload
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
+from valle.asking import Followed, Prompt, given_recording, seeds_of
 from valle.boxes import VoiceBox, box_of
 from valle.following import opened, prompt_of
 from valle.keeping import encoded_voice
 from valle.options import Option, PathLike, expect, named, resolved_from
+from valle.other_tasks import OtherTasks
 from valle.samplers import Samplers, chain_of
 from valle.speech import Speech, SpeechWarning
 from valle.voices import SavedVoice, VoiceStore
@@ -31,15 +32,13 @@ from valle_core.synthesis.request import Encoded, Request, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load as load_audio
+from valle_kit.safeguards import Safeguards
 from valle_language.long_text import Splitting, speak_long, with_language
 from valle_language.phonemic import symbols_of
 
-Prompt: TypeAlias = PathLike | Int[Tensor, "F Q"]
-"""A recording of the voice (wav, flac, ogg, mp3, at any rate), or codec codes [F, Q]."""
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Speaker:
+class Speaker(OtherTasks):
     """A model that says texts. `valle.load` makes one; weights are loaded once.
 
     Attributes:
@@ -174,8 +173,7 @@ class Speaker:
         if not 0 < max_seconds <= 3600:
             raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
         texts = [text] if isinstance(text, str) else list(text)
-        given = prompt if prompt is None or isinstance(prompt, Tensor) else named(prompt, "the prompt")
-        voice_prompt, words = self._followed(voice, given, prompt_text)
+        voice_prompt, words = self._followed(voice, given_recording(prompt), prompt_text)
         splitting = Splitting(by=split, pause=pause, most=max_letters)
         requests = [
             Request(
@@ -187,7 +185,7 @@ class Speaker:
                 max_seconds=max_seconds,
                 phonemes=phonemes,
             )
-            for one, number in zip(texts, _seeds(seed, len(texts)), strict=True)
+            for one, number in zip(texts, seeds_of(seed, len(texts)), strict=True)
         ]
         tagged = [with_language(request, self.languages) for request in requests]
         asked = [request for request, _ in tagged]
@@ -249,9 +247,7 @@ class Speaker:
             warnings.warn(line, SpeechWarning, stacklevel=2)
         return voice
 
-    def _followed(
-        self, voice: str, prompt: Path | Tensor | None, text: str
-    ) -> tuple[Encoded | Int[Tensor, "F Q"] | None, str]:
+    def _followed(self, voice: str, prompt: Path | Tensor | None, text: str) -> tuple[Followed, str]:
         """The prompt, encoded once however many texts follow it, and what it says where the model continues it."""
         found = prompt_of(self.box, voice, prompt, self.saved)
         if isinstance(found, SavedVoice):
@@ -334,6 +330,7 @@ def open_speaker(
     *,
     config: Path | None = None,
     given: Collection[str] = (),
+    asked: Sequence[Request] = (),
     saved: Path | None = None,
 ) -> Speaker:
     """The speaker that a configuration describes: what `load` and `valle synth` stand on.
@@ -344,6 +341,7 @@ def open_speaker(
         config: YAML file it was made with.
         given: top-level keys that were set beside the file. A voice box's samplers are taken, unless `sampler` is among
             them or `config` names others; its durations the same.
+        asked: what it will be asked for, to be refused before weights are read.
         saved: folder of the voices that the user keeps; None for the usual one.
 
     Raises:
@@ -359,7 +357,15 @@ def open_speaker(
             config=config,
         )
     observers = open_observers(registry, of=SPEAKING)
-    synthesizer = open_synthesizer(resolved, registry, observers, read_text=symbols_of, load_prompt=load_audio)
+    synthesizer = open_synthesizer(
+        resolved,
+        registry,
+        observers,
+        read_text=symbols_of,
+        load_prompt=load_audio,
+        asked=asked,
+        safeguards=Safeguards.of,
+    )
     return Speaker(synthesizer, registry, box, saved)
 
 
@@ -376,15 +382,3 @@ def _chains(
         for name, given, why in (("chain", sampler, aligned), ("nar_chain", nar_sampler, by_frame))
         if given is not None
     }
-
-
-def _seeds(seed: int | list[int] | tuple[int, ...], count: int) -> list[int]:
-    """One for each text."""
-    if not isinstance(seed, list | tuple):
-        expect(int, "a whole number, or one for each text", seed=seed)
-        return [seed + number for number in range(count)]
-    for one in seed:
-        expect(int, "a whole number, or one for each text", seed=one)
-    if len(seed) != count:
-        raise UserError(f"seed must be one number, or one for each of the {count} texts, got {len(seed)}")
-    return list(seed)

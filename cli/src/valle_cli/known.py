@@ -97,7 +97,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
             "beam",
         )
     },
-    "valle-tasks": {"task": ("tts", "tts-c")},
+    "valle-tasks": {"task": ("tts", "tts-c", "ns", "sr", "tse", "vc", "cse", "nse", "len", "stt", "phn", "un-phn")},
     "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
     "valle-training": {"hook": ("text-gain",)},

@@ -29,6 +29,8 @@ SYNTH = CommandSpec(
         'valle synth "the boat sails tonight" --prompt voice.wav --model runs/first --out speech.wav',
         'valle synth "the boat sails tonight" --model runs/first --sampler top_k --sampler.k 20 --sampler sample '
         "--seed 3",
+        "valle synth --model runs/tasks --task ns --input noisy.wav --out clean.wav",
+        'valle synth --model runs/tasks --task cse --input speech.wav --replace "old words" "new words"',
         "valle synth --text-file lines.txt --prompt voice.wav --model runs/first --out speech.wav "
         "--spectrogram speech.png",
     ),

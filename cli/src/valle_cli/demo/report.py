@@ -26,6 +26,7 @@ from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load
 from valle_data.audio.spectrogram import draw
+from valle_kit.safeguards import Safeguards
 
 
 def check(
@@ -95,7 +96,10 @@ def open_model(run: Path, samplers: tuple[str, ...]) -> Synthesizer:
     words = list(zip(samplers[::2], samplers[1::2], strict=True))
     flags = [("model", str(run)), *((flag[2:].replace("-", "_"), value) for flag, value in words)]
     return open_synthesizer(
-        resolve(SYNTHESIS_SCHEMA, registry, flags=flags), registry, open_observers(registry, of=SPEAKING)
+        resolve(SYNTHESIS_SCHEMA, registry, flags=flags),
+        registry,
+        open_observers(registry, of=SPEAKING),
+        safeguards=Safeguards.of,
     )
 
 

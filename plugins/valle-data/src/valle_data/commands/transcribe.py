@@ -1,4 +1,4 @@
-"""`valle transcribe`: recordings without transcripts become a table of utterances that `valle prepare` reads."""
+"""`valle transcribe`: recordings become a table of utterances that `valle prepare` reads, or phonemes by a model."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ class Options:
     Attributes:
         folder: folder of recordings, GROUP/SPEAKER/*.wav or another layout that `valle prepare` knows
         device: torch device to run the recognizer on: auto, cpu or cuda
+        model: run that was trained with --task stt; its phonemes are printed, and no table is written
     """
 
     folder: str = ""
     device: str = "auto"
+    model: str = ""
 
 
 SCHEMA = Schema(
@@ -43,6 +45,11 @@ def transcribe(context: CommandContext) -> Outcome:
     from valle_data.preparation.transcription.transcribe import check_places
     from valle_data.preparation.transcription.transcribe import transcribe as transcribe_all
 
+    own = context.options("command")
+    if own.model:
+        from valle_data.commands.phonemes_of import phonemes_of
+
+        return phonemes_of(context, own.folder, own.model, own.device)
     own, options = context.options("command"), context.options("transcribe")
     if not own.folder and options.source is NOT_GIVEN:
         raise UserError("no folder of recordings given; name it: valle transcribe FOLDER --out TRANSCRIPTS.jsonl")

@@ -1,0 +1,103 @@
+"""What a model does that was trained for other tasks than text to speech: works on recordings, answers in writing."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from torch import Tensor
+
+from valle.asking import Followed, Prompt, given_recording, question, transformation
+from valle.samplers import Samplers
+from valle.speech import Speech, SpeechWarning
+from valle_core.synthesis.synthesizer import Synthesizer
+from valle_kit.written_answers import Written, write
+from valle_language.long_text import with_language
+
+
+class OtherTasks(ABC):
+    """The methods of `valle.Speaker` for tasks that take a recording or answer in writing."""
+
+    __slots__ = ()
+
+    synthesizer: Synthesizer
+
+    @property
+    @abstractmethod
+    def languages(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def _followed(self, voice: str, prompt: Path | Tensor | None, text: str) -> tuple[Followed, str]: ...
+
+    @abstractmethod
+    def _set(self, sampler: Samplers | None, speed: float | None) -> Synthesizer: ...
+
+    def transform(
+        self,
+        input: Prompt,
+        *,
+        text: str = "",
+        span: tuple[float, float] | None = None,
+        prompt: Prompt | None = None,
+        voice: str = "",
+        language: str | None = None,
+        sampler: Samplers | None = None,
+        seed: int = 0,
+        phonemes: bool = False,
+        max_seconds: float = 20.0,
+    ) -> Speech:
+        """Work on a recording, with the task of `load(…, task=…)`: `ns`, `sr`, `tse`, `vc`, `cse`, `nse`.
+
+        Args:
+            input: recording (or its codes) that the task works on.
+            text: what the answer says, for tasks that take it; of an edit all that the recording then says.
+            span: seconds of the recording that an edit says anew.
+            prompt, voice, language, sampler, seed, phonemes, max_seconds: as in `speak`.
+
+        Raises:
+            UserError: what the task needs is missing, or something is given that it does not take.
+        """
+        sound = self._sound(voice, prompt)
+        more = {"text": text, "span": span, "prompt": sound, "language": language, "seed": seed, "phonemes": phonemes}
+        request = transformation(input, max_seconds=max_seconds, **more)
+        request, found = with_language(request, self.languages)
+        synthesizer = self._set(sampler, None)
+        (answer,) = synthesizer([request])
+        self.synthesizer.timing = synthesizer.timing
+        speech = Speech.of(answer, request, request.language or self.languages[0], found)
+        for line in speech.warnings:
+            warnings.warn(line, SpeechWarning, stacklevel=2)
+        return speech
+
+    def write(
+        self,
+        text: str = "",
+        *,
+        input: Prompt | None = None,
+        prompt: Prompt | None = None,
+        voice: str = "",
+        language: str | None = None,
+        sampler: Samplers | None = None,
+        seed: int = 0,
+        phonemes: bool = False,
+        max_seconds: float = 20.0,
+    ) -> Written:
+        """Ask for phonemes, letters or a length, with the task of `load(…, task=…)`: `stt`, `len`, `phn`, `un-phn`.
+
+        Args:
+            text: what is read, for `len`, `phn` and `un-phn`.
+            input: recording (or its codes), for `stt`.
+            prompt, voice, language, sampler, seed, phonemes, max_seconds: as in `speak`.
+
+        Raises:
+            UserError: what the task needs is missing, or something is given that it does not take.
+        """
+        more = {"language": language, "seed": seed, "phonemes": phonemes, "max_seconds": max_seconds}
+        request, _ = with_language(question(text, input, self._sound(voice, prompt), **more), self.languages)
+        return write(self._set(sampler, None), [request])[0]
+
+    def _sound(self, voice: str, prompt: Prompt | None) -> Followed:
+        """The prompt, or the voice of a name; without either none, though a box may have a first voice."""
+        given = given_recording(prompt)
+        return self._followed(voice, given, "")[0] if voice or given is not None else None
