@@ -68,6 +68,6 @@ def test_the_figures_of_tasks_add_up_to_those_of_the_levels():
     torch.testing.assert_close(by_task, figures[0].loss + figures["symbols"].loss)
     assert int(figures["stt"].count) == 8  # two rows of three and their stop tokens
     meter = Meter()
-    meter.add(loss, figures, {})
+    meter.add_levels(figures)
     line = meter.line(1, 0.1)
     assert {"loss_0", "loss_symbols", "loss_stt", "loss_vc", "accuracy_vc"} <= line.keys()
