@@ -2,6 +2,7 @@
 
 from valle_core.assemble.device import choose_device as choose_device
 from valle_core.assemble.part import build as build
+from valle_core.assemble.stored_codec import open_stored_codec as open_stored_codec
 from valle_core.audio.wav import load as read_audio
 from valle_core.audio.wav import write as write_audio
 from valle_core.checkpoint.folder import RunFolder as RunFolder

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from valle_codec_tiny.checkpoint import load_network, tensors_hash
 from valle_codec_tiny.features import HOP, SAMPLE_RATE, features
@@ -61,6 +62,10 @@ class TinyCodec(StackCodec):
         """See `StackCodec`."""
         return layers_of(self.network.decoder)
 
+    def graph(self) -> nn.Module:
+        """The decoder alone, of rows that fill all frames, to be exported: codes [1, F, L] → sound [1, F · hop]."""
+        return _Decoding(self.network)
+
     def _window(self, cut: Float[Tensor, "1 hop f"]) -> Int[Tensor, "1 Q f"]:
         found = features(cut.transpose(1, 2).flatten(1))
         return self.network.quantizer.encode(self.network.encoder(found, None)[0]).T[None]
@@ -86,6 +91,17 @@ class TinyCodec(StackCodec):
         mask = None if bool(inside.all()) else inside[..., None].float()
         wav = self.network.decode_vectors(vectors, mask).clamp(-1, 1)
         return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
+
+
+class _Decoding(nn.Module):
+    """In float32 throughout: runtimes have no error function in float64. The running phase stays in float64."""
+
+    def __init__(self, network: TinyNetwork) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).float()
+
+    def forward(self, codes: Int[Tensor, "1 F L"]) -> Float[Tensor, "1 N"]:
+        return self.network.decode(codes).clamp(-1, 1)
 
 
 def _cut(wav: Float[Tensor, "1 1 n"]) -> Float[Tensor, "1 hop f"]:

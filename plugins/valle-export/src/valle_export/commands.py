@@ -43,13 +43,11 @@ def export(context: CommandContext) -> CommandResult:
     """
     from valle_export.formats import FORMATS
     from valle_export.places import new_folder
-    from valle_export.source import open_source
 
     own: ExportOptions = context.options("export")
     write = FORMATS[own.format].load(own.format)
-    source = open_source(own.run, own.weights)
     with new_folder(own.out) as folder:
-        facts = write(source, own, folder)
+        facts = write(context, own, folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     facts = {"out": str(own.out), "format": own.format, "bytes": size, **facts}
     return CommandResult(text=f"wrote {own.out}: {own.format}, {size / 1e6:.2f} MB", facts=facts)

@@ -21,19 +21,41 @@ import torch
 import yaml
 from torch import Tensor
 
-from valle_core.api import Manifest, RunFolder, UserError, save_checkpoint, write_text
+from valle_core.api import (
+    CommandContext,
+    LoadedModel,
+    Manifest,
+    Registry,
+    RunFolder,
+    UserError,
+    load_model,
+    save_checkpoint,
+    write_text,
+)
 from valle_export.card import write_card
 from valle_export.lock import lock_of, write_lock
 from valle_export.options import ExportOptions
-from valle_export.source import Source, refuse_undefined
+from valle_export.source import Source, open_source, refuse_undefined
 
 CODEC = "codec"
 SAFE = (".safetensors", ".json")
 """Endings of the files of a codec that are taken along: what loading them can run no code."""
 
 
-def write(source: Source, options: ExportOptions, folder: Path) -> dict[str, Any]:
+def write(context: CommandContext, options: ExportOptions, folder: Path) -> dict[str, Any]:
     """A `valle_export.formats.Write`."""
+    return write_source(open_source(options.run, options.weights), options, folder)
+
+
+def loaded_model(options: ExportOptions, registry: Registry) -> LoadedModel:
+    """The model as this format stores it, on the CPU: with the weights and in the data type that were asked for."""
+    with tempfile.TemporaryDirectory() as work:
+        write_source(open_source(options.run, options.weights), options, Path(work))
+        return load_model(Path(work), registry, device=torch.device("cpu"))
+
+
+def write_source(source: Source, options: ExportOptions, folder: Path) -> dict[str, Any]:
+    """The folder of a checkpoint that was read."""
     refuse_undefined(source.tensors, source.checkpoint)
     tensors = stored_as(source.tensors, getattr(torch, options.dtype))
     manifest = with_codec(replace(source.manifest, progress={}, files={}), folder)

@@ -9,11 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from valle_core.plugin import Requirement, UserError
+from valle_core.api import CommandContext, Requirement, UserError
 from valle_export.options import ExportOptions
-from valle_export.source import Source
 
-Write = Callable[[Source, ExportOptions, Path], dict[str, Any]]
+Write = Callable[[CommandContext, ExportOptions, Path], dict[str, Any]]
 """Fills an empty folder and returns what a script wants to know of it."""
 
 
@@ -38,7 +37,13 @@ class Format:
         return getattr(import_module(module), attribute)
 
 
+ONNX = "valle plugins install 'valle-export[onnx]'"
+
 FORMATS: dict[str, Format] = {
     "safetensors": Format(write="valle_export.folder:write"),
+    "onnx": Format(
+        write="valle_export.onnx.write:write",
+        requires=tuple(Requirement(module=one, hint=ONNX) for one in ("onnx", "onnxscript", "onnxruntime")),
+    ),
 }
 """Name → format."""

@@ -16,7 +16,7 @@ class ExportOptions:
     Attributes:
         run: run or checkpoint folder
         out: new folder to write
-        format: safetensors, which valle loads
+        format: safetensors, which valle loads, or onnx, for onnxruntime
         dtype: data type to store the weights in
         weights: average (the moving average, where the run kept one) or current (those that training goes on from)
         licence: licence of the weights for the model card, as the Hub spells it, e.g. apache-2.0
@@ -24,7 +24,7 @@ class ExportOptions:
 
     run: Path
     out: Path
-    format: Literal["safetensors"] = "safetensors"
+    format: Literal["safetensors", "onnx"] = "safetensors"
     dtype: Dtype = "float32"
     weights: Literal["average", "current"] = "average"
     licence: str = ""
