@@ -35,6 +35,7 @@ TITLES = {
     "metric": "Metrics",
     "optimizer": "Optimizers",
     "schedule": "Learning-rate schedules",
+    "loss": "Further losses",
 }
 HEAD = """\
 # All plugins

@@ -12,6 +12,7 @@ import torch
 
 from valle_core.assemble.part import build
 from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.schema import Resolved
 from valle_core.config.yaml_file import read_file
 from valle_core.model.codec_lm import CodecLM, ModelOutput
@@ -58,7 +59,11 @@ class Descent:
 
 
 def choose_descent(
-    resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]], model: CodecLM, run: RunFolder | None
+    resolved: Resolved,
+    selected: Mapping[str, tuple[Selected, ...]],
+    model: CodecLM,
+    manifest: Manifest,
+    run: RunFolder | None,
 ) -> tuple[Resolved, Descent]:
     """The configuration with a number in place of the rate `auto`, and what it asks for.
 
@@ -79,7 +84,7 @@ def choose_descent(
         reference=5e-4 * (1024 / model.backbone.d_model) ** 0.5,
         made=next(iter(plugins["optimizer"]), None),
         schedule=next((one() for one in plugins["schedule"]), None),
-        terms=tuple(one() for one in plugins["loss"]),
+        terms=tuple(one(manifest=manifest, rules=model.rules) for one in plugins["loss"]),
     )
     if options.lr == "auto":
         begun = _rate_of(run) if run else None

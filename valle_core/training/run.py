@@ -117,7 +117,7 @@ def run_training(
         if start_from is None:
             raise UserError("init_from needs what reads the weights: start_from=valle_kit.init_from.start_from")
         start_from(model, checkpoint, manifest, model_config)
-    resolved, descent = choose_descent(resolved, selected, model, run if run_options.resume else None)
+    resolved, descent = choose_descent(resolved, selected, model, manifest, run if run_options.resume else None)
     place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=checkpoint if run_options.resume else None)
     with place.held():
         _open_run(run_options)  # another process may have begun it meanwhile

@@ -67,6 +67,10 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},
+    "valle-losses": {
+        "loss": ("distill", "factors", "label-smoothing", "top-k", "z-loss"),
+        "command": ("drop-layers",),
+    },
     "valle-optimizers": {
         "optimizer": ("adafactor", "adamw-8bit", "lion", "muon", "prodigy", "schedule-free"),
         "schedule": ("constant", "linear", "noam", "one-cycle", "wsd"),

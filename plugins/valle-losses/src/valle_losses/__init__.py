@@ -1,0 +1,1 @@
+"""Further losses of `valle train`, by name, and a checkpoint with fewer layers to distil into."""

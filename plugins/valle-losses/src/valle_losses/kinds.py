@@ -1,0 +1,13 @@
+"""The kind `loss` (standard library and `valle_core.plugin` only)."""
+
+from __future__ import annotations
+
+from valle_core.plugin import Kind
+
+LOSS = Kind(
+    name="loss",
+    group="valle.loss",
+    interface="valle_losses.contracts:Loss",
+    api=1,
+    suite="",
+)
