@@ -52,8 +52,9 @@ def score(checkpoint: Path, dataset: Dataset, registry: Registry) -> dict[str, A
         loss = correct = count = 0.0
         for rows in _batches(dataset, level, registry):
             batch = pack(rows, model.rules)
-            figures = token_loss(model(batch).logits, batch.predicted)[1][level]
-            loss, correct, count = loss + float(figures.loss), correct + float(figures.correct), count + figures.count
+            figures = token_loss(model(batch).logits, batch.predicted)[1]
+            (total, among), (hits, _) = (figures[f"{name}_{level}"].tolist() for name in ("loss", "accuracy"))
+            loss, correct, count = loss + total, correct + hits, count + among
         losses.append(loss / count)
         accuracies.append(correct / count)
     return {

@@ -126,8 +126,8 @@ def score(run: RunFolder, given: argparse.Namespace, registry: Registry) -> dict
         total = count = 0.0
         for rows in batches(given, registry, swapped=swapped):
             batch = pack(rows, model.rules)
-            figures = token_loss(model(batch).logits, batch.predicted)[1][0]
-            total, count = total + float(figures.loss), count + figures.count
+            found, among = token_loss(model(batch).logits, batch.predicted)[1]["loss_0"].tolist()
+            total, count = total + found, count + among
         losses[name] = total / count
     return {"loss": losses["loss"], "text_gain": losses["swapped"] - losses["loss"]}
 

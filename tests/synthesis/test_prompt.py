@@ -10,8 +10,9 @@ import torch
 
 from valle_cli.demo.spoken_check import through_codec
 from valle_core.audio.wav import write
-from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
+from valle_core.synthesis.prompt import Prompts, at_the_bound, encode_prompt, fitting_codes
 from valle_core.types import PromptRange
+from valle_kit.pauses import cut_at_pause
 from valle_testing.fakes.audio import FakeCodec
 
 ELSEWHERE = torch.device("meta")
@@ -57,7 +58,7 @@ def encoded(tmp_path):
 
     def encoded(wav: np.ndarray, **prompts) -> tuple[float, str]:
         write(tmp_path / "a.wav", wav, RATE)
-        given = Prompts(**{"trained": TRAINED} | prompts)
+        given = Prompts(**{"trained": TRAINED, "cut": cut_at_pause} | prompts)
         codes, remark = encode_prompt(tmp_path / "a.wav", FakeCodec(), given, device=torch.device("cpu"))
         return len(codes) / FakeCodec().frame_rate, remark
 
@@ -79,6 +80,12 @@ def test_speech_without_a_pause_is_cut_all_the_same_and_never_longer_than_traine
     seconds, remark = encoded(voice((9.0, True)), trained=trained)
     assert 0.5 * trained.longest <= seconds <= trained.longest + 0.02
     assert "at a quiet place" in remark
+
+
+def test_without_what_looks_for_pauses_it_is_cut_at_the_bound(encoded):
+    seconds, remark = encoded(voice((2.2, True), (0.4, False), (6.0, True)), cut=at_the_bound)
+    assert seconds == 3.0
+    assert remark.endswith("cut without looking for a pause at 3.0 s")
 
 
 def test_a_prompt_whose_words_are_given_with_it_is_named_and_not_cut(encoded):

@@ -27,7 +27,7 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
 from valle_core.synthesis.options import SynthesisOptions
-from valle_core.synthesis.prompt import LoadsAudio, Prompts
+from valle_core.synthesis.prompt import CutsAudio, LoadsAudio, Prompts, at_the_bound
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Safeguards, SynthesisComponents, Synthesizer, TextReader, read_words
@@ -45,11 +45,12 @@ def open_synthesizer(
     *,
     read_text: TextReader = read_words,
     load_prompt: LoadsAudio = load,
+    cut_prompt: CutsAudio = at_the_bound,
     asked: Sequence[Request] = (),
     safeguards: Callable[[Codec, SynthesisOptions, torch.device], Safeguards] | None = None,
 ) -> Synthesizer:
     """Everything `SYNTHESIS_SCHEMA` describes, loaded and checked to fit together; `read_text` is the voice's,
-    `load_prompt` that of its prompts; `asked` is what it will be asked for, to be refused before weights are read;
+    `load_prompt` and `cut_prompt` its prompts'; `asked` is what it will be asked, refused before weights are read;
     `safeguards` makes what ends answers that are stuck, for models without an alignment.
 
     Raises:
@@ -130,6 +131,7 @@ def open_synthesizer(
                 continues=task.continues,
                 max_seconds=options.max_prompt_seconds,
                 load=load_prompt,
+                cut=cut_prompt,
             ),
             read_text=read_text,
             speed=options.speed,

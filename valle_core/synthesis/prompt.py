@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -12,18 +13,23 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from valle_core.audio import wav as audio
-from valle_core.audio.pauses import HOP, levels, place_to_cut
 from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Encoded
 from valle_core.types import PromptRange
 
 MIN_SECONDS = 0.2
-_EARLIEST = 0.6
-"""Part of the longest trained prompt after which a pause to cut at is looked for."""
-
 _NEAR = 0.05
 """Seconds by which a prompt may miss the range without being named."""
+
+
+CutsAudio: TypeAlias = Callable[[Float[np.ndarray, "N"], int, PromptRange], tuple[Float[np.ndarray, "M"], str]]
+"""(samples, rate, trained prompts) → the beginning, not longer than these, and where it ends, as "in a pause"."""
+
+
+def at_the_bound(wav: Float[np.ndarray, "N"], rate: int, trained: PromptRange) -> tuple[Float[np.ndarray, "M"], str]:
+    """`CutsAudio` that looks for no pause; `valle_kit.pauses.cut_at_pause` does."""
+    return wav[: int(trained.longest * rate)], "without looking for a pause"
 
 
 class LoadsAudio(Protocol):
@@ -42,13 +48,14 @@ class Prompts:
         trained: those it was trained on, or None where its checkpoint does not say.
         continues: whether its answer goes on where the prompt ends.
         max_seconds: longest recording that is accepted.
-        load: how recordings are read.
+        load, cut: how recordings are read, and cut where they are longer.
     """
 
     trained: PromptRange | None = None
     continues: bool = False
     max_seconds: float = 30.0
     load: LoadsAudio = audio.load
+    cut: CutsAudio = at_the_bound
 
     def remark(self, seconds: float | None) -> str:
         """What is wrong with a prompt of this length (None: no prompt), or ""."""
@@ -68,7 +75,7 @@ class Prompts:
 def encode_prompt(path: Path, codec: Codec, prompts: Prompts, *, device: torch.device, what: str = "prompt") -> Encoded:
     """Codes, on the CPU, of an audio file at any rate, downmixed and resampled, and a remark for the user or "".
 
-    What is longer than the model was trained on is cut at a pause, unless its words are given with it. `device` is the
+    What is longer than the model was trained on is cut, unless its words are given with it. `device` is the
     codec's, `what` how messages call the file.
 
     Raises:
@@ -79,7 +86,7 @@ def encode_prompt(path: Path, codec: Codec, prompts: Prompts, *, device: torch.d
         raise UserError(f"{what} '{path}' is silent; give a recording of a voice")
     remark = prompts.remark(len(wav) / codec.sample_rate)
     if remark and prompts.trained and not prompts.continues and len(wav) > prompts.trained.longest * codec.sample_rate:
-        wav, place = cut_at_pause(wav, codec.sample_rate, prompts.trained)
+        wav, place = prompts.cut(wav, codec.sample_rate, prompts.trained)
         remark += f": cut {place} at {len(wav) / codec.sample_rate:.1f} s"
     row = torch.from_numpy(wav)[None].to(device)
     codes, frames = codec.encode(row, torch.tensor([row.shape[1]], device=device))
@@ -95,12 +102,3 @@ def fitting_codes(codes: Int[Tensor, "F Q"], frame_rate: float, prompts: Prompts
     if len(codes) <= most:
         return Encoded(codes, remark)
     return Encoded(codes[:most], f"{remark}: cut at {most / frame_rate:.1f} s")
-
-
-def cut_at_pause(wav: Float[np.ndarray, "N"], rate: int, trained: PromptRange) -> tuple[Float[np.ndarray, "M"], str]:
-    """The beginning up to a pause near the longest trained length, and "in a pause" or "at its quietest place"."""
-    last = int(trained.longest * rate)
-    first = int(max(trained.shortest, _EARLIEST * trained.longest) * rate)
-    first = min(first, last - int(2 * HOP * rate))
-    at, quiet = place_to_cut(levels(wav[first:last], rate))
-    return wav[: first + round(at * HOP * rate)], "in a pause" if quiet else "at a quiet place"

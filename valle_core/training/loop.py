@@ -167,8 +167,7 @@ def train_step(
             loss = loss + value * (count[0] / frames)
         accelerator.backward(loss)
         meter.add("loss", loss * (positions / own), own)
-        meter.add_levels(figures)
-        for name, value in {**output.losses, **output.figures}.items():
+        for name, value in {**figures, **output.losses, **output.figures}.items():
             meter.add(name, value, own)
         for name, value in output.frame_losses.items():
             meter.add(name, value, count[0])

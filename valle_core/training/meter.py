@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from valle_core.files import write_text
-from valle_core.loss.token_loss import LevelFigures
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import is_of
@@ -31,18 +30,11 @@ class Meter:
     skipped: Counter[str] = field(default_factory=Counter)
     bad_steps: int = 0
 
-    def add(self, name: str, value: Tensor, weight: float | Tensor) -> None:
+    def add(self, name: str, value: Tensor, weight: float = 1.0) -> None:
         """Take a mean over so many positions, or a sum [2] with what it is of."""
         value = value.detach().float()
-        pair = value if value.ndim else torch.stack([value * weight, torch.zeros_like(value) + weight])
+        pair = value if value.ndim else torch.stack([value * weight, torch.full_like(value, weight)])
         self.sums.setdefault(name, []).append(pair)
-
-    def add_levels(self, figures: Mapping[int | str, LevelFigures]) -> None:
-        """Take one batch's losses and hits of each level, other output and task."""
-        for level, found in figures.items():
-            count = torch.as_tensor(found.count).clamp(min=1)
-            self.add(f"loss_{level}", found.loss / count, found.count)
-            self.add(f"accuracy_{level}", found.correct / count, found.count)
 
     def line(self, step: int, lr: float) -> dict[str, Any]:
         """The line for the steps since the last one; empties the meter.

@@ -32,6 +32,7 @@ from valle_core.synthesis.request import Encoded, Request, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load as load_audio
+from valle_kit.pauses import cut_at_pause
 from valle_kit.safeguards import Safeguards
 from valle_language.long_text import Splitting, speak_long, with_language
 from valle_language.phonemic import symbols_of
@@ -363,6 +364,7 @@ def open_speaker(
         observers,
         read_text=symbols_of,
         load_prompt=load_audio,
+        cut_prompt=cut_at_pause,
         asked=asked,
         safeguards=Safeguards.of,
     )

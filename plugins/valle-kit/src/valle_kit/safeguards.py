@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from valle_core.audio.pauses import HOP, levels
 from valle_core.interfaces import Codec, SamplerView
 from valle_core.synthesis.options import SynthesisOptions
+from valle_kit.pauses import HOP, levels
 
 _LONGEST_LOOP = 0.5  # seconds after which a loop begins again
 _ALIKE = 0.9  # share of the frames that make a loop, or a silence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from valle_core.audio.pauses import HOP, levels, place_to_cut
+from valle_kit.pauses import HOP, levels, place_to_cut
 
 _OVERLAP = 1.0  # seconds shared by two windows where there is no pause to cut in
 _LATEST_THIRD = 1 / 3  # of a window, in which its end is looked for

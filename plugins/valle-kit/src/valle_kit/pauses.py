@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from valle_core.types import PromptRange
+
 HOP = 0.01
 """Seconds between two levels."""
 
 _SMOOTH = 0.1  # seconds over which a level is averaged
 _PAUSE = 0.25  # seconds of quiet that make a pause
+_EARLIEST = 0.6  # part of the longest trained prompt after which a pause to cut at is looked for
 
 
 def levels(wav: Float[np.ndarray, "N"], rate: int) -> Float[np.ndarray, "F"]:
@@ -35,3 +38,12 @@ def place_to_cut(levels: Float[np.ndarray, "F"]) -> tuple[int, bool]:
         return int(levels.argmin()), False
     first, last = max(pauses, key=lambda pause: (pause[1] - pause[0], pause[1]))
     return (first + last) // 2, True
+
+
+def cut_at_pause(wav: Float[np.ndarray, "N"], rate: int, trained: PromptRange) -> tuple[Float[np.ndarray, "M"], str]:
+    """The beginning up to a pause near the longest trained length, and "in a pause" or "at a quiet place"."""
+    last = int(trained.longest * rate)
+    first = int(max(trained.shortest, _EARLIEST * trained.longest) * rate)
+    first = min(first, last - int(2 * HOP * rate))
+    at, quiet = place_to_cut(levels(wav[first:last], rate))
+    return wav[: first + round(at * HOP * rate)], "in a pause" if quiet else "at a quiet place"
