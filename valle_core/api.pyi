@@ -46,6 +46,7 @@ from valle_core.synthesis.options import SynthesisOptions as SynthesisOptions
 from valle_core.synthesis.request import Request as Request
 from valle_core.synthesis.request import Speech as Speech
 from valle_core.synthesis.request import Timing as Timing
+from valle_core.synthesis.request import Word as Word
 from valle_core.synthesis.sampling.chain import SamplerChain as SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds as row_seeds
 from valle_core.synthesis.sampling.view import View as SamplingView

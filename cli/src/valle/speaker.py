@@ -174,7 +174,7 @@ class Speaker(OtherTasks):
         if not 0 < max_seconds <= 3600:
             raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
         texts = [text] if isinstance(text, str) else list(text)
-        voice_prompt, words = self._followed(voice, given_recording(prompt), prompt_text)
+        voice_prompt, words = self.followed(voice, given_recording(prompt), prompt_text)
         splitting = Splitting(by=split, pause=pause, most=max_letters)
         requests = [
             Request(
@@ -190,7 +190,7 @@ class Speaker(OtherTasks):
         ]
         tagged = [with_language(request, self.languages) for request in requests]
         asked = [request for request, _ in tagged]
-        synthesizer = self._set(sampler, speed)
+        synthesizer = self.at(sampler, speed)
         answers = speak_long(synthesizer, asked, splitting, self.languages)
         self.synthesizer.timing = synthesizer.timing
         speeches = [
@@ -248,7 +248,7 @@ class Speaker(OtherTasks):
             warnings.warn(line, SpeechWarning, stacklevel=2)
         return voice
 
-    def _followed(self, voice: str, prompt: Path | Tensor | None, text: str) -> tuple[Followed, str]:
+    def followed(self, voice: str, prompt: Path | Tensor | None = None, text: str = "") -> tuple[Followed, str]:
         """The prompt, encoded once however many texts follow it, and what it says where the model continues it."""
         found = prompt_of(self.box, voice, prompt, self.saved)
         if isinstance(found, SavedVoice):
@@ -256,8 +256,8 @@ class Speaker(OtherTasks):
             return found.codes, text or (found.text if self.synthesizer.components.task.continues else "")
         return self.encode(found) if isinstance(found, Path) else found, text
 
-    def _set(self, sampler: Samplers | None, speed: float | None) -> Synthesizer:
-        """The synthesizer with other samplers and another rate."""
+    def at(self, sampler: Samplers | None = None, speed: float | None = None) -> Synthesizer:
+        """The synthesizer with other samplers and another rate. Raises `UserError` where the model takes none."""
         components = self.synthesizer.components
         changed: dict[str, Any] = {**_chains(self.synthesizer, self.registry, sampler)}
         if speed is not None:

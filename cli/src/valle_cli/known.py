@@ -103,6 +103,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "valle-tasks": {"task": ("tts", "tts-c", "ns", "sr", "tse", "vc", "cse", "nse", "len", "stt", "phn", "un-phn")},
     "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
+    "valle-serve": {"command": ("serve", "bench serve")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
     "valle-training": {"hook": ("text-gain",)},
     "valle-voice": {"voices": ("english",)},

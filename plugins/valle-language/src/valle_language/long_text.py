@@ -90,10 +90,10 @@ def pieces(request: Request, language: str, splitting: Splitting) -> list[Reques
 
     Raises `UserError` for an empty text when it is spoken, not here.
     """
-    return [piece for _, piece in _paused(request, language, splitting)]
+    return [piece for _, piece in paused(request, language, splitting)]
 
 
-def _paused(request: Request, language: str, splitting: Splitting) -> list[tuple[float, Request]]:
+def paused(request: Request, language: str, splitting: Splitting) -> list[tuple[float, Request]]:
     """The pieces, each with the seconds of silence before it: a break's where one stands there."""
     found: list[tuple[float, str]] = []
     for text, wait in [(request.text, None)] if request.phonemes else at_breaks(request.text):
@@ -118,7 +118,7 @@ def speak_long(
 
     `max_seconds` bounds each piece. The prompt is the same for every piece, nothing is carried from one to the next.
     """
-    cut = [_paused(request, request.language or languages[0], splitting) for request in requests]
+    cut = [paused(request, request.language or languages[0], splitting) for request in requests]
     flat = [piece for group in cut for _, piece in group]
     spoken: list[Speech] = []
     timings: list[Timing] = []

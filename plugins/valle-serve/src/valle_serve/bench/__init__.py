@@ -1,0 +1,1 @@
+"""`valle bench serve`: clients that measure a server of speech."""

@@ -1,0 +1,93 @@
+"""How a loaded model says the pieces of requests: cut by sentences, spoken as a batch, words found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from valle import Speaker, UserError
+from valle_core.api import Request, Speech
+from valle_language.long_text import Splitting, paused, with_language
+from valle_serve.interface import Asked, Piece, SpokenWord, UnknownVoice
+from valle_serve.words import placed_words
+
+
+class Cut(NamedTuple):
+    """A piece of a text: seconds of silence before it, and what is asked of the model."""
+
+    pause: float
+    request: Request
+
+
+class Say(Protocol):
+    """How requests are cut and spoken."""
+
+    def cut(self, asked: Asked, speaker: Speaker) -> list[Cut]:
+        """The pieces of a text, in order. Raises `UserError` or `UnknownVoice`."""
+        ...
+
+    def __call__(self, speaker: Speaker, cuts: Sequence[Cut], speed: float) -> list[Piece]:
+        """Each said, as it would be alone. Raises `UserError`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaySentences:
+    """Sentence by sentence.
+
+    Attributes:
+        splitting: see `valle_language.long_text`.
+        max_seconds: bound of a sentence.
+    """
+
+    splitting: Splitting = field(default_factory=Splitting)
+    max_seconds: float = 20.0
+
+    def cut(self, asked: Asked, speaker: Speaker) -> list[Cut]:
+        if asked.speed != 1:
+            speaker.at(speed=asked.speed)  # refused here where the model has one rate
+        if asked.voice and asked.voice not in speaker.voices:
+            raise UnknownVoice(f"there is no voice '{asked.voice:.80}'. Choose one of: {', '.join(speaker.voices)}")
+        prompt, words = speaker.followed(asked.voice)
+        request = Request(
+            text=asked.text,
+            prompt=prompt,
+            prompt_text=words,
+            language=asked.language or None,
+            seed=asked.seed,
+            max_seconds=self.max_seconds,
+        )
+        request, _ = with_language(request, speaker.languages)
+        tag = request.language or speaker.languages[0]
+        if tag not in speaker.languages:
+            raise UserError(f"language '{tag}' is unknown here. Choose from {', '.join(speaker.languages)}")
+        return [Cut(gap, one) for gap, one in paused(request, tag, self.splitting)]
+
+    def __call__(self, speaker: Speaker, cuts: Sequence[Cut], speed: float) -> list[Piece]:
+        synthesizer = speaker.at(speed=speed)
+        speeches = synthesizer([cut.request for cut in cuts])
+        return [_piece(speaker, cut, speech) for cut, speech in zip(cuts, speeches, strict=True)]
+
+
+def _piece(speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
+    wav = speech.wav.numpy().astype(np.float32, copy=False)
+    silence = np.zeros(round(cut.pause * speech.sample_rate), np.float32)
+    tag = cut.request.language or speaker.languages[0]
+    words = placed_words(cut.request.text, speech.words, lambda text: _count(speaker, text, tag))
+    return Piece(
+        wav=np.concatenate([silence, wav]),
+        words=tuple(SpokenWord(text, start + cut.pause, end + cut.pause) for text, start, end in words),
+        warnings=tuple(speech.notes(cut.request)),
+        tokens=len(speech.codes),
+    )
+
+
+def _count(speaker: Speaker, text: str, tag: str) -> int:
+    """Words that a part of a text is spoken as; 0 where it is silent."""
+    try:
+        return len(speaker.synthesizer.components.frontend.phonemize(text, tag).words)
+    except UserError:
+        return 0
