@@ -28,10 +28,10 @@ class OtherTasks(ABC):
     def languages(self) -> tuple[str, ...]: ...
 
     @abstractmethod
-    def _followed(self, voice: str, prompt: Path | Tensor | None, text: str) -> tuple[Followed, str]: ...
+    def followed(self, voice: str, prompt: Path | Tensor | None = None, text: str = "") -> tuple[Followed, str]: ...
 
     @abstractmethod
-    def _set(self, sampler: Samplers | None, speed: float | None) -> Synthesizer: ...
+    def at(self, sampler: Samplers | None = None, speed: float | None = None) -> Synthesizer: ...
 
     def transform(
         self,
@@ -62,7 +62,7 @@ class OtherTasks(ABC):
         more = {"text": text, "span": span, "prompt": sound, "language": language, "seed": seed, "phonemes": phonemes}
         request = transformation(input, max_seconds=max_seconds, **more)
         request, found = with_language(request, self.languages)
-        synthesizer = self._set(sampler, None)
+        synthesizer = self.at(sampler)
         (answer,) = synthesizer([request])
         self.synthesizer.timing = synthesizer.timing
         speech = Speech.of(answer, request, request.language or self.languages[0], found)
@@ -95,9 +95,9 @@ class OtherTasks(ABC):
         """
         more = {"language": language, "seed": seed, "phonemes": phonemes, "max_seconds": max_seconds}
         request, _ = with_language(question(text, input, self._sound(voice, prompt), **more), self.languages)
-        return write(self._set(sampler, None), [request])[0]
+        return write(self.at(sampler), [request])[0]
 
     def _sound(self, voice: str, prompt: Prompt | None) -> Followed:
         """The prompt, or the voice of a name; without either none, though a box may have a first voice."""
         given = given_recording(prompt)
-        return self._followed(voice, given, "")[0] if voice or given is not None else None
+        return self.followed(voice, given)[0] if voice or given is not None else None
