@@ -10,10 +10,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float, Int, Integer
 from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class HostNumbers:
+    """What was in a mask's tensors before they went to a device, so that no kernel waits for it to read them.
+
+    Attributes:
+        known: each tensor and its numbers; any other tensor is read.
+    """
+
+    known: tuple[tuple[Tensor, Sequence[int]], ...] = ()
+
+    def of(self, x: Int[Tensor, "n"]) -> Sequence[int]:
+        """What is in x. Masks are never written to."""
+        return next((numbers for tensor, numbers in self.known if tensor is x), None) or x.tolist()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +51,8 @@ class SequenceMask:
         form: the promise of the builder about all rows, so that no kernel must read the device to find out:
             "causal" (every prefix is 0), "full" (every prefix is the row's length) or "mixed".
         padded: False promises that every row fills all T positions, so kernels may skip the padding work.
+        uncached: True promises that every `query_start` is 0.
+        host: numbers of these tensors, as far as the builder has them.
     """
 
     lengths: Int[Tensor, "B"]
@@ -44,6 +62,8 @@ class SequenceMask:
     tree: Int[Tensor, "B Tq"] | None = None
     form: Literal["causal", "full", "mixed"] = "mixed"
     padded: bool = True
+    uncached: bool = False
+    host: HostNumbers = HostNumbers()
 
     @classmethod
     def causal(cls, lengths: Int[Tensor, "B"], *, query_start: Int[Tensor, "B"] | None = None) -> SequenceMask:
@@ -54,12 +74,14 @@ class SequenceMask:
             prefix=zeros,
             query_start=zeros if query_start is None else query_start,
             form="causal",
+            uncached=query_start is None,
         )
 
     @classmethod
     def full(cls, lengths: Int[Tensor, "B"]) -> SequenceMask:
         """Rows of which each position sees every valid position."""
-        return cls(lengths=lengths, prefix=lengths, query_start=lengths.new_zeros(lengths.shape), form="full")
+        zeros = lengths.new_zeros(lengths.shape)
+        return cls(lengths=lengths, prefix=lengths, query_start=zeros, form="full", uncached=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,10 +91,12 @@ class PackedMask:
     Attributes:
         offsets: [S + 1] cumulative segment starts, offsets[0] = 0 and offsets[S] = N.
         prefix: [S] keys every query of the segment sees, as in `SequenceMask`.
+        host: as in `SequenceMask`.
     """
 
     offsets: Int[Tensor, "S_plus_1"]
     prefix: Int[Tensor, "S"]
+    host: HostNumbers = HostNumbers()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,4 +324,22 @@ class Pool(Protocol):
         self, pairs: Sequence[tuple[Integer[Tensor, "F Q"], Integer[Tensor, "G Q"], float]]
     ) -> Sequence[Integer[Tensor, "F Q"]]:
         """`mix` of each (a, b, db), with the codec called once for many."""
+        ...
+
+
+@runtime_checkable
+class SharesPrompts(Protocol):
+    """A task that lets a batch draw the length of its prompts once; what every task may do, and none must."""
+
+    def with_prompts(self, share: float) -> Self:
+        """The same task, with all its prompts as long: the shortest at 0, the longest at 1."""
+        ...
+
+
+@runtime_checkable
+class KnowsAudio(Protocol):
+    """A task that says how much audio its rows hold beside the response; what every task may do, and none must."""
+
+    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """Seconds at most, for utterances that last so long. Without it: those of the longest prompt."""
         ...

@@ -23,10 +23,10 @@ from typing import Any
 
 from valle_bench.machine import describe, provenance
 from valle_bench.report import Column, Report
-from valle_core.data.batching import Batches
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES, BatchOptions
 from valle_core.data.record import Measurement
+from valle_data.batching.batches import Batches
 from valle_data.made_dataset import made_records, write_dataset, write_facts
 from valle_data.storage.columns import COLUMNS
 

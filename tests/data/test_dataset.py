@@ -209,7 +209,7 @@ def test_mixing_and_noise_without_valle_data_name_what_installs_it(tmp_path, mon
     monkeypatch.setattr("valle_core.data.storage.scan", lambda: Scan((), frozenset()))
     settings = SimpleNamespace(frame_rate=10.0)
     recipe = RowRecipe(data=DataOptions(path=str(tmp_path / "data")), tasks=(), codec=None, settings=settings)
-    pool, _, _ = recipe.open(Registry.open(), dataset).material()
+    pool = recipe.open(Registry.open(), dataset).source
     with pytest.raises(UserError, match=r"^a task mixes sounds\. .*pip install \./plugins/valle-\{data,"):
         pool.mix(codes, codes, 0.0)
     with_noise = replace(recipe, data=replace(recipe.data, noise="hum"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -77,6 +78,11 @@ class Dataset:
         return self._index.seconds[self._places]
 
     @property
+    def symbol_counts(self) -> Int[np.ndarray, "n"]:
+        """Symbols of each utterance's text, in the order of `ids`; a guess for datasets of an older valle."""
+        return self._index.symbols[self._places]
+
+    @property
     def speaker_numbers(self) -> Int[np.ndarray, "n"]:
         """Place in `speakers()` of each utterance's speaker, in the order of `ids`."""
         return np.unique(self._index.speakers[self._places], return_inverse=True)[1]
@@ -132,8 +138,9 @@ class Dataset:
     def other(self, speaker: str, exclude: str) -> Sequence[str]:
         """See `Pool.other`."""
         places = self._of_speaker.get(speaker, self._places[:0])
-        place = self._index.place(exclude)
-        return Ids(self._index, places if place is None else places[places != place])
+        ids = Ids(self._index, places)
+        at = bisect_left(cast(Sequence[str], ids), exclude)
+        return Ids(self._index, places, at) if at < len(ids) and ids[at] == exclude else ids
 
     def nearest(self, index: Neighbours, id: str, n: int) -> Sequence[str]:
         """The n utterances most similar to one, of those that are in this dataset; see `Pool.similar`."""

@@ -11,21 +11,31 @@ from valle_core.data.storage import Index
 
 
 class Ids(Sequence[str]):
-    """Some ids of an index, each decoded when it is asked for. Equal to any sequence of the same strings."""
+    """Some ids of an index, each decoded when it is asked for. Equal to any sequence of the same strings.
 
-    def __init__(self, index: Index, places: Int[np.ndarray, "n"]) -> None:
-        self._index, self._places = index, places
+    Args:
+        index: where they are.
+        places: of them.
+        without: which of the places is left out, or None; nothing is copied for it.
+    """
+
+    def __init__(self, index: Index, places: Int[np.ndarray, "n"], without: int | None = None) -> None:
+        self._index, self._places, self._without = index, places, without
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._places) - (self._without is not None)
 
     def __getitem__(self, item):  # pyright: ignore[reportIncompatibleMethodOverride]
         if isinstance(item, slice):
-            return Ids(self._index, self._places[item])
-        return self._index.ids[int(self._places[item])]
+            return Ids(self._index, self._left()[item])
+        place = range(len(self))[item]  # raises where there is none
+        return self._index.ids[int(self._places[place + (self._without is not None and place >= self._without)])]
 
     def __iter__(self) -> Iterator[str]:
-        return self._index.ids.at(self._places)
+        return self._index.ids.at(self._left())
+
+    def _left(self) -> Int[np.ndarray, "n"]:
+        return self._places if self._without is None else np.delete(self._places, self._without)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):

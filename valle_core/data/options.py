@@ -15,10 +15,11 @@ STORAGES: tuple[StorageName, ...] = get_args(StorageName)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchOptions:
-    """Batches bounded by seconds of audio.
+    """Batches bounded by what their rows hold.
 
     Attributes:
-        seconds: seconds of audio in a batch, padding included, per process.
+        seconds: maximum size of a batch in seconds per process, prompts, text (a frame for each symbol) and padding
+            included; a row that is longer is a batch of its own.
         buckets: number of buckets of similar duration; more buckets mean less padding and less shuffling.
         min_seconds: leave out utterances shorter than this.
         max_seconds: leave out utterances longer than this; none: `seconds`.
@@ -29,7 +30,7 @@ class BatchOptions:
         curriculum_seconds: maximum duration of an utterance at the start of the curriculum.
     """
 
-    seconds: float = 60.0
+    seconds: float = 120.0
     buckets: int = 8
     min_seconds: float = 0.0
     max_seconds: float | None = None

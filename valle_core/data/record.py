@@ -57,6 +57,7 @@ class IndexEntry:
         location: where the record lies.
         hash: of the record.
         tone: label, or None.
+        symbols: of the record, or None (of an older valle).
     """
 
     id: str
@@ -68,9 +69,10 @@ class IndexEntry:
     location: Location
     hash: str
     tone: str | None = None
+    symbols: int | None = None
 
     def digest(self) -> str:
-        """First 16 hex digits over all but the location, the record by its hash: equal in every storage."""
+        """First 16 hex digits over what the record and its place do not say: equal in every storage."""
         facts = [
             self.id,
             self.speaker,
@@ -87,13 +89,15 @@ class IndexEntry:
     def from_json(cls, stored: Any) -> IndexEntry:
         """A row as `index.jsonl` has it, with no digest in an older one; raises `ValueError` for anything else."""
         check_kinds(stored, _KINDS)
-        location, tone = stored["location"], stored.get("tone")
+        location, tone, symbols = stored["location"], stored.get("tone"), stored.get("symbols")
         if not (is_of(location, str) or (is_of(location, (object,)) and _is_place(location))):
             raise ValueError(f"'location' must be a file, or a file and a row, got {location!r:.80}")
         if tone is not None and not isinstance(tone, str):
             raise ValueError(f"'tone' must be text, got {tone!r:.80}")
         if not 0 <= stored["frames"] < 1 << 31 or stored["seconds"] < 0:
             raise ValueError(f"it lasts {stored['frames']} frames, {stored['seconds']} s")
+        if symbols is not None and not (is_of(symbols, int) and 0 <= symbols < 1 << 31):
+            raise ValueError(f"'symbols' must be a count, got {symbols!r:.80}")
         row = cls(
             id=stored["id"],
             speaker=stored["speaker"],
@@ -104,6 +108,7 @@ class IndexEntry:
             location=location if isinstance(location, str) else (location[0], location[1]),
             hash=stored["hash"],
             tone=tone,
+            symbols=symbols,
         )
         if "digest" in stored and stored["digest"] != row.digest():
             raise ValueError(f"the line of '{row.id}' is not as it was written")

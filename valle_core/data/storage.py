@@ -48,6 +48,7 @@ class Index(Protocol):
         speaker_names, language_names, tone_names: sorted.
         speakers, languages, tones: for each row its place among those names, −1 for no tone.
         seconds: of each row.
+        symbols: of each row's text, guessed where an older valle wrote it.
     """
 
     ids: Strings
@@ -59,6 +60,7 @@ class Index(Protocol):
     languages: Int[np.ndarray, "N"]
     tones: Int[np.ndarray, "N"]
     seconds: Float[np.ndarray, "N"]
+    symbols: Int[np.ndarray, "N"]
 
     def __len__(self) -> int: ...
     def one_by_one(self) -> bool:

@@ -117,8 +117,9 @@ class CodecLM(nn.Module):
         if self.alignment is None:
             return Guided(x, None)
         assert batch.text is not None
-        added, targets = self.alignment.guide(batch.text, T)
-        return Guided(x + added, targets)
+        packed = batch.packed
+        added, targets = self.alignment.guide(batch.text, packed.width if packed else T)
+        return Guided(x + (added.flatten(0, 1)[packed.places] if packed else added), targets)
 
     def embed_token(
         self, rows: Sequence[TaskSequence]
@@ -148,7 +149,9 @@ class CodecLM(nn.Module):
     def forward(self, batch: RowBatch) -> ModelOutput:
         """Logits of every predicted position, and what backbone and alignment add."""
         x, targets = self._guided(batch)
-        out = self.backbone(x, batch.mask, batch.positions, condition=self.condition(batch))
+        out = self.backbone(
+            x, batch.packed.mask if batch.packed else batch.mask, batch.positions, condition=self.condition(batch)
+        )
         flat = out.h.flatten(0, 1)  # [B · T, D]
         h = {level: self.backbone.finish(flat[found.positions]) for level, found in batch.predicted.items()}
         logits = {level: self.head(level)(found) for level, found in h.items()}

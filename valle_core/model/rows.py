@@ -7,9 +7,10 @@ prefix for the queries inside it, a causal run for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import TypeVar, cast
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
-from valle_core.types import PackedMask, SequenceMask
+from valle_core.types import HostNumbers, PackedMask, SequenceMask
 
 Rows = slice | Tensor
 Made = TypeVar("Made")
@@ -70,11 +71,13 @@ class MixedRows:
     Attributes:
         kernel: the kernel inside.
         capabilities: what this wrapper takes: the kernel's own words and "mixed", "prefix", "packed".
+        packs: whether rows laid end to end cost no more attention than padded ones; a `dense` kernel says otherwise.
     """
 
     def __init__(self, kernel: AttentionKernel, capabilities: frozenset[str]) -> None:
         self.kernel = kernel
         self.native = capabilities
+        self.packs = not getattr(kernel, "dense", False)
         self.capabilities = capabilities | {"mixed", "prefix", "packed"}
         self._last: tuple[object, tuple[int, ...], object] | None = None
 
@@ -163,7 +166,7 @@ def _step(mask: SequenceMask) -> SequenceMask:
 def _groups(mask: SequenceMask, Tq: int) -> list[Group]:
     """Causal, full and prefix rows of the batch; rows without valid queries belong to none."""
     kinds: dict[str, list[int]] = {"causal": [], "full": [], "prefix": []}
-    starts, lengths, prefixes = mask.query_start.tolist(), mask.lengths.tolist(), mask.prefix.tolist()
+    starts, lengths, prefixes = map(mask.host.of, (mask.query_start, mask.lengths, mask.prefix))
     for row, (start, length, prefix) in enumerate(zip(starts, lengths, prefixes, strict=True)):
         if length > start:
             # A prefix that ends before the first query, or with it, hides nothing that order would show.
@@ -174,7 +177,9 @@ def _groups(mask: SequenceMask, Tq: int) -> list[Group]:
     return [_group(mask, kind, rows, starts, lengths, Tq) for kind, rows in kinds.items() if rows]
 
 
-def _group(mask: SequenceMask, kind: str, rows: list[int], starts: list[int], lengths: list[int], Tq: int) -> Group:
+def _group(
+    mask: SequenceMask, kind: str, rows: list[int], starts: Sequence[int], lengths: Sequence[int], Tq: int
+) -> Group:
     queries, keys = [lengths[row] - starts[row] for row in rows], [lengths[row] for row in rows]
     longest = min(Tq, max(queries))
     neighbours = rows[-1] - rows[0] + 1 == len(rows)
@@ -189,6 +194,7 @@ def _group(mask: SequenceMask, kind: str, rows: list[int], starts: list[int], le
         tree=None if mask.tree is None else mask.tree[picked, :longest],
         form="causal" if kind == "causal" else "full" if kind == "full" else "mixed",
         padded=min(queries) < longest or min(keys) < max(keys),
+        uncached=not any(starts[row] for row in rows),
     )
     if kind == "prefix":
         return _prefix_group(cut, picked, longest, max(keys))
@@ -212,20 +218,23 @@ def _prefix_group(mask: SequenceMask, rows: Rows, Tq: int, Tk: int) -> Group:
 
 def _unpacking(mask: PackedMask) -> Unpacking:
     lengths = mask.offsets.diff()
-    sizes, prefixes = lengths.tolist(), mask.prefix.tolist()
+    sizes, prefixes = [end - start for start, end in pairwise(mask.host.of(mask.offsets))], mask.host.of(mask.prefix)
     device = mask.offsets.device
-    S, T, N = len(sizes), max([1, *sizes]), sum(sizes)
+    T, N = max([1, *sizes]), sum(sizes)
     place = torch.arange(T, device=device)
     into = (mask.offsets[:-1, None] + place).clamp(max=max(N - 1, 0)).flatten()
-    back = (torch.arange(S, device=device)[:, None] * T + place)[place < lengths[:, None]]
+    segment = torch.searchsorted(mask.offsets[1:].contiguous(), torch.arange(N, device=device), right=True)
+    back = segment * T + torch.arange(N, device=device) - mask.offsets[segment]
     causal = not any(prefixes)
     full = all(prefix >= size for prefix, size in zip(prefixes, sizes, strict=True))
     zeros = torch.zeros_like(lengths)
     rows = SequenceMask(
         lengths=lengths,
         prefix=zeros if causal else mask.prefix,
+        host=HostNumbers(((lengths, sizes), (mask.prefix, prefixes), (zeros, [0] * len(sizes)))),
         query_start=zeros,
         form="causal" if causal else "full" if full else "mixed",
         padded=any(size < T for size in sizes),
+        uncached=True,
     )
     return Unpacking(into=into, back=back, mask=rows)

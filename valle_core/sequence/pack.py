@@ -15,7 +15,7 @@ from valle_core.plugin import UserError
 from valle_core.sequence.alignment import SpokenText
 from valle_core.sequence.layout import Layout, arranged
 from valle_core.sequence.vocabulary import Vocabulary, response_range
-from valle_core.types import Segment, SequenceMask, TaskSequence
+from valle_core.types import HostNumbers, PackedMask, Segment, SequenceMask, TaskSequence
 
 Answer = int | str
 """What is predicted at a position: codes of a level, or an output that is not codes."""
@@ -71,6 +71,21 @@ class PredictedPositions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EndToEnd:
+    """Rows without their padding.
+
+    Attributes:
+        mask: of the rows, as segments of one.
+        places: [N] places of the positions in padded rows.
+        width: T of those.
+    """
+
+    mask: PackedMask
+    places: Int[Tensor, "N"]
+    width: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RowBatch:
     """A batch the model can run.
 
@@ -83,6 +98,7 @@ class RowBatch:
         predicted: level (or output that is not codes) → where it is predicted.
         text: what an alignment reads, where the rules say that there is one.
         tasks: names of the rows' tasks, each once.
+        packed: how the rows lie end to end, where they do: x is [1, N, D] then, and so are positions and offsets.
     """
 
     indices: Int[Tensor, "M"]
@@ -93,9 +109,10 @@ class RowBatch:
     predicted: dict[Answer, PredictedPositions] = field(default_factory=dict)
     text: SpokenText | None = None
     tasks: tuple[str, ...] = ()
+    packed: EndToEnd | None = None
 
     def to(self, device: torch.device) -> RowBatch:
-        """The same batch on `device`."""
+        """The same batch on `device`, which nobody has to wait for: neither for the copies nor to read the mask."""
         return _moved(self, device)
 
 
@@ -134,8 +151,15 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, dict):
         return {key: _moved(item, device) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{item.name: _moved(getattr(value, item.name), device) for item in fields(value)})
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+        before = {item.name: getattr(value, item.name) for item in fields(value)}
+        after = {name: _moved(item, device) for name, item in before.items()}
+        if isinstance(value, SequenceMask | PackedMask):
+            names = [name for name in ("lengths", "query_start", "offsets", "prefix") if name in before]
+            after["host"] = HostNumbers(tuple((after[name], before[name].tolist()) for name in names))
+        return replace(value, **after)
+    if not isinstance(value, Tensor):
+        return value
+    return (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
 
 
 def row_length(row: TaskSequence, rules: PackRules) -> int:
@@ -162,6 +186,7 @@ def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask
         query_start=zeros,
         form=form,
         padded=bool((lengths != T).any()),
+        uncached=True,
     )
 
 

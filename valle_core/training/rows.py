@@ -8,13 +8,20 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
-from valle_core.interfaces import Explains, Pool, Task
+from valle_core.data.dataset import Dataset
+from valle_core.interfaces import Explains, KnowsPrompts, Pool, Task
 from valle_core.model.levels import draw_level
 from valle_core.sequence.pack import PackRules, RowBatch, pack, row_length
 from valle_core.sequence.token_dropout import drop_tokens
-from valle_core.types import TaskSequence, Utterance
+from valle_core.sequence.unpad import end_to_end
+from valle_core.types import KnowsAudio, SharesPrompts, TaskSequence, Utterance
+
+_MARKERS = 16
+"""Positions of a row at most that are neither text nor audio (markers, separators), and one that rounding adds."""
 
 
 class UtteranceSource(Pool, Protocol):
@@ -80,6 +87,7 @@ class RowSettings:
         longest: most positions of a row, or None.
         task_names: of the tasks, in their order; () where rows say their own.
         task_weights: chances of the tasks in proportion to each other; () for equal ones.
+        packed: rows are laid end to end, which the attention kernel takes as they are.
     """
 
     level_weights: tuple[float, ...]
@@ -91,10 +99,12 @@ class RowSettings:
     longest: int | None = None
     task_names: tuple[str, ...] = ()
     task_weights: tuple[float, ...] = ()
+    packed: bool = False
 
 
 class RowMaker:
-    """Every choice is a function of (seed, epoch, utterance id), whichever process makes it."""
+    """Every choice is a function of (seed, epoch, utterance id), whichever process makes it; how long the prompts of a
+    batch are is one of its first utterance, so that its rows are alike."""
 
     def __init__(self, source: UtteranceSource, tasks: Sequence[Task], settings: RowSettings) -> None:
         self.source, self.tasks, self.settings = source, tasks, settings
@@ -104,18 +114,28 @@ class RowMaker:
         """Identifies the noise set, or ""."""
         return self.source.noise_hash
 
+    def sizes(self, dataset: Dataset) -> Float[np.ndarray, "n"]:
+        """Seconds that the row of each utterance takes at most, a frame for each position, in the order of its ids."""
+        rate, packing = self.settings.frame_rate, self.settings.packing
+        positions = _MARKERS + (0 if packing.aligned else dataset.symbol_counts)
+        beside = np.max([_beside(task, dataset.durations) for task in self.tasks], axis=0)
+        return dataset.durations + beside + positions / rate
+
     def examples(self, batch_ids: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Example | Nothing]:
         """The example of each (epoch, ids), made when it is asked for."""
         return (self.example(epoch, ids) for epoch, ids in batch_ids)
 
     def example(self, epoch: int, ids: Sequence[str]) -> Example | Nothing:
         """The batch of these utterances."""
-        rows = [self.row(id, epoch) for id in ids]
+        share = Random(f"{self.settings.seed}/{epoch}/{ids[0]}/prompts").random()
+        rows = [self.row(id, epoch, share) for id in ids]
         kept = [row for row in rows if isinstance(row, TaskSequence)]
+        kept.sort(key=lambda row: (not row.causal, row.level))  # rows of a kind are a slice of the batch
         skipped = dict(Counter(row.reason for row in rows if isinstance(row, LeftOut)))
         if not kept:
             return Nothing(skipped)
         batch = pack(kept, self.settings.packing)
+        batch = end_to_end(batch) if self.settings.packed else batch
         return Example(
             batch=batch,
             seconds=sum(len(row.segments[-1].tokens) for row in kept if row.output == "codes")
@@ -125,11 +145,12 @@ class RowMaker:
             tasks=len(self.tasks) > 1,
         )
 
-    def row(self, id: str, epoch: int) -> TaskSequence | LeftOut:
-        """One training row, or why there is none."""
+    def row(self, id: str, epoch: int, share: float | None = None) -> TaskSequence | LeftOut:
+        """One training row, or why there is none. Its prompt is as long as `share` says, between shortest and longest,
+        or as the task draws it."""
         rng = Random(f"{self.settings.seed}/{epoch}/{id}")
         place = rng.choices(range(len(self.tasks)), self.settings.task_weights or [1.0] * len(self.tasks))[0]
-        return self._row(id, place, rng)
+        return self._row(id, place, rng, share)
 
     def usable(self, id: str) -> tuple[int, list[str]]:
         """How many of the tasks can use an utterance, and why the others cannot.
@@ -141,8 +162,10 @@ class RowMaker:
         reasons = [row.reason for row in found if isinstance(row, LeftOut)]
         return len(found) - len(reasons), reasons
 
-    def _row(self, id: str, place: int, rng: Random) -> TaskSequence | LeftOut:
+    def _row(self, id: str, place: int, rng: Random, share: float | None = None) -> TaskSequence | LeftOut:
         settings, utterance, task = self.settings, self.source.utterance(id), self.tasks[place]
+        if share is not None and isinstance(task, SharesPrompts):
+            task = task.with_prompts(share)
         inputs = task.draw(utterance, self.source, rng, frame_rate=settings.frame_rate)
         if inputs is None:
             return LeftOut(_reason(task, utterance, self.source, settings.frame_rate))
@@ -163,6 +186,12 @@ class RowMaker:
             codebook_size=settings.packing.vocabulary.codebook_size,
             generator=torch.Generator().manual_seed(rng.getrandbits(48)),
         )
+
+
+def _beside(task: Task, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    if isinstance(task, KnowsAudio):
+        return task.beside(seconds)
+    return np.full_like(seconds, task.prompts.longest if isinstance(task, KnowsPrompts) else 0.0)
 
 
 def _reason(task: Task, utterance: Utterance, pool: Pool, frame_rate: float) -> str:

@@ -20,8 +20,8 @@ from valle_core.checkpoint.kept import as_stored
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.save import plain, to_yaml
 from valle_core.config.schema import Resolved
-from valle_core.data.batching import Batches
 from valle_core.data.dataset import Dataset, open_dataset, refuse_noise
+from valle_core.data.storage import reader_of
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
@@ -34,7 +34,7 @@ from valle_core.registry.select import Selected
 from valle_core.training.aligning import TIMES, with_alignment
 from valle_core.training.config import DataOptions, RunOptions
 from valle_core.training.descent import choose_descent
-from valle_core.training.examples import ExampleStream
+from valle_core.training.examples import ExampleStream, IdBatches
 from valle_core.training.live_run import LiveRun
 from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
@@ -80,7 +80,6 @@ def run_training(
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
     resolved, selected = with_alignment(resolved, selected, registry, dataset, device.type)
-    batches = Batches(dataset, resolved.sections["batching"])
     codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
     names = _task_names(selected["task"], options)
@@ -103,10 +102,13 @@ def run_training(
             longest=model.backbone.max_length,
             task_names=names,
             task_weights=options.task_weights,
+            packed=getattr(model.backbone, "packs", False) and not options.compile,
         ),
         safe=registry.safe,
     )
     maker = recipe.open(registry, dataset)
+    plan = reader_of("batches", f"dataset '{data.path}' is read in batches")
+    batches: IdBatches = plan(dataset, resolved.sections["batching"], sizes=maker.sizes(dataset))
     if line := survey(maker, dataset.ids):
         warn(line)
     stream = ExampleStream(

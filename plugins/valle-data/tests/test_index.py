@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from valle_core.data.batching import Batches
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import BatchOptions
 from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
+from valle_data.batching.batches import Batches
 from valle_data.made_dataset import made_records, made_row, write_dataset, write_facts
 from valle_data.storage import index as module
 from valle_data.storage.columns import COLUMNS, ColumnWriter, Strings

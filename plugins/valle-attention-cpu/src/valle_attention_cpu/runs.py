@@ -31,7 +31,7 @@ def table(runs: Sequence[Run], group: int, key_heads: int) -> tuple[np.ndarray, 
 
 
 def _rows(mask: SequenceMask, Tq: int, Tk: int) -> Iterator[Run]:
-    rows = zip(mask.query_start.tolist(), mask.lengths.tolist(), mask.prefix.tolist(), strict=True)
+    rows = zip(*map(mask.host.of, (mask.query_start, mask.lengths, mask.prefix)), strict=True)
     for row, (start, length, prefix) in enumerate(rows):
         length = min(length, Tk)
         if 0 <= start < length and Tq:
@@ -39,7 +39,7 @@ def _rows(mask: SequenceMask, Tq: int, Tk: int) -> Iterator[Run]:
 
 
 def _segments(mask: PackedMask, N: int) -> Iterator[Run]:
-    for (start, end), prefix in zip(pairwise(mask.offsets.tolist()), mask.prefix.tolist(), strict=True):
+    for (start, end), prefix in zip(pairwise(mask.host.of(mask.offsets)), mask.host.of(mask.prefix), strict=True):
         end = min(end, N)
         if 0 <= start < end:
             length = end - start

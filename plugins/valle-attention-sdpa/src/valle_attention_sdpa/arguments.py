@@ -55,8 +55,9 @@ class ArgumentsOfMask:
 
 
 def starts_at_zero(mask: SequenceMask) -> bool:
-    """Whether no row has cached keys. `SequenceMask.causal` shares one tensor of zeros, which saves a device sync."""
-    return (mask.form == "causal" and mask.query_start is mask.prefix) or not bool(mask.query_start.any())
+    """Whether no row has cached keys. Reads the device only where nobody promised it."""
+    shared = mask.form == "causal" and mask.query_start is mask.prefix
+    return mask.uncached or shared or not any(mask.host.of(mask.query_start))
 
 
 def _arguments(mask: SequenceMask, Tq: int, Tk: int) -> SdpaArguments:
@@ -81,7 +82,7 @@ def _groups(mask: SequenceMask, Tq: int, Tk: int) -> list[Group] | None:
     if (not mask.padded and (not causal or Tq in (1, Tk))) or (causal and Tq > 1 and starts_at_zero(mask)):
         return None
     rows: dict[tuple[int, int, int], list[int]] = {}
-    for row, (start, length) in enumerate(zip(mask.query_start.tolist(), mask.lengths.tolist(), strict=True)):
+    for row, (start, length) in enumerate(zip(mask.host.of(mask.query_start), mask.host.of(mask.lengths), strict=True)):
         queries = min(Tq, length - start)
         if queries > 0:
             keys = min(length, start + queries) if causal else length

@@ -18,7 +18,13 @@ def build(options: KernelOptions) -> EagerKernel:
 
 
 class EagerKernel:
-    """Attention written as its formula; the other kernels are compared with it."""
+    """Attention written as its formula; the other kernels are compared with it.
+
+    Attributes:
+        dense: it scores every key for every query, those of other segments too.
+    """
+
+    dense = True
 
     def __call__(
         self,

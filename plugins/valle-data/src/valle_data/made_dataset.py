@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -53,7 +54,10 @@ def write_dataset(
             for location in write_part(storage, folder, number, records[start : start + _PART])
         ]
     rows = [
-        made_row(record.id, number, len(record.codes), location, record.hash(), speakers=speakers, texts=texts)
+        replace(
+            made_row(record.id, number, len(record.codes), location, record.hash(), speakers=speakers, texts=texts),
+            symbols=len(record.phonemes),
+        )
         for number, (record, location) in enumerate(zip(records, locations, strict=True))
     ]
     return write_facts(

@@ -133,13 +133,13 @@ def densely(
 
 
 def _rows(mask: SequenceMask, Tq: int, Tk: int) -> Iterator[Stretch]:
-    rows = zip(mask.query_start.tolist(), mask.lengths.tolist(), mask.prefix.tolist(), strict=True)
+    rows = zip(*map(mask.host.of, (mask.query_start, mask.lengths, mask.prefix)), strict=True)
     for row, (start, length, prefix) in enumerate(rows):
         yield from _row(row * Tq, row * Tk, start, min(length, Tk), min(prefix, length), Tq, mask.window)
 
 
 def _segments(mask: PackedMask, N: int) -> Iterator[Stretch]:
-    for (start, end), prefix in zip(pairwise(mask.offsets.tolist()), mask.prefix.tolist(), strict=True):
+    for (start, end), prefix in zip(pairwise(mask.host.of(mask.offsets)), mask.host.of(mask.prefix), strict=True):
         length = min(end, N) - start
         yield from _row(start, start, 0, length, min(prefix, length), length, None)
 

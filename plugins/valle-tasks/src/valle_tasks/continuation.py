@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from jaxtyping import Integer
+import numpy as np
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -28,6 +29,9 @@ class Continuation:
     @property
     def prompts(self) -> PromptRange:
         return PromptRange(shortest=self._options.seconds, longest=self._options.seconds)
+
+    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        return np.zeros_like(seconds)  # prompt and response are parts of the utterance
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance cut after `seconds`, or None where less than `min_rest_seconds` would be left."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Self
 
+import numpy as np
 import torch
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -13,7 +15,7 @@ from valle_core.sequence.layout import token
 from valle_core.types import PromptRange, Segment, TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import ask_for_codes, source_of
 from valle_tasks.options import VoiceConversionOptions
-from valle_tasks.prompts import draw_window
+from valle_tasks.prompts import at_share, draw_window
 
 HIDDEN = -1
 
@@ -36,11 +38,17 @@ class VoiceConversion:
     def prompts(self) -> PromptRange:
         return PromptRange(shortest=self._options.min_seconds, longest=self._options.max_seconds)
 
+    def with_prompts(self, share: float) -> Self:
+        return type(self)(at_share(self._options, share))
+
+    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        return seconds + self._options.max_seconds  # the source, and the voice
+
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance as source and answer, with others of its speaker as the voice; None where there are none."""
         options, codes = self._options, utterance.codes
         frames = max(1, round(rng.uniform(options.min_seconds, options.max_seconds) * frame_rate))
-        ids = [id for id in pool.other(utterance.speaker, utterance.id) if id != utterance.id]
+        ids = pool.other(utterance.speaker, utterance.id)
         voice = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances) if len(codes) else None
         if voice is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Literal
+from typing import Literal, Self
 
 from jaxtyping import Integer
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from valle_core.interfaces import Pool
 from valle_core.types import PromptRange, TaskInputs, TaskSequence, Utterance
 from valle_tasks.options import LengthOptions
-from valle_tasks.prompts import draw_window
+from valle_tasks.prompts import at_share, draw_window
 from valle_tasks.writing import ask_in_writing, digits_of
 
 
@@ -29,11 +29,14 @@ class Length:
     def prompts(self) -> PromptRange:
         return PromptRange(shortest=self._options.min_seconds, longest=self._options.max_seconds)
 
+    def with_prompts(self, share: float) -> Self:
+        return type(self)(at_share(self._options, share))
+
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance's number of frames, with a prompt of its speaker; None where there is no other utterance."""
         options = self._options
         frames = max(1, round(rng.uniform(options.min_seconds, options.max_seconds) * frame_rate))
-        ids = [id for id in pool.other(utterance.speaker, utterance.id) if id != utterance.id]
+        ids = pool.other(utterance.speaker, utterance.id)
         prompt = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
         if prompt is None or not len(utterance.codes):
             return None

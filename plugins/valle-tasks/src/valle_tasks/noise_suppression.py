@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from jaxtyping import Integer
+import numpy as np
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -22,6 +23,9 @@ class NoiseSuppression:
 
     def __init__(self, options: NoiseSuppressionOptions) -> None:
         self._options = options
+
+    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        return seconds  # the source
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance as it is, and mixed with noise; None for one of no frame."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from jaxtyping import Integer
@@ -16,6 +18,26 @@ from valle_core.types import Utterance
 
 _NUMBERED = re.compile(r"^(.*?)(\d+)$", re.S)
 _BEYOND = "\U0010ffff"
+
+
+class Seconds(Protocol):
+    """Options of a task that draws how long its prompts are."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def min_seconds(self) -> float: ...
+    @property
+    def max_seconds(self) -> float: ...
+
+
+Options = TypeVar("Options", bound=Seconds)
+
+
+def at_share(options: Options, share: float) -> Options:
+    """The options with prompts of one length: the shortest at 0, the longest at 1."""
+    seconds = options.min_seconds + share * (options.max_seconds - options.min_seconds)
+    return replace(options, min_seconds=seconds, max_seconds=seconds)
 
 
 def draw_window(

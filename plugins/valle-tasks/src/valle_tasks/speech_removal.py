@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from jaxtyping import Integer
+import numpy as np
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -22,6 +23,9 @@ class SpeechRemoval:
 
     def __init__(self, options: SpeechRemovalOptions) -> None:
         self._options = options
+
+    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        return seconds  # the source
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """Noise as long as the utterance, and both mixed; None for an utterance of no frame.

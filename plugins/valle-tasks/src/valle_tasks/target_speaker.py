@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Self
 
-from jaxtyping import Integer
+import numpy as np
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
 from valle_core.types import PromptRange, TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import on_source, source_of
 from valle_tasks.options import TargetSpeakerOptions
-from valle_tasks.prompts import draw_window
+from valle_tasks.prompts import at_share, draw_window
 
 
 class TargetSpeaker:
@@ -28,6 +30,12 @@ class TargetSpeaker:
     def prompts(self) -> PromptRange:
         return PromptRange(shortest=self._options.min_seconds, longest=self._options.max_seconds)
 
+    def with_prompts(self, share: float) -> Self:
+        return type(self)(at_share(self._options, share))
+
+    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        return seconds + self._options.max_seconds  # the mixture, and the enrolment
+
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance under one of another speaker; None where either speaker has no other utterance."""
         options, codes = self._options, utterance.codes
@@ -35,7 +43,7 @@ class TargetSpeaker:
             return None
         frames = max(1, round(rng.uniform(options.min_seconds, options.max_seconds) * frame_rate))
         db = rng.uniform(options.min_db, options.max_db)
-        ids = [id for id in pool.other(utterance.speaker, utterance.id) if id != utterance.id]
+        ids = pool.other(utterance.speaker, utterance.id)
         enrolment = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
         second = _another(utterance, pool, rng)
         if enrolment is None or second is None or not len(second):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Self
 
 from jaxtyping import Integer
 from torch import Tensor
@@ -11,7 +12,7 @@ from valle_core.interfaces import Pool
 from valle_core.types import PromptRange, TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import ask_for_codes
 from valle_tasks.options import TextToSpeechOptions
-from valle_tasks.prompts import draw_window, said_before
+from valle_tasks.prompts import at_share, draw_window, said_before
 
 
 class TextToSpeech:
@@ -28,6 +29,9 @@ class TextToSpeech:
         options = self._options
         return PromptRange(shortest=options.min_seconds, longest=options.max_seconds, none=options.no_prompt > 0)
 
+    def with_prompts(self, share: float) -> Self:
+        return type(self)(at_share(self._options, share))
+
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance with a prompt cut from others of its speaker, or None where there are none.
 
@@ -40,12 +44,11 @@ class TextToSpeech:
             prompt = said_before(utterance, pool, frames=frames, most=options.max_utterances)
         else:
             others = (
-                pool.similar(utterance.id, options.similar)
+                [id for id in pool.similar(utterance.id, options.similar) if id != utterance.id]
                 if options.prompt == "similar"
                 else pool.other(utterance.speaker, utterance.id)
             )
-            ids = [id for id in others if id != utterance.id]
-            prompt = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
+            prompt = draw_window(others, pool, rng, frames=frames, most=options.max_utterances)
         if prompt is None:
             return None
         if options.no_prompt and rng.random() < options.no_prompt:

@@ -205,6 +205,7 @@ class Worker:
                 location=location,
                 hash=record.hash(),
                 tone=item.ready.loaded.tone,
+                symbols=len(record.phonemes),
             )
             for item, record, location in zip(encoded, records, locations, strict=True)
         ]

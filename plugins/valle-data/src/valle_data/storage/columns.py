@@ -25,6 +25,9 @@ Columns = dict[str, np.ndarray]
 _TONES = ("tones", "tone_names", "tone_names_offsets")
 """Only in a dataset that has tones: −1 or the place of a row's tone among the sorted names."""
 
+_COUNTS = ("symbols",)
+"""Only in a dataset whose rows say how many symbols they have: −1 for one that does not."""
+
 _STRINGS = ("ids", "texts", "hashes", "speaker_names", "language_names", "files")
 _NUMBERS = {
     "order": np.int64,
@@ -77,6 +80,7 @@ class ColumnWriter:
         }
         self._row, self._frames, self._seconds = array("q"), array("i"), array("d")
         self._tones: tuple[dict[str, int], array[int]] = ({}, array("i"))
+        self._symbols = array("i")
         self._last, self._sorted = "", True
 
     def add(self, row: IndexEntry) -> None:
@@ -93,6 +97,7 @@ class ColumnWriter:
             codes.append(known.setdefault(text, len(known)))
         tones, codes = self._tones
         codes.append(-1 if row.tone is None else tones.setdefault(row.tone, len(tones)))
+        self._symbols.append(-1 if row.symbols is None else row.symbols)
         self._row.append(number)
         self._frames.append(row.frames)
         self._seconds.append(row.seconds)
@@ -108,6 +113,8 @@ class ColumnWriter:
         if self._tones[0]:
             columns |= _numbered("tones", "tone_names", *self._tones)
         columns |= {"row": np.array(self._row), "frames": np.array(self._frames), "seconds": np.array(self._seconds)}
+        if max(self._symbols, default=-1) >= 0:
+            columns["symbols"] = np.array(self._symbols)
         order = np.arange(len(self._row))
         if not self._sorted:
             ids = list(Strings(columns["ids"], columns["ids_offsets"]))
@@ -165,12 +172,13 @@ def digest_of(columns: Columns) -> str:
 def _fit(columns: Mapping[str, np.ndarray]) -> bool:
     """Whether the columns are all there, of their types, as long as each other, and point at nothing outside."""
     needed = {*_NUMBERS, *_STRINGS, *(f"{name}_offsets" for name in _STRINGS)}
-    toned = "tones" in columns
-    if set(columns) != (needed | {*_TONES} if toned else needed) or any(one.ndim != 1 for one in columns.values()):
+    toned, counted = "tones" in columns, "symbols" in columns
+    needed |= {*(_TONES if toned else ()), *(_COUNTS if counted else ())}
+    if set(columns) != needed or any(one.ndim != 1 for one in columns.values()):
         return False
     N = len(columns["order"])
     strings = (*_STRINGS, "tone_names") if toned else _STRINGS
-    numbers = {**_NUMBERS, **({"tones": np.int32} if toned else {})}
+    numbers = {**_NUMBERS, **({"tones": np.int32} if toned else {}), **({"symbols": np.int32} if counted else {})}
     tables = {"speakers": "speaker_names", "languages": "language_names", "file": "files"}
     return (
         all(_divides(columns[f"{name}_offsets"], columns[name]) for name in strings)
@@ -178,6 +186,7 @@ def _fit(columns: Mapping[str, np.ndarray]) -> bool:
         and all(columns[name].dtype == kind and len(columns[name]) == N for name, kind in numbers.items())
         and all(_within(columns[name], 0, len(columns[f"{names}_offsets"]) - 1) for name, names in tables.items())
         and (not toned or _within(columns["tones"], -1, len(columns["tone_names_offsets"]) - 1))
+        and (not counted or _within(columns["symbols"], -1, 1 << 31))
         and _within(columns["order"], 0, N)
         and bool((np.bincount(columns["order"], minlength=N) == 1).all())
         and _within(columns["row"], -1, 1 << 62)

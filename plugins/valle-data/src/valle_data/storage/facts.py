@@ -33,6 +33,7 @@ def row_json(row: IndexEntry) -> dict[str, Any]:
         "location": row.location,
         "hash": row.hash,
         **({"tone": row.tone} if row.tone is not None else {}),
+        **({"symbols": row.symbols} if row.symbols is not None else {}),
         "digest": row.digest(),
     }
 

@@ -43,6 +43,7 @@ class Index:
         self.speakers, self.languages = columns["speakers"], columns["languages"]
         self.tone_names = tuple(self._strings("tone_names")) if "tones" in columns else ()
         self.tones = columns.get("tones", np.full(len(self.order), -1, np.int32))
+        self._symbols = columns.get("symbols", np.full(len(self.order), -1, np.int32))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"mapped": self._mapped, "columns": None if self._mapped else self._columns}
@@ -52,6 +53,11 @@ class Index:
         if columns is None:
             raise UserError(f"dataset '{state['mapped'][0]}' was changed while it was open. Open it again")
         Index.__init__(self, columns, state["mapped"])
+
+    @property
+    def symbols(self) -> Int[np.ndarray, "N"]:
+        """Symbols of each row; where it does not say it, as many as its text has bytes, and a half more."""
+        return np.where(self._symbols < 0, np.diff(self._columns["texts_offsets"]) * 3 // 2, self._symbols)
 
     @property
     def stored(self) -> bool:
@@ -93,6 +99,7 @@ class Index:
             location=self.location(place),
             hash=self._hashes[place],
             tone=self._tone(place),
+            symbols=int(self._symbols[place]) if self._symbols[place] >= 0 else None,
         )
 
     def _tone(self, place: int) -> str | None:

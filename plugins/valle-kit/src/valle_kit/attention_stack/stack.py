@@ -57,6 +57,7 @@ class AttentionStack(nn.Module):
     A call that does not run layer 0 goes on from the states of another. No gradient passes through cached keys.
 
     Attributes:
+        packs: whether rows laid end to end are cheaper than padded ones: the layers have no padding to compute.
         portable: options that say its sizes without the weights they were read from; set where it was built from such.
     """
 
@@ -69,6 +70,7 @@ class AttentionStack(nn.Module):
         self._arch, self.sizes = arch, sizes
         self.d_model, self.n_layers, self.max_length = sizes.d_model, sizes.n_layers, sizes.max_length
         declared = getattr(kernel, "capabilities", frozenset())
+        self.packs = bool(getattr(kernel, "packs", False))
         self.mask_forms = ALWAYS | (declared & {"prefix", "window", "tree"})
         self.gradient_checkpointing = gradient_checkpointing
         self.portable: Any = None

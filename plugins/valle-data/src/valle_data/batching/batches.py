@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Int
 
-from valle_core.data.curriculum import allowed, described, refuse_start
-from valle_core.data.epoch_batches import BATCHES_VERSION, EpochBatches, batches_of_epoch, deal
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
 from valle_core.reading.kinds import check_kinds, is_of
+from valle_data.batching.curriculum import allowed, described, refuse_start
+from valle_data.batching.epoch_batches import BATCHES_VERSION, EpochBatches, batches_of_epoch, deal
 
 Batch = tuple[str, ...]
 
@@ -57,12 +57,25 @@ class Batches:
         waiting: utterances that the curriculum keeps out of the present epoch, too long yet or cut off at its end.
     """
 
-    def __init__(self, dataset: Durations, options: BatchOptions, *, rank: int = 0, world: int = 1) -> None:
-        """Raises `UserError` where the filters leave nothing, or fewer utterances than ranks."""
+    def __init__(
+        self,
+        dataset: Durations,
+        options: BatchOptions,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        sizes: Float[np.ndarray, "n"] | None = None,
+    ) -> None:
+        """`sizes` are the seconds that each utterance takes of a batch; without them those that it lasts.
+
+        Raises:
+            UserError: the filters leave nothing, or fewer utterances than ranks.
+        """
         if not 0 <= rank < world:
             raise UserError(f"rank must be in [0, {world - 1}], got {rank}")
         self._options, self._rank, self._world = options, rank, world
         self._ids, self._seconds, self._speakers = dataset.ids, dataset.durations, dataset.speaker_numbers
+        self._sizes = self._seconds if sizes is None else sizes
         self._kept, self.left_out = _filter(self._seconds, options)
         if self.left_out:
             logging.getLogger(__name__).warning(self.report())
@@ -108,6 +121,7 @@ class Batches:
             "planner": BATCHES_VERSION,
             "fingerprint": self._identity,
             "options": described(self._options),
+            "sizes": hashlib.sha256(np.ascontiguousarray(self._sizes, np.float64).tobytes()).hexdigest()[:16],
             "utterances": len(self._kept),
             "sketch": self._sketch,
         }
@@ -135,6 +149,10 @@ class Batches:
         self.epoch, self.batch, self._before = epoch, int(state["batch"]), before
         if state["fingerprint"] != self._identity:
             self._go_on_with_more(state)
+        elif state.get("sizes") != self.state_dict()["sizes"]:
+            raise UserError(
+                "rows are not as long as those of the interrupted run. Give the same tasks with their options"
+            )
         elif not 0 <= self.batch <= len(self):
             raise UserError(f"the batch of the epoch must be in [0, {len(self)}], got {self.batch}")
 
@@ -175,9 +193,8 @@ class Batches:
         if self._made is None or self._made[0] != key:
             seconds, speakers = self._seconds[self._kept], self._speakers[self._kept]
             inside, most = allowed(seconds, self._options, self._before)
-            batches = batches_of_epoch(
-                seconds[inside], speakers[inside], self._options, seed=self._options.seed, epoch=key[0]
-            )
+            sizes = self._sizes[self._kept][inside]
+            batches = batches_of_epoch(sizes, speakers[inside], self._options, seed=self._options.seed, epoch=key[0])
             batches = deal(batches, self._world)
             self.left_over = len(inside) - len(batches.utterances)
             if self.left_over:

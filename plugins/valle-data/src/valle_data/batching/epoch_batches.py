@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt64
 
 from valle_core.data.options import BatchOptions
 
-BATCHES_VERSION = 2
+BATCHES_VERSION = 3
 """Changes whenever equal arguments give other batches, so that a resume is refused rather than wrong."""
 
 
@@ -52,8 +52,8 @@ def batches_of_epoch(
 ) -> EpochBatches:
     """All batches of an epoch; each utterance is in exactly one.
 
-    A batch of n utterances whose longest lasts s seconds has n · s ≤ `options.seconds`. No utterance may last longer
-    than `options.seconds`. A pure function of its arguments, on every machine and with every version of numpy.
+    A batch of n > 1 utterances of which the longest takes s seconds has n · s ≤ `options.seconds`. A pure function of
+    its arguments, on every machine and with every version of numpy.
     """
     ordered = permutation(len(seconds), f"utterances {seed} {epoch}")
     if options.order == "interleaved":

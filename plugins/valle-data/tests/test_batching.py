@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from valle_core.data.batching import Batches
-from valle_core.data.epoch_batches import EpochBatches, batches_of_epoch, bucket_bounds, deal, permutation
 from valle_core.data.options import BatchOptions
 from valle_core.plugin import UserError
+from valle_data.batching.batches import Batches
+from valle_data.batching.epoch_batches import EpochBatches, batches_of_epoch, bucket_bounds, deal, permutation
 
 ORDERS = ("random", "interleaved", "by-speaker")
 

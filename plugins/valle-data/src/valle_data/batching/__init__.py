@@ -1,0 +1,1 @@
+"""Which utterances a training run reads together, epoch after epoch."""
