@@ -97,7 +97,7 @@ def open_synthesizer(
     if nar is not ar:
         of_nar = preflight(registry, nar.resolved.choices(), device=device.type, dtype=options.dtype)
         second = nar.load(of_nar, device=device, dtype=dtype)
-    _check_halves(first, second)
+    _check_halves(first, second, speaks="codes" in words)
     for half in (first, second):
         half.model.embedding.fold()
     if isinstance(first.model.backbone, MakesReady):
@@ -209,10 +209,10 @@ def _check_maker(kind: str, registry: Registry, stored: StoredModel) -> None:
             warn(warning)
 
 
-def _check_halves(ar: LoadedModel, nar: LoadedModel) -> None:
+def _check_halves(ar: LoadedModel, nar: LoadedModel, *, speaks: bool) -> None:
     if ar.model.parts == "nar":
         raise UserError(f"{ar.path} holds levels ≥ 1 only; give it as --nar-model and a level-0 run as --model")
-    if nar.model.parts == "ar" and nar.model.vocabulary.num_levels > 1:
+    if speaks and nar.model.parts == "ar" and nar.model.vocabulary.num_levels > 1:
         raise UserError(f"{nar.path} holds level 0 only; add a run with the other levels: --nar-model RUN")
     if nar is ar:
         return
