@@ -74,6 +74,14 @@ def test_factors_count_by_level_and_the_end_by_itself():
     assert total(batch, found) == pytest.approx(sum(weight * loss for weight, loss in each) / 11, rel=1e-6)
 
 
+def test_written_answers_have_no_level_and_count_as_they_are():
+    batch, output = batch_of()
+    only = {"symbols": output.logits[2]}
+    batch.predicted["symbols"] = batch.predicted[2]
+    found = built(factors, factors.FactorOptions(levels=(0.5, 2.0), stop=4.0))(batch, output._replace(logits=only))
+    assert float(found.losses["factors"]) == 0.0
+
+
 def test_top_k_counts_targets_among_the_likeliest():
     batch, output = batch_of()
     found = built(top_k, top_k.TopKOptions(k=3))(batch, output).figures

@@ -51,7 +51,9 @@ def build(options: FactorOptions, *, manifest: Any, rules: Any) -> Any:
     def factors(batch: Any, output: Any) -> Any:
         parts = []
         for level, logits, targets in of_levels(batch, output):
-            factor = logits.new_full(targets.shape, options.levels[min(level, len(options.levels) - 1)])
+            coded = isinstance(level, int)  # else a written answer, which counts as it is
+            own = options.levels[min(level, len(options.levels) - 1)] if coded else 1.0
+            factor = logits.new_full(targets.shape, own)
             if level == 0:
                 factor = factor.masked_fill(targets == stop, options.stop)
             parts.append((factor - 1) * F.cross_entropy(logits, targets, reduction="none"))
