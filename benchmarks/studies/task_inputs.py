@@ -1,4 +1,4 @@
-"""Tasks without their input, and what models say with it, without it and with that of another utterance."""
+"""Tasks with their input left out in a share of the rows, and what a model says with, without and with another."""
 
 from __future__ import annotations
 
@@ -31,29 +31,33 @@ from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import RowSettings
 from valle_core.types import TaskInputs, TaskSequence, Utterance
 from valle_kit.written_answers import write
+from valle_language.phonemic import symbols_of
 
 ROWS = 16
 """Written answers of a batch."""
 
 
-class Blind:
-    """A task whose rows leave out all of its input: what is learnt is what answers are like, whatever was asked.
+class Sometimes:
+    """A task that leaves out all of its input in a share of the rows, so that the model learns to do without.
 
-    It draws the same answers as the task itself, mixes nothing, and hides nothing but the input.
+    Such rows hold what answers are like, whatever was asked; nothing is mixed for them.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._task, self.output, self.continues = task, task.output, task.continues
+    def __init__(self, task: Task, without: float) -> None:
+        self._task, self._without, self.output, self.continues = task, without, task.output, task.continues
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
-        return self._task.draw(utterance, Unmixed(pool), rng, frame_rate=frame_rate)  # type: ignore[arg-type]
+        if rng.random() >= self._without:
+            return self._task.draw(utterance, pool, rng, frame_rate=frame_rate)
+        drawn = self._task.draw(utterance, Unmixed(pool), rng, frame_rate=frame_rate)  # type: ignore[arg-type]
+        return drawn and without_input(drawn)
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
         task = self._task
         return task.why_not(utterance, pool, frame_rate=frame_rate) if isinstance(task, Explains) else "cannot use it"
 
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
-        return self._task.compose(without_input(inputs), level, training=training)
+        return self._task.compose(inputs, level, training=training)
 
     def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
         return output
@@ -102,10 +106,15 @@ class HeldOut:
         everything = open_dataset(Path(data.path), part="all")
         held, train = (open_dataset(Path(data.path), part=part) for part in ("held-out", "train"))
         known = {row.text.lower() for row in train.rows()}
-        self.ids = [row.id for row in held.rows() if row.text.lower() not in known]
+        batching = resolved.sections["batching"]
+        shortest, longest = batching.min_seconds, batching.max_seconds or batching.seconds
+        self.ids = [
+            row.id for row in held.rows() if row.text.lower() not in known and shortest <= row.seconds <= longest
+        ]
         settings = RowSettings(level_weights=(1.0,), packing=rules, frame_rate=everything.frame_rate, seed=0)
         recipe = RowRecipe(data=data, tasks=resolved.parts["task"], codec=None, settings=settings)
-        self.pool, tasks, _ = recipe.open(registry, everything).material()
+        maker = recipe.open(registry, everything)
+        self.pool, tasks = maker.source, maker.tasks
         self.tasks = {part.name: task for part, task in zip(resolved.parts["task"], tasks, strict=True)}
         self.train, self.rate, self._registry = train, everything.frame_rate, registry
 
@@ -120,12 +129,11 @@ class HeldOut:
         return found
 
     @torch.inference_mode()
-    def losses(self, name: str, own: CodecLM, blind: CodecLM) -> dict[str, list[float]]:
-        """Nats for each token of an answer: by the model with its input and with the next utterance's, and by the
-        model that was trained without."""
+    def losses(self, name: str, model: CodecLM) -> dict[str, list[float]]:
+        """Nats for each token of an answer: with its own input, with the next utterance's, and without."""
         task, inputs = self.tasks[name], [found for _, found in self.inputs(name)]
 
-        def loss(model: CodecLM, asked: TaskInputs) -> float:
+        def loss(asked: TaskInputs) -> float:
             batch = pack([task.compose(asked, 0, training=True)], model.rules)
             return float(token_loss(model(batch).logits, batch.predicted)[0])
 
@@ -133,9 +141,9 @@ class HeldOut:
             replace(other, response=one.response) for one, other in zip(inputs, [*inputs[1:], inputs[0]], strict=True)
         ]
         return {
-            "own": [loss(own, one) for one in inputs],
-            "other": [loss(own, one) for one in swapped],
-            "blind": [loss(blind, without_input(one)) for one in inputs],
+            "own": [loss(one) for one in inputs],
+            "other": [loss(one) for one in swapped],
+            "without": [loss(without_input(one)) for one in inputs],
         }
 
     def answers(self, name: str, run: Path) -> dict[str, list[float]]:
@@ -144,9 +152,8 @@ class HeldOut:
         Seconds for `len`; else edits for each phoneme or letter of the right answer.
         """
         flags = [("model", str(run)), ("task", name), ("device", "cpu"), ("sampler", "greedy")]
-        synthesizer = open_synthesizer(
-            resolve(SYNTHESIS_SCHEMA, self._registry, flags=flags), self._registry, Observers()
-        )
+        resolved = resolve(SYNTHESIS_SCHEMA, self._registry, flags=flags)
+        synthesizer = open_synthesizer(resolved, self._registry, Observers(), read_text=symbols_of)
         drawn, symbols = self.inputs(name), self.train.symbols.symbols
         requests = [_request(name, utterance, found, symbols) for utterance, found in drawn]
         said = []
