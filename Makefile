@@ -39,6 +39,7 @@ docs: .venv/.ready
 	$(BIN)/python docs/plugin_list.py
 	$(BIN)/python docs/house.py
 	$(BIN)/python docs/flow.py
+	$(BIN)/python docs/layouts.py
 
 # The documentation as a site, in site/; nothing in it is fetched from the network when it is viewed.
 .PHONY: site

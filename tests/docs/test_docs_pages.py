@@ -70,6 +70,14 @@ def test_the_picture_of_the_flow_is_what_its_script_draws(theme):
     assert (DOCS / "images" / f"flow-{theme}.svg").read_text("utf-8") == drawn, "run `make docs` and commit"
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_the_rows_is_what_its_script_draws(theme):
+    import layouts
+
+    assert {*layouts.ORDER} == {*layouts.orders()}
+    assert (DOCS / "images" / f"rows-{theme}.svg").read_text("utf-8") == layouts.picture(theme), "run `make docs`"
+
+
 def test_the_picture_names_every_kind_of_plugin():
     import flow
     import plugin_list
