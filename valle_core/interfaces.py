@@ -20,7 +20,6 @@ from valle_core.types import (
     PackedMask,
     Phonemes,
     Pool,
-    PromptRange,
     SequenceMask,
     TaskInputs,
     TaskSequence,
@@ -296,6 +295,8 @@ class Chooser(Protocol):
 
 Follow = Callable[[Int[Tensor, "R"], Int[Tensor, "R"]], Float[Tensor, "R V"]]
 """(rows of the logits it gave last, in any order, also repeated; tokens they chose) → processed logits of the next."""
+Ask = Callable[[Int[Tensor, "N"]], Float[Tensor, "N V"]]
+"""Codes of the frames of all rows laid end to end → processed logits of every frame, at a forward pass."""
 
 
 @runtime_checkable
@@ -311,7 +312,16 @@ class Search(Protocol):
     ) -> Int[Tensor, "B L"]: ...
 
 
-Sampler = Processor | Chooser | Search
+@runtime_checkable
+class Filler(Protocol):
+    """A sampler that fills answers of `frames[b]` frames, all `hidden` at first (which is no token), in any order.
+    `ask` takes any codes; `view` has a row for each frame of all, without history. Gives the code of every frame.
+    The rest as for `Chooser`."""
+
+    def fill(self, ask: Ask, frames: Sequence[int], hidden: int, view: SamplerView) -> Int[Tensor, "N"]: ...
+
+
+Sampler = Processor | Chooser | Search | Filler
 """A frozen dataclass whose fields are its options, checked when it is made. Factory: `(options) → Sampler`, usually
 the class itself is the options class and the factory returns what it was given."""
 
@@ -348,34 +358,6 @@ class Task(Protocol):
 
     def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
         """The result made from the model's answer (stitching for edits; the answer itself for most)."""
-        ...
-
-
-@runtime_checkable
-class Explains(Protocol):
-    """A task that says why it leaves an utterance out (equal reasons are counted); every task may, and none owes it."""
-
-    def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
-        """Why `draw` gave None: a few words after "left out:", with the option that would change it."""
-        ...
-
-
-@runtime_checkable
-class KnowsPrompts(Protocol):
-    """A task that says with which prompts its options train; what every task may have, and none owes."""
-
-    @property
-    def prompts(self) -> PromptRange:
-        """Their lengths. At synthesis a longer prompt is cut to it, and what is outside of it is named."""
-        ...
-
-
-@runtime_checkable
-class KnowsFrames(Protocol):
-    """A task whose answer is as long as its inputs say; what every task may have, and none owes."""
-
-    def frames(self, inputs: TaskInputs) -> int:
-        """Frames of the answer, ≥ 1; of a drawn example those of its response. Nothing stops earlier or later."""
         ...
 
 

@@ -251,7 +251,8 @@ class TaskSequence:
     """One row of a batch: what the model reads, and which level it predicts.
 
     The last segment is the response. At level 0 it is read causally and its target is itself shifted by one
-    with a stop token; at levels ≥ 1 the row is bidirectional and the target is `target`, in place.
+    with a stop token; at levels ≥ 1 the row is bidirectional and the target is `target`, in place. A masked row
+    of level 0 (`valle_core.sequence.masking`) is not causal either, and answers those of its codes that are hidden.
 
     Attributes:
         segments: in the canonical order text · language · level · prompt · tone · response; the model reads them in
@@ -263,6 +264,8 @@ class TaskSequence:
         output: what the answer is made of.
         continues: as the task's: the response goes on where the prompt ends, so that no layout puts anything between.
         times: as in `TaskInputs`.
+        without: what the model is not given of it, for classifier-free guidance: text and prompt take no position then,
+            a tone is left out.
         task: name of the task, whose token a segment of the role task is and whose figures its loss joins, or "".
     """
 
@@ -274,6 +277,7 @@ class TaskSequence:
     output: Output = "codes"
     continues: bool = False
     times: Float[Tensor, "P_plus_1"] | None = None
+    without: frozenset[Role] = frozenset()
     task: str = ""
 
 
@@ -342,4 +346,33 @@ class KnowsAudio(Protocol):
 
     def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         """Seconds at most, for utterances that last so long. Without it: those of the longest prompt."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A task that says why it leaves an utterance out; what every task may have, and none owes."""
+
+    def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
+        """Why `draw` gave None: a few words after "left out:", with the option that would change it. Equal for
+        utterances that are left out for the same reason, so that they can be counted."""
+        ...
+
+
+@runtime_checkable
+class KnowsPrompts(Protocol):
+    """A task that says with which prompts its options train; what every task may have, and none owes."""
+
+    @property
+    def prompts(self) -> PromptRange:
+        """Their lengths. At synthesis a longer prompt is cut to it, and what is outside of it is named."""
+        ...
+
+
+@runtime_checkable
+class KnowsFrames(Protocol):
+    """A task whose answer is as long as its inputs say; what every task may have, and none owes."""
+
+    def frames(self, inputs: TaskInputs) -> int:
+        """Frames of the answer, ≥ 1; of a drawn example those of its response. Nothing stops earlier or later."""
         ...

@@ -23,13 +23,13 @@ from valle_core.api import (
     resolve,
 )
 from valle_core.config.schema import Resolved
-from valle_core.interfaces import Explains, Pool, Task
+from valle_core.interfaces import Pool, Task
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.sequence.pack import PackRules, pack
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import RowSettings
-from valle_core.types import TaskInputs, TaskSequence, Utterance
+from valle_core.types import Explains, TaskInputs, TaskSequence, Utterance
 from valle_kit.written_answers import write
 from valle_language.phonemic import symbols_of
 

@@ -42,7 +42,7 @@ def test_a_good_plugin_ends_with_its_counts_and_code_0(valle):
     code, out, err = valle("plugins", "check", "greedy")
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == (
-        "sampler 'greedy': 15 ran, 15 passed, 0 failed, 0 expected-fail, 2 skipped (floor 13)"
+        "sampler 'greedy': 15 ran, 15 passed, 0 failed, 0 expected-fail, 3 skipped (floor 13)"
     )
 
 

@@ -14,7 +14,6 @@ import torch
 
 from valle_core.data.damage import REPAIR, Damaged
 from valle_core.data.dataset import open_dataset
-from valle_core.data.record import IndexEntry
 from valle_core.plugin import UserError
 from valle_core.reading.place import inside
 from valle_data.made_dataset import MADE, made_records, write_dataset
@@ -23,6 +22,7 @@ from valle_data.mixing.noise_set import open_noise
 from valle_data.similar_index import FILES, open_similar
 from valle_data.storage.facts import write_index
 from valle_data.storage.index import INDEX
+from valle_data.storage.rows import row_of
 
 
 @pytest.fixture(params=["files", "shards", "hdf5"])
@@ -43,7 +43,7 @@ def relocate(folder: Path, name: str) -> None:
         stored = json.loads(line)
         location = stored["location"]
         stored["location"] = name if isinstance(location, str) else [name, location[1]]
-        rows.append(IndexEntry.from_json(stored))
+        rows.append(row_of(stored))
     path = folder / "dataset.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "index_hash": write_index(folder, rows)}))
 

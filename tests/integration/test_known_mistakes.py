@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 
 GUARDS: dict[str, tuple[str, ...]] = {
     "every data-parallel rank reading the same shard": (
-        "tests/data/test_batching.py::test_ranks_are_disjoint_equally_long_and_together_complete",
-        "tests/data/test_batching.py::test_the_launcher_s_environment_does_not_change_the_parts",
+        "plugins/valle-data/tests/test_batching.py::test_ranks_are_disjoint_equally_long_and_together_complete",
+        "plugins/valle-data/tests/test_batching.py::test_the_launcher_s_environment_does_not_change_the_parts",
     ),
     "NAR rows running causally because no mask was passed": (
         "tests/model/test_codec_lm.py::test_nonautoregressive_answers_see_the_future_and_never_their_own_level",
@@ -44,7 +44,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "tests/integration/test_one_step.py::test_a_scaled_loss_is_unscaled_before_its_gradient_is_clipped",
     ),
     "accumulation off by one in the first window": (
-        "tests/integration/test_one_step.py::test_accumulated_parts_of_a_batch_change_the_weights_as_the_whole_batch",
+        "tests/integration/test_one_step.py::test_accumulated_parts_of_a_batch_change_the_weights_as_the_whole_batch_however_long_its_rows_are",
     ),
     "level weights ignored": (
         "tests/model/test_levels.py::test_draws_follow_the_weights",
@@ -64,11 +64,11 @@ GUARDS: dict[str, tuple[str, ...]] = {
     ),
     "float model sizes raising": ("tests/integration/test_known_mistakes.py::test_derived_sizes_are_whole_numbers",),
     "last index out of range when sampling a batch": (
-        "tests/data/test_batching.py::test_every_batch_stays_within_the_seconds_and_every_utterance_comes_once",
+        "plugins/valle-data/tests/test_batching.py::test_every_batch_stays_within_the_seconds_and_every_utterance_comes_once",
         "tests/data/test_dataset.py::test_reading_all_in_disk_order_gives_every_utterance_once",
     ),
     "filters that silently drop all data": (
-        "tests/data/test_batching.py::test_a_filter_that_leaves_nothing_is_refused_with_its_counts",
+        "plugins/valle-data/tests/test_batching.py::test_a_filter_that_leaves_nothing_is_refused_with_its_counts",
         "tests/integration/test_bad_input.py::test_utterances_that_no_batch_can_hold_are_told_and_no_run_is_begun",
     ),
     "watermark step skipped on one route": (

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from valle_core.data.damage import damaged
-from valle_core.data.ids import Ids
 from valle_core.data.manifest import NO_TEXT, Manifest, read_manifest
 from valle_core.data.record import IndexEntry, Record
 from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store
@@ -70,7 +69,7 @@ class Dataset:
     @property
     def ids(self) -> Sequence[str]:
         """Sorted."""
-        return Ids(self._index, self._places)
+        return self._index.named(self._places)
 
     @property
     def durations(self) -> Float[np.ndarray, "n"]:
@@ -138,14 +137,14 @@ class Dataset:
     def other(self, speaker: str, exclude: str) -> Sequence[str]:
         """See `Pool.other`."""
         places = self._of_speaker.get(speaker, self._places[:0])
-        ids = Ids(self._index, places)
-        at = bisect_left(cast(Sequence[str], ids), exclude)
-        return Ids(self._index, places, at) if at < len(ids) and ids[at] == exclude else ids
+        ids = self._index.named(places)
+        at = bisect_left(ids, exclude)
+        return self._index.named(places, at) if at < len(ids) and ids[at] == exclude else ids
 
     def nearest(self, index: Neighbours, id: str, n: int) -> Sequence[str]:
         """The n utterances most similar to one, of those that are in this dataset; see `Pool.similar`."""
         places = index.places(self._place(id), n)
-        return Ids(self._index, places[self._inside[places]][:n])
+        return self._index.named(places[self._inside[places]][:n])
 
     def speakers(self) -> tuple[str, ...]:
         """Sorted speaker ids."""

@@ -75,6 +75,10 @@ class Index(Protocol):
         """Where a row is, or None."""
         ...
 
+    def named(self, places: Int[np.ndarray, "n"], without: int | None = None) -> Sequence[str]:
+        """The ids at these places but the one at `without` among them, each decoded when it is asked for."""
+        ...
+
     def row(self, place: int) -> IndexEntry:
         """One row as `index.jsonl` has it."""
         ...

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from valle_core.sequence.masking import MASKED
 from valle_core.sequence.pack import Answer, PredictedPositions
 
 
@@ -32,7 +33,7 @@ def token_loss(
         loss = F.cross_entropy(found.float(), targets, reduction="sum")
         total, count = total + loss, count + targets.numel()
         hits = found.argmax(-1) == targets
-        _add(figures, level, loss.detach(), hits, torch.ones_like(hits))
+        _add(figures, "masked" if level == MASKED else level, loss.detach(), hits, torch.ones_like(hits))
         each = F.cross_entropy(found.detach().float(), targets, reduction="none") if tasks else hits
         for place, name in enumerate(tasks):
             mine = predicted[level].tasks == place

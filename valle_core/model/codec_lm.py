@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from valle_core.interfaces import Backbone
 from valle_core.model.embedding import TokenEmbedding
 from valle_core.model.heads import Heads
+from valle_core.model.hidden_share import HiddenShare
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.sequence.alignment import Alignment, Guided
+from valle_core.sequence.masking import MASKED
 from valle_core.sequence.pack import Answer, PackRules, RowBatch, marker_indices
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import TaskSequence
@@ -46,6 +48,7 @@ class CodecLM(nn.Module):
         vocabulary: ranges of the embedding table.
         rules: how rows become table indices; training and synthesis pack with the same ones.
         parts: which of the two halves this model was made for ("both", "ar", "nar").
+        masked: share of masked rows at level 0, as in `ModelOptions`.
     """
 
     def __init__(
@@ -67,20 +70,22 @@ class CodecLM(nn.Module):
             tasks: names of the tasks that have a token, in the order of the table.
 
         Raises:
-            UserError: the backbone takes no bidirectional rows but levels ≥ 1 are wanted, or codebooks are missing.
+            UserError: the backbone takes no bidirectional rows but some are wanted, or codebooks are missing.
         """
         super().__init__()
         assert isinstance(backbone, nn.Module)
-        if options.parts != "ar" and vocabulary.num_levels > 1:
-            missing = {"full", "mixed" if options.parts == "both" else "full"} - backbone.mask_forms
+        if options.masked or (options.parts != "ar" and vocabulary.num_levels > 1):
+            causal = options.parts != "nar" and options.masked < 1
+            missing = {"full", "mixed" if causal else "full"} - backbone.mask_forms
             if missing:
                 raise UserError(
-                    f"the backbone takes no {' or '.join(sorted(missing))} rows, which levels ≥ 1 need. "
-                    "Train level 0 alone with --model.parts ar, or choose another --arch"
+                    f"the backbone takes no {' or '.join(sorted(missing))} rows, which levels ≥ 1 "
+                    "and a masked level 0 need. Train level 0 alone with --model.parts ar --model.masked 0, or choose "
+                    "another --arch"
                 )
         self.backbone = backbone
         self.vocabulary = vocabulary
-        self.parts = options.parts
+        self.parts, self.masked = options.parts, options.masked
         self.rules = PackRules(
             vocabulary=vocabulary,
             sum_prompt=options.sum_levels in ("prompt", "both"),
@@ -92,6 +97,7 @@ class CodecLM(nn.Module):
         )
         assert alignment is None or isinstance(alignment, nn.Module)
         self.alignment = alignment
+        self.hidden_share = HiddenShare(backbone.d_model) if options.masked_share else None
         if options.codebook_embeddings and codebooks is None:
             raise UserError("model.codebook_embeddings: this codec publishes no codebook vectors; leave it off")
         self.embedding = TokenEmbedding(
@@ -114,11 +120,15 @@ class CodecLM(nn.Module):
     def _guided(self, batch: RowBatch) -> Guided:
         B, T = batch.positions.shape
         x = self.embedding(batch.indices, batch.offsets).view(B, T, -1)
+        if self.hidden_share is not None:
+            x = x + self.hidden_share.added(batch, self.vocabulary.ranges()["NAR:0:0"].stop - 1)
         if self.alignment is None:
             return Guided(x, None)
         assert batch.text is not None
         packed = batch.packed
         added, targets = self.alignment.guide(batch.text, packed.width if packed else T)
+        if batch.text.told is not None:
+            added = added * batch.text.told[:, None, None]
         return Guided(x + (added.flatten(0, 1)[packed.places] if packed else added), targets)
 
     def embed_token(
@@ -138,7 +148,7 @@ class CodecLM(nn.Module):
 
     def head(self, level: Answer) -> Callable[[Float[Tensor, "K D"]], Float[Tensor, "K V"]]:
         """Finished states → logits of a level; like `embed_token` it lasts as long as the weights."""
-        weight, bias = self.heads.matrix(level, self.embedding)
+        weight, bias = self.heads.matrix(0 if level == MASKED else level, self.embedding)
         return partial(F.linear, weight=weight, bias=bias)
 
     def condition(self, batch: RowBatch) -> Float[Tensor, "B D"]:

@@ -56,7 +56,7 @@ KINDS: tuple[Kind, ...] = (
         "valle_core.interfaces:Sampler",
         13,
         on_device=True,
-        words=frozenset({"processor", "chooser", "search"}),
+        words=frozenset({"processor", "chooser", "search", "filler"}),
     ),
     _picked(
         "task",
@@ -81,7 +81,7 @@ KINDS: tuple[Kind, ...] = (
     _picked(
         "alignment",
         "valle_core.sequence.alignment:Alignment",
-        8,
+        9,
         on_device=True,
         in_dtype=True,
         usual="pointer",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -18,10 +18,12 @@ class SpokenText:
         symbols: [B, P] phoneme ids, right-padded with 0.
         lengths: [B] symbols of each row.
         languages: [B] index of each row's language.
-        levels: [B] level each row answers. At level 0 the position before a frame answers it, else its own.
+        levels: [B] level each row answers, −1 for a masked level 0. At level 0 the position before a frame answers it,
+            else its own.
         start: [B] position of the first frame of the response.
         frames: [B] frames of the response.
         times: [B, P + 1] as in `TaskInputs`, right-padded with the row's last; None where nothing was said yet.
+        told: [B] False where the model is not told what the alignment adds (`TaskSequence.without`); None: all are.
     """
 
     symbols: Int[Tensor, "B P"]
@@ -31,6 +33,7 @@ class SpokenText:
     start: Int[Tensor, "B"]
     frames: Int[Tensor, "B"]
     times: Float[Tensor, "B P_plus_1"] | None = None
+    told: Bool[Tensor, "B"] | None = None
 
 
 class Guided(NamedTuple):
@@ -89,4 +92,17 @@ class Alignment(Protocol):
 
     def walk(self, text: SpokenText, *, speed: float = 1.0, steady: bool = False) -> Walk:
         """A walk through these texts at `speed` times the usual; a `steady` one uses no chance."""
+        ...
+
+
+@runtime_checkable
+class KnowsDurations(Protocol):
+    """An alignment that says how long a text usually lasts before any of it is said; what each may have, and none owes.
+
+    A masked level 0 needs it, as its answers are of known lengths.
+    """
+
+    def durations(self, text: SpokenText, *, speed: float = 1.0) -> tuple[list[Float[Tensor, "P_plus_1"]], list[int]]:
+        """For each row: when it usually says each symbol, as `Walk.times`, at `speed` times the usual; and its frames,
+        at least one, with those of a silence behind the text."""
         ...

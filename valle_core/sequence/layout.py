@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -35,13 +36,16 @@ WRITING = ("text", "prompt", "tone", "language", "level", "response")
 def arranged(row: TaskSequence, layout: Layout) -> tuple[Segment, ...]:
     """The segments of `row` in the order of `layout`; those of one place keep the order the task gave them.
 
-    A row without text (or tone) has no such segment in any layout.
+    A row without text (or tone) has no such segment in any layout; what it is asked for without is empty, or left out.
     """
     writes = row.output in ("symbols", "letters")
     order = WRITING if writes else (CONTINUING if row.continues else ORDERS)[layout]
     places: dict[str, list[Segment]] = {}
     for segment in row.segments:
-        places.setdefault(segment.role if segment.role in order else "prompt", []).append(segment)
+        if segment.role in row.without:
+            segment = replace(segment, tokens=segment.tokens[:0])
+        if segment.role != "tone" or len(segment.tokens):
+            places.setdefault(segment.role if segment.role in order else "prompt", []).append(segment)
     return tuple(segment for role in order for segment in places.get(role, ()))
 
 

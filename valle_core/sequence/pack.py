@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from valle_core.plugin import UserError
 from valle_core.sequence.alignment import SpokenText
 from valle_core.sequence.layout import Layout, arranged
+from valle_core.sequence.masking import MASKED, answered
 from valle_core.sequence.vocabulary import Vocabulary, response_range
 from valle_core.types import HostNumbers, PackedMask, Segment, SequenceMask, TaskSequence
 
@@ -95,7 +96,8 @@ class RowBatch:
         mask: lengths and who sees whom.
         positions: [B, T] position ids.
         levels: [B] level that each row predicts.
-        predicted: level (or output that is not codes) → where it is predicted.
+        predicted: level (or output that is not codes) → where it is predicted; `MASKED` for a masked level 0.
+        filled: [B] frames of a masked row of level 0, which stand at its end; 0 for other rows.
         text: what an alignment reads, where the rules say that there is one.
         tasks: names of the rows' tasks, each once.
         packed: how the rows lie end to end, where they do: x is [1, N, D] then, and so are positions and offsets.
@@ -106,6 +108,7 @@ class RowBatch:
     mask: SequenceMask
     positions: Int[Tensor, "B T"]
     levels: Int[Tensor, "B"]
+    filled: Int[Tensor, "B"]
     predicted: dict[Answer, PredictedPositions] = field(default_factory=dict)
     text: SpokenText | None = None
     tasks: tuple[str, ...] = ()
@@ -121,8 +124,8 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
 
     At level 0 the position before the response and each response position predict the next code, the last one
     the stop token (left out where an alignment ends the row); at levels ≥ 1 each response position predicts its own
-    code. A separator follows every segment but the response, which is last. Without a target, level-0 rows are
-    predicted at their last position only.
+    code, in a masked row of level 0 those with a hidden one. A separator follows every segment but the response,
+    which is last. Without a target, level-0 rows are predicted at their last position only, masked ones at every frame.
     """
     vocabulary = rules.vocabulary
     ranges = vocabulary.ranges()
@@ -140,6 +143,7 @@ def pack(rows: Sequence[TaskSequence], rules: PackRules) -> RowBatch:
         mask=_mask(rows, lengths, T),
         positions=torch.arange(T).expand(B, T),
         levels=torch.tensor([row.level for row in rows]),
+        filled=torch.tensor([len(row.segments[-1].tokens) * (answered(row) == MASKED) for row in rows]),
         predicted=_predicted(rows, lengths, T, rules, tasks),
         text=_text(rows, lengths) if rules.aligned else None,
         tasks=tasks,
@@ -173,7 +177,8 @@ def marker_indices(row: TaskSequence, rules: PackRules) -> list[int]:
     ranges = rules.vocabulary.ranges()
     if not rules.sum_markers:
         return []
-    return [ranges[s.role].start + int(s.tokens[0]) for s in row.segments if s.role in MARKERS]
+    found = [segment for segment in row.segments if segment.role in MARKERS and segment.role not in row.without]
+    return [ranges[segment.role].start + int(segment.tokens[0]) for segment in found]
 
 
 def _mask(rows: Sequence[TaskSequence], lengths: Tensor, T: int) -> SequenceMask:
@@ -198,7 +203,7 @@ def _predicted(
     places: dict[Answer, list[Tensor]] = {}
     for b, row in enumerate(rows):
         codes = row.output == "codes"
-        answer = row.level if codes else row.output
+        answer = answered(row) if codes else row.output
         stop = None if codes and rules.aligned else rules.vocabulary.stop_of(row.output)
         end = b * T + int(lengths[b])
         frames = row.segments[-1].tokens.shape[0]
@@ -208,12 +213,15 @@ def _predicted(
             where = torch.arange(end - frames - 1, end - (stop is None))
         else:
             where = torch.arange(end - frames, end)
+        target = row.target
+        if answer == MASKED and target is not None:
+            hidden = row.segments[-1].tokens[:, 0] == rules.vocabulary.mask
+            where, target = where[hidden], target[hidden]
+        elif row.causal and target is not None and stop is not None:
+            target = torch.cat([target, target.new_full((1,), stop)])
         positions.setdefault(answer, []).append(where)
         places.setdefault(answer, []).append(torch.full_like(where, tasks.index(row.task)))
-        if row.target is not None:
-            target = row.target
-            if row.causal and stop is not None:
-                target = torch.cat([target, target.new_full((1,), stop)])
+        if target is not None:
             targets.setdefault(answer, []).append(target)
     return {
         answer: PredictedPositions(
@@ -230,7 +238,7 @@ def _text(rows: Sequence[TaskSequence], lengths: Tensor) -> SpokenText:
     texts = [next(s.tokens for s in row.segments if s.role == "text") for row in rows]
     frames = torch.tensor([row.segments[-1].tokens.shape[0] for row in rows])
     known = [row.times for row in rows if row.times is not None]
-    if len(known) < len(rows) and any(row.target is not None or row.level for row in rows):
+    if len(known) < len(rows) and any(row.target is not None or answered(row) for row in rows):
         raise UserError("the model reads its text with an alignment, which this task does not give. Use --task tts")
     symbols = pad_sequence(texts, batch_first=True)
     times = symbols.new_zeros(len(known), symbols.shape[1] + 1, dtype=torch.float32)
@@ -241,9 +249,10 @@ def _text(rows: Sequence[TaskSequence], lengths: Tensor) -> SpokenText:
         symbols=symbols,
         lengths=torch.tensor([len(text) for text in texts]),
         languages=torch.tensor([row.language for row in rows]),
-        levels=torch.tensor([row.level for row in rows]),
+        levels=torch.tensor([answered(row) for row in rows]),
         start=lengths - frames,
         frames=frames,
+        told=torch.tensor(["text" not in row.without for row in rows]),
         times=times if len(known) == len(rows) else None,
     )
 
@@ -289,7 +298,8 @@ def _index_segment(segment: Segment, row: TaskSequence, rules: PackRules, ranges
     if segment.role == "letters" or row.output != "codes":
         return tokens.reshape(-1, 1) + ranges[row.output if segment.role == "response" else "letters"].start
     # A code of level j is read by the range that predicts level j + 1; level-0 rows read their own level.
-    answering = [0] if row.level == 0 else list(range(1, row.level + 1))
-    starts = torch.tensor([ranges[response_range(level)].start for level in answering])
+    level0 = "NAR:0:0" if answered(row) == MASKED else response_range(0)
+    names = [response_range(level) for level in range(1, row.level + 1)] or [level0]
+    starts = torch.tensor([ranges[name].start for name in names])
     codes = tokens + starts
     return codes if rules.sum_response else codes[:, -1:]

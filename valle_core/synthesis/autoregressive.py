@@ -73,8 +73,8 @@ class Decoded:
 def decode(
     backbone: Backbone,
     prompted: Prompted,
-    embed: Callable[[Int[Tensor, "B"], Int[Tensor, "B"]], Float[Tensor, "B 1 D"]],
-    head: Callable[[Float[Tensor, "B D"], Int[Tensor, "B"]], Float[Tensor, "B V"]],
+    embed: Callable[[Int[Tensor, "B"], Int[Tensor, "B"]], Float[Tensor, "R 1 D"]],
+    head: Callable[[Float[Tensor, "R D"], Int[Tensor, "B"]], Float[Tensor, "B V"]],
     chain: SamplerChain,
     view: View,
     *,
@@ -82,6 +82,7 @@ def decode(
     stop: int,
     check_every: int | None = None,
     max_context: int = 0,
+    branches: int = 1,
 ) -> Decoded:
     """Decode every row until it chooses `stop` or has `bounds[b]` tokens; what a `Search` finds, at its choice.
 
@@ -100,16 +101,19 @@ def decode(
             `CHECK_EVERY_ON_ACCELERATOR`. Rows leave at their bounds without being looked for.
         max_context: most tokens of its answer that a row reads, 0 or at least 2; 0 is all. When there are more, it
             begins anew behind the prompt with the last half of them.
+        branches: rows of the backbone for each row that is decoded, as with guidance: first of all rows the first,
+            then of all rows the second. They come and go together; `embed` gives the input of all, and `head` takes the
+            states of all and gives logits for each row.
     """
-    B = prompted.x.shape[0]
+    B = prompted.x.shape[0] // branches
     if B == 0:
         return Decoded(tokens=[], stopped=[], steps=0)
     device = prompted.x.device
     most = max(bounds)
     # A row's own bound counts: the longest prompt and the largest bound may be of two rows, and exceed the backbone.
     read = [min(bound, max_context or bound) for bound in bounds]
-    needed = max(length + count for length, count in zip(prompted.mask.lengths.tolist(), read, strict=True))
-    stepper = _Stepper(backbone, prompted, needed, max_context if max_context < most else 0)
+    needed = max(length + count for length, count in zip(prompted.mask.lengths.tolist(), read * branches, strict=True))
+    stepper = _Stepper(backbone, prompted, needed, max_context if max_context < most else 0, branches)
     tokens = torch.full((B, most), stop, dtype=torch.long, device=device)
     bound = torch.tensor(bounds, device=device)
     rows = torch.arange(B, device=device)
@@ -166,9 +170,11 @@ class _Stepper:
     Args:
         needed: positions of the longest row.
         most: tokens of an answer that are read, or 0 for all.
+        branches: as in `decode`; `select` takes rows that are decoded.
     """
 
-    def __init__(self, backbone: Backbone, prompted: Prompted, needed: int, most: int) -> None:
+    def __init__(self, backbone: Backbone, prompted: Prompted, needed: int, most: int, branches: int) -> None:
+        self.branches = branches
         self.backbone, self.condition, self.needed, self.most = backbone, prompted.condition, needed, most
         self.x, self.positions, self.prompt = prompted.x, prompted.positions, prompted.mask
         self.lengths = self.prompt.lengths
@@ -206,6 +212,8 @@ class _Stepper:
         return self.backbone.finish(out.h[:, 0])
 
     def select(self, rows: Int[Tensor, "R"]) -> None:
+        count = self.x.shape[0] // self.branches
+        rows = torch.cat([rows + branch * count for branch in range(self.branches)])
         self.cache.select(rows)
         self.x, self.positions, self.lengths, self.read = (
             one[rows] for one in (self.x, self.positions, self.lengths, self.read)

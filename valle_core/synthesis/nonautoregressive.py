@@ -12,6 +12,7 @@ from torch import Tensor
 from valle_core.interfaces import Task
 from valle_core.model.codec_lm import CodecLM
 from valle_core.sequence.pack import pack
+from valle_core.synthesis.guidance import UNGUIDED, Guidance
 from valle_core.synthesis.sampling.chain import refuse_undefined
 from valle_core.types import TaskInputs
 
@@ -23,6 +24,7 @@ def fill_levels(
     inputs: Sequence[TaskInputs],
     level0: Sequence[Int[Tensor, "F"]],
     choose: Callable[[int, Float[Tensor, "N V"], list[int]], Int[Tensor, "N"]],
+    guidance: Guidance = UNGUIDED,
 ) -> list[Int[Tensor, "F Q"]]:
     """Codes of all levels the model knows, from level 0.
 
@@ -32,6 +34,7 @@ def fill_levels(
         inputs: one per row; their responses are replaced.
         level0: [F] codes of each row, F ≥ 1.
         choose: (level, logits of all rows' frames laid end to end, frames of each row) → codes.
+        guidance: of the logits.
 
     Returns:
         [F, Q] codes of each row.
@@ -44,9 +47,9 @@ def fill_levels(
             task.compose(replace(found, response=known), level, training=False)
             for found, known in zip(inputs, codes, strict=True)
         ]
-        batch = pack(rows, model.rules).to(device)
-        logits = model(batch).logits
-        refuse_undefined(logits[level], f"level {level}")
-        chosen = choose(level, logits[level], frames).cpu().split(frames)
+        batch = pack(guidance.rows(rows), model.rules).to(device)
+        logits = model(batch).logits[level]
+        refuse_undefined(logits, f"level {level}")
+        chosen = choose(level, guidance(logits), frames).cpu().split(frames)
         codes = [torch.cat([known, new[:, None]], dim=1) for known, new in zip(codes, chosen, strict=True)]
     return codes

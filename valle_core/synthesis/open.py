@@ -18,7 +18,7 @@ from valle_core.checkpoint.load import LoadedModel, StoredModel, read_model
 from valle_core.codes.identity import require_same
 from valle_core.config.resolve import stored_part
 from valle_core.config.schema import Part, Resolved
-from valle_core.interfaces import Codec, Frontend, KnowsPrompts
+from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import check_plugin, warn
@@ -26,6 +26,8 @@ from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
+from valle_core.synthesis.guidance import Guidance
+from valle_core.synthesis.masked import refuse_other_samplers
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import CutsAudio, LoadsAudio, Prompts, at_the_bound
 from valle_core.synthesis.request import Request
@@ -33,7 +35,7 @@ from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Safeguards, SynthesisComponents, Synthesizer, TextReader, read_words
 from valle_core.synthesis.task_choice import as_trained, refuse_misfit, task_of
 from valle_core.text.symbols import SymbolMap
-from valle_core.types import PromptRange
+from valle_core.types import KnowsPrompts, PromptRange
 
 _SPEAKS = "the model speaks in codes of"
 
@@ -89,9 +91,16 @@ def open_synthesizer(
         raise UserError(
             f"sampler {searching} looks for whole answers, and the alignment of {ar.path} follows one; choose another"
         )
+    if chain.filler is not None:
+        refuse_other_samplers(ar.resolved.sections["model"].masked, chain)
     usual = SynthesisOptions()
     if aligned and any(getattr(options, one) != getattr(usual, one) for one in ("phoneme_seconds", "stuck_seconds")):
         raise UserError(f"the alignment of {ar.path} ends its speech; leave --phoneme-seconds and --stuck-seconds out")
+    more = {"rescale": options.guidance_rescale, "without": options.guidance_without}
+    guidance, nar_guidance = (
+        Guidance.of(half.resolved.sections["model"], str(half.path), scale=scale, **more)
+        for half, scale in ((ar, options.guidance), (nar, options.nar_guidance))
+    )
     first = ar.load(selected, device=device, dtype=dtype)
     second = first
     if nar is not ar:
@@ -138,6 +147,8 @@ def open_synthesizer(
             steady=options.durations == "usual",
             safeguards=None if aligned or "source" in words or not safeguards else safeguards(codec, options, device),
             max_context=options.max_context,
+            guidance=guidance,
+            nar_guidance=nar_guidance,
             takes=words,
             task_name=name,
             expected=can

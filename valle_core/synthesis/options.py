@@ -24,6 +24,11 @@ class SynthesisOptions:
             (expected); auto: expected for models with an alignment, if the codec supports it.
         durations: phoneme durations: sampled (drawn) or the median (usual); only for models with an alignment.
         max_context: maximum number of frames of its own output that the model reads, at least 2; 0: all.
+        guidance: classifier-free guidance scale of level 0, in [0, 20]; 1: off; for models trained with
+            --model.drop-condition, --model.drop-text or --model.drop-prompt.
+        nar_guidance: classifier-free guidance scale of levels ≥ 1, in [0, 20]; 1: off.
+        guidance_rescale: strength of rescaling guided logits to the spread of unguided ones, in [0, 1]; 0: off.
+        guidance_without: what the unconditional branch leaves out: all that training left out, text, or prompt.
         phoneme_seconds: maximum mean duration of a phoneme, which limits the output; 0: no limit. This and
             stuck_seconds are for models without an alignment, which may miss their end.
         stuck_seconds: seconds of a loop or of silence after which the output is ended; 0: never.
@@ -38,10 +43,19 @@ class SynthesisOptions:
     speed: float = 1.0
     durations: Literal["drawn", "usual"] = "drawn"
     max_context: int = 0
+    guidance: float = 1.0
+    nar_guidance: float = 1.0
+    guidance_rescale: float = 0.0
+    guidance_without: Literal["all", "text", "prompt"] = "all"
     phoneme_seconds: float = 0.5
     stuck_seconds: float = 2.0
 
     def __post_init__(self) -> None:
+        for name, most in (("guidance", 20), ("nar_guidance", 20), ("guidance_rescale", 1)):
+            if not 0 <= getattr(self, name) <= most:
+                raise UserError(f"{name} must be in [0, {most}], got {getattr(self, name):g}")
+        if self.guidance_rescale and self.guidance == self.nar_guidance == 1:
+            raise UserError("guidance_rescale has no effect without guidance; add --guidance 2, or leave it out")
         if self.max_context != 0 and not 2 <= self.max_context <= 1_000_000:
             raise UserError(f"max_context must be 0 or in [2, 1000000], got {self.max_context}")
         for name, least in (("phoneme_seconds", 0.05), ("stuck_seconds", 0.5)):

@@ -29,6 +29,7 @@ class Request:
         seed: random seed; the same seed gives the same speech in every batch.
         max_seconds: bound of the answer.
         phonemes: the text is phonemes, as the model's symbols are written.
+        seconds: duration of the answer, for a level 0 that is filled in place; 0 where the model's alignment says it.
         source: audio file that the task works on, or its codes [F, Q].
         span: seconds of the source that are replaced, for edits.
     """
@@ -40,6 +41,7 @@ class Request:
     seed: int = 0
     max_seconds: float = 20.0
     phonemes: bool = False
+    seconds: float = 0.0
     source: Path | Int[Tensor, "F Q"] | None = None
     span: tuple[float, float] | None = None
 

@@ -16,12 +16,14 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from valle_core.codes.checks import check_codes
-from valle_core.interfaces import Codec, Frontend, KnowsFrames, SamplerView, Task
+from valle_core.interfaces import Codec, Frontend, SamplerView, Task
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
+from valle_core.synthesis.guidance import UNGUIDED, Guidance
+from valle_core.synthesis.masked import fill_level0, lengths_of, refuse_other_samplers
 from valle_core.synthesis.nonautoregressive import fill_levels
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Encoded, Request, Speech, Timing
@@ -30,7 +32,7 @@ from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
 from valle_core.synthesis.task_choice import refuse_misfit
 from valle_core.text.symbols import SymbolMap, language_index
-from valle_core.types import TaskInputs
+from valle_core.types import KnowsFrames, TaskInputs
 
 TextReader = Callable[[str, str, Frontend, SymbolMap], tuple[str, ...]]
 """Text, language, frontend and the model's symbols → what the model reads. `valle_language.phonemic.symbols_of` is one
@@ -82,6 +84,8 @@ class SynthesisComponents:
         expected: levels ≥ 1 are decoded as the expected sum of their codebook vectors, not as the chosen codes.
         safeguards: what ends answers that are stuck, or None.
         max_context: see `SynthesisOptions`.
+        guidance: of level 0.
+        nar_guidance: of the other levels.
         takes: words that the task's spec declares.
         task_name: of the task, for messages.
     """
@@ -103,6 +107,8 @@ class SynthesisComponents:
     expected: bool = False
     safeguards: Safeguards | None = None
     max_context: int = 0
+    guidance: Guidance = UNGUIDED
+    nar_guidance: Guidance = UNGUIDED
     takes: frozenset[str] = frozenset({"codes"})
     task_name: str = "tts"
 
@@ -268,18 +274,27 @@ class Synthesizer:
         self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], requests: Sequence[Request]
     ) -> tuple[Decoded, Sequence[Float[Tensor, "P_plus_1"] | None], list[str]]:
         """The codes of each row, when it says each symbol where the model has an alignment, and how it was ended."""
-        model, guards = self.components.ar, self.components.safeguards
-        bounds, context = [self._bound(request) for request in requests], self.components.max_context
-        task, stop = self.components.task, model.vocabulary.stop
+        parts, model, guards = self.components, self.components.ar, self.components.safeguards
+        bounds, context = [self._bound(request) for request in requests], parts.max_context
+        seconds, rate = [request.seconds for request in requests], parts.codec.frame_rate
+        refuse_other_samplers(model.masked, parts.chain, seconds)
+        task, stop = parts.task, model.vocabulary.stop
         exact = isinstance(task, KnowsFrames)  # then nothing ends an answer but its length
-        bounds = [task.frames(found) for found in inputs] if isinstance(task, KnowsFrames) else bounds
+        if isinstance(task, KnowsFrames):
+            bounds = [task.frames(found) for found in inputs]
+        if parts.chain.filler is not None:
+            seconds = [bound / rate for bound in bounds] if exact else seconds
+            frames, times = lengths_of(model, task, inputs, seconds, bounds, frame_rate=rate, speed=parts.speed)
+            filled = fill_level0(model, task, inputs, frames, bounds, times, parts.chain, seeds, parts.guidance)
+            return filled, times, [""] * len(inputs)
         if guards is not None:
             bounds = [guards.bound(most, len(one.text)) for most, one in zip(bounds, inputs, strict=True)]
-        rows = [self.components.task.compose(found, 0, training=False) for found in inputs]
+        guidance, B = self.components.guidance, len(inputs)
+        rows = guidance.rows([self.components.task.compose(found, 0, training=False) for found in inputs])
         batch = pack(rows, model.rules)
         longest = model.backbone.max_length
         if longest is not None:
-            room = [longest - length for length in batch.mask.lengths.tolist()]
+            room = [longest - length for length in batch.mask.lengths[:B].tolist()]
             if min(room) < (2 if context else 1):
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
             if exact and not context and min(space - bound for bound, space in zip(bounds, room, strict=True)) < 0:
@@ -289,20 +304,27 @@ class Synthesizer:
         batch = batch.to(self.device)
         read, answer = model.embed_token(rows), model.head(0)
         view = View(seeds=seeds, capacity=max(bounds), stop=None if exact else stop)
-        walk = None
+        walk, told = None, torch.ones(len(rows), dtype=torch.bool, device=self.device)
         if model.alignment is not None and batch.text is not None:
-            walk = model.alignment.walk(batch.text, speed=self.components.speed, steady=self.components.steady)
+            text = pack(rows[:B], model.rules).to(self.device).text if guidance.branches > 1 else batch.text
+            assert text is not None
+            walk = model.alignment.walk(text, speed=self.components.speed, steady=self.components.steady)
+            told = told if batch.text.told is None else batch.text.told
 
         def embed(codes: Tensor, places: Tensor) -> Tensor:
-            return read(codes, places) if walk is None else read(codes, places) + walk.guide(places)[:, None]
+            every = places if guidance.branches == 1 else torch.cat([places, places + B])
+            x = read(codes.repeat(guidance.branches), every)
+            if walk is None:
+                return x
+            return x + (walk.guide(places).repeat(guidance.branches, 1) * told[every][:, None])[:, None]
 
         def head(h: Tensor, places: Tensor) -> Tensor:
-            logits = answer(h)
+            logits = guidance(answer(h))
             if exact:
                 logits[:, stop] = float("-inf")
             if guards is not None:
                 logits = guards.guide(logits, view)
-            return logits if walk is None else walk.answer(h, logits, places, view.uniform(_ADVANCE))
+            return logits if walk is None else walk.answer(h[: len(places)], logits, places, view.uniform(_ADVANCE))
 
         found = decode(
             model.backbone,
@@ -319,9 +341,11 @@ class Synthesizer:
             bounds=bounds,
             stop=-1 if exact else stop,
             max_context=context,
+            branches=guidance.branches,
         )
-        found = replace(found, stopped=[True] * len(rows)) if exact else found
-        remarks = [""] * len(rows)
+        if exact:
+            found = replace(found, stopped=[True] * B)
+        remarks = [""] * B
         if guards is not None:
             kept, remarks = zip(*map(guards.verdict, found.tokens), strict=True)
             found = replace(found, tokens=[row[:n] for row, n in zip(found.tokens, kept, strict=True)])
@@ -329,7 +353,7 @@ class Synthesizer:
         if self.components.speed != 1 and (stays := getattr(walk, "kept", None)):
             places = [row.to(self.device) for row in stays(frames)]
             found = replace(found, tokens=[row[at] for row, at in zip(found.tokens, places, strict=True)])
-        return found, walk.times(frames) if walk else [None] * len(rows), [*remarks]
+        return found, walk.times(frames) if walk else [None] * B, [*remarks]
 
     def _other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]
@@ -344,7 +368,8 @@ class Synthesizer:
                 sums.append(logits.float().softmax(-1) @ books[level])
             return self.components.nar_chain(logits.float(), view)
 
-        codes = fill_levels(self.components.nar, self.components.task, inputs, level0.tokens, choose)
+        guidance = self.components.nar_guidance
+        codes = fill_levels(self.components.nar, self.components.task, inputs, level0.tokens, choose, guidance)
         return codes, list(torch.stack(sums).sum(0).split([len(row) for row in codes])) if sums else None
 
     def _decode(

@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Float
 
 from valle_core.data.dataset import Dataset
-from valle_core.interfaces import Explains, KnowsPrompts, Pool, Task
+from valle_core.interfaces import Pool, Task
 from valle_core.model.levels import draw_level
+from valle_core.sequence.masking import draw_hidden, masked
 from valle_core.sequence.pack import PackRules, RowBatch, pack, row_length
 from valle_core.sequence.token_dropout import drop_tokens
 from valle_core.sequence.unpad import end_to_end
-from valle_core.types import KnowsAudio, SharesPrompts, TaskSequence, Utterance
+from valle_core.types import Explains, KnowsAudio, KnowsPrompts, Role, SharesPrompts, TaskSequence, Utterance
 
 _MARKERS = 16
 """Positions of a row at most that are neither text nor audio (markers, separators), and one that rounding adds."""
@@ -83,7 +84,7 @@ class RowSettings:
         packing: rules of the model for packing.
         frame_rate: frames per second of the codec.
         seed: of all draws.
-        token_error, token_rate: see `ModelOptions`.
+        masked, drops, token_error, token_rate: see `ModelOptions`; what a masked row shows has no further noise.
         longest: most positions of a row, or None.
         task_names: of the tasks, in their order; () where rows say their own.
         task_weights: chances of the tasks in proportion to each other; () for equal ones.
@@ -94,6 +95,8 @@ class RowSettings:
     packing: PackRules
     frame_rate: float
     seed: int
+    masked: float = 0.0
+    drops: tuple[tuple[frozenset[Role], float], ...] = ()
     token_error: tuple[float, ...] = ()
     token_rate: tuple[float, ...] = ()
     longest: int | None = None
@@ -179,11 +182,17 @@ class RowMaker:
             row = replace(row, task=settings.task_names[place])
         if row.output != "codes":
             return row
+        if settings.drops:
+            without = (roles for roles, chance in settings.drops if rng.random() < chance)
+            row = replace(row, without=row.without.union(*without))
+        vocabulary, frames = settings.packing.vocabulary, row.segments[-1].tokens.shape[0]
+        if row.causal and row.output == "codes" and frames and settings.masked and rng.random() < settings.masked:
+            return masked(row, draw_hidden(frames, rng), mask=vocabulary.mask)
         return drop_tokens(
             row,
             error=settings.token_error,
             rate=settings.token_rate,
-            codebook_size=settings.packing.vocabulary.codebook_size,
+            codebook_size=vocabulary.codebook_size,
             generator=torch.Generator().manual_seed(rng.getrandbits(48)),
         )
 

@@ -97,6 +97,8 @@ def run_training(
             packing=model.rules,
             frame_rate=dataset.frame_rate,
             seed=options.seed,
+            masked=model_options.masked,
+            drops=model_options.drops,
             token_error=model_options.token_error,
             token_rate=model_options.token_rate,
             longest=model.backbone.max_length,

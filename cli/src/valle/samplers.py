@@ -10,7 +10,7 @@ import torch
 from valle.options import Part, resolved_from
 from valle_core.assemble.part import build
 from valle_core.config.schema import Schema, Slot
-from valle_core.interfaces import Chooser, Processor, Sampler, Search
+from valle_core.interfaces import Chooser, Filler, Processor, Sampler, Search
 from valle_core.plugin import UserError
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
@@ -38,7 +38,7 @@ def chain_of(
 
 def _built(sampler: Sampler | Part, registry: Registry, device: torch.device, dtype: torch.dtype) -> Sampler:
     if not isinstance(sampler, str | Mapping):
-        if isinstance(sampler, type) or not isinstance(sampler, Processor | Chooser | Search):
+        if isinstance(sampler, type) or not isinstance(sampler, Processor | Chooser | Search | Filler):
             what = f"the class {sampler.__name__}" if isinstance(sampler, type) else repr(sampler)[:80]
             raise UserError(f'sampler: expected a built one like TopK(k=20), or a name like "top_k", got {what}')
         return sampler

@@ -101,6 +101,7 @@ class Speaker(OtherTasks):
         pause: float = 0.25,
         max_letters: int = 200,
         max_seconds: float = 20.0,
+        seconds: float = 0.0,
     ) -> Speech: ...
 
     @overload
@@ -120,6 +121,7 @@ class Speaker(OtherTasks):
         pause: float = 0.25,
         max_letters: int = 200,
         max_seconds: float = 20.0,
+        seconds: float = 0.0,
     ) -> list[Speech]: ...
 
     def speak(
@@ -138,6 +140,7 @@ class Speaker(OtherTasks):
         pause: float = 0.25,
         max_letters: int = 200,
         max_seconds: float = 20.0,
+        seconds: float = 0.0,
     ) -> Speech | list[Speech]:
         """Say a text, or several as one batch; each gives the same codes alone and in any batch.
 
@@ -160,6 +163,7 @@ class Speaker(OtherTasks):
             pause: seconds of silence between two sentences, in [0, 10].
             max_letters: longest sentence in letters, at least 20; longer ones are split at their clauses.
             max_seconds: bound of a sentence, in (0, 3600]; a longer answer is cut there.
+            seconds: duration of a sentence, for the sampler `Masked`; 0 for what a model with an alignment predicts.
 
         Returns:
             The speech of a text; of several a list, in their order.
@@ -184,6 +188,7 @@ class Speaker(OtherTasks):
                 language=language,
                 seed=number,
                 max_seconds=max_seconds,
+                seconds=seconds,
                 phonemes=phonemes,
             )
             for one, number in zip(texts, seeds_of(seed, len(texts)), strict=True)

@@ -99,6 +99,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
             "mirostat_v2",
             "entropy_adaptive",
             "beam",
+            "masked",
         )
     },
     "valle-tasks": {"task": ("tts", "tts-c", "ns", "sr", "tse", "vc", "cse", "nse", "len", "stt", "phn", "un-phn")},

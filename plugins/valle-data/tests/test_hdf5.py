@@ -15,6 +15,7 @@ from valle_core.plugin import UserError
 from valle_data.made_dataset import made_records, write_dataset
 from valle_data.storage import hdf5 as module
 from valle_data.storage.hdf5 import Hdf5Store, file_name, pack
+from valle_data.storage.rows import hash_of
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def same(a: Record, b: Record) -> bool:
 
 
 def hashes(dataset, ids, answers):
-    answers.put([dataset.record(id).hash() for id in ids])
+    answers.put([hash_of(dataset.record(id)) for id in ids])
 
 
 def test_rows_are_read_one_by_one_and_together(packed, records):
@@ -54,11 +55,11 @@ def test_workers_open_the_file_for_themselves(packed, records, method):
     workers = [context.Process(target=hashes, args=(dataset, part, answers)) for part in parts]
     for worker in workers:
         worker.start()
-    mine = [dataset.record(id).hash() for id in dataset.ids]
+    mine = [hash_of(dataset.record(id)) for id in dataset.ids]
     found = [answers.get(timeout=60) for _ in workers]
     for worker in workers:
         worker.join()
-    assert mine == [record.hash() for record in records]
+    assert mine == [hash_of(record) for record in records]
     assert sorted(found) == sorted([mine[start:60:2] for start in range(2)])
 
 
@@ -84,7 +85,7 @@ def test_a_store_travels_without_its_handle(packed):
 def test_equal_records_make_equal_bytes_and_others_another_name(tmp_path, records):
     names = []
     for folder, some in ((tmp_path / "a", records), (tmp_path / "b", records), (tmp_path / "c", records[1:])):
-        name = file_name((record.id, record.hash()) for record in some)
+        name = file_name((record.id, hash_of(record)) for record in some)
         assert list(pack(folder, name, iter(some))) == [(name, row) for row in range(len(some))]
         names.append(name)
     assert names[0] == names[1] != names[2]

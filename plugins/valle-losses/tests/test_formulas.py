@@ -82,6 +82,11 @@ def test_written_answers_have_no_level_and_count_as_they_are():
     assert float(found.losses["factors"]) == 0.0
 
 
+def test_a_masked_level_0_counts_as_level_0_and_writing_once():
+    options = factors.FactorOptions(levels=(0.5, 2.0))
+    assert [options.of(level) for level in (-1, 0, 1, 7, "letters")] == [0.5, 0.5, 2.0, 2.0, 1.0]
+
+
 def test_top_k_counts_targets_among_the_likeliest():
     batch, output = batch_of()
     found = built(top_k, top_k.TopKOptions(k=3))(batch, output).figures

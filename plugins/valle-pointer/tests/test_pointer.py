@@ -239,3 +239,57 @@ def test_times_are_those_of_the_frames_that_stay(speed):
     assert other.tolist() == [0, factor, 2 * factor]
     assert [len(row) for row in walk.kept([12, 8])] == [3 * factor, 2 * factor]
     assert [torch.zeros(0)[row].tolist() for row in walk.kept([0, 0])] == [[], []]
+
+
+def counted(text: str, **lasting: float):
+    """A pointer that has met these phonemes, each twice, and the text for it."""
+    pointer = Pointer(PointerOptions(), d_model=8, symbols=SYMBOLS, languages=1).eval()
+    pointer.dwells.texts.fill_(4)
+    for name, frames in lasting.items():
+        place = {"before": len(SYMBOLS), "behind": len(SYMBOLS) + 1}.get(name) or SYMBOLS.index(name)
+        pointer.dwells.counts[place], pointer.dwells.frames[place] = 2, round(2 * frames)
+    symbols, _ = units(text)
+    zero = torch.zeros(1, dtype=torch.long)
+    return pointer, SpokenText(
+        symbols=symbols, lengths=torch.tensor([len(text)]), languages=zero, levels=zero, start=zero + 3, frames=zero
+    )
+
+
+def test_a_text_usually_lasts_as_long_as_its_phonemes_did_on_average():
+    pointer, text = counted("ˈab a", a=2.5, b=4.0)
+    (times,), (frames,) = pointer.durations(text)
+    assert times.tolist() == [0.0, 0.0, 2.5, 6.5, 6.5, 9.0]  # the stress begins with its phoneme, the space behind b
+    assert frames == 9
+    (times,), (frames,) = pointer.durations(text, speed=2.0)
+    assert times.tolist() == [0.0, 0.0, 1.25, 3.25, 3.25, 4.5]
+    assert frames == 4
+
+
+def test_silences_that_texts_usually_have_are_before_and_behind():
+    pointer, text = counted("ab", a=2.0, b=4.0, before=3.0, behind=5.0)
+    (times,), (frames,) = pointer.durations(text)
+    assert times.tolist() == [3.0, 5.0, 9.0]
+    assert frames == 14
+    pointer.dwells.texts.fill_(100)  # two of a hundred had them
+    (times,), (frames,) = pointer.durations(text)
+    assert (times.tolist(), frames) == ([0.0, 2.0, 6.0], 6)
+
+
+def test_a_phoneme_never_met_lasts_as_long_as_the_mean_of_all():
+    pointer, text = counted("ab", a=3.0)
+    (times,), (frames,) = pointer.durations(text)
+    assert (times.tolist(), frames) == ([0.0, 3.0, 6.0], 6)
+    pointer, text = counted("ab")
+    assert pointer.durations(text)[1] == [2]  # nothing was ever met: a frame each
+
+
+def test_durations_of_a_text_are_the_same_in_any_batch():
+    pointer, short = counted("b", a=2.0, b=4.0)
+    symbols, _ = units("aabˈab", "b")
+    zero = torch.zeros(2, dtype=torch.long)
+    both = SpokenText(
+        symbols=symbols, lengths=torch.tensor([6, 1]), languages=zero, levels=zero, start=zero + 3, frames=zero
+    )
+    (_, times), (_, frames) = pointer.durations(both)
+    assert times.tolist() == pointer.durations(short)[0][0].tolist()
+    assert frames == pointer.durations(short)[1][0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from valle_pointer.options import PointerOptions
@@ -93,6 +95,28 @@ class Unhurried(Pointer):
         return super().walk(text, steady=steady)
 
 
+class Shifted(Pointer):
+    """Takes a masked level 0 for one that is said token by token."""
+
+    def guide(self, text, length):
+        return super().guide(replace(text, levels=text.levels.clamp(min=0)), length)
+
+
+class Sprawling(Pointer):
+    """Texts last longer beside longer ones."""
+
+    def durations(self, text, *, speed=1.0):
+        times, frames = super().durations(text, speed=speed)
+        return times, [max(frames)] * len(frames)
+
+
+class Dragging(Pointer):
+    """Lasts twice as long at twice the speed."""
+
+    def durations(self, text, *, speed=1.0):
+        return super().durations(text, speed=1 / speed)
+
+
 @pytest.mark.parametrize(
     ("faulty", "check"),
     [
@@ -106,6 +130,9 @@ class Unhurried(Pointer):
         (Deaf, "learns_where_to_go_on"),
         (Hasty, "speed_and_steadiness"),
         (Unhurried, "speed_and_steadiness"),
+        (Shifted, "guides_masked_frames_in_place"),
+        (Sprawling, "knows_how_long_texts_last"),
+        (Dragging, "knows_how_long_texts_last"),
     ],
 )
 def test_a_planted_fault_is_found(faulty, check):

@@ -12,6 +12,7 @@ from valle_samplers.epsilon import Epsilon
 from valle_samplers.eta import Eta
 from valle_samplers.greedy import Greedy
 from valle_samplers.length_penalty import LengthPenalty
+from valle_samplers.masked import Masked
 from valle_samplers.min_p import MinP
 from valle_samplers.mirostat import Mirostat
 from valle_samplers.mirostat_truncated import MirostatV2
@@ -58,4 +59,6 @@ test_mirostat_v2_conforms = suite.conformance("sampler", lambda: MirostatV2(tau=
 test_entropy_adaptive_conforms = suite.conformance(
     "sampler", lambda: EntropyAdaptive(entropy=1.5), spec=plugin.ENTROPY_ADAPTIVE
 )
+test_masked_conforms = suite.conformance("sampler", lambda: Masked(steps=4, t=0.8), spec=plugin.MASKED)
+test_surest_first_conforms = suite.conformance("sampler", lambda: Masked(t=0, noise=0), spec=plugin.MASKED)
 test_beam_conforms = suite.conformance("sampler", lambda: Beam(width=3), spec=plugin.BEAM)

@@ -13,6 +13,7 @@ import torch
 from valle_core.plugin import PluginSpec
 from valle_testing import planted, suite
 from valle_testing.fakes.parts import FakeChooser as Draw
+from valle_testing.fakes.parts import FakeFiller as Filling
 from valle_testing.fakes.parts import FakeProcessor as Nucleus
 from valle_testing.fakes.parts import FakeSearch as Best
 
@@ -49,6 +50,25 @@ def searching(change):
 
 def one_bound_for_all(logits, follow, bounds, stop):
     return Best().search(logits, follow, [max(bounds)] * len(bounds), stop)
+
+
+def filling(change):
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Faulty(Filling):
+        def fill(self, ask, frames, hidden, view):
+            return change(ask, frames, hidden, view)
+
+    return Faulty
+
+
+def the_last_frame_stays_hidden(ask, frames, hidden, view):
+    codes = Filling().fill(ask, frames, hidden, view)
+    ends = torch.tensor([sum(frames[: b + 1]) - 1 for b, count in enumerate(frames) if count > 1], dtype=torch.long)
+    return codes.index_fill(0, ends.to(codes.device), hidden)
+
+
+def rows_are_filled_as_if_they_were_one(ask, frames, hidden, view):
+    return Filling().fill(ask, [sum(frames)], hidden, view)
 
 
 def good(self, logits, view):
@@ -329,6 +349,8 @@ FAULTS = {
     a_history_is_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
     the_stop_token_is_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
     one_bound_for_all: (searching, "searches_within_its_bounds"),
+    the_last_frame_stays_hidden: (filling, "fills_every_frame"),
+    rows_are_filled_as_if_they_were_one: (filling, "fills_every_frame"),
     ten_tokens_are_needed: (processing, "takes_any_stop_and_any_number_of_tokens"),
 }
 """Fault → how it is planted (None: it is a sampler itself), the check that must see it."""
@@ -338,14 +360,15 @@ PROCESS = {"leaves_the_process_alone"}
 CASES = planted.cases("sampler", FAULTS, spec=SPEC)
 
 
-ROLES = {"processor": Nucleus, "chooser": Draw, "search": Best}
+ROLES = {"processor": Nucleus, "chooser": Draw, "search": Best, "filler": Filling}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_good_sampler_passes(role):
     report = suite.run("sampler", ROLES[role], spec=replace(SPEC, capabilities=frozenset({role})))
     assert report.ok, report.table()
-    skipped = 2 if role == "search" else 1  # those of a search alone; its own look at who has ended, its own rows
+    # Those of a search and of a filler alone; a search may look who has ended, and moves its rows itself.
+    skipped = {"search": 3, "filler": 1}.get(role, 2)
     assert report.count("passed") == len(suite.checks_of("sampler", SPEC)) - skipped
 
 

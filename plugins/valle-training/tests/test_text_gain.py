@@ -16,6 +16,7 @@ from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.registry.hooks import TRAINING, Observers, open_observers
 from valle_core.registry.registry import Registry
+from valle_core.sequence.masking import MASKED
 from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.config import TRAIN_SCHEMA
@@ -88,6 +89,16 @@ def test_there_is_no_probe_without_two_texts_and_none_longer_than_the_backbone_t
     assert text_probe(live(tone_dataset, slice(1))[0]) is None
     assert text_probe(live(tone_dataset, longest=4)[0]) is None
     assert set(text_probe(live(tone_dataset, level_weights=(0.0, 1.0))[0]).right.predicted) == {1}
+
+
+def test_the_probe_of_a_level_0_that_is_only_masked_hides_all_its_codes(tone_dataset):
+    run, vocabulary = live(tone_dataset, masked=1.0)
+    probe = text_probe(run)
+    assert probe is not None
+    assert set(probe.right.predicted) == {MASKED}
+    frames = probe.right.indices[torch.isin(probe.right.indices, torch.tensor([*vocabulary.ranges()["NAR:0:0"]]))]
+    assert set(frames.tolist()) == {vocabulary.ranges()["NAR:0:0"].stop - 1}
+    assert set(text_probe(live(tone_dataset, masked=0.5)[0]).right.predicted) == {0}
 
 
 def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes_on(tone_dataset, tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.interfaces import Chooser, Processor, Sampler, SamplerView, Search
+from valle_core.interfaces import Chooser, Filler, Processor, Sampler, SamplerView, Search
 from valle_core.plugin import UserError
 from valle_core.synthesis.sampling.view import View
 
@@ -43,34 +43,37 @@ class SamplerChain:
 
     Attributes:
         search: the sampler at its end that looks for whole answers, or None.
+        filler: the sampler at its end that fills answers of known lengths, or None.
     """
 
-    __slots__ = ("_chooser", "_processors", "search")
+    __slots__ = ("_chooser", "_processors", "filler", "search")
 
     def __init__(self, samplers: Sequence[Sampler], names: Sequence[str] = (), *, no_search: str = "") -> None:
         """
         Args:
             samplers: in the order they are applied.
             names: what the user calls them; their classes' names if left out.
-            no_search: why no `Search` may end it, or "".
+            no_search: why no `Search` or `Filler` may end it, or "".
 
         Raises:
-            UserError: a chooser or a search stands anywhere but last, or something is no sampler.
+            UserError: anything but a processor stands anywhere but last, or something is no sampler.
         """
         names = names or [type(sampler).__name__ for sampler in samplers]
         for place, (sampler, name) in enumerate(zip(samplers, names, strict=True)):
-            if not isinstance(sampler, (Processor, Chooser, Search)):
-                raise UserError(f"{name} is not a sampler: it has neither process nor choose nor search")
-            if isinstance(sampler, Search) and no_search:
+            if not isinstance(sampler, (Processor, Chooser, Search, Filler)):
+                raise UserError(f"{name} is not a sampler: it has neither process nor choose, search or fill")
+            whole = isinstance(sampler, (Search, Filler))
+            if whole and no_search:
                 raise UserError(f"sampler {name} looks for whole answers, {no_search}")
             if not isinstance(sampler, Processor) and place + 1 < len(samplers):
-                does = "looks for the whole answer" if isinstance(sampler, Search) else "picks the token"
+                does = "looks for the whole answer" if whole else "picks the token"
                 fix = f"Put {name} last" if isinstance(samplers[place + 1], Processor) else "Leave one of the two out"
                 raise UserError(f"sampler {name} {does}, so {names[place + 1]} cannot follow it. {fix}")
         last = samplers[-1] if samplers else None
         self._processors = tuple(sampler for sampler in samplers if isinstance(sampler, Processor))
         self._chooser: Chooser = last if isinstance(last, Chooser) else Categorical()
         self.search = last if isinstance(last, Search) else None
+        self.filler = last if isinstance(last, Filler) else None
 
     def __call__(self, logits: Float[Tensor, "B V"], view: View) -> Int[Tensor, "B"]:
         """One token per row; −inf is never picked. The caller appends it to the view."""

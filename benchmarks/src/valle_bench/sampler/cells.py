@@ -18,7 +18,7 @@ from valle_bench.sampler.implementations import Loaded
 from valle_bench.sampler.settings import CHAIN, CHAIN_OF, STEP, UNSEEDED, Cell, Figure, Settings
 from valle_core.assemble.part import build
 from valle_core.config.resolve import stored_part
-from valle_core.interfaces import Processor, Sampler, Search
+from valle_core.interfaces import Filler, Processor, Sampler, Search
 from valle_core.plugin import UserError
 from valle_core.registry.loading import one_line
 from valle_core.registry.registry import Registry
@@ -146,6 +146,9 @@ def _run(sampler: Sampler, inputs: Inputs, view: View) -> Callable[[], Tensor]:
     """One step; of a search, several."""
     if isinstance(sampler, Processor):
         return partial(sampler.process, inputs.logits, view)
+    if isinstance(sampler, Filler):  # every row is an answer of one frame; its passes are counted, but no model
+        logits, frames = inputs.logits, [1] * len(inputs.logits)
+        return partial(sampler.fill, lambda codes: logits, frames, logits.shape[1], view)
     if not isinstance(sampler, Search):
         return partial(sampler.choose, inputs.logits, view)
     return partial(_searched, sampler, inputs)

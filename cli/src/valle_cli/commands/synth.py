@@ -45,6 +45,7 @@ class Options:
         max_letters: maximum length of a sentence in letters; longer ones are split at clauses
         seed: random seed; the same seed reproduces the same audio
         max_duration: maximum duration of a sentence in seconds; longer output is truncated with a warning
+        duration: duration of a sentence in seconds, for --sampler masked; left out: predicted by an alignment
     """
 
     text: str = ""
@@ -67,6 +68,7 @@ class Options:
     max_letters: int = 200
     seed: int = 0
     max_duration: float = 20.0
+    duration: float = 0.0
 
 
 SCHEMA = Schema(
@@ -141,6 +143,7 @@ def spoken(own: Options, speaker: Speaker, texts: Mapping[int, str]) -> list[Spe
         pause=own.pause,
         max_letters=own.max_letters,
         max_seconds=own.max_duration,
+        seconds=own.duration,
     )
 
 

@@ -17,6 +17,7 @@ from valle_core.types import CodecIdentity
 from valle_data.storage.facts import write_index, write_manifest
 from valle_data.storage.hdf5 import file_name, pack
 from valle_data.storage.records import write_part
+from valle_data.storage.rows import hash_of
 
 MADE = CodecIdentity(name="made", sample_rate=16_000, hop=320, num_levels=8, codebook_size=256, weights_hash="0" * 16)
 _PART = 512
@@ -45,7 +46,7 @@ def write_dataset(
     folder.mkdir(parents=True, exist_ok=True)
     locations: list[Location]
     if storage == "hdf5":
-        locations = [*pack(folder, file_name((one.id, one.hash()) for one in records), iter(records))]
+        locations = [*pack(folder, file_name((one.id, hash_of(one)) for one in records), iter(records))]
     else:
         parts = range(0, len(records), _PART)
         locations = [
@@ -55,7 +56,7 @@ def write_dataset(
         ]
     rows = [
         replace(
-            made_row(record.id, number, len(record.codes), location, record.hash(), speakers=speakers, texts=texts),
+            made_row(record.id, number, len(record.codes), location, hash_of(record), speakers=speakers, texts=texts),
             symbols=len(record.phonemes),
         )
         for number, (record, location) in enumerate(zip(records, locations, strict=True))

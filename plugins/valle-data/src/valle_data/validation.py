@@ -14,6 +14,7 @@ from valle_core.data.record import IndexEntry, Record
 from valle_core.plugin import UserError
 from valle_data.storage.columns import COLUMNS
 from valle_data.storage.index import INDEX, read_rows
+from valle_data.storage.rows import hash_of
 
 COLUMNS_DIFFER = f"{COLUMNS} differs from {INDEX}; remove it and run the same `valle prepare`, which makes it anew"
 
@@ -101,8 +102,8 @@ def _codes(dataset: Dataset, row: IndexEntry, record: Record) -> Iterator[str]:
     seconds = row.frames * codec.hop / codec.sample_rate
     if abs(seconds - row.seconds) > 1e-5:
         yield f"lasts {row.seconds} s by the index, but {row.frames} frames are {seconds:.6f} s"
-    if record.hash() != row.hash:
-        yield f"has hash {record.hash()}, the index says {row.hash}"
+    if hash_of(record) != row.hash:
+        yield f"has hash {hash_of(record)}, the index says {row.hash}"
 
 
 def _text(dataset: Dataset, row: IndexEntry, record: Record) -> Iterator[str]:

@@ -26,6 +26,7 @@ from valle_data.preparation import plan
 from valle_data.preparation import prepare as module
 from valle_data.preparation.options import PrepareOptions
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_data.storage.rows import hash_of
 
 source, out, storage, renames = sys.argv[1:]
 left, rename = int(renames), os.replace
@@ -156,4 +157,4 @@ def test_while_a_changed_recording_is_prepared_again_the_dataset_is_refused(tmp_
         open_dataset(tmp_path / "out")
     run(tmp_path / "corpus", tmp_path / "out", "files")
     dataset = open_dataset(tmp_path / "out")
-    assert all(dataset.record(id).hash() == dataset.row(id).hash for id in dataset.ids)
+    assert all(hash_of(dataset.record(id)) == dataset.row(id).hash for id in dataset.ids)

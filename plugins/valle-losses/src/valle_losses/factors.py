@@ -36,6 +36,10 @@ class FactorOptions:
             if not 0 <= factor < float("inf"):
                 raise UserError(f"a factor must be at least 0, got {factor}")
 
+    def of(self, level: int | str) -> float:
+        """The factor of a level; a masked level 0 has that of level 0, an answer in writing has 1."""
+        return 1.0 if isinstance(level, str) else self.levels[min(max(level, 0), len(self.levels) - 1)]
+
 
 def build(options: FactorOptions, *, manifest: Any, rules: Any) -> Any:
     """Mean of (factor − 1) · cross-entropy over all predicted positions, each of which goes on counting as one.
@@ -51,9 +55,7 @@ def build(options: FactorOptions, *, manifest: Any, rules: Any) -> Any:
     def factors(batch: Any, output: Any) -> Any:
         parts = []
         for level, logits, targets in of_levels(batch, output):
-            coded = isinstance(level, int)  # else a written answer, which counts as it is
-            own = options.levels[min(level, len(options.levels) - 1)] if coded else 1.0
-            factor = logits.new_full(targets.shape, own)
+            factor = logits.new_full(targets.shape, options.of(level))
             if level == 0:
                 factor = factor.masked_fill(targets == stop, options.stop)
             parts.append((factor - 1) * F.cross_entropy(logits, targets, reduction="none"))

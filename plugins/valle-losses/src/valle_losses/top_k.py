@@ -36,6 +36,7 @@ def build(options: TopKOptions, *, manifest: Any, rules: Any) -> Any:
     """`top10_accuracy`, `top10_accuracy_0` … in the metrics; tokens as likely as the target count for it."""
     import torch
 
+    from valle_core.sequence.masking import MASKED
     from valle_losses.contracts import of_levels, with_more
 
     name = f"top{options.k}_accuracy"
@@ -46,7 +47,9 @@ def build(options: TopKOptions, *, manifest: Any, rules: Any) -> Any:
         for level, logits, targets in of_levels(batch, output):
             above = (logits > logits.gather(-1, targets[:, None])).sum(-1)
             hits = (above < options.k).sum().float()
-            figures[f"{name}_{level}"] = torch.stack([hits, torch.full_like(hits, targets.numel())])
+            figures[f"{name}_{'masked' if level == MASKED else level}"] = torch.stack(
+                [hits, torch.full_like(hits, targets.numel())]
+            )
         return with_more(output, figures={name: torch.stack([*figures.values()]).sum(0), **figures})
 
     return top_k

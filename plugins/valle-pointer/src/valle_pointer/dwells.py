@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from valle_pointer.units import Units
@@ -47,12 +47,23 @@ class Dwells(nn.Module):
         phoneme never met."""
         mean = self.frames / self.counts.clamp(min=1)
         most = (mean * forced).ceil().long().clamp(min=min(SHORTEST_LIMIT, longest), max=longest)
-        most = torch.where(self.counts > 0, most, longest)
-        limit = most[torch.cat([symbols, self._silences(len(symbols))], 1)]
+        return self._by_unit(torch.where(self.counts > 0, most, longest), symbols, units)
+
+    def usual(self, symbols: Int[Tensor, "B P"], units: Units) -> Float[Tensor, "B U"]:
+        """[B, P + 2] mean frames of each unit; a phoneme never met lasts as long as the mean of all, and a silence is
+        left out where fewer than every other text had one."""
+        anyone = (self.frames[:-2].sum() / self.counts[:-2].sum().clamp(min=1)).clamp(min=1.0)
+        mean = torch.where(self.counts > 0, self.frames / self.counts.clamp(min=1), anyone)
+        silences = torch.stack([self.begins_with_silence(), self.ends_in_silence()])
+        return self._by_unit(torch.cat([mean[:-2], mean[-2:] * silences]), symbols, units)
+
+    def _by_unit(self, values: Tensor, symbols: Int[Tensor, "B P"], units: Units) -> Tensor:
+        """[B, P + 2] values of symbols and silences, by the unit that is named for each."""
+        found = values[torch.cat([symbols, self._silences(len(symbols))], 1)]
         of = torch.cat([units.of, torch.zeros_like(units.counts)[:, None], units.counts[:, None] + 1], 1)
         sounding = torch.cat([units.carrier, units.carrier.new_ones(len(symbols), 2)], 1)
-        blank = torch.zeros(len(symbols), symbols.shape[1] + 3, dtype=torch.long, device=symbols.device)
-        return blank.scatter(1, torch.where(sounding, of, symbols.shape[1] + 2), limit)[:, :-1]
+        blank = torch.zeros(len(symbols), symbols.shape[1] + 3, dtype=values.dtype, device=symbols.device)
+        return blank.scatter(1, torch.where(sounding, of, symbols.shape[1] + 2), found)[:, :-1]
 
     def begins_with_silence(self) -> Bool[Tensor, ""]:
         """Whether at least every other text had frames before its first phoneme."""

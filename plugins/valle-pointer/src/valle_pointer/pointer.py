@@ -21,7 +21,7 @@ from valle_pointer.bounds import bounds_of
 from valle_pointer.dwells import Dwells
 from valle_pointer.encoder import PhonemeEncoder
 from valle_pointer.options import PointerOptions
-from valle_pointer.units import Units, kinds_of, units_of
+from valle_pointer.units import Units, kinds_of, symbol_begins, units_of
 from valle_pointer.walk import PointerWalk, Sounds
 
 
@@ -116,6 +116,15 @@ class Pointer(nn.Module):
             speed=speed,
             steady=steady,
         )
+
+    def durations(self, text: SpokenText, *, speed: float = 1.0) -> tuple[list[Float[Tensor, "P_plus_1"]], list[int]]:
+        """See `KnowsDurations.durations`: the mean durations of training."""
+        units = self.units(text)
+        ends = (self.dwells.usual(text.symbols, units) / speed).cumsum(1)  # [B, P + 2]
+        begins = torch.cat([torch.zeros_like(ends[:, :1]), ends[:, :-1]], 1)
+        frames = ends.gather(1, units.counts[:, None] + 1)[:, 0].round().clamp(min=1)
+        rows = zip(symbol_begins(units, begins).cpu(), text.lengths.tolist(), strict=True)
+        return [torch.cat([row[:n], row[-1:]]) for row, n in rows], [int(count) for count in frames.tolist()]
 
     def _begin(self, units: Units) -> Int[Tensor, "B"]:
         """The unit that texts begin with: the silence before, if there was one in training."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
 OWN, FORWARD, BACK = 0, 1, 2
@@ -62,6 +62,16 @@ def units_of(kinds: Int[Tensor, "B P"], lengths: Int[Tensor, "B"]) -> Units:
     own = (kinds == OWN) & valid
     carrier = own | (first & ~own & ~_has_own(own, of))
     return Units(of=of, first=first, carrier=carrier, counts=counts)
+
+
+def symbol_begins(units: Units, begins: Shaped[Tensor, "B U"]) -> Shaped[Tensor, "B P_plus_1"]:
+    """Where each symbol begins and, last, the text ends, by where units begin; of padding, the same as the last.
+
+    A mark behind its phoneme begins where that ends, so that the unit is read back whole.
+    """
+    seen = units.carrier.long().cumsum(1)  # carriers so far: one per unit, so a unit's symbols behind it count it
+    behind = units.of + (~units.first & ~units.carrier & (seen >= units.of)).long()
+    return torch.cat([begins.gather(1, behind), begins.gather(1, units.counts[:, None] + 1)], 1)
 
 
 def _has_own(own: Bool[Tensor, "B P"], of: Int[Tensor, "B P"]) -> Bool[Tensor, "B P"]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from valle_core.sequence.alignment import SpokenText
 from valle_pointer.pace import paced
-from valle_pointer.units import Units
+from valle_pointer.units import Units, symbol_begins
 
 
 class Sounds(NamedTuple):
@@ -116,10 +116,7 @@ class PointerWalk:
         """See `Walk.times`."""
         begins = torch.where(self._begins < 0, torch.iinfo(torch.long).max, self._begins)
         begins = torch.minimum(begins, torch.tensor(frames, device=begins.device)[:, None])
-        units = self._units
-        # A mark behind its phoneme begins where that ends, so that the unit is read back whole.
-        behind = units.of + (~units.first & ~units.carrier & self._after(units)).long()
-        found = torch.cat([begins.gather(1, behind), begins.gather(1, units.counts[:, None] + 1)], 1).cpu()
+        found = symbol_begins(self._units, begins).cpu()
         for row, count in enumerate(frames if self._speed != 1 else ()):
             edges = self._edges(row, count)
             moved = torch.tensor(paced(edges, self._speed)[1])
@@ -128,8 +125,3 @@ class PointerWalk:
         return [
             torch.cat([row[:n], last]) for row, last, n in zip(found, end, self._text.lengths.tolist(), strict=True)
         ]
-
-    def _after(self, units: Units) -> Tensor:
-        """Whether a symbol stands behind the carrier of its unit."""
-        seen = units.carrier.long().cumsum(1)  # carriers so far: one per unit, so a unit's symbols behind it count it
-        return seen >= units.of

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from valle_samplers.eta import Eta
     from valle_samplers.greedy import Greedy
     from valle_samplers.length_penalty import LengthPenalty
+    from valle_samplers.masked import Masked
     from valle_samplers.min_p import MinP
     from valle_samplers.mirostat import Mirostat
     from valle_samplers.mirostat_truncated import MirostatV2
@@ -57,6 +58,7 @@ __all__ = [
     "Eta",
     "Greedy",
     "LengthPenalty",
+    "Masked",
     "MinP",
     "Mirostat",
     "MirostatV2",

@@ -78,3 +78,7 @@ ENTROPY_ADAPTIVE = _spec(
 BEAM = _spec(
     "beam", "Looks for the likeliest whole answer along several beginnings", "valle_samplers.beam:Beam", "search"
 )
+MASKED = _spec(
+    "masked", "Fills an answer of known length in a few passes, the surest codes first (2202.04200)",
+    "valle_samplers.masked:Masked", "filler",
+)  # fmt: skip

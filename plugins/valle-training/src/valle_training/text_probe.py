@@ -10,6 +10,7 @@ import torch
 
 from valle_core.api import LiveRun
 from valle_core.interfaces import Task
+from valle_core.sequence.masking import masked
 from valle_core.sequence.pack import RowBatch, pack, row_length
 from valle_core.types import TaskInputs, TaskSequence
 
@@ -44,13 +45,22 @@ def text_probe(live: LiveRun) -> TextProbe | None:
         if other is None:
             continue
         texts = (inputs, _saying(inputs, other))
-        right, swapped = (task.compose(found, level, training=True) for found in texts)
+        right, swapped = (_composed(task, found, level, live) for found in texts)
         if _fits(swapped, live):
             pairs.append((right, swapped))
     if not pairs:
         return None
     right, swapped = (pack([pair[side] for pair in pairs], live.settings.packing) for side in (0, 1))
     return TextProbe(right=right, swapped=swapped)
+
+
+def _composed(task: Task, inputs: TaskInputs, level: int, live: LiveRun) -> TaskSequence:
+    """The row; with all codes hidden where level 0 is only ever masked."""
+    row = task.compose(inputs, level, training=True)
+    if level or live.settings.masked < 1:
+        return row
+    hidden = torch.ones(row.segments[-1].tokens.shape[0], dtype=torch.bool)
+    return masked(row, hidden, mask=live.settings.packing.vocabulary.mask)
 
 
 def _saying(inputs: TaskInputs, other: TaskInputs) -> TaskInputs:

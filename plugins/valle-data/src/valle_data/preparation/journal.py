@@ -18,6 +18,7 @@ from valle_data.preparation.plan import PARTS, Plan
 from valle_data.preparation.recordings import Rejection
 from valle_data.preparation.treatment import Treatment
 from valle_data.storage.facts import row_json
+from valle_data.storage.rows import row_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +147,7 @@ def _hash(body: bytes) -> str:
 def _outcome(line: bytes) -> Outcome:
     stored = loads(line)
     check_kinds(stored, {})
-    return source_outcome(stored, IndexEntry.from_json(stored["row"]) if stored["row"] else None)
+    return source_outcome(stored, row_of(stored["row"]) if stored["row"] else None)
 
 
 def source_outcome(line: dict[str, Any], row: IndexEntry | None) -> Outcome:

@@ -17,6 +17,7 @@ from valle_data.preparation.plan import forget_plan, read_plan
 from valle_data.storage.files import FileStore
 from valle_data.storage.hdf5 import Hdf5Store
 from valle_data.storage.index import Index, hash_index, open_index
+from valle_data.storage.rows import hash_of
 from valle_data.storage.shards import ShardStore
 
 
@@ -88,4 +89,4 @@ def _is_whole(record: Record, row: IndexEntry, codec: CodecIdentity) -> bool:
         check_codes(record.codes, num_levels=codec.num_levels, codebook_size=codec.codebook_size, what=row.id)
     except UserError:
         return False
-    return record.hash() == row.hash and len(record.codes) == row.frames
+    return hash_of(record) == row.hash and len(record.codes) == row.frames

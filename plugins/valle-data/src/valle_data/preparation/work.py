@@ -25,6 +25,7 @@ from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.phonemes import Phonemizer
 from valle_data.preparation.recordings import Recording, Rejection
 from valle_data.storage.records import write_part
+from valle_data.storage.rows import hash_of
 
 Progress = Callable[[int, int, float], None]
 """Receives recordings done, recordings in all, and seconds of audio encoded by this run; first when work begins."""
@@ -203,7 +204,7 @@ class Worker:
                 seconds=round(len(record.codes) * codec.hop / codec.sample_rate, 6),
                 frames=len(record.codes),
                 location=location,
-                hash=record.hash(),
+                hash=hash_of(record),
                 tone=item.ready.loaded.tone,
                 symbols=len(record.phonemes),
             )

@@ -19,6 +19,7 @@ from valle_core.data.record import IndexEntry
 from valle_core.files import replacing, write_json
 from valle_data.storage.columns import COLUMNS, VERSION, Columns, ColumnWriter, digest_of
 from valle_data.storage.index import INDEX
+from valle_data.storage.rows import row_digest
 
 
 def row_json(row: IndexEntry) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def row_json(row: IndexEntry) -> dict[str, Any]:
         "hash": row.hash,
         **({"tone": row.tone} if row.tone is not None else {}),
         **({"symbols": row.symbols} if row.symbols is not None else {}),
-        "digest": row.digest(),
+        "digest": row_digest(row),
     }
 
 

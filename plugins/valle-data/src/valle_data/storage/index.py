@@ -17,6 +17,8 @@ from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
 from valle_data.storage.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns
+from valle_data.storage.ids import Ids
+from valle_data.storage.rows import row_of
 
 INDEX = "index.jsonl"
 
@@ -86,6 +88,10 @@ class Index:
                 high = middle
         place = int(self.order[low]) if low < len(self) else -1
         return place if place >= 0 and self.ids[place] == id else None
+
+    def named(self, places: Int[np.ndarray, "n"], without: int | None = None) -> Ids:
+        """The ids at these places but the one at `without` among them."""
+        return Ids(self, places, without)
 
     def row(self, place: int) -> IndexEntry:
         """One row as `index.jsonl` has it."""
@@ -157,7 +163,7 @@ def read_rows(folder: Path) -> Iterator[IndexEntry]:
         with inside(folder, INDEX).open("rb") as file:
             for line in file:
                 number += 1
-                yield IndexEntry.from_json(loads(line))
+                yield row_of(loads(line))
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise

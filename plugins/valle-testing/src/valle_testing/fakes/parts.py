@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.interfaces import Follow, Pool, SamplerView
+from valle_core.interfaces import Ask, Follow, Pool, SamplerView
 from valle_core.plugin import UserError
 from valle_core.sequence.layout import lay_out
 from valle_core.types import TaskInputs, TaskSequence, Utterance
@@ -76,6 +76,25 @@ class FakeSearch:
                 break
             rows, logits = rows[staying], follow(staying, chosen[staying])
         return tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FakeFiller:
+    """A filler: the best code of every frame, the first half of each row before the other."""
+
+    worth: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.worth <= 2:
+            raise UserError(f"worth must be in [0.5, 2], got {self.worth}")
+
+    def fill(self, ask: Ask, frames: Sequence[int], hidden: int, view: SamplerView) -> Int[Tensor, "N"]:
+        codes = torch.full_like(view.lengths, hidden)
+        late = torch.cat([torch.arange(count) * 2 >= count for count in frames] or [torch.zeros(0) > 0]).to(
+            codes.device
+        )
+        codes = torch.where(late, codes, (ask(codes) * self.worth).argmax(-1))
+        return torch.where(late, (ask(codes) * self.worth).argmax(-1), codes)
 
 
 class FakeTask:

@@ -3,12 +3,16 @@
 test_it_conforms = suite.conformance("alignment", lambda: build(MyOptions(), **SIZES), spec=SPEC)
 """
 
+# ruff: noqa: PT018  (one finding may take two conditions)
 from __future__ import annotations
+
+from dataclasses import replace
+from unittest import SkipTest
 
 import torch
 from torch import nn
 
-from valle_core.sequence.alignment import Alignment
+from valle_core.sequence.alignment import Alignment, KnowsDurations
 from valle_testing.contract import contract
 from valle_testing.suites.alignment.texts import SIZES, Build, spoken, walked
 
@@ -136,6 +140,43 @@ def speed_and_steadiness(build: Build, *, device: str = "cpu") -> None:
     assert first == walked(alignment, (0,), steady=True)[0], "a steady walk is another the second time"
 
 
+@contract("Alignment.guide", "what belongs to the frame that a position answers, zeros at others")
+def guides_masked_frames_in_place(build: Build, *, device: str = "cpu") -> None:
+    """A masked level 0 answers its frames where they stand, and is no target of the losses."""
+    alignment = made(build)
+    text = replace(spoken(), levels=torch.tensor([-1, 1, -1]))
+    guided, first = (
+        alignment.guide(text, LENGTH),
+        alignment.guide(replace(text, levels=torch.tensor([1, 1, 1])), LENGTH),
+    )
+    assert torch.equal(guided.x, first.x), "a masked level 0 is not guided as a level that is answered in place"
+    assert guided.targets is None or not len(guided.targets), f"{len(guided.targets)} targets without a level 0"
+
+
+@contract("KnowsDurations.durations", "when it usually says each symbol")
+def knows_how_long_texts_last(build: Build, *, device: str = "cpu") -> None:
+    """Times that rise within at least a frame, alone as in a batch, and no more frames at twice the speed."""
+    alignment = made(build)
+    if not isinstance(alignment, KnowsDurations):
+        raise SkipTest("it knows no durations")
+    text = spoken(times=False)
+    times, frames = alignment.durations(text)
+    assert len(times) == len(frames) == 3, f"times of {len(times)} and frames of {len(frames)} rows, expected 3"
+    for row in ROWS:
+        begins, n = times[row].tolist(), int(text.lengths[row])
+        assert len(begins) == n + 1, f"row {row} has {len(begins)} times for {n} symbols"
+        assert begins == sorted(begins) and begins[0] >= 0, f"the times of row {row} do not rise: {begins}"
+        assert frames[row] >= max(1, begins[-1] - 0.5), (
+            f"row {row} ends at {begins[-1]:g}, behind its {frames[row]} frames"
+        )
+        (alone,), (count,) = alignment.durations(spoken(times=False, rows=(row,)))
+        assert torch.equal(alone, times[row]) and count == frames[row], f"row {row} lasts otherwise alone"
+    fast = alignment.durations(text, speed=2.0)[1]
+    assert all(one <= other for one, other in zip(fast, frames, strict=True)), (
+        f"{fast} frames at speed 2, else {frames}"
+    )
+
+
 CHECKS = (
     repeats_itself,
     guides_the_positions_that_answer,
@@ -145,4 +186,6 @@ CHECKS = (
     guide_and_walk_agree,
     learns_where_to_go_on,
     speed_and_steadiness,
+    guides_masked_frames_in_place,
+    knows_how_long_texts_last,
 )

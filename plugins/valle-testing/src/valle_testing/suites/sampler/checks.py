@@ -1,4 +1,4 @@
-"""Conformance suite of samplers: processors, choosers and searches.
+"""Conformance suite of samplers: processors, choosers, searches and fillers.
 
 test_it_conforms = suite.conformance("sampler", lambda: MySampler(strength=0.3), spec=SPEC)
 """
@@ -15,9 +15,10 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
-from valle_core.interfaces import Chooser, Processor, Sampler, Search
+from valle_core.interfaces import Chooser, Filler, Processor, Sampler, Search
 from valle_core.plugin import PluginSpec, UserError
 from valle_testing.contract import contract
+from valle_testing.suites.sampler.filling import fills_every_frame
 from valle_testing.suites.sampler.rows import (
     STEPS,
     Build,
@@ -38,15 +39,15 @@ EXTREMES = (math.nan, math.inf, -math.inf, -1e9, -1.0, -1e-38, 0.0, 5e-324, 1e-3
 
 @contract("Sampler", "A frozen dataclass whose fields are its options")
 def is_a_frozen_dataclass(build: Build, *, device: str = "cpu") -> None:
-    """Frozen, equal to another with the same options, and a processor, a chooser or a search."""
+    """Frozen, equal to another with the same options, and a processor, a chooser, a search or a filler."""
     sampler = build()
     assert dataclasses.is_dataclass(sampler) and not isinstance(sampler, type), (
         f"{sampler!r} is not a dataclass instance"
     )
     assert type(sampler).__dataclass_params__.frozen, f"{type(sampler).__name__} is not frozen"  # type: ignore[attr-defined]
     assert build() == sampler, "two with the same options are not equal"
-    roles = [role.__name__ for role in (Processor, Chooser, Search) if isinstance(sampler, role)]
-    assert len(roles) == 1, f"it is {' and '.join(roles) or 'neither Processor, Chooser nor Search'}"
+    roles = [role.__name__ for role in (Processor, Chooser, Search, Filler) if isinstance(sampler, role)]
+    assert len(roles) == 1, f"it is {' and '.join(roles) or 'neither Processor, Chooser, Search nor Filler'}"
     for field in dataclasses.fields(sampler):
         value = getattr(sampler, field.name)
         assert not isinstance(value, (Tensor, torch.Generator, list, dict, set)), f"option {field.name} holds {value!r}"
@@ -265,10 +266,11 @@ def takes_any_stop_and_any_number_of_tokens(build: Build, *, device: str = "cpu"
 
 @contract("PluginSpec", "words of the kind's contract it declares")
 def is_what_its_spec_says(build: Build, spec: PluginSpec, *, device: str = "cpu") -> None:
-    """The role is declared: "processor", "chooser" or "search"."""
+    """The role is declared: "processor", "chooser", "search" or "filler"."""
     sampler = build()
-    role = "processor" if isinstance(sampler, Processor) else "search" if isinstance(sampler, Search) else "chooser"
-    declared = sorted(spec.capabilities & {"processor", "chooser", "search"})
+    roles = {"processor": Processor, "chooser": Chooser, "search": Search, "filler": Filler}
+    role = next((name for name, kind in roles.items() if isinstance(sampler, kind)), "none of them")
+    declared = sorted(spec.capabilities & roles.keys())
     assert declared == [role], f"it is a {role}, the spec declares {', '.join(declared) or 'none'}"
 
 
@@ -316,6 +318,7 @@ CHECKS: tuple[Callable[..., None], ...] = (
     refuses_impossible_options,
     takes_any_stop_and_any_number_of_tokens,
     searches_within_its_bounds,
+    fills_every_frame,
 )
 """Each takes `(build, *, device="cpu")` and raises `AssertionError`."""
 

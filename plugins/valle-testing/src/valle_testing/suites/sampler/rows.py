@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from valle_core.interfaces import Processor, Sampler, Search
+from valle_core.interfaces import Filler, Processor, Sampler, Search
 from valle_core.synthesis.sampling.randomness import row_seeds, uniform
 
 Build = Callable[[], Sampler]
@@ -127,9 +127,11 @@ def hard_logits(device: str) -> Iterator[tuple[str, Float[Tensor, "B V"]]]:
 
 
 def apply(sampler: Sampler, logits: Float[Tensor, "B V"], view: RowsView) -> Tensor:
-    """What a sampler of any role makes of the logits; a search looks for answers of one token."""
+    """What a sampler of any role makes of the logits; a search looks for answers of one token, a filler fills them."""
     if isinstance(sampler, Processor):
         return sampler.process(logits, view)
+    if isinstance(sampler, Filler):
+        return sampler.fill(lambda codes: logits, [1] * len(logits), logits.shape[1], view)
     if not isinstance(sampler, Search):
         return sampler.choose(logits, view)
 

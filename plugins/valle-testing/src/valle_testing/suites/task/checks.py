@@ -15,9 +15,9 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
-from valle_core.interfaces import KnowsFrames, Task
+from valle_core.interfaces import Task
 from valle_core.plugin import PluginSpec
-from valle_core.types import Output, Role, TaskInputs
+from valle_core.types import KnowsFrames, Output, Role, TaskInputs
 from valle_testing.contract import contract
 from valle_testing.suites.task.order import ORDER_CHECKS
 from valle_testing.suites.task.pool import (

@@ -1,0 +1,73 @@
+"""Masked rows and guidance from the command line: trained, spoken with, and refused where a model cannot."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import soundfile
+
+from valle_cli.main import run as run_valle
+
+MASKED = ("--model.masked", "1", "--model.masked-share", "--model.drop-condition", "0.2")
+
+
+@pytest.fixture(scope="module")
+def runs(spine, tmp_path_factory):
+    """A model whose level 0 is only masked, and one that does both."""
+    folder = tmp_path_factory.mktemp("masked")
+    only = spine.training(folder / "only", *MASKED, "--alignment", "none", "--steps", "3")
+    both = spine.training(folder / "both", "--model.masked", "0.5", "--model.drop-text", "0.2", "--steps", "3")
+    assert [run_valle(only), run_valle(both)] == [0, 0]
+    return folder
+
+
+def seconds(path) -> float:
+    return soundfile.info(path).duration
+
+
+def test_a_purely_nonautoregressive_model_is_trained_and_spoken_with(valle, spine, runs, tmp_path):
+    lines = [json.loads(line) for line in (runs / "only" / "metrics.jsonl").read_text().splitlines()]
+    assert any("loss_masked" in line for line in lines)
+    assert not any("loss_0" in line for line in lines)
+    out = tmp_path / "out.wav"
+    filled = ("--sampler", "masked", "--sampler.steps", "4", "--duration", "0.4")
+    guided = ("--guidance", "2", "--guidance-rescale", "0.7")
+    code, _, err = valle(*spine.speaking(out, "--model", str(runs / "only"), *filled, *guided))
+    assert code == 0, err
+    assert abs(seconds(out) - 0.4) < 0.05
+
+
+def test_one_model_does_both(valle, spine, runs, tmp_path):
+    model = ("--model", str(runs / "both"))
+    for name, more in {
+        "filled": ("--sampler", "masked", "--guidance", "2", "--duration", "0.3"),
+        "said": ("--guidance", "2", "--nar-guidance", "1.5"),
+    }.items():
+        code, _, err = valle(*spine.speaking(tmp_path / f"{name}.wav", *model, *more))
+        assert code == 0, err
+        assert seconds(tmp_path / f"{name}.wav") > 0
+
+
+@pytest.mark.parametrize(
+    ("run", "more", "message"),
+    [
+        ("only", (), "masked only, and is not said token by token; choose --sampler masked"),
+        ("only", ("--sampler", "masked"), "give its seconds with --duration"),
+        ("only", ("--sampler", "masked", "--duration", "4000"), "duration must be in [0, 3600] s, got 4000"),
+        ("both", ("--duration", "1"), "only speech that is filled in place takes a duration; add --sampler masked"),
+        ("both", ("--guidance", "2", "--guidance-without", "prompt"), "--model.drop-prompt 0.1"),
+        ("both", ("--guidance", "21"), "guidance must be in [0, 20], got 21"),
+        ("", ("--guidance", "2"), "was never trained without text or prompt"),
+        ("", ("--sampler", "masked"), "train with --model.masked 0.5"),
+        ("", ("--nar-sampler", "masked"), "sampler masked looks for whole answers, and levels ≥ 1 are chosen frame"),
+        (
+            "",
+            ("--sampler", "masked", "--sampler", "top_k"),
+            "sampler masked looks for the whole answer, so top_k",
+        ),
+    ],
+)
+def test_what_a_model_was_not_made_for_is_refused_by_name(refused, spine, runs, tmp_path, run, more, message):
+    model = ("--model", str(runs / run)) if run else ()
+    assert message in refused(*spine.speaking(tmp_path / "out.wav", *model, *more))

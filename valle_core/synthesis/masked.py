@@ -1,0 +1,124 @@
+"""Level 0 of a known length: codes that are hidden at first, filled in place by a `Filler`, all rows together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from valle_core.interfaces import Task
+from valle_core.model.codec_lm import CodecLM
+from valle_core.plugin import UserError
+from valle_core.sequence.alignment import KnowsDurations
+from valle_core.sequence.masking import MASKED, masked
+from valle_core.sequence.pack import pack, row_length
+from valle_core.synthesis.autoregressive import Decoded
+from valle_core.synthesis.guidance import UNGUIDED, Guidance
+from valle_core.synthesis.sampling.chain import SamplerChain, refuse_undefined
+from valle_core.synthesis.sampling.view import View
+from valle_core.types import TaskInputs, TaskSequence
+
+
+def refuse_other_samplers(masked: float, chain: SamplerChain, seconds: Sequence[float] = ()) -> None:
+    """Raises `UserError` where the end of the chain is not made for a level 0 of which this share was masked, or
+    durations are asked for that it does not keep."""
+    if chain.filler is not None and not masked:
+        raise UserError("sampler masked needs a masked level 0; leave it out, or train with --model.masked 0.5")
+    if chain.filler is None and masked == 1:
+        raise UserError("level 0 of the model is masked only, and is not said token by token; choose --sampler masked")
+    if chain.filler is None and any(seconds):
+        raise UserError("only speech that is filled in place takes a duration; add --sampler masked, or leave it out")
+
+
+def lengths_of(
+    model: CodecLM,
+    task: Task,
+    inputs: Sequence[TaskInputs],
+    seconds: Sequence[float],
+    bounds: Sequence[int],
+    *,
+    frame_rate: float,
+    speed: float,
+) -> tuple[list[int], list[Float[Tensor, "P_plus_1"] | None]]:
+    """Frames that each answer would have, and when it says each symbol where the model has an alignment.
+
+    Args:
+        model, task, inputs: as for `fill_level0`.
+        seconds: as asked for; 0 where the alignment says it.
+        bounds: most frames of each answer, behind which nothing is said.
+        frame_rate, speed: of the codec; of what the alignment says.
+
+    Raises:
+        UserError: nobody says it, or a duration is out of range.
+    """
+    for one in seconds:
+        if not 0 <= one <= 3600:
+            raise UserError(f"duration must be in [0, 3600] s, got {one:g}")
+    asked = [max(1, round(one * frame_rate)) if one else 0 for one in seconds]
+    if model.alignment is None:
+        if not all(asked):
+            raise UserError("sampler masked fills an answer of known length: give its seconds with --duration")
+        return asked, [None] * len(inputs)
+    text = pack([task.compose(one, 0, training=False) for one in inputs], model.rules).to(model.heads.bias.device).text
+    if not isinstance(model.alignment, KnowsDurations) or text is None:
+        raise UserError("the model's alignment knows no durations, which sampler masked needs; choose another sampler")
+    times, usual = model.alignment.durations(text, speed=speed)
+    frames = [wanted or count for wanted, count in zip(asked, usual, strict=True)]
+    return frames, [
+        (when * (n / count)).clamp(max=min(n, most))
+        for when, n, count, most in zip(times, frames, usual, bounds, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def fill_level0(
+    model: CodecLM,
+    task: Task,
+    inputs: Sequence[TaskInputs],
+    frames: Sequence[int],
+    bounds: Sequence[int],
+    times: Sequence[Float[Tensor, "P_plus_1"] | None],
+    chain: SamplerChain,
+    seeds: Int[Tensor, "B"],
+    guidance: Guidance = UNGUIDED,
+) -> Decoded:
+    """Codes of level 0 of each row.
+
+    Args:
+        model: in eval mode, trained with masked rows.
+        task: composes the rows, the same way as in training.
+        inputs, frames, bounds, times: of each row, as in `lengths_of`.
+        chain: ends in a `Filler`.
+        seeds: one per row, see `randomness.row_seeds`.
+        guidance: of the logits, before the processors of the chain.
+
+    Raises:
+        UserError: a row does not fit the backbone.
+    """
+    assert chain.filler is not None
+    mask, start, longest = model.vocabulary.mask, model.vocabulary.ranges()["NAR:0:0"].start, model.backbone.max_length
+    counts = [min(n, most) for n, most in zip(frames, bounds, strict=True)]
+    rows: list[TaskSequence] = []
+    for one, count, when in zip(inputs, counts, times, strict=True):
+        known = replace(one, response=one.response.new_zeros(count, 1), times=when)
+        row = task.compose(known, 0, training=False)
+        rows.append(masked(row, torch.ones(count, dtype=torch.bool), mask=mask))
+        length = row_length(row, model.rules)
+        if longest is not None and length > longest:
+            raise UserError(f"text, prompt and speech fill {length} positions of at most {longest}; shorten them")
+    batch = pack(guidance.rows(rows), model.rules).to(seeds.device)
+    places = batch.offsets[batch.predicted[MASKED].positions]  # of the frames' codes among the indices
+    view = View.for_frames(seeds=seeds, frames=counts, level=0)
+
+    def ask(codes: Int[Tensor, "N"]) -> Float[Tensor, "N V"]:
+        indices = batch.indices.scatter(0, places, start + codes.repeat(guidance.branches))
+        logits = model(replace(batch, indices=indices)).logits[MASKED][:, :mask]  # without the stop token
+        refuse_undefined(logits, "level 0")
+        return chain.process(guidance(logits).float(), view)
+
+    codes = chain.filler.fill(ask, counts, mask, view)
+    stopped = [n <= most for n, most in zip(frames, bounds, strict=True)]
+    return Decoded(tokens=list(codes.split(counts)), stopped=stopped, steps=0)
