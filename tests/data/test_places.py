@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from valle_core.data.damage import REPAIR, Damaged
 from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_core.reading.place import inside
@@ -20,6 +19,7 @@ from valle_data.made_dataset import MADE, made_records, write_dataset
 from valle_data.mixing.mix_cache import MixCache
 from valle_data.mixing.noise_set import open_noise
 from valle_data.similar_index import FILES, open_similar
+from valle_data.storage.damage import REPAIR, Damaged
 from valle_data.storage.facts import write_index
 from valle_data.storage.index import INDEX
 from valle_data.storage.rows import row_of

@@ -14,7 +14,6 @@ from valle_tasks.options import TextToSpeechOptions
 from valle_tasks.tts import TextToSpeech
 
 from valle_core.data.dataset import open_dataset
-from valle_core.data.manifest import read_manifest
 from valle_core.data.pool import TrainingPool
 from valle_core.data.record import Record
 from valle_core.plugin import UserError
@@ -25,6 +24,7 @@ from valle_data.neighbours import mean_cosine, nearest, normalised
 from valle_data.similar import make_similar
 from valle_data.similar_index import FILES, open_similar
 from valle_data.storage.facts import write_manifest
+from valle_data.storage.manifest import read_manifest
 
 CLUSTERS = 4
 

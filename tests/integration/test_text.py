@@ -10,8 +10,8 @@ import soundfile
 import torch
 
 from valle_core.checkpoint.load import load_model
-from valle_core.data.manifest import read_manifest
 from valle_core.registry.registry import Registry
+from valle_data.storage.manifest import read_manifest
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
-from valle_core.data.damage import damaged
-from valle_core.data.manifest import NO_TEXT, Manifest, read_manifest
+from valle_core.data.manifest import NO_TEXT, Manifest
 from valle_core.data.record import IndexEntry, Record
-from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store
+from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store, reader_of
 from valle_core.plugin import UserError
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import CodecIdentity, Utterance
@@ -220,12 +219,10 @@ def open_dataset(
         UserError: no dataset, a half-written one, an unknown format, or a language missing from `languages`.
     """
     path = Path(path)
-    manifest = read_manifest(path)
+    manifest: Manifest = reader_of("manifest", f"dataset '{path}' has a dataset.json")(path)
     if not manifest.complete:
         raise UserError(f"dataset '{path}' is half-written. Finish it: run the same `valle prepare` again")
-    index = open_index(path, manifest.index_hash)
-    if not (index.one_by_one() if manifest.storage == "files" else index.in_rows()):
-        raise damaged(path / "index.jsonl", ValueError(f"its records do not lie as storage {manifest.storage} does"))
+    index = open_index(path, manifest)
     for language in manifest.languages if languages is not None else ():
         language_index(languages or (), language)
     dataset = Dataset(

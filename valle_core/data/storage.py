@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
+from valle_core.data.manifest import Manifest
 from valle_core.data.options import StorageName
 from valle_core.data.record import IndexEntry, Location, Record
 from valle_core.plugin import UserError
@@ -63,14 +64,6 @@ class Index(Protocol):
     symbols: Int[np.ndarray, "N"]
 
     def __len__(self) -> int: ...
-    def one_by_one(self) -> bool:
-        """Whether each record is a file of its own; False too where some are and some are not."""
-        ...
-
-    def in_rows(self) -> bool:
-        """Whether each record is a row of a larger file."""
-        ...
-
     def place(self, id: str) -> int | None:
         """Where a row is, or None."""
         ...
@@ -136,13 +129,9 @@ def open_store(storage: StorageName, folder: Path) -> Store:
     return cast(Callable[[Path], Store], reader_of(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
 
 
-def open_index(folder: Path, index_hash: str) -> Index:
-    """The rows of a dataset whose `index.jsonl` has this SHA-256.
-
-    Raises:
-        UserError: it is missing, damaged or another, or nobody here reads it.
-    """
-    return cast(Index, reader_of("index", f"dataset '{folder}' has an index")(folder, index_hash))
+def open_index(folder: Path, manifest: Manifest) -> Index:
+    """The rows of a dataset. Raises `UserError` where they are missing, damaged or others, or nobody reads them."""
+    return cast(Index, reader_of("index", f"dataset '{folder}' has an index")(folder, manifest))
 
 
 def reader_of(name: str, what: str) -> Any:

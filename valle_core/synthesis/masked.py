@@ -45,14 +45,8 @@ def lengths_of(
 ) -> tuple[list[int], list[Float[Tensor, "P_plus_1"] | None]]:
     """Frames that each answer would have, and when it says each symbol where the model has an alignment.
 
-    Args:
-        model, task, inputs: as for `fill_level0`.
-        seconds: as asked for; 0 where the alignment says it.
-        bounds: most frames of each answer, behind which nothing is said.
-        frame_rate, speed: of the codec; of what the alignment says.
-
-    Raises:
-        UserError: nobody says it, or a duration is out of range.
+    `seconds` are as asked for, 0 where the alignment says it; behind `bounds` (frames) nothing is said. Raises
+    `UserError` where nobody says how long, or a duration is out of range.
     """
     for one in seconds:
         if not 0 <= one <= 3600:
@@ -85,15 +79,8 @@ def fill_level0(
     seeds: Int[Tensor, "B"],
     guidance: Guidance = UNGUIDED,
 ) -> Decoded:
-    """Codes of level 0 of each row.
-
-    Args:
-        model: in eval mode, trained with masked rows.
-        task: composes the rows, the same way as in training.
-        inputs, frames, bounds, times: of each row, as in `lengths_of`.
-        chain: ends in a `Filler`.
-        seeds: one per row, see `randomness.row_seeds`.
-        guidance: of the logits, before the processors of the chain.
+    """Codes of level 0 of each row: `frames`, `bounds` and `times` as in `lengths_of`, a chain that ends in a `Filler`,
+    a seed a row. Guidance is of the logits, before the chain's processors.
 
     Raises:
         UserError: a row does not fit the backbone.

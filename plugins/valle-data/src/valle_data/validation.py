@@ -9,11 +9,11 @@ import numpy as np
 
 from valle_core.codes.checks import check_codes
 from valle_core.data.dataset import Dataset
-from valle_core.data.manifest import MANIFEST
 from valle_core.data.record import IndexEntry, Record
 from valle_core.plugin import UserError
 from valle_data.storage.columns import COLUMNS
 from valle_data.storage.index import INDEX, read_rows
+from valle_data.storage.manifest import MANIFEST
 from valle_data.storage.rows import hash_of
 
 COLUMNS_DIFFER = f"{COLUMNS} differs from {INDEX}; remove it and run the same `valle prepare`, which makes it anew"

@@ -11,11 +11,11 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.codes.identity import require_same
-from valle_core.data.damage import Damaged
 from valle_core.data.dataset import Dataset, open_dataset
 from valle_core.data.manifest import NO_TEXT
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
+from valle_data.storage.damage import Damaged
 
 
 class NoiseSet:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from valle_core.data.damage import REPAIR
 from valle_core.data.dataset import Dataset, open_dataset
 from valle_core.data.manifest import Manifest
 from valle_core.data.options import STORAGES, StorageName
@@ -20,6 +19,7 @@ from valle_core.reading.json_text import read_json
 from valle_core.reading.place import inside
 from valle_data.preparation.locks import Locks
 from valle_data.preparation.settings import SETTINGS
+from valle_data.storage.damage import REPAIR
 from valle_data.storage.facts import write_index, write_manifest
 from valle_data.storage.hdf5 import file_name, pack
 from valle_data.storage.index import read_rows

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from valle_core.data.damage import Damaged, damaged
-from valle_core.data.manifest import MANIFEST, read_manifest
 from valle_core.files import write_json
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_json
@@ -17,7 +15,9 @@ from valle_data.preparation.journal import Outcome, source_outcome
 from valle_data.preparation.recordings import Recording, Rejection
 from valle_data.preparation.treatment import Treatment
 from valle_data.storage.columns import map_columns
+from valle_data.storage.damage import Damaged, damaged
 from valle_data.storage.index import INDEX, Index, hash_index, open_index
+from valle_data.storage.manifest import MANIFEST, read_manifest
 
 SOURCES = "sources.jsonl"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from valle_core.data.manifest import MANIFEST, Manifest, read_manifest
+from valle_core.data.manifest import Manifest
 from valle_core.data.record import IndexEntry
 from valle_core.files import replacing
 from valle_core.plugin import UserError
@@ -28,6 +28,7 @@ from valle_data.preparation.treatment import Treatment, summed
 from valle_data.storage.columns import ColumnWriter
 from valle_data.storage.facts import write_index, write_manifest
 from valle_data.storage.index import Index, open_index
+from valle_data.storage.manifest import MANIFEST, read_manifest
 from valle_language.detection import is_auto
 
 

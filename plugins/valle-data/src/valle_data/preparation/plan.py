@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from valle_core.data.manifest import Newer
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import check_kinds, is_of
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.shared import create
+from valle_data.storage.manifest import Newer
 
 PARTS, PLAN = "parts", "plan.jsonl"
 DONE = ".parts.done"

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from valle_core.codes.checks import check_codes
-from valle_core.data.damage import Damaged
-from valle_core.data.manifest import MANIFEST, Newer, read_manifest
 from valle_core.data.record import IndexEntry, Record
 from valle_core.plugin import UserError
 from valle_core.types import CodecIdentity
 from valle_data.preparation.finished import SOURCES, Finished, read_finished, reopen
 from valle_data.preparation.plan import forget_plan, read_plan
+from valle_data.storage.damage import Damaged
 from valle_data.storage.files import FileStore
 from valle_data.storage.hdf5 import Hdf5Store
 from valle_data.storage.index import Index, hash_index, open_index
+from valle_data.storage.manifest import MANIFEST, Newer, read_manifest
 from valle_data.storage.rows import hash_of
 from valle_data.storage.shards import ShardStore
 

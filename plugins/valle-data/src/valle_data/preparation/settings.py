@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from valle_core.codes import identity
-from valle_core.data.manifest import FORMAT_VERSION, MANIFEST
 from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import read_json
@@ -20,6 +19,7 @@ from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.phoneme_cache import options_hash
 from valle_data.preparation.plan import forget_plan, read_plan
 from valle_data.preparation.shared import create
+from valle_data.storage.manifest import FORMAT_VERSION, MANIFEST
 
 SETTINGS = "prepare.json"
 

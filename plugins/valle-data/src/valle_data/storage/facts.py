@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import save
 
 from valle_core.codes import identity
-from valle_core.data.manifest import FORMAT_VERSION, MANIFEST, Manifest
+from valle_core.data.manifest import Manifest
 from valle_core.data.record import IndexEntry
 from valle_core.files import replacing, write_json
 from valle_data.storage.columns import COLUMNS, VERSION, Columns, ColumnWriter, digest_of
 from valle_data.storage.index import INDEX
+from valle_data.storage.manifest import FORMAT_VERSION, MANIFEST
 from valle_data.storage.rows import row_digest
 
 

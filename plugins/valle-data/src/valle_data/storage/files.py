@@ -7,11 +7,11 @@ from pathlib import Path
 
 from safetensors.torch import load
 
-from valle_core.data.damage import damaged
 from valle_core.data.record import Location, Record
 from valle_core.reading.json_text import read_bytes
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named
+from valle_data.storage.damage import damaged
 from valle_data.storage.stored_record import record_of
 
 

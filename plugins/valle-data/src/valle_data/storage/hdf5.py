@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from valle_core.data.damage import damaged
 from valle_core.data.record import Location, Record
 from valle_core.files import replacing
 from valle_core.plugin import UserError
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named
+from valle_data.storage.damage import damaged
 from valle_data.storage.records import columns_of
 from valle_data.storage.shards import PARTS, offsets_of
 from valle_data.storage.stored_record import record_of

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from valle_core.data.damage import REPAIR, damaged
+from valle_core.data.manifest import Manifest
 from valle_core.data.record import IndexEntry, Location
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads
 from valle_core.reading.place import inside
 from valle_data.storage.columns import COLUMNS, Columns, ColumnWriter, Strings, map_columns
+from valle_data.storage.damage import REPAIR, damaged
 from valle_data.storage.ids import Ids
 from valle_data.storage.rows import row_of
 
@@ -123,6 +124,14 @@ class Index:
 
     def _strings(self, name: str) -> Strings:
         return Strings(self._columns[name], self._columns[f"{name}_offsets"])
+
+
+def index_of(folder: Path, manifest: Manifest) -> Index:
+    """The rows of a dataset, which lie as its manifest says. Raises `UserError` where they do not."""
+    index = open_index(folder, manifest.index_hash)
+    if not (index.one_by_one() if manifest.storage == "files" else index.in_rows()):
+        raise damaged(folder / INDEX, ValueError(f"its records do not lie as storage {manifest.storage} does"))
+    return index
 
 
 def open_index(folder: Path, index_hash: str, *, proven: bool = False) -> Index:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from valle_core.data.damage import damaged
 from valle_core.data.record import Location, Record
 from valle_core.reading.place import Inside
 from valle_core.reading.tensors import damage_named, map_tensors
+from valle_data.storage.damage import damaged
 from valle_data.storage.stored_record import record_of
 
 PARTS = ("codes", "phonemes", "words", "times")
