@@ -1,0 +1,143 @@
+"""Every sampler on the voice in the box: phoneme error and similarity of the same 100 sentences, by each.
+
+    python benchmarks/studies/samplers_on_voice.py OUT            # speak; what is there is kept
+    valle eval OUT/table.jsonl --metric per --metric similarity --out OUT/judged
+    python benchmarks/studies/samplers_on_voice.py OUT --report   # Markdown
+
+Every second sentence of the preset `box`, the twelve named voices in turn, one random seed a sentence. Similarity is to
+the voice's prompt as the codec decodes it. Differences are of the same sentence by the shipped samplers, with the
+bounds of 95 % by bootstrap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from valle_eval.presets.box import box
+
+import valle
+from valle_core.api import write_audio
+
+Chain = list[str | dict[str, Any]]
+DRAW: Chain = ["sample"]
+COOL: Chain = [{"name": "temperature", "t": 0.6}]
+CHAINS: Mapping[str, Chain] = {
+    "shipped": [*COOL, {"name": "top_p", "p": 0.9}, *DRAW],
+    "greedy": ["greedy"],
+    "sample": DRAW,
+    "temperature 0.6": [*COOL, *DRAW],
+    "temperature 0.8, top_p": [{"name": "temperature", "t": 0.8}, {"name": "top_p", "p": 0.9}, *DRAW],
+    "top_p": [{"name": "top_p", "p": 0.9}, *DRAW],
+    "top_k": [*COOL, {"name": "top_k", "k": 50}, *DRAW],
+    "min_p": [*COOL, {"name": "min_p", "p": 0.05}, *DRAW],
+    "top_nsigma": [*COOL, {"name": "top_nsigma", "n": 1.0}, *DRAW],
+    "typical": [*COOL, {"name": "typical", "p": 0.9}, *DRAW],
+    "epsilon": [*COOL, {"name": "epsilon", "epsilon": 3e-4}, *DRAW],
+    "eta": [*COOL, {"name": "eta", "epsilon": 2e-3}, *DRAW],
+    "dynamic_temperature": [{"name": "dynamic_temperature", "low": 0.3, "high": 0.9}, *DRAW],
+    "entropy_adaptive": ["entropy_adaptive"],
+    "mirostat": [{"name": "mirostat", "tau": 3.0}],
+    "mirostat_v2": [{"name": "mirostat_v2", "tau": 3.0}],
+    "repetition_penalty": [{"name": "repetition_penalty", "penalty": 1.1, "decay": 0.1}, *COOL, *DRAW],
+    "repetition_aware": [*COOL, {"name": "repetition_aware", "p": 0.9}],
+    "dry": [{"name": "dry", "multiplier": 0.8}, *COOL, *DRAW],
+}
+"""length_penalty and banned_tokens act on tokens that this voice never answers; beam follows no alignment."""
+
+FIGURES = (("per", "phoneme error %", 100, 1), ("similarity", "similarity", 1, 3))
+
+
+def main() -> None:
+    """See the top of the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--chain", action="append", choices=tuple(CHAINS), help="only these; every one by default")
+    given = parser.parse_args()
+    print(report(given.out)) if given.report else speak(given.out, given.chain or list(CHAINS))
+
+
+def speak(out: Path, names: Sequence[str]) -> None:
+    """Say what is missing, and list in `table.jsonl` all that is there."""
+    torch.set_num_threads(1)
+    speaker = valle.load()
+    voices = list(speaker.voices)
+    (out / "voices").mkdir(parents=True, exist_ok=True)
+    assert speaker.box is not None
+    for voice in voices:
+        codes = speaker.box.prompt(voice)
+        with torch.inference_mode():
+            wav, _ = speaker.synthesizer.components.codec.decode(codes[None], torch.tensor([len(codes)]))
+        write_audio(out / "voices" / f"{voice}.wav", wav[0].numpy(), speaker.sample_rate)
+    sentences = list(enumerate(box()))[::2]
+    for name in names:
+        folder = out / name.replace(" ", "-").replace(",", "")
+        told = folder / "made.jsonl"
+        if told.is_file():
+            continue
+        folder.mkdir(exist_ok=True)
+        start, rows = time.process_time(), []
+        for place, voice in enumerate(voices):
+            batch = sentences[place :: len(voices)]
+            texts, seeds = [one.text for _, one in batch], [number for number, _ in batch]
+            speeches = speaker.speak(texts, voice=voice, seed=seeds, sampler=CHAINS[name])
+            for (_, one), speech in zip(batch, speeches, strict=True):
+                path = folder / f"{one.id}.wav"
+                speech.save(path)
+                rows.append({"id": f"{name}/{one.id}", "audio": str(path.relative_to(out)), "text": one.text,
+                             "voice": f"voices/{voice}.wav", "group": name})  # fmt: skip
+        told.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        print(f"{name}: {time.process_time() - start:.0f} s of processor", flush=True)
+    spoken = sorted(out.glob("*/made.jsonl"))
+    (out / "table.jsonl").write_text("".join(path.read_text("utf-8") for path in spoken), encoding="utf-8")
+
+
+def report(out: Path) -> str:
+    """A row for each chain, as a Markdown table."""
+    rows = json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        name, _, sentence = row["id"].partition("/")
+        found.setdefault(name, {})[sentence] = row["scores"]
+    head = ["sampler", "sentences", *(f"{title}|difference" for _, title, _, _ in FIGURES)]
+    lines = ["| " + " | ".join("|".join(head).split("|")) + " |", "|" + "---|" * (2 + 2 * len(FIGURES))]
+    for name in (name for name in CHAINS if name in found):
+        cells = [name, str(len(found[name]))]
+        for figure, _, scale, digits in FIGURES:
+            own = values(found[name], figure)
+            cells.append(f"{scale * sum(own.values()) / len(own):.{digits}f}")
+            usual = values(found["shipped"], figure)
+            both = [scale * (own[one] - usual[one]) for one in own if one in usual]
+            middle, low, high = bounds(both)
+            cells.append("" if name == "shipped" else f"{middle:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def values(scores: Mapping[str, Any], figure: str) -> dict[str, float]:
+    """Of each sentence, where it was judged."""
+    return dict(_judged(scores, figure))
+
+
+def _judged(scores: Mapping[str, Any], figure: str) -> Iterator[tuple[str, float]]:
+    for sentence, of in scores.items():
+        if (found := of.get(figure)) and found[1]:
+            yield sentence, found[0] / found[1]
+
+
+def bounds(differences: Sequence[float]) -> tuple[float, float, float]:
+    """Mean with the bounds of 95 % by bootstrap."""
+    rng, count = random.Random(0), len(differences)
+    drawn = sorted(sum(rng.choices(differences, k=count)) / count for _ in range(1000))
+    return sum(differences) / count, drawn[25], drawn[974]
+
+
+if __name__ == "__main__":
+    main()
