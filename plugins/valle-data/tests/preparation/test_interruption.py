@@ -17,6 +17,7 @@ from valle_core.data.dataset import open_dataset
 from valle_core.plugin import UserError
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
+from valle_data.storage.rows import hash_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 KILLED_AT_RENAME = """
@@ -26,7 +27,6 @@ from valle_data.preparation import plan
 from valle_data.preparation import prepare as module
 from valle_data.preparation.options import PrepareOptions
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
-from valle_data.storage.rows import hash_of
 
 source, out, storage, renames = sys.argv[1:]
 left, rename = int(renames), os.replace
