@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ class Tones:
     """A `Service`: each sentence is a tone of 0.05 s a word, at 16 kHz.
 
     Attributes:
-        held: while it is set, nothing is said beyond the first piece.
+        first: while it is not set, nothing is said.
+        go_on: while it is not set, nothing is said beyond the first piece.
         asked: what was asked for.
         listeners: whom it went to.
     """
@@ -36,7 +38,8 @@ class Tones:
         self.listeners: list[Listener] = []
         self.recordings: list[bytes] = []
         self.busy = False
-        self.go_on = threading.Event()
+        self.first, self.go_on = threading.Event(), threading.Event()
+        self.first.set()
         self.go_on.set()
 
     def voices(self) -> Mapping[str, VoiceFacts]:
@@ -52,6 +55,7 @@ class Tones:
         threading.Thread(target=self._say, args=(asked, listener), daemon=True).start()
 
     def _say(self, asked: Asked, listener: Listener) -> None:
+        self.first.wait(5)
         sentences = [part for part in asked.text.split(".") if part.strip()]
         for number, sentence in enumerate(sentences, 1):
             if number > 1 and not self.go_on.wait(5):
@@ -124,6 +128,8 @@ def live(tones) -> Iterator[Live]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
+    while not server.started:
+        time.sleep(0.005)
     yield Live(url, tones)
     tones.go_on.set()
     server.should_exit = True

@@ -39,6 +39,7 @@ def serve(context: CommandContext) -> CommandResult:
         uploads=own.uploads,
     )
     host, port = (f"[{own.host}]" if ":" in own.host else own.host), listening.getsockname()[1]
+    listening.listen(2048)
     context.note(f"serving at http://{host}:{port}; its address for clients is http://{host}:{port}/v1")
     try:
         run(make_app(service, limits), listening)
