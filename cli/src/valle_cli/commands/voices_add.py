@@ -18,7 +18,7 @@ class Options:
         name: name of the voice: 1 to 64 of the characters a-z, 0-9, '-' and '_'
         recording: recording of the voice, or a voice that `valle voices export` wrote
         model: run, checkpoint or voice box whose codec encodes it; left out: the installed voice
-        prompt_text: what the recording says, for models that continue it (--task tts-c)
+        prompt_text: transcript of the recording, for models that continue it (--task tts-c)
         language: language tag of that text; left out: the model's first language
         sounds: a few words of how the voice sounds
         replace: replace a saved voice of this name

@@ -29,6 +29,10 @@ class Say(Protocol):
         """The pieces of a text, in order. Raises `UserError` or `UnknownVoice`."""
         ...
 
+    def piece(self, speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
+        """What a listener gets of a speech."""
+        ...
+
     def __call__(self, speaker: Speaker, cuts: Sequence[Cut], speed: float) -> list[Piece]:
         """Each said, as it would be alone. Raises `UserError`."""
         ...
@@ -66,23 +70,22 @@ class SaySentences:
             raise UserError(f"language '{tag}' is unknown here. Choose from {', '.join(speaker.languages)}")
         return [Cut(gap, one) for gap, one in paused(request, tag, self.splitting)]
 
+    def piece(self, speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
+        wav = speech.wav.numpy().astype(np.float32, copy=False)
+        silence = np.zeros(round(cut.pause * speech.sample_rate), np.float32)
+        tag = cut.request.language or speaker.languages[0]
+        words = placed_words(cut.request.text, speech.words, lambda text: _count(speaker, text, tag))
+        return Piece(
+            wav=np.concatenate([silence, wav]),
+            words=tuple(SpokenWord(text, start + cut.pause, end + cut.pause) for text, start, end in words),
+            warnings=tuple(speech.notes(cut.request)),
+            tokens=len(speech.codes),
+        )
+
     def __call__(self, speaker: Speaker, cuts: Sequence[Cut], speed: float) -> list[Piece]:
         synthesizer = speaker.at(speed=speed)
         speeches = synthesizer([cut.request for cut in cuts])
-        return [_piece(speaker, cut, speech) for cut, speech in zip(cuts, speeches, strict=True)]
-
-
-def _piece(speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
-    wav = speech.wav.numpy().astype(np.float32, copy=False)
-    silence = np.zeros(round(cut.pause * speech.sample_rate), np.float32)
-    tag = cut.request.language or speaker.languages[0]
-    words = placed_words(cut.request.text, speech.words, lambda text: _count(speaker, text, tag))
-    return Piece(
-        wav=np.concatenate([silence, wav]),
-        words=tuple(SpokenWord(text, start + cut.pause, end + cut.pause) for text, start, end in words),
-        warnings=tuple(speech.notes(cut.request)),
-        tokens=len(speech.codes),
-    )
+        return [self.piece(speaker, cut, speech) for cut, speech in zip(cuts, speeches, strict=True)]
 
 
 def _count(speaker: Speaker, text: str, tag: str) -> int:

@@ -1,0 +1,161 @@
+"""The service by continuous batching: rows come and go, errors and leaving clients touch no other row."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from valle_serve.continuous import MOST_ENGINES, ContinuousSpeaker
+from valle_serve.interface import Asked, Busy, Listener, Piece
+from valle_serve.saying import Cut
+
+from valle_core.api import UserError
+
+SPEAKER = SimpleNamespace(sample_rate=100, languages=("en",), voices={"ada": "low"}, box=None, saved=None)
+
+
+class Engine:
+    """Says a word in as many steps as it has letters; what was spoken at once lies in `together`."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate, self.rows, self.count = rate, dict[int, list[str]](), 0
+        self.together: list[int] = []
+        self.cancelled: list[int] = []
+
+    @property
+    def idle(self) -> bool:
+        return not self.rows
+
+    def submit(self, request) -> int:
+        if request == "bad":
+            raise UserError("a bad word")
+        self.count += 1
+        self.rows[self.count] = list(request)
+        return self.count
+
+    def cancel(self, ticket: int) -> bool:
+        self.cancelled.append(ticket)
+        return self.rows.pop(ticket, None) is not None
+
+    def step(self):
+        time.sleep(0.001)
+        self.together.append(len(self.rows))
+        events = []
+        for ticket, letters in list(self.rows.items()):
+            letters.pop()
+            if letters:
+                events.append(SimpleNamespace(ticket=ticket, tokens=letters))
+            else:
+                del self.rows[ticket]
+                events.append(SimpleNamespace(ticket=ticket, error=None, finish=lambda rate=self.rate: rate))
+        return events
+
+
+class Say:
+    def cut(self, asked, speaker):
+        return [Cut(0.0, word) for word in asked.text.split()]
+
+    def piece(self, speaker, cut, speech):
+        if cut.request == "mute":
+            raise UserError("no sound")
+        return Piece(wav=np.full(100, speech, np.float32), tokens=len(cut.request))
+
+
+@pytest.fixture
+def engines() -> dict[float, Engine]:
+    return {}
+
+
+@pytest.fixture
+def service(engines):
+    made: list[ContinuousSpeaker] = []
+
+    def engine(rate: float) -> Engine:
+        engines[rate] = Engine(rate)
+        return engines[rate]
+
+    def service(**options) -> ContinuousSpeaker:
+        made.append(ContinuousSpeaker(SPEAKER, Say(), engine, **options))
+        return made[-1]
+
+    yield service
+    for one in made:
+        one.close()
+
+
+def all_of(listener: Listener) -> list[Piece]:
+    """What was delivered up to its end. Raises what ended it."""
+    found, until = [], time.monotonic() + 5
+    while time.monotonic() < until:
+        try:
+            piece = listener.take()
+        except StopIteration:
+            return found
+        if piece is None:
+            time.sleep(0.002)
+        else:
+            found.append(piece)
+    raise AssertionError("it did not end")
+
+
+def test_pieces_come_in_order_whatever_else_is_spoken(service, engines):
+    one = service()
+    long, short = Listener(rate=100), Listener(rate=100)
+    one.start(Asked(text=f"{'a' * 40} bb c"), long)
+    one.start(Asked(text="dd e"), short)
+    assert [piece.tokens for piece in all_of(short)] == [2, 1]
+    found = all_of(long)
+    assert [piece.tokens for piece in found] == [40, 2, 1]
+    assert [piece.last for piece in found] == [False, False, True]
+    assert max(engines[1.0].together) == 2
+    assert one.load().speaking == 0
+
+
+def test_each_rate_has_an_engine_and_few_are_kept(service, engines):
+    one = service()
+    for step in range(MOST_ENGINES + 2):
+        listener = Listener(rate=100)
+        one.start(Asked(text="a", speed=1 + step / 8), listener)
+        assert float(all_of(listener)[0].wav[0]) == 1 + step / 8
+    assert len(one._engines) <= MOST_ENGINES
+
+
+def test_one_that_fails_ends_alone(service):
+    one = service()
+    listeners = {text: Listener(rate=100) for text in ("fine fine", "ok bad", "mute")}
+    for text, listener in listeners.items():
+        one.start(Asked(text=text), listener)
+    assert len(all_of(listeners["fine fine"])) == 2
+    with pytest.raises(UserError, match="a bad word"):
+        all_of(listeners["ok bad"])
+    with pytest.raises(UserError, match="no sound"):
+        all_of(listeners["mute"])
+
+
+def test_the_row_of_a_client_that_left_is_free_at_once(service, engines):
+    one = service()
+    listener = Listener(rate=100)
+    one.start(Asked(text="a" * 100_000), listener)
+    for _ in range(500):
+        if engines and engines[1.0].rows:
+            break
+        time.sleep(0.002)
+    listener.leave()
+    for _ in range(500):
+        if engines[1.0].cancelled:
+            break
+        time.sleep(0.002)
+    assert engines[1.0].idle
+    assert one.load().speaking == 0
+
+
+def test_a_server_that_stops_ends_what_it_speaks(service):
+    one = service()
+    listener = Listener(rate=100)
+    one.start(Asked(text="a" * 100_000), listener)
+    threading.Timer(0.05, one.close).start()
+    with pytest.raises(Busy, match="the server is stopping"):
+        all_of(listener)
