@@ -95,10 +95,8 @@ def encode_prompt(path: Path, codec: Codec, prompts: Prompts, *, device: torch.d
 
 def fitting_codes(codes: Int[Tensor, "F Q"], frame_rate: float, prompts: Prompts) -> Encoded:
     """The same for a prompt that is given as codes: where it pauses is not known, so it is cut at the bound."""
-    remark = prompts.remark(len(codes) / frame_rate)
-    if not remark or prompts.trained is None or prompts.continues:
-        return Encoded(codes, remark)
-    most = max(1, round(prompts.trained.longest * frame_rate))
-    if len(codes) <= most:
-        return Encoded(codes, remark)
-    return Encoded(codes[:most], f"{remark}: cut at {most / frame_rate:.1f} s")
+    remark, trained = prompts.remark(len(codes) / frame_rate), prompts.trained
+    most = len(codes) if trained is None or prompts.continues else max(1, round(trained.longest * frame_rate))
+    if remark and len(codes) > most:
+        codes, remark = codes[:most], f"{remark}: cut at {most / frame_rate:.1f} s"
+    return Encoded(codes, remark)
