@@ -19,7 +19,7 @@ from valle_core.model.codec_lm import CodecLM, ModelOutput
 from valle_core.plugin import UserError
 from valle_core.registry.select import Selected
 from valle_core.sequence.pack import RowBatch
-from valle_core.training.optimizer import adamw, cosine, parameter_groups
+from valle_core.training.optimizer import adamw, cosine, parameter_groups, train_only
 from valle_core.training.options import TrainOptions
 
 Term = Callable[[RowBatch, ModelOutput], ModelOutput]
@@ -79,6 +79,7 @@ def choose_descent(
         if plugins[slot] and getattr(options, flag) != getattr(TrainOptions(), flag):
             own = f"--{slot} {resolved.part(slot).name} has options of its own"
             raise UserError(f"--{flag.replace('_', '-')} is an option of {usual}; {own}")
+    train_only(model, options.train_only)
     descent = Descent(
         options=options,
         reference=5e-4 * (1024 / model.backbone.d_model) ** 0.5,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,6 +32,17 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
             found[matrix if _decays(name, parameter) else "other"].append(parameter)
     decays = {"hidden": weight_decay, "matrix": weight_decay, "other": 0.0}
     return [{"params": params, "role": role, "weight_decay": decays[role]} for role, params in found.items() if params]
+
+
+def train_only(model: nn.Module, patterns: Sequence[str]) -> None:
+    """Freeze all parameters whose name fits no pattern. Raises `UserError` for a pattern that names none."""
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise UserError(f"train_only: {pattern!r} names no parameter. They are called like: {', '.join(names[:8])}")
+    for name, parameter in model.named_parameters() if patterns else ():
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            parameter.requires_grad_(False)
 
 
 def adamw(*, groups: list[dict[str, Any]], rate: float, betas: tuple[float, float]) -> torch.optim.AdamW:

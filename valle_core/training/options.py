@@ -21,6 +21,7 @@ class TrainOptions:
         decay_from: fraction of the steps after which cosine decay begins; before it the learning rate is constant.
         weight_decay: weight decay, applied to matrices only.
         betas: betas of AdamW.
+        train_only: name patterns of the parameters to train, e.g. `*.lora_*` or `embedding.table`; all by default.
         average: decay of the moving average of the weights, saved for synthesis; 0: save the weights themselves.
         clip: maximum gradient norm (after unscaling); 0: no clipping.
         accumulate: gradient accumulation: batches per optimizer step.
@@ -43,6 +44,7 @@ class TrainOptions:
     decay_from: float = 0.0
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
+    train_only: tuple[str, ...] = ()
     average: float = 0.0
     clip: float = 1.0
     accumulate: int = 1

@@ -67,6 +67,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},
+    "valle-lora": {"rewrite": ("lora",), "command": ("adapter new", "adapter save", "adapter apply")},
     "valle-losses": {
         "loss": ("distill", "factors", "label-smoothing", "top-k", "z-loss"),
         "command": ("drop-layers",),

@@ -79,7 +79,8 @@ def _moves(model: CodecLM, before: Manifest, now: Manifest) -> dict[str, tuple[i
     table = [pair for name in alike for pair in zip(old[name], new[name], strict=True)]
     tokens = {one: place for place, one in enumerate(now.task_tokens)}
     stays = [(was, tokens[one]) for was, one in enumerate(before.task_tokens) if one in tokens]
-    table += [(old["task"][was], new["task"][place]) for was, place in stays]
+    unnamed = [] if before.task_tokens or now.task_tokens else [(0, 0)]  # a row that nothing reads stays what it is
+    table += [(old["task"][was], new["task"][place]) for was, place in stays or unnamed]
     table += [(old["language"][was], new["language"][place]) for was, place in kept["languages"]]
     for was, place in kept["languages"] if stored.per_language_text else [(0, 0)]:
         starts = was * counts["symbols"][0], place * counts["symbols"][1]

@@ -1,0 +1,216 @@
+"""Adapters by themselves: begun on a model, saved without it, put on it again, alone or several, merged or not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from valle_core.api import LoadedModel, PluginIdentity, Registry, RunFolder, UserError, load_model, save_checkpoint
+from valle_core.reading.json_text import loads, read_bytes
+from valle_core.reading.kinds import check_kinds
+from valle_core.reading.place import inside
+from valle_core.reading.tensors import read_tensors
+from valle_lora.options import LoraOptions
+from valle_lora.plugin import LORA
+from valle_lora.rewrite import LoraRewrite, adapters_of, linear_layers
+from valle_lora.rewrite import merge as merge_layer
+
+FORMAT_VERSION = 1
+_ORIGINAL, _ADAPTER = ".parametrizations.weight.original", ".parametrizations.weight."
+_KINDS = {"format_version": int, "base": str, "arch": str, "rewrites": (dict,)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """An adapter as it lies in its folder.
+
+    Attributes:
+        base: hash of the weights it was trained on.
+        arch: name of their backbone.
+        rewrites: options of what was added, in order.
+        tensors: `LAYER.0.lora_A` … of the adapters, `changed/NAME` of weights that were trained as a whole.
+    """
+
+    base: str
+    arch: str
+    rewrites: tuple[LoraOptions, ...]
+    tensors: Mapping[str, Tensor]
+
+
+def begin(model: Path, options: LoraOptions, out: Path, seed: int = 0) -> Path:
+    """Write the model with a fresh adapter under `out`, a run folder of one checkpoint that says what the model says.
+
+    Raises:
+        UserError: no checkpoint, or nothing of it fits the targets.
+    """
+    loaded = _load(model)
+    torch.manual_seed(seed)
+    loaded.model.backbone = LoraRewrite(options).apply(_backbone(loaded))  # pyright: ignore[reportAttributeAccessIssue]
+    return _write(loaded, [*_chain(loaded), options], out)
+
+
+def save(run: Path, base: Path, out: Path) -> tuple[int, int]:
+    """Write what `run` learnt on top of `base` into the folder `out`; returns numbers of adapters and other tensors.
+
+    Raises:
+        UserError: `run` is no model of that base: other symbols, languages, codes, arch, or no adapter more.
+    """
+    trained, start = _load(run), _load(base)
+    for what in ("codec", "symbols", "languages"):
+        if getattr(trained.manifest, what) != getattr(start.manifest, what):
+            raise UserError(f"{run} has other {what} than {base}, so an adapter cannot hold it; keep the run whole")
+    before, after = _chain(start), _chain(trained)
+    if after[: len(before)] != before or _arch(trained) != _arch(start):
+        raise UserError(f"{run} was not trained on {base}: its arch or its rewrites are others")
+    tensors: dict[str, Tensor] = {}
+    for name in linear_layers(_backbone(trained)):
+        had = len(adapters_of(_backbone(start).get_submodule(name)))
+        for number, adapter in enumerate(adapters_of(_backbone(trained).get_submodule(name))[had:]):
+            tensors |= {f"{name}.{number}.{key}": value.clone() for key, value in adapter.state_dict().items()}
+    count = len(tensors) // 2
+    old, new = (_plain(one.model.state_dict()) for one in (start, trained))
+    changed = {name: value for name, value in new.items() if not torch.equal(value, old[name])}
+    tensors |= {f"changed/{name}": value.contiguous() for name, value in changed.items()}
+    if not tensors:
+        raise UserError(f"{run} is no other than {base}: there is nothing to save")
+    about = {"format_version": FORMAT_VERSION, "base": fingerprint(start.model), "arch": _arch(start),
+             "rewrites": [asdict(one) for one in after[len(before):]]}  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, out / "adapter.safetensors")
+    (out / "adapter.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    return count, len(changed)
+
+
+def put_on(base: Path, adapters: Sequence[Path], scales: Sequence[float], out: Path, *, merge: bool) -> Path:
+    """Write `base` with these adapters under `out`, as a run folder of one checkpoint.
+
+    Args:
+        base: the model that they were trained on.
+        adapters: folders that `save` wrote; none merges what the model has already.
+        scales: how much each counts.
+        merge: add them to the weights, so that nothing is left to compute.
+
+    Raises:
+        UserError: one is damaged, of other weights, or changes a tensor that another changes too.
+    """
+    loaded = _load(base)
+    mark, chain, changed = fingerprint(loaded.model), _chain(loaded), dict[str, Path]()
+    for folder, scale in zip(adapters, scales, strict=True):
+        saved = read(folder)
+        if saved.base != mark:
+            raise UserError(f"{folder} was trained on other weights than those of {base}, on a model of {saved.arch}")
+        chain += _add(loaded, saved, scale, folder, changed)
+    if merge:
+        for name in linear_layers(_backbone(loaded)):
+            merge_layer(_backbone(loaded).get_submodule(name))
+        chain = []
+    return _write(loaded, chain, out)
+
+
+def read(folder: Path) -> Saved:
+    """An adapter from its folder. Raises `UserError` where it is missing, damaged or of another format."""
+    try:
+        about = loads(read_bytes(inside(folder, "adapter.json")).decode("utf-8"))
+        check_kinds(about, _KINDS)
+        if about["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"its format is {about['format_version']}, {FORMAT_VERSION} is read")
+        rewrites = tuple(LoraOptions(**{**one, "targets": tuple(one["targets"])}) for one in about["rewrites"])
+        tensors = read_tensors(inside(folder, "adapter.safetensors"))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{folder} is not an adapter ({error}); give what `valle adapter save` wrote") from None
+    return Saved(base=about["base"], arch=about["arch"], rewrites=rewrites, tensors=tensors)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of all weights in float32, adapters included, by name."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().float().contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _add(loaded: LoadedModel, saved: Saved, scale: float, folder: Path, changed: dict[str, Path]) -> list[LoraOptions]:
+    """Put one on; the options that stand for it in the chain."""
+    backbone = _backbone(loaded)
+    had = {name: len(adapters_of(backbone.get_submodule(name))) for name in linear_layers(backbone)}
+    scaled = [replace(one, alpha=one.alpha * scale) for one in saved.rewrites]
+    for options in scaled:
+        LoraRewrite(options).apply(backbone)
+    places = dict(_places(backbone, had)) | {f"changed/{n}": p for n, p in _plain(loaded.model.state_dict()).items()}
+    owed = {name for name in places if not name.startswith("changed/")}
+    for name in owed | saved.tensors.keys():
+        fits = name in places and name in saved.tensors and places[name].shape == saved.tensors[name].shape
+        if not fits:
+            raise UserError(f"{folder} does not fit this model: tensor '{name}' is missing or of another shape")
+        if name.startswith("changed/") and (other := changed.setdefault(name, folder)) != folder:
+            raise UserError(f"{folder} and {other} both change {name.removeprefix('changed/')}; give one of them")
+        with torch.no_grad():
+            places[name].copy_(saved.tensors[name])
+    return scaled
+
+
+def _places(backbone: nn.Module, had: Mapping[str, int]) -> Iterable[tuple[str, Tensor]]:
+    for name in linear_layers(backbone):
+        for number, adapter in enumerate(adapters_of(backbone.get_submodule(name))[had[name] :]):
+            yield from ((f"{name}.{number}.{key}", value) for key, value in adapter.state_dict().items())
+
+
+def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights without adapters, named as if there had never been any."""
+    return {
+        name.replace(_ORIGINAL, ".weight"): value
+        for name, value in state.items()
+        if name.endswith(_ORIGINAL) or _ADAPTER not in name
+    }
+
+
+def _load(path: Path) -> LoadedModel:
+    return load_model(path, Registry.open(), device=torch.device("cpu"))
+
+
+def _backbone(loaded: LoadedModel) -> nn.Module:
+    backbone: Any = loaded.model.backbone
+    return backbone
+
+
+def _config(loaded: LoadedModel) -> dict[str, Any]:
+    return yaml.safe_load((loaded.path / "model.yaml").read_text(encoding="utf-8"))
+
+
+def _arch(loaded: LoadedModel) -> str:
+    return _config(loaded)["arch"]["name"]
+
+
+def _chain(loaded: LoadedModel) -> list[LoraOptions]:
+    """Options of the adapters that a checkpoint has."""
+    found = [one for one in _config(loaded).get("rewrite") or [] if one["name"].rpartition(":")[2] == LORA.name]
+    return [LoraOptions(rank=one["rank"], alpha=one["alpha"], targets=tuple(one["targets"])) for one in found]
+
+
+def _write(loaded: LoadedModel, chain: Sequence[LoraOptions], out: Path) -> Path:
+    """The model under `out`, with these adapters in what it says of itself."""
+    if out.exists() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty; choose another --out")
+    config = _config(loaded)
+    others = [one for one in config.get("rewrite") or [] if one["name"].rpartition(":")[2] != LORA.name]
+    config["rewrite"] = [*others, *({"name": LORA.name, **asdict(one), "targets": [*one.targets]} for one in chain)]
+    ours = PluginIdentity(
+        kind="rewrite", name=LORA.name, distribution="valle-lora", version=version("valle-lora"), api=LORA.api
+    )
+    plugins = [
+        one for one in loaded.manifest.plugins if (one.kind, one.name.rpartition(":")[2]) != ("rewrite", LORA.name)
+    ]
+    manifest = replace(loaded.manifest, plugins=(*plugins, *[ours] * len(chain)), progress={})
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120)
+    return save_checkpoint(RunFolder(out), manifest, text, {"model": loaded.model.state_dict()}, keep=0)
