@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -36,6 +37,26 @@ def test_a_purely_nonautoregressive_model_is_trained_and_spoken_with(valle, spin
     code, _, err = valle(*spine.speaking(out, "--model", str(runs / "only"), *filled, *guided))
     assert code == 0, err
     assert abs(seconds(out) - 0.4) < 0.05
+
+
+def test_the_model_s_own_task_len_says_how_long_an_answer_is(valle, spine, tmp_path, monkeypatch):
+    tasks = ("--task", "tts", "--task", "len", "--model.masked", "1", "--alignment", "none", "--steps", "2")
+    assert run_valle(spine.training(tmp_path / "run", *tasks)) == 0
+    told = []
+
+    def wrote(synthesizer, requests):
+        told.append(synthesizer.components.task_name)
+        return [SimpleNamespace(seconds=0.3) for _ in requests]
+
+    monkeypatch.setattr("valle_kit.lengths.write", wrote)
+    speaking = spine.speaking(tmp_path / "out.wav", "--model", str(tmp_path / "run"), "--prompt", str(spine.prompt))
+    code, _, err = valle(*speaking, "--task", "tts", "--sampler", "masked", "--sampler.steps", "2")
+    assert code == 0, err
+    assert told == ["len"]
+    assert abs(seconds(tmp_path / "out.wav") - 0.3) < 0.03
+    monkeypatch.undo()  # the digits of a model of two steps
+    code, _, err = valle(*speaking, "--task", "tts", "--sampler", "masked", "--sampler.steps", "2")
+    assert code == 0 or "no frames; give its seconds with --duration" in err
 
 
 def test_one_model_does_both(valle, spine, runs, tmp_path):

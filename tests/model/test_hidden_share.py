@@ -15,6 +15,7 @@ from valle_core.plugin import UserError
 from valle_core.sequence.layout import lay_out
 from valle_core.sequence.masking import masked
 from valle_core.sequence.pack import pack
+from valle_core.sequence.unpad import end_to_end
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.types import TaskInputs
 from valle_testing.fakes.backbone import FakeBackbone
@@ -62,6 +63,14 @@ def test_frames_of_masked_rows_are_told_their_share_and_nothing_else_is_told_any
         if share is not None:
             wanted = module(torch.tensor([share])).expand(frames, -1)
             torch.testing.assert_close(added[b, end - frames : end], wanted, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_rows_laid_end_to_end_are_told_what_padded_ones_are():
+    model = told()
+    batch = pack([row(5, None), row(4, [1]), row(7, None, level=1), row(10, list(range(10)))], model.rules)
+    real = torch.arange(batch.positions.shape[1]) < batch.mask.lengths[:, None]
+    torch.testing.assert_close(model.embed(end_to_end(batch))[0], model.embed(batch)[real], atol=1e-6, rtol=0)
 
 
 def test_the_waves_are_sines_and_cosines_of_rising_rates():

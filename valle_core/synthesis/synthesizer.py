@@ -86,6 +86,7 @@ class SynthesisComponents:
         max_context: see `SynthesisOptions`.
         guidance: of level 0.
         nar_guidance: of the other levels.
+        lengths: says how many seconds answers of level 0 last that are filled in place, or None.
         takes: words that the task's spec declares.
         task_name: of the task, for messages.
     """
@@ -109,6 +110,7 @@ class SynthesisComponents:
     max_context: int = 0
     guidance: Guidance = UNGUIDED
     nar_guidance: Guidance = UNGUIDED
+    lengths: Callable[[Sequence[Request]], list[float]] | None = None
     takes: frozenset[str] = frozenset({"codes"})
     task_name: str = "tts"
 
@@ -284,6 +286,8 @@ class Synthesizer:
             bounds = [task.frames(found) for found in inputs]
         if parts.chain.filler is not None:
             seconds = [bound / rate for bound in bounds] if exact else seconds
+            if parts.lengths and not all(seconds):
+                seconds = [own or told for own, told in zip(seconds, parts.lengths(requests), strict=True)]
             frames, times = lengths_of(model, task, inputs, seconds, bounds, frame_rate=rate, speed=parts.speed)
             filled = fill_level0(model, task, inputs, frames, bounds, times, parts.chain, seeds, parts.guidance)
             return filled, times, [""] * len(inputs)
@@ -343,8 +347,7 @@ class Synthesizer:
             max_context=context,
             branches=guidance.branches,
         )
-        if exact:
-            found = replace(found, stopped=[True] * B)
+        found = replace(found, stopped=[True] * B) if exact else found
         remarks = [""] * B
         if guards is not None:
             kept, remarks = zip(*map(guards.verdict, found.tokens), strict=True)
