@@ -45,5 +45,9 @@ FORMATS: dict[str, Format] = {
         write="valle_export.onnx.write:write",
         requires=tuple(Requirement(module=one, hint=ONNX) for one in ("onnx", "onnxscript", "onnxruntime")),
     ),
+    "gguf": Format(
+        write="valle_export.gguf_file:write",
+        requires=(Requirement(module="gguf", hint="valle plugins install 'valle-export[gguf]'"),),
+    ),
 }
 """Name → format."""

@@ -14,9 +14,9 @@ class ExportOptions:
     """What is exported, and as what.
 
     Attributes:
-        run: run or checkpoint folder
+        run: run or checkpoint folder; for gguf also a folder of `valle export-llama`
         out: new folder to write
-        format: safetensors, which valle loads, or onnx, for onnxruntime
+        format: safetensors, which valle loads; onnx, for onnxruntime; gguf, level 0 of llama for llama.cpp
         dtype: data type to store the weights in
         weights: average (the moving average, where the run kept one) or current (those that training goes on from)
         licence: licence of the weights for the model card, as the Hub spells it, e.g. apache-2.0
@@ -24,7 +24,7 @@ class ExportOptions:
 
     run: Path
     out: Path
-    format: Literal["safetensors", "onnx"] = "safetensors"
+    format: Literal["safetensors", "onnx", "gguf"] = "safetensors"
     dtype: Dtype = "float32"
     weights: Literal["average", "current"] = "average"
     licence: str = ""

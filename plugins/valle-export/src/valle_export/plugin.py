@@ -13,6 +13,8 @@ EXPORT = CommandSpec(
     examples=(
         "valle export runs/first --out exported",
         "valle export runs/first --out exported --dtype bfloat16 --licence apache-2.0",
+        "valle export runs/first --out onnx --format onnx",
+        "valle export runs/llama --out gguf --format gguf --dtype float16",
     ),
 )
 LOCK = CommandSpec(
