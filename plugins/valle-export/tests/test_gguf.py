@@ -46,7 +46,9 @@ def converted(llama, out, dtype="float32", notes=None) -> Path:
 @torch.no_grad()
 def logits(folder, **how):
     tokens = torch.tensor([[1, 9, 30, 2, 5, 7]])
-    model = transformers.LlamaForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32, **how)
+    model = transformers.LlamaForCausalLM.from_pretrained(
+        folder, attn_implementation="eager", dtype=torch.float32, **how
+    )
     return model.eval()(tokens).logits
 
 

@@ -17,6 +17,22 @@ EXPORT = CommandSpec(
         "valle export runs/llama --out gguf --format gguf --dtype float16",
     ),
 )
+PUSH = CommandSpec(
+    name="push",
+    api=2,
+    summary="Upload an exported model to the Hub of Hugging Face",
+    run="valle_export.hub_commands:push_model",
+    schema="valle_export.hub_commands:PUSH_SCHEMA",
+    examples=("valle push exported anna/first-voice --private",),
+)
+PULL = CommandSpec(
+    name="pull",
+    api=2,
+    summary="Download a model from the Hub of Hugging Face",
+    run="valle_export.hub_commands:pull_model",
+    schema="valle_export.hub_commands:PULL_SCHEMA",
+    examples=("valle pull anna/first-voice --out voice", "valle pull anna/first-voice --out voice --revision v1"),
+)
 LOCK = CommandSpec(
     name="plugins lock",
     api=2,
