@@ -52,6 +52,7 @@ class Meter:
             "bad_steps": self.bad_steps,
             "skipped_utterances": self.skipped.total(),
             **{f"skipped: {reason}": count for reason, count in sorted(self.skipped.items())},
+            "tokens": self.tokens,
             "tokens_per_second": self.tokens / elapsed,
             "audio_seconds_per_second": self.seconds / elapsed,
         }

@@ -33,6 +33,7 @@ class TrainOptions:
         text_gain_every: steps between two measurements of text_gain (how much the right text lowers the loss); 0:
             never.
         task_weights: how often each --task is drawn, in their order and in proportion; left out: equally often.
+        trackers: where metrics go beside metrics.jsonl: tensorboard, wandb (both of valle-trackers).
         seed: random seed of weights, data order, sampled levels and tasks, and dropout.
         device: torch device: cpu, cuda, …; auto uses CUDA if available.
     """
@@ -55,6 +56,7 @@ class TrainOptions:
     log_every: int = 10
     text_gain_every: int = 200
     task_weights: tuple[float, ...] = ()
+    trackers: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
 

@@ -63,7 +63,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "command": ("eval",),
     },
-    "valle-export": {"command": ("export", "plugins lock")},
+    "valle-export": {"command": ("export", "push", "pull", "plugins lock")},
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},
     "valle-hibari": {"frontend": ("hibari",)},
@@ -107,6 +107,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-whisper": {"recognizer": ("whisper", "whisper-tiny")},
     "valle-serve": {"command": ("serve", "bench serve")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
+    "valle-trackers": {"command": ("plot", "runs"), "hook": ("trackers",)},
     "valle-training": {"hook": ("text-gain",)},
     "valle-voice": {"voices": ("english",)},
 }  # fmt: skip
