@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from box_table import mean, paired, share, table, told
 from valle_eval.presets.box import box
 
 import valle
@@ -79,8 +79,8 @@ def speak(out: Path, names: Sequence[str]) -> None:
     sentences = list(enumerate(box()))[::2]
     for name in names:
         folder = out / name.replace(" ", "-").replace(",", "")
-        told = folder / "made.jsonl"
-        if told.is_file():
+        made = folder / "made.jsonl"
+        if made.is_file():
             continue
         folder.mkdir(exist_ok=True)
         start, rows = time.process_time(), []
@@ -93,7 +93,7 @@ def speak(out: Path, names: Sequence[str]) -> None:
                 speech.save(path)
                 rows.append({"id": f"{name}/{one.id}", "audio": str(path.relative_to(out)), "text": one.text,
                              "voice": f"voices/{voice}.wav", "group": name})  # fmt: skip
-        told.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        made.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         print(f"{name}: {time.process_time() - start:.0f} s of processor", flush=True)
     spoken = sorted(out.glob("*/made.jsonl"))
     (out / "table.jsonl").write_text("".join(path.read_text("utf-8") for path in spoken), encoding="utf-8")
@@ -101,42 +101,20 @@ def speak(out: Path, names: Sequence[str]) -> None:
 
 def report(out: Path) -> str:
     """A row for each chain, as a Markdown table."""
-    rows = json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
         name, _, sentence = row["id"].partition("/")
-        found.setdefault(name, {})[sentence] = row["scores"]
-    head = ["sampler", "sentences", *(f"{title}|difference" for _, title, _, _ in FIGURES)]
-    lines = ["| " + " | ".join("|".join(head).split("|")) + " |", "|" + "---|" * (2 + 2 * len(FIGURES))]
+        found.setdefault(name, {})[sentence] = row
+    lines = []
     for name in (name for name in CHAINS if name in found):
         cells = [name, str(len(found[name]))]
         for figure, _, scale, digits in FIGURES:
-            own = values(found[name], figure)
-            cells.append(f"{scale * sum(own.values()) / len(own):.{digits}f}")
-            usual = values(found["shipped"], figure)
-            both = [scale * (own[one] - usual[one]) for one in own if one in usual]
-            middle, low, high = bounds(both)
-            cells.append("" if name == "shipped" else f"{middle:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def values(scores: Mapping[str, Any], figure: str) -> dict[str, float]:
-    """Of each sentence, where it was judged."""
-    return dict(_judged(scores, figure))
-
-
-def _judged(scores: Mapping[str, Any], figure: str) -> Iterator[tuple[str, float]]:
-    for sentence, of in scores.items():
-        if (found := of.get(figure)) and found[1]:
-            yield sentence, found[0] / found[1]
-
-
-def bounds(differences: Sequence[float]) -> tuple[float, float, float]:
-    """Mean with the bounds of 95 % by bootstrap."""
-    rng, count = random.Random(0), len(differences)
-    drawn = sorted(sum(rng.choices(differences, k=count)) / count for _ in range(1000))
-    return sum(differences) / count, drawn[25], drawn[974]
+            cells.append(told(mean(share(row, figure) for row in found[name].values()), scale, digits))
+            other = None if name == "shipped" else paired(found[name], found["shipped"], figure)
+            cells.append(told(other, scale, digits))
+        lines.append(cells)
+    heads = (head for _, title, *_ in FIGURES for head in (title, "less shipped"))
+    return table(["sampler", "sentences", *heads], lines)
 
 
 if __name__ == "__main__":
