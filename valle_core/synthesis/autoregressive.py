@@ -83,6 +83,7 @@ def decode(
     check_every: int | None = None,
     max_context: int = 0,
     branches: int = 1,
+    watch: Callable[[Int[Tensor, "B L"]], None] | None = None,
 ) -> Decoded:
     """Decode every row until it chooses `stop` or has `bounds[b]` tokens; what a `Search` finds, at its choice.
 
@@ -104,6 +105,7 @@ def decode(
         branches: rows of the backbone for each row that is decoded, as with guidance: first of all rows the first,
             then of all rows the second. They come and go together; `embed` gives the input of all, and `head` takes the
             states of all and gives logits for each row.
+        watch: called with what was chosen so far, once a step; what it raises ends the decoding. Not in a search.
     """
     B = prompted.x.shape[0] // branches
     if B == 0:
@@ -141,6 +143,8 @@ def decode(
     for i in range(1, most + 1):
         token = chain(logits, view)
         tokens[rows, i - 1] = token
+        if watch is not None:
+            watch(tokens[:, :i])
         if i == most:
             break
         if i - checked >= every or i in last_steps:

@@ -20,6 +20,7 @@ from valle_core.interfaces import Codec, Frontend, SamplerView, Task
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
+from valle_core.sequence.alignment import Walk
 from valle_core.sequence.pack import pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.guidance import UNGUIDED, Guidance
@@ -154,10 +155,10 @@ class Synthesizer:
             inputs = [found.inputs for found in prepared]
             clock.append(time.perf_counter())
             seeds = torch.cat([row_seeds(request.seed, [0], device=self.device) for request in requests])
-            level0, times, remarks = self._level0(inputs, seeds, requests)
+            level0, times, remarks = self.level0(inputs, seeds, requests)
             inputs = [replace(found, times=when) for found, when in zip(inputs, times, strict=True)]
             clock.append(time.perf_counter())
-            codes, vectors = self._other_levels(inputs, level0, seeds)
+            codes, vectors = self.other_levels(inputs, level0, seeds)
             clock.append(time.perf_counter())
             codes = [self.components.task.finish(i, c) for i, c in zip(inputs, codes, strict=True)]
             wavs = self._decode(codes, vectors)
@@ -166,7 +167,7 @@ class Synthesizer:
         # Cloned outside of inference mode, so that hooks and callers may write to them.
         speeches = [
             Speech(
-                wav=self._after_audio(wav.clone(), request),
+                wav=self.after_audio(wav.clone(), request),
                 sample_rate=self.sample_rate,
                 codes=found.clone(),
                 symbols=ready.symbols,
@@ -272,8 +273,12 @@ class Synthesizer:
             raise UserError(f"max_duration must be in (0, 3600] s, got {request.max_seconds:g}")
         return max(1, round(request.max_seconds * self.components.codec.frame_rate))
 
-    def _level0(
-        self, inputs: list[TaskInputs], seeds: Int[Tensor, "B"], requests: Sequence[Request]
+    def level0(
+        self,
+        inputs: list[TaskInputs],
+        seeds: Int[Tensor, "B"],
+        requests: Sequence[Request],
+        watch: Callable[[Int[Tensor, "B L"], Walk | None], None] | None = None,
     ) -> tuple[Decoded, Sequence[Float[Tensor, "P_plus_1"] | None], list[str]]:
         """The codes of each row, when it says each symbol where the model has an alignment, and how it was ended."""
         parts, model, guards = self.components, self.components.ar, self.components.safeguards
@@ -346,6 +351,7 @@ class Synthesizer:
             stop=-1 if exact else stop,
             max_context=context,
             branches=guidance.branches,
+            watch=None if watch is None else lambda tokens: watch(tokens, walk),
         )
         found = replace(found, stopped=[True] * B) if exact else found
         remarks = [""] * B
@@ -358,7 +364,7 @@ class Synthesizer:
             found = replace(found, tokens=[row[at] for row, at in zip(found.tokens, places, strict=True)])
         return found, walk.times(frames) if walk else [None] * B, [*remarks]
 
-    def _other_levels(
+    def other_levels(
         self, inputs: list[TaskInputs], level0: Decoded, seeds: Int[Tensor, "B"]
     ) -> tuple[list[Int[Tensor, "F Q"]], list[Float[Tensor, "F d"]] | None]:
         """All codes, and what they are expected to sum to where that is decoded."""
@@ -394,7 +400,7 @@ class Synthesizer:
         shorter = [row[:n] if what else row for row, n, what in zip(codes, ends, remarks, strict=True)]
         return shorter, [wav[: n * hop] for wav, n in zip(wavs, ends, strict=True)], [*remarks]
 
-    def _after_audio(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:
+    def after_audio(self, wav: Float[Tensor, "N"], request: Request) -> Float[Tensor, "N"]:
         """The only way out for audio."""
         facts = {"text": request.text, "language": request.language or self.components.languages[0]}
         return self.components.observers.after_audio(wav, self.sample_rate, facts)

@@ -20,7 +20,7 @@ from valle_kit.codes.codec import StackCodec
 from valle_kit.codes.convolutions import Convolution, Layer
 from valle_kit.codes.rows import whole_frames
 from valle_kit.codes.stack import Windowed
-from valle_kit.codes.stream import encoded
+from valle_kit.codes.stream import StackStream, encoded
 
 CHUNK = 3000
 """Frames (60 s) that pass the network at once; what is longer goes in chunks, so that memory is bounded."""
@@ -91,6 +91,19 @@ class TinyCodec(StackCodec):
         mask = None if bool(inside.all()) else inside[..., None].float()
         wav = self.network.decode_vectors(vectors, mask).clamp(-1, 1)
         return wav * inside.repeat_interleave(HOP, dim=1), frames * HOP
+
+    def stream_vectors(self, batch: int = 1) -> StackStream:
+        """A fresh streaming decoder of sums of codebook vectors [B, F, d] in place of codes."""
+        return StackStream(
+            lambda vectors: vectors.transpose(1, 2),
+            lambda vectors: vectors.to(self.device),
+            self.layers,
+            hop=self.hop,
+            lookahead=self.lookahead_frames,
+            batch=batch,
+            device=self.device,
+            frames=self.chunk,
+        )
 
 
 class _Decoding(nn.Module):

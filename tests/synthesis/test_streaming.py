@@ -1,0 +1,131 @@
+"""Streaming: level 0 is that of the whole, chunks leave while it is being drawn, closing the iterator ends it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+
+from valle_core.assemble.part import build
+from valle_core.model.codec_lm import CodecLM
+from valle_core.model.options import ModelOptions
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import Observers, hookimpl
+from valle_core.registry.registry import Registry
+from valle_core.synthesis.request import Request
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.text.symbols import SymbolMap
+from valle_kit.streaming import Windowing, stream
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.backbone import FakeBackbone
+
+SMALL = Windowing(first=0.1, step=0.2, ahead=0.04, before=0.2)
+
+
+class Largest:
+    def choose(self, logits, view):
+        return logits.argmax(-1)
+
+
+def make(model, chooser=None, observers: Observers | None = None) -> Synthesizer:
+    task = Registry.open().select("task", "tts")
+    return Synthesizer(
+        SynthesisComponents(
+            ar=model.model,
+            nar=model.model,
+            symbols=SymbolMap(model.manifest.symbols),
+            languages=model.manifest.languages,
+            codec=FakeCodec(),
+            frontend=FakeFrontend(),
+            task=build(task, task.options_type()()),
+            chain=SamplerChain([chooser or Largest()]),
+            nar_chain=SamplerChain([Largest()]),
+            observers=observers or Observers(),
+        )
+    )
+
+
+@pytest.fixture
+def request_of(tones):
+    id = tones.dataset.ids[0]
+    others = tones.dataset.other(tones.dataset.row(id).speaker, id)
+    prompt = torch.cat([tones.dataset.codes(other) for other in others])
+    text = (tones.wav / f"{id}.txt").read_text().strip()
+    return Request(text=text, prompt=prompt, max_seconds=3, seed=3)
+
+
+def one_level(synthesizer: Synthesizer) -> Synthesizer:
+    """Only level 0 is decoded: what a codec that looks at one frame makes of it, windows cannot change."""
+    components = synthesizer.components
+    level0 = CodecLM(FakeBackbone(), replace(components.ar.vocabulary, num_levels=1), ModelOptions(parts="ar"))
+    return Synthesizer(replace(components, nar=level0.eval()))
+
+
+def test_chunks_joined_are_the_whole_where_windows_see_what_the_whole_sees(tone_model, request_of):
+    for synthesizer, windowing in ((one_level(make(tone_model)), SMALL), (make(tone_model), Windowing(first=60))):
+        (whole,) = synthesizer([request_of])
+        chunks = list(stream(synthesizer, request_of, windowing))
+        torch.testing.assert_close(torch.cat([chunk.wav for chunk in chunks]), whole.wav, atol=1e-5, rtol=0)
+        assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+        assert chunks[-1].frames == len(whole.codes)
+
+
+def test_chunks_are_where_the_windowing_says(tone_model, request_of):
+    synthesizer = make(tone_model)
+    (whole,) = synthesizer([request_of])
+    chunks, again = (list(stream(synthesizer, request_of, SMALL)) for _ in range(2))
+    starts = [round(chunk.start * 50) for chunk in chunks]
+    assert starts[:3] == [0, 5, 15]
+    assert sum(len(chunk.wav) for chunk in chunks) == len(whole.wav)
+    for one, other in zip(chunks, again, strict=True):
+        assert torch.equal(one.wav, other.wav)
+
+
+def test_the_first_chunk_leaves_before_the_last_token_is_drawn(tone_model, request_of):
+    left = threading.Event()
+
+    class Waiting:
+        """Draws the 20th token only when a chunk has left."""
+
+        def choose(self, logits, view):
+            if view.history.shape[1] == 20:
+                assert left.wait(30), "no chunk left before the 20th token"
+            return logits.argmax(-1)
+
+    (whole,) = make(tone_model)([request_of])
+    assert len(whole.codes) > 20
+    chunks = []
+    for chunk in stream(make(tone_model, Waiting()), request_of, SMALL):
+        left.set()
+        chunks.append(chunk)
+    assert len(torch.cat([chunk.wav for chunk in chunks])) == len(whole.wav)
+
+
+def test_who_leaves_ends_the_drawing(tone_model, request_of):
+    chunks = stream(make(tone_model), replace(request_of, max_seconds=60), SMALL)
+    next(chunks)
+    chunks.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "valle-level-0"]
+
+
+def test_each_chunk_passes_the_after_audio_hook(tone_model, request_of):
+    class Silence:
+        @hookimpl
+        def after_audio(self, wav, sample_rate, facts):
+            return wav * 0
+
+    observers = Observers()
+    observers.add("silence", Silence())
+    chunks = list(stream(make(tone_model, observers=observers), request_of, SMALL))
+    assert len(chunks) > 2
+    assert not any(chunk.wav.any() for chunk in chunks)
+
+
+def test_what_cannot_be_said_is_refused(tone_model, request_of):
+    with pytest.raises(UserError, match="has no words"):
+        next(stream(make(tone_model), replace(request_of, text="?!")))
+    with pytest.raises(UserError, match="the window's step must be in"):
+        Windowing(step=0.0)
