@@ -96,6 +96,22 @@ def test_several_texts_are_a_batch_in_which_each_is_what_it_is_alone(voice):
     assert voice.timing.audio_seconds == pytest.approx(0.6, abs=0.1)
 
 
+def test_speech_comes_in_chunks_while_it_is_made(voice):
+    text = "the boat sails. rain falls."
+    chunks = list(voice.stream(text, seed=3, max_seconds=0.6))
+    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert {chunk.text for chunk in chunks} == {"the boat sails.", "rain falls."}
+    whole = voice.speak(text, seed=3, max_seconds=0.6)
+    assert sum(len(chunk.samples) for chunk in chunks) == len(whole.samples)
+    assert [round(chunk.start * 16_000) for chunk in chunks[1:]] == [
+        sum(len(one.samples) for one in chunks[:k]) for k in range(1, len(chunks))
+    ]
+    with pytest.raises(valle.UserError, match="max_seconds must be in"):
+        voice.stream(text, max_seconds=0)
+    with pytest.raises(valle.UserError, match="has no words"):
+        voice.stream("?!")
+
+
 def test_codes_of_a_speech_are_a_prompt(voice):
     first = voice.speak("rain falls", max_seconds=0.5)
     assert voice.speak("the boat sails", prompt=first.codes, max_seconds=0.3).samples.size > 0

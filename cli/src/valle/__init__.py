@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from valle.samplers import Samplers
     from valle.speaker import Prompt, Speaker, load
     from valle.speech import Speech, SpeechWarning
+    from valle.streaming import SpeechChunk
     from valle.training import Run, train
     from valle_core.plugin import UserError
 
@@ -26,6 +27,7 @@ else:
         "valle.samplers": ("Samplers",),
         "valle.speaker": ("Prompt", "Speaker", "load"),
         "valle.speech": ("Speech", "SpeechWarning"),
+        "valle.streaming": ("SpeechChunk",),
         "valle.training": ("Run", "train"),
         "valle_core.plugin": ("UserError",),
     }
@@ -55,6 +57,7 @@ __all__ = [
     "Samplers",
     "Speaker",
     "Speech",
+    "SpeechChunk",
     "SpeechWarning",
     "UserError",
     "list_plugins",

@@ -19,6 +19,7 @@ from valle.options import Option, PathLike, expect, named, resolved_from
 from valle.other_tasks import OtherTasks
 from valle.samplers import Samplers, chain_of
 from valle.speech import Speech, SpeechWarning
+from valle.streaming import Streams
 from valle.voices import SavedVoice, VoiceStore
 from valle_core.config.schema import Resolved
 from valle_core.interfaces import Codec
@@ -40,7 +41,7 @@ from valle_language.phonemic import symbols_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Speaker(OtherTasks):
+class Speaker(OtherTasks, Streams):
     """A model that says texts. `valle.load` makes one; weights are loaded once.
 
     Attributes:

@@ -26,6 +26,7 @@ SYNTH = CommandSpec(
     schema="valle_cli.commands.synth:SCHEMA",
     examples=(
         'valle synth "Any English text." --voice ben --out speech.wav',
+        'valle synth "Any English text." --stream | aplay',
         'valle synth "the boat sails tonight" --prompt voice.wav --model runs/first --out speech.wav',
         'valle synth "the boat sails tonight" --model runs/first --sampler top_k --sampler.k 20 --sampler sample '
         "--seed 3",

@@ -39,6 +39,7 @@ class Options:
         language: language tag of the text, e.g. en-us, or auto to detect it; left out: the model's first language
         phonemes: read the text as phonemes (IPA)
         out: audio file to write: wav, flac or ogg; with --text-file numbered -1, -2, …
+        stream: write the sound to standard output as wav while it is made, in place of --out
         spectrogram: PNG file to draw the spectrograms of prompt and speech into
         split: synthesize a long text sentence by sentence, or in one piece (none)
         pause: silence between two sentences in seconds
@@ -62,6 +63,7 @@ class Options:
     language: str | None = None
     phonemes: bool = False
     out: Path = Path("out.wav")
+    stream: bool = False
     spectrogram: Path | None = None
     split: Literal["sentences", "none"] = "sentences"
     pause: float = 0.25
@@ -81,6 +83,7 @@ def synth(context: CommandContext) -> CommandResult:
     """Synthesize speech from text in the voice of a prompt, with a trained model or the installed voice."""
     from valle.boxes import box_of
     from valle_cli.commands.transform import transform
+    from valle_cli.piped import piped
     from valle_cli.speech import read_lines, targets, write_all
     from valle_core.synthesis.request import Request
 
@@ -89,6 +92,8 @@ def synth(context: CommandContext) -> CommandResult:
     if own.list_voices:
         return listed(box, own.voices)
     check_voice(box, own)
+    if own.stream:
+        return piped(context, own)
     if own.input is not None:
         return transform(context, own)
     _refuse_without_input(own)
