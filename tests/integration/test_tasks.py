@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import valle as valle_api
 from valle_cli.main import run as run_valle
 from valle_core.audio.wav import read, write
+from valle_core.plugin import UserError
 
 TASKS = ("tts", "ns", "sr", "tse", "vc", "cse", "nse", "len", "stt", "phn", "un-phn")
 
@@ -34,6 +36,7 @@ def trained(spine, tmp_path_factory) -> Path:
     words = [word for name in TASKS for word in ("--task", name)]
     weights = ["--task-weights", str([2.0] + [1.0] * (len(TASKS) - 1))]
     kept = ["--data.noise", str(root / "noise"), "--data.mixes", str(root / "mixes"), "--log-every", "10"]
+    kept += ["--batching.seconds", "60"]  # so that each task is drawn
     quietly(*spine.training(root / "run", *words, *weights, *kept))
     return root / "run"
 
@@ -101,6 +104,9 @@ def test_tasks_that_write_print_their_answer(valle, spine, trained, tmp_path):
         ("cse", ("--input", "{prompt}"), "task 'cse' needs a part to replace"),
         ("tts", ("--input", "{prompt}", "words"), "task 'tts' takes no recording to work on"),
         ("ns", ("--input", "nothing.wav"), "--input nothing.wav: there is no such file"),
+        ("ns", ("--input", "{prompt}", "--prompt-text", "a"), "--prompt-text is for tasks that continue their prompt"),
+        ("stt", ("--input", "{prompt}", "--prompt", "{prompt}"), "task 'stt' takes no prompt (--prompt)"),
+        ("ns", ("--input", "{prompt}", "--max-duration", "0"), "max_duration must be in (0, 3600] s, got 0"),
         ("cse", ("--input", "{prompt}", "--span", "[0, 1]"), "--input-text and --span say where words are replaced"),
         ("cse", ("--input", "{prompt}", "--replace", "a", "--span", "1"), "span must be a start and an end in seconds"),
         (
@@ -119,6 +125,35 @@ def test_tasks_that_write_print_their_answer(valle, spine, trained, tmp_path):
 def test_what_does_not_fit_is_one_line(refused, spine, trained, tmp_path, task, more, message):
     words = [word.format(prompt=spine.prompt) for word in more]
     assert message in refused(*asked(trained, task, tmp_path / "o.wav", *words))
+
+
+@pytest.mark.parametrize("task", ["ns", "tse", "vc", "cse", "stt", "len"])
+def test_each_form_of_python_does_what_the_command_does(spine, trained, task):
+    speaker = valle_api.load(trained, task=task, device="cpu")
+    if task in ("stt", "len"):
+        asked = {"input": spine.prompt} if task == "stt" else {"text": "the boat sails", "prompt": spine.prompt}
+        assert speaker.write(**asked, max_seconds=0.3).output == {"stt": "symbols", "len": "length"}[task]
+        with pytest.raises(UserError, match=f"task '{task}' gives no speech"):
+            speaker.transform(spine.prompt)
+        return
+    more = {"prompt": spine.prompt} if task in ("tse", "vc") else {}
+    more = {"text": "The ship sails.", "span": (0.3, 0.6)} if task == "cse" else more
+    speech = speaker.transform(spine.prompt, **more, max_seconds=0.3)
+    given, rate = read(spine.prompt)
+    least = len(given) / rate - (0.35 if task == "cse" else 0.03)
+    assert speech.seconds >= least
+    with pytest.raises(UserError, match=f"task '{task}' gives speech"):
+        speaker.write(input=spine.prompt, **({"text": "a"} if task == "cse" else more))
+
+
+def test_level_0_alone_answers_in_writing_and_says_what_is_missing_to_speak(valle, refused, spine, tmp_path):
+    words = ["--task", "stt", "--task", "vc", "--model.parts", "ar"]
+    code, _, err = valle(*spine.training(tmp_path / "ar", *words, "--steps", "1"))
+    assert code == 0, err
+    code, _, err = valle("transcribe", spine.prompt, "--model", tmp_path / "ar", "--device", "cpu", "--quiet")
+    assert code == 0, err
+    sounds = ("--input", str(spine.prompt), "--prompt", str(spine.prompt))
+    assert "holds level 0 only" in refused(*asked(tmp_path / "ar", "vc", tmp_path / "o.wav", *sounds))
 
 
 def test_a_model_refuses_a_task_it_was_not_trained_for(refused, spine, tmp_path):

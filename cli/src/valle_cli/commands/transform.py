@@ -52,6 +52,8 @@ def _refuse(own: Options, source: Path) -> None:
     """Raises `UserError` for options that say two things, before anything is loaded."""
     if own.text_file is not None:
         raise UserError("--text-file gives many texts, and --input is one recording; give the text itself")
+    if own.prompt_text:
+        raise UserError("--prompt-text is for tasks that continue their prompt, and none of them takes --input")
     if not source.is_file():
         raise UserError(f"--input {source}: there is no such file; name an existing recording")
     with opened_wav(source) as file:  # what is no sound is refused here, too
