@@ -79,15 +79,11 @@ class ModelOptions:
     @property
     def drops(self) -> tuple[tuple[frozenset[Role], float], ...]:
         """What rows are trained without, and how probably; each is drawn by itself."""
-        chances: tuple[tuple[tuple[Role, ...], float], ...] = (
-            (("text", "prompt", "tone"), self.drop_condition),
-            (("text",), self.drop_text),
-            (("prompt",), self.drop_prompt),
-        )
-        return tuple((frozenset(roles), chance) for roles, chance in chances if chance)
+        roles: tuple[tuple[Role, ...], ...] = (("text", "prompt", "tone"), ("text",), ("prompt",))
+        chances = zip(roles, (self.drop_condition, self.drop_text, self.drop_prompt), strict=True)
+        return tuple((frozenset(names), chance) for names, chance in chances if chance)
 
     @property
     def unguided(self) -> frozenset[Role]:
         """What a model trained so can be asked for without, in the branch that guidance leads away from."""
-        nothing: frozenset[Role] = frozenset()
-        return nothing.union(*(roles for roles, _ in self.drops))
+        return frozenset(role for roles, _ in self.drops for role in roles)

@@ -40,9 +40,8 @@ class Guidance:
         alone = next((roles for roles, _ in model.drops if roles == {without}), frozenset[Role]())
         roles = model.unguided if without == "all" else alone
         if not roles:
-            what = "text or prompt" if without == "all" else f"its {without}"
-            option = "drop-condition" if without == "all" else f"drop-{without}"
-            fix = f"leave guidance out, or train with --model.{option} 0.1"
+            what, option = ("text or prompt", "condition") if without == "all" else (f"its {without}", without)
+            fix = f"leave guidance out, or train with --model.drop-{option} 0.1"
             raise UserError(f"{where} was never trained without {what}, which guidance needs; {fix}")
         return cls(scale=scale, rescale=rescale, without=roles)
 

@@ -287,8 +287,7 @@ class Synthesizer:
         refuse_other_samplers(model.masked, parts.chain, seconds)
         task, stop = parts.task, model.vocabulary.stop
         exact = isinstance(task, KnowsFrames)  # then nothing ends an answer but its length
-        if isinstance(task, KnowsFrames):
-            bounds = [task.frames(found) for found in inputs]
+        bounds = [task.frames(found) for found in inputs] if isinstance(task, KnowsFrames) else bounds
         if parts.chain.filler is not None:
             seconds = [bound / rate for bound in bounds] if exact else seconds
             if parts.lengths and not all(seconds):
