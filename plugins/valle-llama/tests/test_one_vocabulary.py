@@ -36,6 +36,7 @@ VARIANTS = [
     {**PLAIN, "codebook_embeddings": True, "tie": True},
     {"levels": 1},
     {**PLAIN, "head_bias": False},
+    {**PLAIN, "masked": 0.5, "masked_share": True, "drop_text": 0.1},
 ]
 MANIFEST = Manifest(
     step=7,
@@ -52,13 +53,15 @@ MANIFEST = Manifest(
 
 def native(kernel, changes) -> tuple[LoadedModel, dict]:
     torch.manual_seed(0)
-    options = ModelOptions(**changes)
+    tokens = changes.get("task_tokens", ())
+    options = ModelOptions(**{name: value for name, value in changes.items() if name != "task_tokens"})
     vocabulary = Vocabulary(
         symbols=len(MANIFEST.symbols),
         languages=2,
         num_levels=options.levels or Q,
         codebook_size=V,
         per_language_text=options.per_language_text,
+        tasks=max(1, len(tokens)),
     )
     backbone = build(LlamaOptions(**SIZES), attention=kernel)
     model = CodecLM(backbone, vocabulary, options, codebooks=torch.randn(Q, V, 5)).double().eval()
@@ -67,7 +70,9 @@ def native(kernel, changes) -> tuple[LoadedModel, dict]:
             if parameter.requires_grad:
                 parameter.add_(torch.randn_like(parameter) * 0.3)
     config = {"arch": {"name": "llama", **SIZES}, "attention": {"name": "sdpa"}, "model": asdict(options)}
-    return LoadedModel(path=None, manifest=MANIFEST, model=model), json.loads(json.dumps(config))
+    return LoadedModel(path=None, manifest=replace(MANIFEST, task_tokens=tokens), model=model), json.loads(
+        json.dumps(config)
+    )
 
 
 def rows(prompt_frames=3, tone=None):
@@ -125,7 +130,15 @@ def greedy(model, row, count):
     return said
 
 
-@pytest.mark.parametrize("changes", [PLAIN, {**PLAIN, "codebook_embeddings": True, "tie": True}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        PLAIN,
+        {**PLAIN, "codebook_embeddings": True, "tie": True},
+        {**PLAIN, "masked": 0.5, "masked_share": True, "task_tokens": ("ns", "vc")},
+    ],
+    ids=str,
+)
 @torch.no_grad()
 def test_what_transformers_saves_is_read_back_as_the_same_level_0(kernel, tmp_path, changes):
     loaded, config = native(kernel, changes)
@@ -163,6 +176,7 @@ def test_what_transformers_saves_is_read_back_as_the_same_level_0(kernel, tmp_pa
         ({"model": {"markers": "sum"}}, "--model.markers token"),
         ({"model": {"sum_levels": "both"}}, "--model.sum-levels response"),
         ({"model": {}}, "model.sum_levels both"),
+        ({"model": {"masked": 1, "sum_levels": "none"}}, "--model.masked 0"),
     ],
 )
 def test_what_ids_cannot_say_is_refused_by_name(change, words):
@@ -179,6 +193,7 @@ def test_what_ids_cannot_say_is_refused_by_name(change, words):
         (lambda said: said.update(bias=[1.0]), "the bias of its valle.json must be 9 numbers"),
         (lambda said: said.pop("manifest"), "lacks 'manifest'"),
         (lambda said: said["manifest"].update(symbols=["a"]), "the ids of its valle.json"),
+        (lambda said: said["manifest"].update(writes=True), "tasks that answer in writing"),
     ],
 )
 def test_a_folder_that_lies_is_refused_and_leaves_nothing(kernel, tmp_path, damage, words):

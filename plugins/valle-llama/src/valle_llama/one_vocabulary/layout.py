@@ -31,6 +31,9 @@ def refuse_unsayable(config: Mapping[str, Any], where: str) -> None:
     reasons = {
         f"arch '{arch}' is not LLaMA; train with --arch llama": arch != "llama",
         "level 0 is not in it (model.parts nar); give the run of level 0": model.get("parts") == "nar",
+        "level 0 is only masked (model.masked 1), not said token by token; train with --model.masked 0": (
+            model.get("masked") == 1
+        ),
         f"alignment '{_name(config.get('alignment'))}' adds the text to every frame; train without --alignment": bool(
             config.get("alignment")
         ),

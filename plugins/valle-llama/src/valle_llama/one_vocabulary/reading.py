@@ -34,6 +34,8 @@ _ALONE = {
     "tie": False,
     "heads": "per_level",
     "codebook_embeddings": False,
+    "masked": 0.0,
+    "masked_share": False,
 }
 """Options of a model that holds what the folder holds, each row and head written out."""
 
@@ -48,6 +50,8 @@ def read_level0(folder: Path, out: Path) -> Path:
     sizes = sizes_in(reader, LlamaOptions())
     said = _mapping(reader)
     manifest = Manifest.from_json(json.dumps(said["manifest"]), str(folder / MAPPING))
+    if manifest.writes:
+        raise reader.refuse("its run has tasks that answer in writing, which the folder does not hold; train without")
     config = said["model"]
     refuse_unsayable(config, str(folder))
     options = {**(config.get("model") or {}), **_ALONE}
@@ -57,6 +61,7 @@ def read_level0(folder: Path, out: Path) -> Path:
             languages=len(manifest.languages),
             num_levels=1,
             codebook_size=manifest.codec.codebook_size,
+            tasks=max(1, len(manifest.task_tokens)),
             per_language_text=bool(options.get("per_language_text")),
         )
     )
