@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -46,7 +47,7 @@ class ExampleStream:
 
     def __iter__(self) -> Iterator[Example]:
         states: deque[dict[str, Any]] = deque()
-        empty, skipped = 0, Counter[str]()
+        empty, skipped, begun = 0, Counter[str](), time.perf_counter()
         for example in self._fetch(self._batch_ids(states)):
             self._at = states.popleft()
             if isinstance(example, Nothing):
@@ -55,8 +56,9 @@ class ExampleStream:
                 if empty > _PATIENCE:
                     raise UserError(refusal(skipped, skipped.total()))
                 continue
-            yield replace(example, skipped=skipped + Counter(example.skipped)) if empty else example
-            empty, skipped = 0, Counter[str]()
+            skipped.update(example.skipped)
+            yield replace(example, skipped=skipped, waited=time.perf_counter() - begun)
+            empty, skipped, begun = 0, Counter[str](), time.perf_counter()
 
     def _batch_ids(self, states: deque[dict[str, Any]]) -> Iterator[BatchIds]:
         while True:

@@ -173,6 +173,8 @@ def train_step(
             meter.add(name, value, count[0])
         meter.seconds += example.seconds
         meter.tokens += example.tokens
+        meter.waited += example.waited
+        meter.add("padding", torch.tensor(example.padding), example.batch.positions.numel())
         meter.skipped.update(example.skipped)
     # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))

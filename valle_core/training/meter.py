@@ -27,6 +27,7 @@ class Meter:
     sums: dict[str, list[Tensor]] = field(default_factory=dict)
     seconds: float = 0.0
     tokens: int = 0
+    waited: float = 0.0
     skipped: Counter[str] = field(default_factory=Counter)
     bad_steps: int = 0
 
@@ -55,9 +56,10 @@ class Meter:
             "tokens": self.tokens,
             "tokens_per_second": self.tokens / elapsed,
             "audio_seconds_per_second": self.seconds / elapsed,
+            "data_seconds_per_second": self.waited / elapsed,
         }
         self.started = time.perf_counter()
-        self.sums, self.seconds, self.tokens, self.skipped = {}, 0.0, 0, Counter()
+        self.sums, self.seconds, self.tokens, self.waited, self.skipped = {}, 0.0, 0, 0.0, Counter()
         return line
 
 

@@ -44,6 +44,7 @@ class Example:
         tokens: positions of the backbone's input that are not padding.
         skipped: reason → utterances left out: the drawn task could not use them, or the backbone cannot hold their row.
         tasks: whether the run has several, so that each has its figures.
+        waited: seconds until it was there.
     """
 
     batch: RowBatch
@@ -51,6 +52,12 @@ class Example:
     tokens: int
     skipped: Mapping[str, int]
     tasks: bool = False
+    waited: float = 0.0
+
+    @property
+    def padding(self) -> float:
+        """Share of its positions that are none of a row."""
+        return 1 - self.tokens / self.batch.positions.numel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +137,7 @@ class RowMaker:
 
     def example(self, epoch: int, ids: Sequence[str]) -> Example | Nothing:
         """The batch of these utterances."""
-        share = Random(f"{self.settings.seed}/{epoch}/{ids[0]}/prompts").random()
-        rows = [self.row(id, epoch, share) for id in ids]
+        rows = [self.row(id, epoch, self.share(epoch, ids)) for id in ids]
         kept = [row for row in rows if isinstance(row, TaskSequence)]
         kept.sort(key=lambda row: (not row.causal, row.level))  # rows of a kind are a slice of the batch
         skipped = dict(Counter(row.reason for row in rows if isinstance(row, LeftOut)))
@@ -147,6 +153,10 @@ class RowMaker:
             skipped=skipped,
             tasks=len(self.tasks) > 1,
         )
+
+    def share(self, epoch: int, ids: Sequence[str]) -> float:
+        """Where between their shortest and longest the prompts of a batch are."""
+        return Random(f"{self.settings.seed}/{epoch}/{ids[0]}/prompts").random()
 
     def row(self, id: str, epoch: int, share: float | None = None) -> TaskSequence | LeftOut:
         """One training row, or why there is none. Its prompt is as long as `share` says, between shortest and longest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -46,6 +46,30 @@ class ReferenceModel(Protocol):
 
     def decoder(self, batch: int, max_length: int) -> ReferenceDecoder | None:
         """An empty memory for rows of at most `max_length` positions; None where it cannot decode."""
+        ...
+
+
+@runtime_checkable
+class ReferenceTrainer(Protocol):
+    """Another library's trainer, over the weights of a backbone, a table of tokens and a head.
+
+    A row is the tokens of its positions and what is predicted there, −100 where nothing is.
+
+    Attributes:
+        settings: ways in which its own users would set it, by name.
+    """
+
+    @property
+    def settings(self) -> Sequence[str]: ...
+
+    def follow(self, batches: Sequence[Sequence[tuple[Tensor, Tensor]]], *, rate: float) -> Sequence[float]:
+        """The losses of steps over these batches, in this order."""
+        ...
+
+    def train(
+        self, rows: Sequence[tuple[Tensor, Tensor]], *, setting: str, batch: int, steps: int, rate: float
+    ) -> Sequence[tuple[float, int, int]]:
+        """For each step when it ended (seconds), how many of its positions are of rows, and how many there were."""
         ...
 
 

@@ -21,7 +21,10 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-testing": {"command": ("plugins check", "new-plugin")},
     "valle-kit": {"attention": ("auto",)},
     "valle-bench": {
-        "command": ("bench arch", "bench codec", "bench attention", "bench decode", "bench sampler", "bench startup")
+        "command": (
+            "bench arch", "bench codec", "bench attention", "bench decode", "bench sampler", "bench startup",
+            "bench train",
+        )
     },
     "valle-transformer": {"arch": ("transformer",)},
     "valle-llama": {"arch": ("llama",), "command": ("export-llama", "import-llama")},

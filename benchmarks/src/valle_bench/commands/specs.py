@@ -60,3 +60,12 @@ STARTUP = CommandSpec(
     schema="valle_bench.commands.startup:SCHEMA",
     examples=("valle bench startup", "valle bench startup --runs 30 --json"),
 )
+TRAIN = CommandSpec(
+    name="bench train",
+    api=2,
+    summary="Benchmark training beside transformers' Trainer (checks that losses are equal)",
+    run="valle_bench.commands.train:train",
+    schema="valle_bench.commands.train:SCHEMA",
+    examples=("valle bench train --quick", "valle bench train --out benchmarks/results"),
+    progress=True,
+)

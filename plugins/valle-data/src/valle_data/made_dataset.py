@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -31,6 +31,21 @@ def made_records(count: int, *, seed: int = 0, seconds: tuple[float, float] = (1
         codes = torch.randint(256, (frames, 8), dtype=torch.uint8, generator=generator)
         letters = tuple(rng.choice("abcdefgh ") for _ in range(rng.randint(1, 20)))
         yield Record(id=f"{number:07d}", codes=codes, phonemes=letters, words=((0, len(letters)),))
+
+
+def write_lengths(folder: Path, frames: Sequence[int], symbols: Sequence[int], *, speakers: int = 30) -> Manifest:
+    """A dataset of random codes and letters, of which each utterance has so many frames and symbols."""
+    rng, generator = Random(0), torch.Generator().manual_seed(0)
+    records = [
+        Record(
+            id=f"{number:07d}",
+            codes=torch.randint(256, (length, 8), dtype=torch.uint8, generator=generator),
+            phonemes=tuple(rng.choices("abcdefgh ", k=count)),
+            words=((0, count),),
+        )
+        for number, (length, count) in enumerate(zip(frames, symbols, strict=True))
+    ]
+    return write_dataset(folder, records, storage="shards", speakers=speakers)
 
 
 def write_dataset(

@@ -28,6 +28,16 @@ TRANSFORMERS = ReferenceSpec(
     loads="valle_llama.reference:load",
 )
 
+TRAINER = ReferenceSpec(
+    name="transformers-trainer",
+    api=1,
+    summary="transformers' Trainer over LlamaModel as a reference for training arch 'llama'",
+    bench="train",
+    part="llama",
+    title="transformers Trainer",
+    loads="valle_llama.trainer:load",
+)
+
 DECODE = ReferenceSpec(
     name="llama-decode",
     api=1,

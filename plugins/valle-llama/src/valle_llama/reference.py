@@ -19,6 +19,11 @@ class LlamaReference:
     def __init__(self, model: Any) -> None:
         self._model = model
 
+    @property
+    def model(self) -> nn.Module:
+        """`LlamaModel`."""
+        return self._model
+
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """See `ReferenceModel`."""
         return self._model(inputs_embeds=x, use_cache=False).last_hidden_state

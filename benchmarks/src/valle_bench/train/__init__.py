@@ -1,0 +1,1 @@
+"""`valle bench train`: training steps beside the trainer of another library."""
