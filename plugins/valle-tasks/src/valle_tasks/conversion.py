@@ -49,7 +49,11 @@ class VoiceConversion:
         options, codes = self._options, utterance.codes
         frames = max(1, round(rng.uniform(options.min_seconds, options.max_seconds) * frame_rate))
         ids = pool.other(utterance.speaker, utterance.id)
-        voice = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances) if len(codes) else None
+        voice = (
+            draw_window(ids, pool, rng, frames=frames, most=options.max_utterances, but=utterance.id)
+            if len(codes)
+            else None
+        )
         if voice is None:
             return None
         return TaskInputs(

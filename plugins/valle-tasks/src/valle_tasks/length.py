@@ -37,7 +37,7 @@ class Length:
         options = self._options
         frames = max(1, round(rng.uniform(options.min_seconds, options.max_seconds) * frame_rate))
         ids = pool.other(utterance.speaker, utterance.id)
-        prompt = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
+        prompt = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances, but=utterance.id)
         if prompt is None or not len(utterance.codes):
             return None
         return TaskInputs(

@@ -41,14 +41,17 @@ def at_share(options: Options, share: float) -> Options:
 
 
 def draw_window(
-    ids: Sequence[str], pool: Pool, rng: Random, *, frames: int, most: int
+    ids: Sequence[str], pool: Pool, rng: Random, *, frames: int, most: int, but: str
 ) -> Integer[Tensor, "F Q"] | None:
     """A random window of `frames` from utterances joined until they suffice; all of them where they do not.
 
-    None where there are no utterances.
+    None where there are no utterances. `but` is never among them, even where a pool forgets to leave it out: looking
+    at the few that were drawn costs nothing, looking through a speaker's million does.
     """
     pieces: list[Tensor] = []
     for id in rng.sample(ids, min(most, len(ids))):
+        if id == but:
+            continue
         pieces.append(pool.codes(id))
         if sum(piece.shape[0] for piece in pieces) >= frames:
             break

@@ -44,7 +44,7 @@ class TargetSpeaker:
         frames = max(1, round(rng.uniform(options.min_seconds, options.max_seconds) * frame_rate))
         db = rng.uniform(options.min_db, options.max_db)
         ids = pool.other(utterance.speaker, utterance.id)
-        enrolment = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances)
+        enrolment = draw_window(ids, pool, rng, frames=frames, most=options.max_utterances, but=utterance.id)
         second = _another(utterance, pool, rng)
         if enrolment is None or second is None or not len(second):
             return None

@@ -48,7 +48,7 @@ class TextToSpeech:
                 if options.prompt == "similar"
                 else pool.other(utterance.speaker, utterance.id)
             )
-            prompt = draw_window(others, pool, rng, frames=frames, most=options.max_utterances)
+            prompt = draw_window(others, pool, rng, frames=frames, most=options.max_utterances, but=utterance.id)
         if prompt is None:
             return None
         if options.no_prompt and rng.random() < options.no_prompt:
