@@ -9,6 +9,7 @@ from valle_core.api import SYNTHESIS_SCHEMA, CommandContext, CommandResult, Sche
 from valle_serve.options import ServeOptions
 
 if TYPE_CHECKING:
+    from valle import Speaker
     from valle_serve.interface import Service
 
 SCHEMA = Schema(
@@ -67,12 +68,18 @@ def bound(host: str, port: int) -> socket.socket:
 def opened(context: CommandContext, own: ServeOptions) -> Service:
     """The model, and what lets many speak with it."""
     from valle.speaker import open_speaker
-    from valle_serve.batched import BatchedSpeaker
-    from valle_serve.saying import SaySentences
 
     speaker = open_speaker(
         context.resolved, context.registry, config=context.config, given=context.given, saved=own.voices
     )
+    return service_of(speaker, own)
+
+
+def service_of(speaker: Speaker, own: ServeOptions) -> Service:
+    """What lets many speak with a loaded model."""
+    from valle_serve.batched import BatchedSpeaker
+    from valle_serve.saying import SaySentences
+
     say = SaySentences(max_seconds=own.max_duration)
     return BatchedSpeaker(speaker, say, speaking=own.speaking, waiting=own.waiting, wait_seconds=own.wait_seconds)
 
