@@ -43,6 +43,8 @@ class Engine:
     def step(self):
         time.sleep(0.001)
         self.together.append(len(self.rows))
+        if ["!"] in self.rows.values():
+            raise RuntimeError("the engine broke")
         events = []
         for ticket, letters in list(self.rows.items()):
             letters.pop()
@@ -133,6 +135,17 @@ def test_one_that_fails_ends_alone(service):
         all_of(listeners["ok bad"])
     with pytest.raises(UserError, match="no sound"):
         all_of(listeners["mute"])
+
+
+def test_an_engine_that_breaks_ends_its_rows_and_the_next_ones_are_spoken(service):
+    one = service()
+    broken = Listener(rate=100)
+    one.start(Asked(text="!"), broken)
+    with pytest.raises(RuntimeError, match="the engine broke"):
+        all_of(broken)
+    listener = Listener(rate=100)
+    one.start(Asked(text="fine"), listener)
+    assert len(all_of(listener)) == 1
 
 
 def test_the_row_of_a_client_that_left_is_free_at_once(service, engines):

@@ -66,9 +66,20 @@ class ContinuousSpeaker(ModelService):
             self._leave()
             for rate, engine in list(self._engines.items()):
                 if not engine.idle:
-                    for event in engine.step():
-                        self._take(rate, event)
+                    self._step(rate, engine)
         self._end_all()
+
+    def _step(self, rate: float, engine: Steps) -> None:
+        """One token more for each row; an engine that fails ends its own rows and is made anew."""
+        try:
+            events = engine.step()
+        except Exception as error:
+            del self._engines[rate]
+            for key in [key for key in self._spoken if key[0] == rate]:
+                self._done(self._spoken.pop(key)[0], error)
+            return
+        for event in events:
+            self._take(rate, event)
 
     def _ready(self) -> list[Job]:
         """The jobs that have a piece to say and none in an engine, first who runs out of speech first."""

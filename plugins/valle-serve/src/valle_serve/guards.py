@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,10 @@ OPEN = ("/", "/healthz", "/page.js", "/page.css", "/audio.js", "/favicon.ico")
 
 class TooLarge(Exception):
     """The body is larger than it may be."""
+
+
+class TooSlow(Exception):
+    """The client did not send or take bytes in time."""
 
 
 class Guards:
@@ -59,9 +64,9 @@ class Guards:
 
         async def sent(message: Message) -> None:
             if not body.over:
-                await asyncio.wait_for(send(message), self._seconds)
+                await in_time(send(message), self._seconds)
 
-        with suppress(TooLarge):
+        with suppress(TooLarge, TooSlow):  # the connection of a slow client is closed for its answer is not complete
             await self._app(scope, body, sent)
         if body.over:  # whatever the app made of it
             await self._too_large()(scope, receive, send)
@@ -101,13 +106,21 @@ class _Body:
     async def __call__(self) -> Message:
         if self._ended:
             return await self._receive()
-        message = await asyncio.wait_for(self._receive(), self._seconds)
+        message = await in_time(self._receive(), self._seconds)
         self._got += len(message.get("body", b""))
         self._ended = not message.get("more_body", False)
         if self._got > self._most:
             self.over = self._ended = True
             raise TooLarge
         return message
+
+
+async def in_time(waiting: Awaitable[Any], seconds: float) -> Any:
+    """What is waited for. Raises `TooSlow` where it does not come."""
+    try:
+        return await asyncio.wait_for(waiting, seconds)
+    except TimeoutError:
+        raise TooSlow from None
 
 
 def _name(host: str) -> str:

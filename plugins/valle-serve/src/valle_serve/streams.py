@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
 
 from valle_serve.encoding import Encoder
+from valle_serve.errors import answer_to
 from valle_serve.interface import Piece, SpokenWord
 
 
@@ -38,9 +40,10 @@ async def events(
         if found := await anyio.to_thread.run_sync(encoder.finish):
             yield delta(found)
     except Exception as error:
-        from valle_serve.errors import answer_to
-
-        yield event("error", **json.loads(bytes(answer_to(error).body)))
+        answer = answer_to(error)
+        if answer.status_code == 500:
+            logging.getLogger("uvicorn.error").error("a speech broke off: %s: %s", type(error).__name__, error)
+        yield event("error", **json.loads(bytes(answer.body)))
         return
     usage = {"input_tokens": letters, "output_tokens": tokens, "total_tokens": letters + tokens}
     yield event("speech.audio.done", usage=usage)
