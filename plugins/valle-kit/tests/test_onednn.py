@@ -1,0 +1,80 @@
+"""Linear layers by oneDNN give what they gave, and go the usual way wherever oneDNN is not meant."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from valle_kit.onednn import ROWS, OneDnnLinear, pays, quicken
+
+
+def two_layers() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(24, 40), nn.GELU(), nn.Linear(40, 16, bias=False))
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Shapes that went by oneDNN."""
+    seen = []
+    usual = torch.ops.mkldnn._linear_pointwise
+    monkeypatch.setattr(
+        torch.ops.mkldnn, "_linear_pointwise", lambda x, *rest: (seen.append(tuple(x.shape)), usual(x, *rest))[1]
+    )
+    return seen
+
+
+def test_layers_give_what_they_gave(calls):
+    model, x = two_layers(), torch.randn(3, 5, 24)
+    before = model(x)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    assert quicken(model, here=True) == 2
+    assert quicken(model, here=True) == 0
+    with torch.inference_mode():
+        torch.testing.assert_close(model(x), before, atol=1e-5, rtol=1e-5)
+    assert calls == [(3, 5, 24), (3, 5, 40)]
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("how", ["gradients", "few rows", "half precision", "autocast"])
+def test_the_rest_goes_the_usual_way(how, calls):
+    model, x = two_layers(), torch.randn(2, ROWS, 24)
+    quicken(model, here=True)
+    if how == "gradients":
+        model(x).sum().backward()
+        assert model[0].weight.grad is not None
+    with torch.inference_mode():
+        if how == "few rows":
+            model(x[0, : ROWS - 1])
+        elif how == "half precision":
+            model.bfloat16()(x.bfloat16())
+        elif how == "autocast":
+            with torch.autocast("cpu", torch.bfloat16):
+                model(x)
+    assert not calls
+
+
+def test_only_plain_layers_change_and_only_where_it_pays():
+    class Own(nn.Linear):
+        pass
+
+    model = nn.Sequential(Own(2, 2), nn.Linear(2, 2))
+    assert quicken(model, here=False) == 0
+    assert type(model[1]) is nn.Linear
+    assert quicken(model, here=True) == 1
+    assert type(model[0]) is Own
+    assert type(model[1]) is OneDnnLinear
+
+
+@pytest.mark.parametrize(
+    ("vendors", "capability", "wanted"),
+    [
+        ("vendor_id\t: AuthenticAMD", "AVX512", True),
+        ("vendor_id\t: AuthenticAMD", "AVX2", False),
+        ("vendor_id\t: GenuineIntel", "AVX512", False),
+        ("", "AVX512", False),
+    ],
+)
+def test_it_pays_on_amd_with_avx512(vendors, capability, wanted):
+    assert pays(vendors, capability) is (wanted and torch.backends.mkldnn.is_available())
