@@ -133,6 +133,9 @@ def _device() -> torch.device | None:
 
 def _put_device(value: torch.device | None) -> None:
     torch.set_default_device(None if value is None or value.type == "cpu" else value)
+    context = torch._GLOBAL_DEVICE_CONTEXT
+    if getattr(context, "device_context", context) is None:  # PyTorch 2.8 then fails to say what the default is
+        del context.device_context
 
 
 def _put_autocast(value: tuple[bool, torch.dtype]) -> None:
