@@ -14,9 +14,10 @@ from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.examples import Example
-from valle_core.training.loop import make_accelerator, train_step
+from valle_core.training.loop import train_step
 from valle_core.training.meter import Meter
 from valle_core.training.options import TrainOptions
+from valle_core.training.processes import Alone
 from valle_core.types import TaskInputs
 from valle_testing.fakes.backbone import FakeBackbone
 
@@ -52,7 +53,8 @@ def step(*batches: list, scaler: torch.amp.GradScaler | None = None, spoil: floa
     model = make_model()
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     chosen = TrainOptions(device="cpu", accumulate=len(batches), **options)
-    accelerator = make_accelerator(chosen)
+    processes = Alone(chosen)
+    accelerator = processes.accelerator
     if scaler is not None:
         accelerator.scaler = scaler
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -63,7 +65,7 @@ def step(*batches: list, scaler: torch.amp.GradScaler | None = None, spoil: floa
     if spoil:
         next(model.parameters()).register_hook(lambda gradient: gradient * spoil)
     meter = Meter()
-    train_step(model, optimizer, accelerator, examples(model, *batches), meter, chosen)
+    train_step(model, optimizer, processes, examples(model, *batches), meter, chosen)
     return {name: tensor.detach() - before[name].detach() for name, tensor in model.named_parameters()}, meter
 
 

@@ -14,9 +14,10 @@ from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.examples import Example
-from valle_core.training.loop import make_accelerator, train_step
+from valle_core.training.loop import train_step
 from valle_core.training.meter import Meter
 from valle_core.training.options import TrainOptions
+from valle_core.training.processes import Alone
 from valle_core.types import TaskInputs
 from valle_testing.fakes.backbone import FakeBackbone
 
@@ -36,10 +37,10 @@ def example(model: CodecLM, seed: int, level: int, frames: int = 5) -> Example:
 def step(model: CodecLM, examples: list[Example], **options) -> tuple[dict[str, torch.Tensor], Meter]:
     """How a step of plain descent at rate 1 moved every parameter."""
     chosen = TrainOptions(device="cpu", accumulate=len(examples), **options)
-    accelerator, meter = make_accelerator(chosen), Meter()
-    model, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
+    processes, meter = Alone(chosen), Meter()
+    model, optimizer = processes.accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    train_step(model, optimizer, accelerator, iter(examples), meter, chosen)
+    train_step(model, optimizer, processes, iter(examples), meter, chosen)
     assert all(p.grad is None for p in model.parameters()), "nothing is left over for the next step"
     return {name: p.detach() - before[name] for name, p in model.named_parameters()}, meter
 

@@ -9,7 +9,7 @@ import pytest
 
 from valle_core.plugin import UserError
 
-NEED_IT = ("loop", "restore", "run")
+NEED_IT = ("loop", "processes", "restore", "run")
 
 
 @pytest.fixture
@@ -31,4 +31,4 @@ def test_a_module_that_accelerate_itself_misses_is_not_called_accelerate(bare, m
     monkeypatch.delitem(sys.modules, "accelerate")
     monkeypatch.setitem(sys.modules, "accelerate.state", None)
     with pytest.raises(ModuleNotFoundError, match=r"accelerate\.state"):
-        importlib.import_module("valle_core.training.loop")
+        importlib.import_module("valle_core.training.processes")

@@ -27,6 +27,13 @@ class Specifications:
     """
 
     @hookspec
+    def train_processes(self, options: Any) -> Any:
+        """What joins the processes that a launcher started to train one run (`TrainOptions`), or None for one alone.
+
+        It extends `valle_core.training.processes.Alone`.
+        """
+
+    @hookspec
     def train_start(self, facts: Mapping[str, Any]) -> None:
         """A training run is about to take its first step.
 
@@ -102,6 +109,11 @@ class Observers:
     def order(self, hook: str) -> list[str]:
         """Names of the plugins that implement a hook, in the order in which they are called."""
         return [implementation.plugin_name for implementation in self._implementations(hook)]
+
+    def narrow(self, hook: str) -> None:
+        """Leave out the plugins that do not implement a hook: of a run's processes, only the first tells them."""
+        for name in set(self.names) - set(self.order(hook)):
+            self._manager.unregister(name=name)
 
     def call(self, hook: str, **facts: Any) -> list[Any]:
         """Tell every plugin; returns what they returned, without None. Arguments must not be changed."""
@@ -206,7 +218,7 @@ def _hook_names() -> list[str]:
     return [name for name in vars(Specifications) if not name.startswith("_")]
 
 
-TRAINING = ("train_start", "train_figures", "train_step_end", "checkpoint_saved", "train_end")
+TRAINING = ("train_processes", "train_start", "train_figures", "train_step_end", "checkpoint_saved", "train_end")
 """Hooks that are called while a model is trained."""
 
 SPEAKING = ("after_audio",)

@@ -15,6 +15,9 @@ class Average:
 
     `decay` of the average is kept at each step; where that is 0, the average is the model. An optimizer with modes
     (schedule-free ones have them) averages by itself: its eval mode puts the average into the model.
+
+    Attributes:
+        averaged: its module is the average, or None.
     """
 
     def __init__(self, model: nn.Module, decay: float, optimizer: Any = None) -> None:
@@ -27,18 +30,18 @@ class Average:
         self._modes: Any = optimizer if hasattr(optimizer, "eval") else None
         if self._modes and decay:
             raise UserError("this optimizer averages the weights by itself; leave --average out")
-        self._averaged = AveragedModel(model, multi_avg_fn=follow) if decay else None
+        self.averaged = AveragedModel(model, multi_avg_fn=follow) if decay else None
 
     def update(self) -> None:
         """Take the weights after a step."""
-        if self._averaged:
-            self._averaged.update_parameters(self._model)
+        if self.averaged:
+            self.averaged.update_parameters(self._model)
 
     def restore(self, weights: dict[str, Tensor], step: int) -> None:
         """Go on from the average saved at a step."""
-        if self._averaged is not None:
-            self._averaged.module.load_state_dict(weights)
-            self._averaged.n_averaged.fill_(step)
+        if self.averaged is not None:
+            self.averaged.module.load_state_dict(weights)
+            self.averaged.n_averaged.fill_(step)
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """File stem → tensors of a checkpoint: the average is the model, what is trained on lies in `current`."""
@@ -49,6 +52,6 @@ class Average:
             self._modes.train()
             self._model.load_state_dict(current)  # there and back again rounds
             return {"model": average, "current": current}
-        if self._averaged is None:
+        if self.averaged is None:
             return {"model": self._model.state_dict()}
-        return {"model": self._averaged.module.state_dict(), "current": self._model.state_dict()}
+        return {"model": self.averaged.module.state_dict(), "current": self._model.state_dict()}

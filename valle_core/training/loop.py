@@ -5,30 +5,20 @@ from __future__ import annotations
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from valle_core.assemble.device import choose_device
 from valle_core.checkpoint.folder import save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
-from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import RowBatch
-
-try:
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-except ModuleNotFoundError as error:
-    if error.name != "accelerate":
-        raise
-    raise UserError("training needs accelerate. Install it with: pip install accelerate") from error
-
 from valle_core.training.averaging import Average
 from valle_core.training.descent import Descent, Term
 from valle_core.training.examples import ExampleStream
@@ -38,6 +28,7 @@ from valle_core.training.meter import Meter
 from valle_core.training.optimizer import optimizer_tensors
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
+from valle_core.training.processes import Alone
 from valle_core.training.restore import restore
 from valle_core.training.rows import Example
 
@@ -67,6 +58,7 @@ def train(
     model: CodecLM,
     stream: ExampleStream,
     descent: Descent,
+    processes: Alone,
     place: Place,
     manifest: Manifest,
     *,
@@ -81,6 +73,7 @@ def train(
         model: on the CPU; moved to the device here.
         stream: training batches.
         descent: options, optimizer, schedule and further losses.
+        processes: this one, or all that train together.
         place: where checkpoints and metrics go, and what is gone on from; written to once everything is loaded.
         manifest: what every checkpoint says; step and progress are filled in here.
         model_config: YAML kept with each checkpoint.
@@ -89,60 +82,63 @@ def train(
         live: makes what observers see of the run, from the loss of a batch.
     """
     options = descent.options
-    accelerator = make_accelerator(options)
-    model.to(accelerator.device).train()
+    model.to(processes.accelerator.device).train()
     optimizer = descent.optimizer(model)
     average = Average(model, options.average, optimizer)
     run, step = place.run, 0
     if place.resume:
-        step = restore(model, average, optimizer, stream, run, place.resume, manifest, accelerator)
+        step = restore(model, average, optimizer, stream, run, place.resume, manifest, processes)
     place.begin()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)
 
-    model, optimizer = accelerator.prepare(model, optimizer)
-    meter, line, reason = Meter(), {}, "steps"
+    wrapped, optimizer = processes.prepare(model, optimizer, average)
+    meter, line, reason, signals = Meter(), {}, "steps", (0,)
     begun = time.perf_counter()
     examples = iter(stream)
     facts = {"step": step, "steps": options.steps, "run": str(run.path)}
-    observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, model, accelerator))})
+    observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes))})
     with StopRequest() as stop:
         while step < options.steps and reason == "steps":
             rate = descent.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            train_step(model, optimizer, accelerator, examples, meter, options, descent.terms)
+            train_step(wrapped, optimizer, processes, examples, meter, options, descent.terms)
             average.update()
             step += 1
-            if stop.asked:
-                reason = "interrupted"
-            elif options.minutes and time.perf_counter() - begun > 60 * options.minutes:
-                reason = "minutes"
+            late = bool(options.minutes) and time.perf_counter() - begun > 60 * options.minutes
+            signals, over = zip(*processes.exchange([stop.signal, late]), strict=True)
+            if any(signals) or any(over):
+                reason = "interrupted" if any(signals) else "minutes"
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
             last = step == options.steps or reason == "minutes"
             figures = observers.call("train_figures", step=step, last=last)
             logged = saving or any(figures) or step % options.log_every == 0
             if logged:
-                line = meter.line(step, rate) | dict(ChainMap(*figures))
+                line = meter.line(step, rate, processes.exchange) | dict(ChainMap(*figures))
                 place.append(line)
             observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
-                state = replace(manifest, step=step, progress=progress(stream, accelerator))
-                kept = average.tensors() | tensors(model, optimizer, accelerator)
-                path = save_checkpoint(run, state, model_config, kept, keep=options.keep)
-                observers.call("checkpoint_saved", step=step, path=path)
-            if logged:
+                state = replace(manifest, step=step, progress=progress(stream, processes.accelerator))
+                state_of = optimizer_tensors(model, optimizer.optimizer)
+                kept = {**average.tensors(), "optimizer": state_of, "random": processes.random()}
+                kept = {stem: {k: processes.whole(one) for k, one in found.items()} for stem, found in kept.items()}
+                if not processes.rank:
+                    path = save_checkpoint(run, state, model_config, kept, keep=options.keep)
+                    observers.call("checkpoint_saved", step=step, path=path)
+            if logged and not processes.rank:
                 report(line)  # after saving: it may write to a terminal that is gone
+    processes.exchange("saved")  # whoever goes on from here finds it all
     seconds = time.perf_counter() - begun
     warning = ". ".join(observers.call("train_end", step=step, metrics=line))
-    return TrainResult(step=step, reason=reason, last_line=line, seconds=seconds, warning=warning, signal=stop.signal)
+    return TrainResult(step=step, reason=reason, last_line=line, seconds=seconds, warning=warning, signal=max(signals))
 
 
 def train_step(
-    model: CodecLM,
+    model: Any,
     optimizer: Any,
-    accelerator: Accelerator,
+    processes: Alone,
     examples: Iterator[Example],
     meter: Meter,
     options: TrainOptions,
@@ -150,22 +146,25 @@ def train_step(
 ) -> None:
     """One optimizer step over `accumulate` batches; a step with a non-finite gradient is skipped and counted.
 
-    The loss is the mean over the predicted positions of the whole step, however they lie in batches.
+    The loss is the mean over the predicted positions of the whole step, however they lie in batches and processes.
     """
+    accelerator = processes.accelerator
     taken = [next(examples) for _ in range(options.accumulate)]
     counts = [{level: found.positions.numel() for level, found in one.batch.predicted.items()} for one in taken]
-    frames, positions = sum(count.get(0, 0) for count in counts), sum(sum(count.values()) for count in counts)
+    mine = sum(count.get(0, 0) for count in counts), sum(sum(count.values()) for count in counts)
+    frames, positions = (sum(each) for each in zip(*processes.exchange(mine), strict=True))
     for example, count in zip(taken, counts, strict=True):
         batch, own = example.batch.to(accelerator.device), sum(count.values())
-        with accelerator.autocast():
-            output = model(batch)
-            for term in terms:
-                output = term(batch, output)
-        loss, figures = token_loss(output.logits, batch.predicted, batch.tasks if example.tasks else ())
-        loss = sum(output.losses.values(), loss) * (own / positions)
-        for value in output.frame_losses.values():
-            loss = loss + value * (count[0] / frames)
-        accelerator.backward(loss)
+        with nullcontext() if example is taken[-1] else accelerator.no_sync(model):
+            with accelerator.autocast():
+                output = model(batch)
+                for term in terms:
+                    output = term(batch, output)
+            loss, figures = token_loss(output.logits, batch.predicted, batch.tasks if example.tasks else ())
+            loss = sum(output.losses.values(), loss) * (own / positions)
+            for value in output.frame_losses.values():
+                loss = loss + value * (count[0] / frames)
+            accelerator.backward(loss * processes.world)  # gradients are averaged over the processes
         meter.add("loss", loss * (positions / own), own)
         for name, value in {**figures, **output.losses, **output.figures}.items():
             meter.add(name, value, own)
@@ -176,11 +175,14 @@ def train_step(
         meter.waited += example.waited
         meter.add("padding", torch.tensor(example.padding), example.batch.positions.numel())
         meter.skipped.update(example.skipped)
+    for weight in model.parameters():  # what no position reached follows its momentum, in one process as in several
+        if weight.requires_grad and weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
     # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
-    if isinstance(norm, Tensor):
-        meter.add("grad_norm", norm, 1)
-    if torch.isfinite(torch.as_tensor(norm)) or accelerator.scaler is not None:
+    norm = processes.whole(torch.as_tensor(norm))
+    meter.add("grad_norm", norm, 1)
+    if torch.isfinite(norm) or accelerator.scaler is not None:
         optimizer.step()  # with a scaler, accelerate itself skips overflowed steps
         meter.bad_steps += bool(optimizer.step_was_skipped)
     else:
@@ -188,51 +190,19 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
 
 
-def evaluated_loss(model: CodecLM, accelerator: Accelerator, batch: RowBatch) -> float:
+def evaluated_loss(model: Any, processes: Alone, batch: RowBatch) -> float:
     """As `LiveRun.loss`. It leaves the model in training mode."""
     model.eval()
-    with torch.no_grad(), accelerator.autocast():
-        batch = batch.to(accelerator.device)
+    with torch.no_grad(), processes.accelerator.autocast():
+        batch = batch.to(processes.accelerator.device)
         loss = float(token_loss(model(batch).logits, batch.predicted)[0])
     model.train()
     return loss
 
 
-def make_accelerator(options: TrainOptions) -> Accelerator:
-    """Device and precision of the run.
-
-    Raises:
-        UserError: the device cannot do it, or a launcher started several processes.
-    """
-    device = choose_device(options.device)
-    if options.precision == "fp16" and device.type == "cpu":
-        raise UserError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
-    # Accelerate keeps device and precision per process; a second run in one process may want others.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
-    if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)  # Accelerate knows of no number: it takes the current device
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
-    if accelerator.num_processes > 1:
-        raise UserError(
-            f"{accelerator.num_processes} processes would all learn the same batches and write the same run; "
-            "train in one process"
-        )
-    return accelerator
-
-
-def progress(stream: ExampleStream, accelerator: Accelerator) -> dict[str, Any]:
+def progress(stream: ExampleStream, accelerator: Any) -> dict[str, Any]:
     """Where data and loss scaling stand."""
     state: dict[str, Any] = {"stream": stream.state_dict()}
     if accelerator.scaler is not None:
         state["scaler"] = accelerator.scaler.state_dict()
     return state
-
-
-def tensors(model: CodecLM, optimizer: Any, accelerator: Accelerator) -> dict[str, dict[str, Tensor]]:
-    """What an exact resume needs beside the weights: optimizer state, random states."""
-    plain = accelerator.unwrap_model(model)
-    random = {"cpu": torch.get_rng_state()}
-    if accelerator.device.type == "cuda":
-        random["cuda"] = torch.cuda.get_rng_state(accelerator.device)
-    return {"optimizer": optimizer_tensors(plain, optimizer.optimizer), "random": random}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,26 +37,31 @@ class Meter:
         pair = value if value.ndim else torch.stack([value * weight, torch.full_like(value, weight)])
         self.sums.setdefault(name, []).append(pair)
 
-    def line(self, step: int, lr: float) -> dict[str, Any]:
-        """The line for the steps since the last one; empties the meter.
+    def line(self, step: int, lr: float, exchange: Callable[[Any], list[Any]] = lambda said: [said]) -> dict[str, Any]:
+        """The line for the steps of all processes since the last one; empties the meter.
 
         Averages are over finite values, and left out where there was none: NaN is no JSON, and one bad step would
         hide the others.
         """
         elapsed = time.perf_counter() - self.started
+        stacked = {name: torch.stack(found) for name, found in self.sums.items()}
+        finite = {name: found[found.isfinite().all(1)].sum(0).tolist() for name, found in stacked.items()}
+        every = exchange([finite, self.skipped, self.tokens, self.seconds, self.waited])
+        names = {name for found, *_ in every for name in found}
         line: dict[str, Any] = {"step": step, "lr": lr}
-        for name in sorted(self.sums, key=_place):
-            stacked = torch.stack(self.sums[name])
-            value, weight = stacked[stacked.isfinite().all(1)].sum(0).tolist()
+        for name in sorted(dict.fromkeys([*finite, *sorted(names)]), key=_place):
+            value, weight = (sum(each) for each in zip(*(said[0].get(name, (0, 0)) for said in every), strict=True))
             line |= {name: value / weight} if weight else {}
+        skipped = sum((Counter(said[1]) for said in every), Counter[str]())
+        tokens = sum(said[2] for said in every)
         line |= {
             "bad_steps": self.bad_steps,
-            "skipped_utterances": self.skipped.total(),
-            **{f"skipped: {reason}": count for reason, count in sorted(self.skipped.items())},
-            "tokens": self.tokens,
-            "tokens_per_second": self.tokens / elapsed,
-            "audio_seconds_per_second": self.seconds / elapsed,
-            "data_seconds_per_second": self.waited / elapsed,
+            "skipped_utterances": skipped.total(),
+            **{f"skipped: {reason}": count for reason, count in sorted(skipped.items())},
+            "tokens": tokens,
+            "tokens_per_second": tokens / elapsed,
+            "audio_seconds_per_second": sum(said[3] for said in every) / elapsed,
+            "data_seconds_per_second": sum(said[4] for said in every) / (len(every) * elapsed),
         }
         self.started = time.perf_counter()
         self.sums, self.seconds, self.tokens, self.waited, self.skipped = {}, 0.0, 0, 0.0, Counter()

@@ -27,6 +27,7 @@ class TrainOptions:
         accumulate: gradient accumulation: batches per optimizer step.
         precision: data type of the forward and backward pass; weights stay float32.
         compile: run the backbone through torch.compile.
+        shard: with several processes, split weights, gradients and optimizer state over them (FSDP2).
         checkpoint_every: steps between checkpoints; the last step is always saved.
         keep: number of checkpoints to keep; 0: all.
         log_every: steps between two lines of metrics.jsonl.
@@ -51,6 +52,7 @@ class TrainOptions:
     accumulate: int = 1
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
+    shard: bool = False
     checkpoint_every: int = 500
     keep: int = 3
     log_every: int = 10

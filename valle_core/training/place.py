@@ -27,10 +27,11 @@ class Place:
         run: its folder.
         config: YAML of its configuration.
         resume: the checkpoint it goes on from, or None for a new run.
+        writes: whether this is the process that does; the others leave the folder alone.
     """
 
-    def __init__(self, run: RunFolder, config: str, *, resume: Path | None) -> None:
-        self.run, self.resume, self._config = run, resume, config
+    def __init__(self, run: RunFolder, config: str, *, resume: Path | None, writes: bool = True) -> None:
+        self.run, self.resume, self._config, self._writes = run, resume, config, writes
         self._began = self._logged = False
 
     @contextmanager
@@ -40,6 +41,9 @@ class Place:
         Raises:
             UserError: another process trains here.
         """
+        if not self._writes:
+            yield
+            return
         made = [folder for folder in (self.run.path, *self.run.path.parents) if not folder.exists()]
         try:
             with self._alone():
@@ -76,6 +80,8 @@ class Place:
 
     def begin(self) -> None:
         """Write the configuration; what an older attempt left is cleared, checkpoints past the one chosen set aside."""
+        if not self._writes:
+            return
         self._began = True
         try:
             self.run.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -89,6 +95,8 @@ class Place:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add a line of the metrics; what was removed meanwhile is made again, and said to be."""
+        if not self._writes:
+            return
         lost = not self.run.path.is_dir()
         if lost or not self.run.config.is_file():
             what = f"{self.run.path} was" if lost else f"{self.run.config} was"

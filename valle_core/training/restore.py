@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from valle_core.checkpoint.folder import RunFolder, damaged, read_manifest, read_tensors
@@ -22,6 +21,7 @@ from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
 from valle_core.training.meter import cut_after
 from valle_core.training.optimizer import load_optimizer_tensors
+from valle_core.training.processes import Alone
 
 
 def named_checkpoint(run: RunFolder, name: str) -> Path:
@@ -49,13 +49,14 @@ def restore(
     run: RunFolder,
     checkpoint: Path,
     wanted: Manifest,
-    accelerator: Accelerator,
+    processes: Alone,
 ) -> int:
     """Continue from a checkpoint of the run; returns its step. Warns of plugins of another version.
 
     Raises:
         UserError: a damaged checkpoint, or one of another shape, other data, codes or rewrites than `wanted`.
     """
+    accelerator = processes.accelerator
     with _others_named(run, checkpoint):
         manifest = read_manifest(checkpoint)
         averaged, state, random = (read_tensors(checkpoint, stem) for stem in ("model", "optimizer", "random"))
@@ -75,7 +76,7 @@ def restore(
             raise UserError(f"{checkpoint}: {error}; use another checkpoint of the run") from None
         model.load_state_dict(weights)
         average.restore(averaged, manifest.step)
-        restore_random(random, accelerator.device, checkpoint)
+        restore_random(processes.own_random(random), accelerator.device, checkpoint)
     try:
         if accelerator.scaler is not None and "scaler" in manifest.progress:
             accelerator.scaler.load_state_dict(dict(manifest.progress["scaler"]))
@@ -89,7 +90,8 @@ def restore(
             f"{checkpoint / 'manifest.json'}: where the data stood is damaged ({error!r}); "
             f"use another checkpoint of the run{_others(run, checkpoint)}"
         ) from None
-    cut_after(run.metrics, manifest.step)
+    if not processes.rank:
+        cut_after(run.metrics, manifest.step)
     return manifest.step
 
 

@@ -39,6 +39,7 @@ from valle_core.training.live_run import LiveRun
 from valle_core.training.loop import TrainResult, train
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
+from valle_core.training.processes import join
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.restore import named_checkpoint
 from valle_core.training.rows import RowSettings
@@ -80,6 +81,9 @@ def run_training(
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
     resolved, selected = with_alignment(resolved, selected, registry, dataset, device.type)
+    processes = join(observers.call("train_processes", options=options), options)
+    if processes.rank:
+        observers.narrow("train_figures")
     codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
     names = _task_names(selected["task"], options)
@@ -110,8 +114,9 @@ def run_training(
     )
     maker = recipe.open(registry, dataset)
     plan = reader_of("batches", f"dataset '{data.path}' is read in batches")
-    batches: IdBatches = plan(dataset, resolved.sections["batching"], sizes=maker.sizes(dataset))
-    if line := survey(maker, dataset.ids):
+    share = {"rank": processes.rank, "world": processes.world}
+    batches: IdBatches = plan(dataset, resolved.sections["batching"], sizes=maker.sizes(dataset), **share)
+    if (line := survey(maker, dataset.ids)) and not processes.rank:
         warn(line)
     stream = ExampleStream(
         batches, partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples, noise=maker.noise
@@ -122,13 +127,18 @@ def run_training(
             raise UserError("init_from needs what reads the weights: start_from=valle_kit.init_from.start_from")
         start_from(model, checkpoint, manifest, model_config)
     resolved, descent = choose_descent(resolved, selected, model, manifest, run if run_options.resume else None)
-    place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=checkpoint if run_options.resume else None)
+    resume = checkpoint if run_options.resume else None
+    place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=resume, writes=not processes.rank)
+    if processes.rank:
+        torch.manual_seed(options.seed + processes.rank)  # dropout differs; the weights were drawn alike
     with place.held():
-        _open_run(run_options)  # another process may have begun it meanwhile
+        if not processes.rank:
+            _open_run(run_options)  # another run may have begun in it meanwhile
         return train(
             model,
             stream,
             descent,
+            processes,
             place,
             manifest,
             model_config=model_config,

@@ -11,3 +11,12 @@ TEXT_GAIN = HookSpec(
     plugin="valle_training.text_gain:HOOK",
     observes=("train_start", "train_figures", "train_end"),
 )
+
+PROCESSES = HookSpec(
+    name="processes",
+    api=1,
+    summary="Joins the processes of torchrun, accelerate launch or deepspeed to train one run (DDP, FSDP2)",
+    plugin="valle_training.together:HOOK",
+    observes=("train_processes",),
+    critical=True,
+)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from valle_core.plugin import HOOK_PROJECT
 from valle_core.registry.hooks import Specifications
+from valle_core.training.options import TrainOptions
 
 Build = Callable[[], object]
 """Gives the object that a `HookSpec` names."""
@@ -43,6 +44,7 @@ def calls(hook: str, run: Path) -> list[dict[str, Any]]:
     """Arguments to try; none for what is not told of here (audio)."""
     metrics = {"step": 10, "loss": 3.25, "learning_rate": 1e-3, "seconds": 0.5}
     return {
+        "train_processes": [{"options": TrainOptions(device="cpu")}],
         "train_start": [
             {"facts": {"step": 0, "steps": 10, "run": run}},
             {"facts": {"step": 10, "steps": 20, "run": run}},

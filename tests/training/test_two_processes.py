@@ -1,0 +1,105 @@
+"""Two processes that train together (gloo, on the CPU) learn what one learns, however their weights are laid out."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from valle_core.checkpoint.folder import RunFolder, read_tensors
+from valle_core.config.resolve import resolve
+from valle_core.data.dataset import open_dataset
+from valle_core.registry.hooks import Observers
+from valle_core.registry.registry import Registry
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.run import run_training
+
+SETTINGS = {
+    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "2", "arch.n_heads": "2", "steps": "6", "warmup": "2",
+    "log_every": "1", "checkpoint_every": "4", "device": "cpu", "batching.seconds": "2", "clip": "0.5",
+    "average": "0.9", "text_gain_every": "3",
+}  # fmt: skip
+SCRIPT = Path(__file__).with_name("rank.py")
+
+
+def together(runs: list[dict[str, str]], folder: Path, world: int = 2) -> list[subprocess.Popen]:
+    """The processes of some runs, one after the other."""
+    (folder / "runs.json").write_text(json.dumps(runs))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = os.environ | {
+        "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    return [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(folder / "runs.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(world)},
+        )
+        for rank in range(world)
+    ]  # fmt: skip
+
+
+def losses(out: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in RunFolder(out).metrics.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def runs(tone_dataset, tmp_path_factory) -> Path:
+    """A run of one process that accumulates two batches, and runs of two processes that take one each."""
+    folder = tmp_path_factory.mktemp("together")
+    settings = SETTINGS | {"data": str(tone_dataset)}
+
+    def alone(name: str, **changes: str) -> None:
+        flags = settings | {"out": str(folder / name), "accumulate": "2"} | changes
+        run_training(resolve(TRAIN_SCHEMA, Registry.open(), flags=list(flags.items())), Registry.open(), Observers())
+
+    alone("alone")
+    made = [
+        {"out": "ddp"}, {"out": "fsdp", "shard": "true"},
+        {"out": "changed", "shard": "true", "minutes": "0.000001"}, {"out": "changed", "resume": "true"},
+    ]  # fmt: skip
+    processes = together([settings | one | {"out": str(folder / one["out"])} for one in made], folder)
+    said = [process.communicate(timeout=600)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    (folder / "errors.txt").write_text("".join(said))
+    return folder
+
+
+def test_two_processes_at_half_the_batch_have_the_losses_of_one(runs):
+    assert losses(runs / "ddp") == pytest.approx(losses(runs / "alone"), abs=1e-5)
+
+
+def test_split_weights_learn_what_whole_ones_learn(runs):
+    assert losses(runs / "fsdp") == pytest.approx(losses(runs / "ddp"), abs=1e-5)
+    for stem in ("model", "current", "optimizer"):
+        one, other = (read_tensors(RunFolder(runs / name).latest(), stem) for name in ("ddp", "fsdp"))
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert other[name].numpy() == pytest.approx(tensor.numpy(), abs=1e-4), name
+
+
+def test_a_checkpoint_of_split_weights_is_gone_on_from_with_whole_ones(runs):
+    assert losses(runs / "changed") == pytest.approx(losses(runs / "ddp"), abs=1e-5)
+
+
+def test_the_processes_read_disjoint_data_that_together_is_the_epoch(runs, tone_dataset):
+    read = [
+        {id for epoch, ids in map(json.loads, (runs / f"ddp-read-{rank}.jsonl").open()) if epoch == 0 for id in ids}
+        for rank in (0, 1)
+    ]
+    assert not read[0] & read[1]
+    assert read[0] | read[1] == set(open_dataset(tone_dataset, part="train").ids)
+
+
+def test_one_of_them_writes_and_none_warns(runs):
+    assert sorted(path.name for path in (runs / "ddp").iterdir()) == ["checkpoints", "config.yaml", "metrics.jsonl"]
+    lines = [json.loads(line) for line in RunFolder(runs / "ddp").metrics.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert "text_gain" in lines[2]
+    assert "warning: " not in (runs / "errors.txt").read_text()
