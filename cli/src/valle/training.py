@@ -165,7 +165,8 @@ def run_resolved(
     observers = open_observers(registry, of=TRAINING)
     result = run_training(resolved, registry, observers, report=report or (lambda line: None), start_from=start_from)
     run = RunFolder(Path(options.out))
-    draw_curves(run.metrics, run.curve)
+    if leads():
+        draw_curves(run.metrics, run.curve)
     return Run(
         path=run.path,
         step=result.step,
@@ -176,3 +177,8 @@ def run_resolved(
         warning=result.warning,
         signal=result.signal,
     )
+
+
+def leads() -> bool:
+    """Whether this process speaks for the run: the first of those that a launcher started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"

@@ -21,11 +21,12 @@ def train(context: CommandContext) -> CommandResult:
     uninterrupted run would have had.
     The run's folder holds config.yaml, metrics.jsonl, loss.png and the checkpoints.
     """
-    from valle.training import run_resolved
+    from valle.training import leads, run_resolved
 
     steps = context.options("train").steps
     with context.progress("step") as bar:
-        bar.move(0, steps)
+        if leads():
+            bar.move(0, steps)
         run = run_resolved(
             context.resolved,
             context.registry,
@@ -34,6 +35,8 @@ def train(context: CommandContext) -> CommandResult:
             report=lambda line: bar.move(line["step"], steps, figures(line)),
             note=context.note,
         )
+    if not leads():
+        return CommandResult(text="", facts=None, code=128 + run.signal if run.signal else 0)
     if run.warning:
         context.warn(run.warning)
     return summary(run)
