@@ -9,7 +9,8 @@ OPTIMIZER = Kind(
     group="valle.optimizer",
     interface="valle_optimizers.contracts:Optimizer",
     api=1,
-    suite="",
+    suite="valle_testing.suites.optimizer.checks",
+    floor=8,
     on_device=True,
     usual="adamw",
 )
@@ -18,6 +19,7 @@ SCHEDULE = Kind(
     group="valle.schedule",
     interface="valle_optimizers.contracts:Schedule",
     api=1,
-    suite="",
+    suite="valle_testing.suites.schedule.checks",
+    floor=5,
     usual="cosine",
 )

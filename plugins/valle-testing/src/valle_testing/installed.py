@@ -113,6 +113,16 @@ def _in_place_of_text(selected: Selected, device: str) -> Given:
     return (_built(selected, **SIZES),), {}
 
 
+def _for_groups(selected: Selected, device: str) -> Given:
+    """A function that builds it with its default options for parameter groups."""
+    options = selected.options_type()()
+
+    def once(**given: Any) -> Any:
+        return build(selected, options, **given)
+
+    return (once,), {"device": device}
+
+
 GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
     "alignment": _in_place_of_text,
     "arch": _backbone,
@@ -122,6 +132,7 @@ GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
     "rewrite": _on_device,
     "recognizer": _fetching_nothing,
     "metric": _fetching_nothing,
+    "optimizer": _for_groups,
 }
 """How a plugin of a kind is handed to its suite; a kind without a row is built from its options alone."""
 
