@@ -79,6 +79,19 @@ def test_words_are_replaced_and_what_is_around_them_stays(valle, spine, trained,
     assert json.loads(out)["speech"][0]["seconds"] >= len(given) / rate - 0.35
 
 
+def test_words_are_found_where_they_are_said(valle, spine, trained, tmp_path):
+    pytest.importorskip("pocketsphinx")
+    said = spine.prompt.with_suffix(".txt").read_text(encoding="utf-8").strip()
+    edit = ("--replace", said.split()[1], "--input-text", said, "--input", str(spine.prompt), "--json", "ship")
+    code, out, err = valle(*asked(trained, "cse", tmp_path / "o.wav", *edit))
+    assert code == 0, err
+    given, rate = read(spine.prompt)
+    made, made_rate = read(tmp_path / "o.wav")
+    # A word went, and at most 0.3 s came: the rest is kept.
+    assert 0.3 * len(given) / rate < len(made) / made_rate < len(given) / rate + 0.35
+    assert json.loads(out)["speech"][0]["seconds"] == pytest.approx(len(made) / made_rate, abs=0.01)
+
+
 def test_tasks_that_write_print_their_answer(valle, spine, trained, tmp_path):
     for task, words in {
         "len": ("the boat sails", "--prompt", str(spine.prompt)),
