@@ -9,7 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from valle_core.api import Registry, load_model
 from valle_core.checkpoint.folder import RunFolder
+from valle_core.types import SequenceMask
 
 
 @pytest.fixture(scope="session")
@@ -175,3 +177,37 @@ def test_what_is_there_is_not_replaced(refused, spine, tmp_path):
 def test_mistakes_are_told_in_one_line(refused, spine, tmp_path, monkeypatch, words, told):
     monkeypatch.chdir(tmp_path)
     assert told in refused(*(str(spine.run) if word == "RUN" else word for word in words))
+
+
+def test_adapters_are_merged_into_the_weights(valle, spine, tmp_path):
+    assert valle("adapter", "new", spine.run, "--rank", "2", "--out", tmp_path / "start")[0] == 0
+    config = RunFolder(tmp_path / "start").latest() / "model.yaml"
+    words = ["train", "--config", config, "--data", spine.data, "--init-from", tmp_path / "start", "--train-only",
+             "*.lora_*", "--out", tmp_path / "run", "--steps", "4", "--lr", "0.05", "--warmup", "0", "--device", "cpu",
+             "--batching.seconds", "10", "--quiet"]  # fmt: skip
+    code, _, err = valle(*words)
+    assert code == 0, err
+    code, _, err = valle("export", tmp_path / "run", "--out", tmp_path / "model", "--merge")
+    assert code == 0, err
+    assert "rewrite: []" in (tmp_path / "model" / "model.yaml").read_text()
+    found, base = (
+        load_file(folder / "model.safetensors") for folder in (tmp_path / "model", RunFolder(spine.run).latest())
+    )
+    assert found.keys() == base.keys()
+    changed = [name for name in base if not torch.equal(found[name], base[name])]
+    assert changed
+    assert all(name.startswith("backbone.") and name.endswith(".weight") for name in changed)
+    adapted, merged = (
+        load_model(folder, Registry.open(), device=torch.device("cpu")).model
+        for folder in (tmp_path / "run", tmp_path / "model")
+    )
+    x, mask = torch.randn(1, 5, 32), SequenceMask.full(torch.tensor([5]))
+    h = [model.backbone(x, mask, torch.arange(5)[None], condition=x[:, 0]).h for model in (adapted, merged)]
+    torch.testing.assert_close(h[0], h[1], atol=1e-5, rtol=1e-5)
+
+
+def test_where_there_are_no_adapters_nothing_changes(valle, spine, tmp_path):
+    assert valle("export", spine.run, "--out", tmp_path / "model", "--merge")[0] == 0
+    base = load_file(RunFolder(spine.run).latest() / "model.safetensors")
+    found = load_file(tmp_path / "model" / "model.safetensors")
+    assert all(torch.equal(found[name], base[name]) for name in base)

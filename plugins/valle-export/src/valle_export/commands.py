@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valle_core.api import CommandContext, CommandResult, Schema, Section, UserError
 from valle_export.options import ExportOptions
+
+MERGING = "adapter apply"
+"""The command that merges adapters."""
 
 EXPORT_SCHEMA = Schema(sections=(Section("export", ExportOptions, flat=True, help="Options", positional=("run",)),))
 
@@ -46,11 +52,29 @@ def export(context: CommandContext) -> CommandResult:
 
     own: ExportOptions = context.options("export")
     write = FORMATS[own.format].load(own.format)
-    with new_folder(own.out) as folder:
-        facts = write(context, own, folder)
+    with merged(context, own) as options, new_folder(own.out) as folder:
+        facts = write(context, options, folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     facts = {"out": str(own.out), "format": own.format, "bytes": size, **facts}
     return CommandResult(text=f"wrote {own.out}: {own.format}, {size / 1e6:.2f} MB", facts=facts)
+
+
+@contextmanager
+def merged(context: CommandContext, options: ExportOptions) -> Iterator[ExportOptions]:
+    """The options, naming the run with its adapters merged where that was asked for.
+
+    Raises:
+        UserError: it has no adapters, or no plugin that merges them is installed.
+    """
+    if not options.merge:
+        yield options
+        return
+    if MERGING not in context.registry.names("command"):
+        raise UserError("--merge needs valle-lora. Install it with: valle plugins install valle-lora")
+    with tempfile.TemporaryDirectory() as work:
+        if context.command(*MERGING.split(), options.run, "--merge", "--out", Path(work) / "merged"):
+            raise UserError(f"the adapters of {options.run} could not be merged; see above, or leave --merge out")
+        yield replace(options, run=Path(work) / "merged", merge=False)
 
 
 def lock(context: CommandContext) -> CommandResult:

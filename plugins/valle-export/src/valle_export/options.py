@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from valle_core.plugin import UserError
+
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
@@ -19,6 +21,7 @@ class ExportOptions:
         format: safetensors, which valle loads; onnx, for onnxruntime; gguf, level 0 of llama for llama.cpp
         dtype: data type to store the weights in
         weights: average (the moving average, where the run kept one) or current (those that training goes on from)
+        merge: merge the adapters of the model into its weights (needs valle-lora)
         licence: licence of the weights for the model card, as the Hub spells it, e.g. apache-2.0
     """
 
@@ -27,4 +30,9 @@ class ExportOptions:
     format: Literal["safetensors", "onnx", "gguf"] = "safetensors"
     dtype: Dtype = "float32"
     weights: Literal["average", "current"] = "average"
+    merge: bool = False
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.merge and self.weights == "current":
+            raise UserError("--merge merges into the average; leave --weights current out")
