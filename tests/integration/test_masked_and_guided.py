@@ -7,8 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import soundfile
+import torch
+from valle_samplers import Beam, Masked, TopK
 
+import valle
+from valle.speaker import _chains
 from valle_cli.main import run as run_valle
+from valle_core.registry.registry import Registry
 
 MASKED = ("--model.masked", "1", "--model.masked-share", "--model.drop-condition", "0.2")
 
@@ -68,6 +73,23 @@ def test_one_model_does_both(valle, spine, runs, tmp_path):
         code, _, err = valle(*spine.speaking(tmp_path / f"{name}.wav", *model, *more))
         assert code == 0, err
         assert seconds(tmp_path / f"{name}.wav") > 0
+
+
+def test_python_fills_level_0_of_a_model_whatever_says_how_long_it_lasts(spine, runs):
+    speaker = valle.load(runs / "both", device="cpu")
+    speech = speaker.speak("rain falls", prompt=spine.prompt, sampler=Masked(steps=2), seconds=0.3)
+    assert abs(speech.seconds - 0.3) < 0.03
+    with pytest.raises(valle.UserError, match="needs a masked level 0"):
+        valle.load(spine.run, device="cpu").speak("rain falls", sampler=Masked(steps=2), seconds=0.3)
+
+
+def test_an_alignment_goes_with_a_sampler_that_fills_and_with_none_that_searches():
+    weights = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
+    model = SimpleNamespace(alignment="pointer", heads=SimpleNamespace(bias=weights))
+    opened = SimpleNamespace(components=SimpleNamespace(ar=model))
+    assert _chains(opened, Registry.open(), Masked())["chain"].filler == Masked()
+    with pytest.raises(valle.UserError, match="sampler Beam looks for whole answers, and the alignment of this model"):
+        _chains(opened, Registry.open(), [TopK(k=5), Beam()])
 
 
 @pytest.mark.parametrize(

@@ -386,11 +386,14 @@ def _chains(
 ) -> dict[str, SamplerChain]:
     """The components of a synthesizer that other samplers make."""
     model = synthesizer.components.ar
-    aligned = "and the alignment of this model follows one only; choose another" if model.alignment is not None else ""
     by_frame = "and levels ≥ 1 are chosen frame by frame; leave it out of nar_sampler"
     place = {"device": model.heads.bias.device, "dtype": model.heads.bias.dtype}
-    return {
+    found = {
         name: chain_of(given, registry, **place, no_search=why)
-        for name, given, why in (("chain", sampler, aligned), ("nar_chain", nar_sampler, by_frame))
+        for name, given, why in (("chain", sampler, ""), ("nar_chain", nar_sampler, by_frame))
         if given is not None
     }
+    if model.alignment is not None and "chain" in found and (searching := found["chain"].search) is not None:
+        why = "and the alignment of this model follows one only; choose another"
+        raise UserError(f"sampler {type(searching).__name__} looks for whole answers, {why}")
+    return found
