@@ -14,7 +14,7 @@ from valle_cli.main import run as run_valle
 
 LINES = "The boat sails tonight.\nA red door opens.\nWe sing at noon.\nRain falls softly.\n"
 SMALL = ("--arch", "transformer", "--arch.d-model", "32", "--arch.n-layers", "1", "--arch.n-heads", "2",
-         "--batching.seconds", "10", "--device", "cpu", "--quiet")  # fmt: skip
+         "--batching.seconds", "80", "--device", "cpu", "--quiet")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def checkpoint(tmp_path):
 
 def training(data, run, *more):
     return ["train", "--data", data, "--out", run, "--arch.d-model", "32", "--arch.n-layers", "1", "--arch.n-heads",
-            "2", "--steps", "3", "--batching.seconds", "10", "--device", "cpu", "--quiet", *more]  # fmt: skip
+            "2", "--steps", "3", "--batching.seconds", "80", "--device", "cpu", "--quiet", *more]  # fmt: skip
 
 
 def spoken(valle, out, run, prompt, *more) -> float:

@@ -32,7 +32,7 @@ def test_all_eight_are_here():
 def test_it_trains_and_speaks(arch, valle, spine, tmp_path):
     """Twenty steps with both halves in one backbone; the loss falls; the speech is as long as was allowed at most."""
     words = ["train", "--data", spine.data, "--out", tmp_path / "run", "--arch", arch, *small(arch), "--steps", "20",
-             "--log-every", "1", "--lr", "0.003", "--batching.seconds", "10", "--device", "cpu", "--quiet"]  # fmt: skip
+             "--log-every", "1", "--lr", "0.003", "--batching.seconds", "80", "--device", "cpu", "--quiet"]  # fmt: skip
     code, _, err = valle(*words)
     assert code == 0, err
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

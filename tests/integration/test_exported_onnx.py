@@ -35,7 +35,7 @@ def run(spine, tmp_path_factory) -> Path:
     words = ["prepare", spine.recordings, "--out", root / "data", "--codec", "tiny", "--device", "cpu", "--quiet"]
     assert valle(list(map(str, words))) == 0
     words = ["train", "--data", root / "data", "--out", root / "run", "--arch", "llama", "--arch.d-model", "32",
-             "--arch.n-layers", "2", "--arch.n-heads", "2", "--batching.seconds", "10", "--steps", "30", "--lr", "0.01",
+             "--arch.n-layers", "2", "--arch.n-heads", "2", "--batching.seconds", "80", "--steps", "30", "--lr", "0.01",
              "--model.levels", "4", "--alignment", "none", "--device", "cpu", "--quiet"]  # fmt: skip
     assert valle(list(map(str, words))) == 0
     return root / "run"

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 LLAMA = ("--arch", "llama", "--arch.d-model", "32", "--arch.n-layers", "1", "--arch.n-heads", "2",
-         "--batching.seconds", "4", "--device", "cpu", "--quiet", "--steps", "10", "--log-every", "1")  # fmt: skip
+         "--batching.seconds", "32", "--device", "cpu", "--quiet", "--steps", "10", "--log-every", "1")  # fmt: skip
 
 
 @pytest.mark.slow

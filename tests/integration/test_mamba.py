@@ -10,7 +10,7 @@ import soundfile
 @pytest.mark.parametrize("arch", ["mamba", "mamba2"])
 def test_a_recurrent_backbone_trains_both_halves_and_speaks(valle, spine, tmp_path, arch):
     run, out = tmp_path / "run", tmp_path / "o.wav"
-    sizes = ["--arch", arch, "--arch.d-model", "32", "--arch.n-layers", "2", "--batching.seconds", "10"]
+    sizes = ["--arch", arch, "--arch.d-model", "32", "--arch.n-layers", "2", "--batching.seconds", "80"]
     code, _, err = valle(
         "train", "--data", spine.data, "--out", run, *sizes, "--steps", "20", "--device", "cpu", "--quiet"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import soundfile
 
-SMALL = ("--arch.d-model", "32", "--arch.n-layers", "2", "--arch.n-heads", "2", "--batching.seconds", "10",
+SMALL = ("--arch.d-model", "32", "--arch.n-layers", "2", "--arch.n-heads", "2", "--batching.seconds", "80",
          "--device", "cpu", "--quiet")  # fmt: skip
 
 

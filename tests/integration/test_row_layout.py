@@ -12,7 +12,7 @@ import yaml
 from valle_core.checkpoint.load import load_model
 from valle_core.registry.registry import Registry
 
-TINY = ("--arch.d-model", "16", "--arch.n-layers", "1", "--batching.seconds", "10", "--device", "cpu", "--quiet")
+TINY = ("--arch.d-model", "16", "--arch.n-layers", "1", "--batching.seconds", "80", "--device", "cpu", "--quiet")
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def folder_of(arch, home):
 def test_it_speaks_without_the_folder_it_began_with(arch, valle, spine, tmp_path):
     weights = folder_of(arch, tmp_path / "weights")
     words = ["train", "--data", spine.data, "--out", tmp_path / "run", "--arch", arch, "--arch.weights", weights,
-             "--steps", "1", "--batching.seconds", "10", "--device", "cpu", "--quiet"]  # fmt: skip
+             "--steps", "1", "--batching.seconds", "80", "--device", "cpu", "--quiet"]  # fmt: skip
     code, _, err = valle(*words)
     assert code == 0, err
     shutil.rmtree(weights)

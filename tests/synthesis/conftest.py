@@ -36,7 +36,7 @@ def tones(tmp_path_factory) -> Tones:
     settings = {
         "data": str(folder / "data"), "out": str(folder / "run"), "device": "cpu", "arch": "transformer",
         "arch.d_model": "64", "arch.n_layers": "2", "arch.n_heads": "2", "arch.dropout": "0.0",
-        "steps": "200", "lr": "2e-3", "warmup": "20", "checkpoint_every": "200", "batching.seconds": "12",
+        "steps": "200", "lr": "2e-3", "warmup": "20", "checkpoint_every": "200", "batching.seconds": "96",
         "model.level_distribution": "list", "model.level_weights": "[0.7, 0.1, 0.1, 0.1]",
     }  # fmt: skip
     registry = Registry.open()

@@ -54,7 +54,7 @@ def trained(work: Path) -> dict[str, Any]:
     settings = {
         "data": str(work / "data"), "out": str(work / "run"), "device": "cpu", "task": "fake", "attention": "none",
         "arch": "acme-retention", "arch.d_model": "64", "arch.n_layers": "2", "arch.dropout": "0.0",
-        "steps": "40", "lr": "2e-3", "warmup": "5", "log_every": "1", "batching.seconds": "12",
+        "steps": "40", "lr": "2e-3", "warmup": "5", "log_every": "1", "batching.seconds": "96",
     }  # fmt: skip
     losses = []
     result = run_training(

@@ -29,7 +29,7 @@ def main() -> None:
     settings = {
         "data": str(work / "data"), "out": str(work / "run"), "device": "cpu", "arch": "transformer",
         "arch.d_model": "32", "arch.n_layers": "1", "arch.n_heads": "2", "steps": "30", "log_every": "1",
-        "batching.seconds": "10", "lr": "2e-3", "warmup": "5",
+        "batching.seconds": "80", "lr": "2e-3", "warmup": "5",
     }  # fmt: skip
     losses = []
     training = resolve(TRAIN_SCHEMA, registry, flags=list(settings.items()))

@@ -26,7 +26,7 @@ from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "4", "warmup": "2", "log_every": "1", "checkpoint_every": "2", "device": "cpu", "batching.seconds": "8",
+    "steps": "4", "warmup": "2", "log_every": "1", "checkpoint_every": "2", "device": "cpu", "batching.seconds": "64",
     "average": "0.9",
 }  # fmt: skip
 

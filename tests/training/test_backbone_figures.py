@@ -23,7 +23,7 @@ MIXTRAL = {
     "steps": "3",
     "log_every": "1",
     "device": "cpu",
-    "batching.seconds": "8",
+    "batching.seconds": "64",
 }
 
 

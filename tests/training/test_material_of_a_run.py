@@ -83,7 +83,7 @@ def task(options):
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "20", "warmup": "2", "log_every": "1", "checkpoint_every": "4", "device": "cpu", "batching.seconds": "8",
+    "steps": "20", "warmup": "2", "log_every": "1", "checkpoint_every": "4", "device": "cpu", "batching.seconds": "64",
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from valle_kit.init_from import start_from
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2",
-    "steps": "4", "warmup": "2", "log_every": "1", "checkpoint_every": "2", "device": "cpu", "batching.seconds": "8",
+    "steps": "4", "warmup": "2", "log_every": "1", "checkpoint_every": "2", "device": "cpu", "batching.seconds": "64",
 }  # fmt: skip
 
 

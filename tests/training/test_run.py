@@ -34,7 +34,7 @@ SETTINGS = {
     "log_every": "1",
     "checkpoint_every": "4",
     "device": "cpu",
-    "batching.seconds": "8",
+    "batching.seconds": "64",
 }
 
 

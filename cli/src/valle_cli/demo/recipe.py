@@ -14,7 +14,7 @@ VOICES = ("en-us+f2", "en-us+m3")
 LEVELS = 4
 ARCH = ("--arch", "llama", "--arch.d-model", 192, "--arch.n-layers", 4, "--arch.n-heads", 4)
 RECIPE = (
-    "--warmup", 30, "--arch.dropout", 0.1, "--model.token-rate", 0.05, "--batching.seconds", 16,
+    "--warmup", 30, "--arch.dropout", 0.1, "--model.token-rate", 0.05, "--batching.seconds", 40,
     "--task", "tts", "--task.min-seconds", 0.8, "--task.max-seconds", 2.4,
     "--model.levels", LEVELS, "--model.level-distribution", "list",
     *(word for weight in (0.6, 0.15, 0.15, 0.1) for word in ("--model.level-weights", weight)),

@@ -17,6 +17,9 @@ LONGEST_CHUNK = 16
 AT_ONCE = 2**17
 """Numbers that one step of that loop works on: half a megabyte stays in a core's cache."""
 
+AT_ONCE_ELSEWHERE = 2**24
+"""The same where every operation is a launch: few large ones. A block holds L times as many, a gigabyte."""
+
 FEWEST_CHUNKS = 8
 """Side by side in a block, if the rows are that long; so the steps in Python are T / 8 at most, for a group of rows."""
 
@@ -38,11 +41,12 @@ class Blocks:
     side_by_side: int
 
     @classmethod
-    def of(cls, B: int, T: int, numbers: int) -> Blocks:
+    def of(cls, B: int, T: int, numbers: int, device: str = "cpu") -> Blocks:
+        at_once = AT_ONCE if device == "cpu" else AT_ONCE_ELSEWHERE
         length = max(1, min(LONGEST_CHUNK, math.isqrt(max(T - 1, 0)) + 1))
         chunks = -(-T // length)
-        rows = max(1, min(B, AT_ONCE // (numbers * min(FEWEST_CHUNKS, max(chunks, 1)))))
-        side_by_side = max(FEWEST_CHUNKS, AT_ONCE // (numbers * rows))
+        rows = max(1, min(B, at_once // (numbers * min(FEWEST_CHUNKS, max(chunks, 1)))))
+        side_by_side = max(FEWEST_CHUNKS, at_once // (numbers * rows))
         return cls(length=length, chunks=chunks, rows=rows, side_by_side=side_by_side)
 
     def groups(self, B: int) -> Iterator[slice]:

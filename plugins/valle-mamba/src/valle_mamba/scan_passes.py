@@ -25,7 +25,7 @@ def scan(
     The arguments are those of `valle_mamba.selective_scan.selective_scan`.
     """
     rows, T, d = u.shape
-    blocks = Blocks.of(rows, T, A.numel())
+    blocks = Blocks.of(rows, T, A.numel(), u.device.type)
     L = blocks.length
     y = u.new_empty(rows, blocks.chunks * L, d)
     final = u.new_zeros(rows, *A.shape) if state is None else state.to(u.dtype, copy=True)
@@ -64,7 +64,7 @@ def scan_back(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of u, Δ, A, B and C from that of the outputs, with what `scan` remembered."""
     rows, T, _ = u.shape
-    blocks = Blocks.of(rows, T, A.numel())
+    blocks = Blocks.of(rows, T, A.numel(), u.device.type)
     L, most = blocks.length, min(blocks.side_by_side, blocks.chunks)
     gu, gdt, gB, gC = (x.new_empty(rows, blocks.chunks * L, x.shape[2]) for x in (u, dt, B, C))
     gA = torch.zeros_like(A)
