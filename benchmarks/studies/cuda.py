@@ -75,6 +75,7 @@ CHECKS = (
     Check(name="backbones", seconds=90, run=checks.backbone_suite, kind="arch"),
     Check(name="codecs", seconds=60, run=checks.codec_round_trip, kind="codec"),
     Check(name="training", seconds=120, run=checks.training_step, kind="arch"),
+    Check(name="launches", seconds=30, run=checks.launches, kind="arch"),
     Check(name="graphs", seconds=30, run=checks.decoding_graph, kind="arch"),
     Check(name="fa", seconds=75, run=checks.bench_attention("fa", 55, lengths="1024,4096,16384"), speed=True),
     Check(name="valle", seconds=50, run=checks.bench_attention("valle", 35), speed=True),

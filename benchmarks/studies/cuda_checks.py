@@ -127,7 +127,11 @@ def training_step(where: Where) -> Iterator[Result]:
     chosen = Registry.open().select("arch", where.plugin)
     sizes = {f"arch.{name}": value for name, value in fitting(chosen, **SMALL).items()}
     steps = 2 if where.tiny else 12
-    ways = {"fp32": {}, "bf16": {"precision": "bf16"}, "bf16, compiled": {"precision": "bf16", "compile": True}}
+    ways = {
+        "fp32": {"precision": "fp32"},
+        "bf16": {"precision": "bf16"},
+        "bf16, compiled": {"precision": "bf16", "compile": True},
+    }
     first: list[float] = []
     for way, more in list(ways.items())[: 1 if where.tiny else None]:
         lines: list[dict[str, Any]] = []
@@ -148,6 +152,35 @@ def training_step(where: Where) -> Iterator[Result]:
             "ok": finite,
             "found": f"loss {losses[0]:.4f} → {losses[-1]:.4f}, {took:.0f} s",
         }
+
+
+def launches(where: Where) -> Iterator[Result]:
+    """How many operations a training step and a decoding step of a backbone are; on a GPU each is a launch or more."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from valle_bench.arch.own_model import OwnDecoder
+    from valle_core.types import SequenceMask
+
+    class Count(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+            self.count += 1
+            return function(*given, **(named or {}))
+
+    backbone = backbone_of(where, Registry.open().select("arch", where.plugin))
+    x = torch.randn(2, 64, backbone.d_model, device=where.device)
+    mask = SequenceMask.causal(torch.tensor([64, 40], device=where.device))
+    with Count() as step:
+        backbone.finish(backbone(x, mask, torch.arange(64, device=where.device).expand(2, 64)).h).sum().backward()
+    yield {"what": "operations of a training step", "ok": None, "found": str(step.count)}
+    decoder = OwnDecoder(backbone, 1, 64)
+    with torch.no_grad():
+        decoder.feed(x[:1, :1])
+        with Count() as step:
+            decoder.feed(x[:1, 1:2])
+    yield {"what": "operations of a decoding step", "ok": None, "found": str(step.count)}
 
 
 def decoding_graph(where: Where) -> Iterator[Result]:

@@ -100,3 +100,22 @@ def test_one_bad_batch_does_not_hide_the_others():
     line = meter.line(1, 0.1)
     assert line["loss"] == pytest.approx(line["loss_0"])
     assert "loss_1" not in line
+
+
+def test_a_step_that_a_scaler_skips_is_counted_though_a_fused_optimizer_hides_it():
+    model = make_model()
+    with torch.no_grad():
+        model.heads.bias[0, 3] = float("inf")
+    options = TrainOptions(device="cpu")
+    processes, meter = Alone(options), Meter()
+    model, optimizer = processes.accelerator.prepare(model, torch.optim.AdamW(model.parameters(), fused=True))
+    processes.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    train_step(model, optimizer, processes, iter([example(model, 1, level=0)]), meter, options)
+    assert not optimizer.step_was_skipped, "nobody says that it was"
+    assert meter.bad_steps == 1
+
+
+def test_the_precision_is_that_of_the_device_unless_it_is_named():
+    assert [TrainOptions().mixed_precision(device) for device in ("cpu", "cuda")] == ["no", "bf16"]
+    assert [TrainOptions(precision="fp32").mixed_precision(device) for device in ("cpu", "cuda")] == ["no", "no"]
+    assert TrainOptions(precision="fp16").mixed_precision("cuda") == "fp16"

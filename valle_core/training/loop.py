@@ -182,11 +182,10 @@ def train_step(
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
     norm = processes.whole(torch.as_tensor(norm))
     meter.add("grad_norm", norm, 1)
-    if torch.isfinite(norm) or accelerator.scaler is not None:
-        optimizer.step()  # with a scaler, accelerate itself skips overflowed steps
-        meter.bad_steps += bool(optimizer.step_was_skipped)
-    else:
-        meter.bad_steps += 1
+    finite = bool(torch.isfinite(norm))
+    if finite or accelerator.scaler is not None:
+        optimizer.step()  # with a scaler, torch skips overflowed steps; fused optimizers do so without a word
+    meter.bad_steps += not finite
     optimizer.zero_grad(set_to_none=True)
 
 

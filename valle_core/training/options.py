@@ -25,7 +25,7 @@ class TrainOptions:
         average: decay of the moving average of the weights, saved for synthesis; 0: save the weights themselves.
         clip: maximum gradient norm (after unscaling); 0: no clipping.
         accumulate: gradient accumulation: batches per optimizer step.
-        precision: data type of the forward and backward pass; weights stay float32.
+        precision: data type of the forward and backward pass; weights stay float32; auto: bf16 on CUDA, else fp32.
         compile: run the backbone through torch.compile.
         shard: with several processes, split weights, gradients and optimizer state over them (FSDP2).
         checkpoint_every: steps between checkpoints; the last step is always saved.
@@ -50,7 +50,7 @@ class TrainOptions:
     average: float = 0.0
     clip: float = 1.0
     accumulate: int = 1
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
     shard: bool = False
     checkpoint_every: int = 500
@@ -61,6 +61,11 @@ class TrainOptions:
     trackers: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
+
+    def mixed_precision(self, device: str) -> str:
+        """What Accelerate calls the precision on this type of device."""
+        chosen = ("bf16" if device == "cuda" else "fp32") if self.precision == "auto" else self.precision
+        return "no" if chosen == "fp32" else chosen
 
     def __post_init__(self) -> None:
         for name in ("steps", "accumulate", "checkpoint_every", "log_every"):

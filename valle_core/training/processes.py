@@ -37,7 +37,9 @@ class Alone:
             raise UserError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
         # Accelerate keeps device and precision per process; a second run in one process may want others.
         AcceleratorState._reset_state(reset_partial_state=True)
-        precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
+        precision = options.mixed_precision(device.type)
+        if device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # what is left in float32 goes through TF32
         if device.type == "cuda" and device.index is not None:
             torch.cuda.set_device(device)  # Accelerate knows of no number: it takes the current device
         self.accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision, **settings)

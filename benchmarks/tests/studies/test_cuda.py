@@ -45,7 +45,7 @@ def rows_of(cuda, name, tmp_path):
     return [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
 
 
-SMALL = ["environment", "kernels", "backbones", "codecs", "graphs", "fa", "valle", "decode"]
+SMALL = ["environment", "kernels", "backbones", "codecs", "launches", "graphs", "fa", "valle", "decode"]
 
 
 @pytest.mark.parametrize("name", [*SMALL, pytest.param("training", marks=pytest.mark.slow)])
