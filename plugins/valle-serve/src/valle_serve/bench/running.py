@@ -14,7 +14,7 @@ from pathlib import Path
 
 from valle_core.api import UserError
 
-START_SECONDS = 120.0
+START_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
