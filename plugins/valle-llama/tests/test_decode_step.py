@@ -129,13 +129,14 @@ def test_a_row_gets_the_bits_it_gets_alone(kernel, heads):
     lengths = torch.tensor([9, 1, 4, 9, 7, 2])
     x, new = torch.randn(6, 9, 48), torch.randn(4, 6, 1, 48)
     alone = [prompted(fused, x[row : row + 1, :n], lengths[row : row + 1]) for row, n in enumerate(lengths.tolist())]
-    together = fused.new_cache(6, 119, torch.float32, CPU)
-    for row, cache in enumerate(alone):
-        together.put(row, cache)
+    together, step = copy.deepcopy(alone), fused.together()
     for one in new:
-        states = fused.step(one, together)
+        states = step(one[:, 0], together)
         for row, cache in enumerate(alone):
             assert torch.equal(fused.step(one[row : row + 1], cache)[0], states[row])
+    assert [cache.lengths.tolist() for cache in together] == [cache.lengths.tolist() for cache in alone]
+    leaving = step(new[0, [4, 1], 0], [together[4], together[1]])
+    assert torch.equal(leaving[0], fused.step(new[0, 4:5], alone[4])[0])
 
 
 def test_a_team_smaller_than_asked_for_still_does_all_the_work():

@@ -52,17 +52,6 @@ class KeyValueCache:
         self.keys, self.values = self.keys.index_select(1, rows), self.values.index_select(1, rows)
         self._set(self.lengths.index_select(0, rows))
 
-    def put(self, row: int, other: KeyValueCache) -> None:
-        """Row `row` becomes a copy of the one row of another cache of the same backbone.
-
-        Raises `UserError` where it is too long.
-        """
-        length = int(other.lengths[0])
-        self._reach(max(self.longest, length), guessed=self._guessed)
-        for held, given in ((self.keys, other.keys), (self.values, other.values)):
-            held[:, row, :, :length] = given[:, 0, :, :length]
-        self.lengths[row] = length
-
     def rewind(self, lengths: Int[Tensor, "B"]) -> None:
         if lengths.shape != self.lengths.shape or bool(((lengths > self.lengths) | (lengths < 0)).any()):
             raise UserError(

@@ -29,7 +29,7 @@ def products(made, x):
     zeros = torch.zeros(len(x), dtype=torch.long)
     source[: len(x)] = x
     h = torch.zeros(len(x), run.program.d_model)
-    return run(h, np.zeros(3, dtype=np.int64), zeros, torch.zeros(1, 1), zeros, finish=False)
+    return run(h, np.zeros(13, dtype=np.int64), zeros, torch.zeros(1, 1), zeros, finish=False)
 
 
 SHAPES = [(37, 70), (64, 256), (51, 16), (8, 5)]
@@ -58,7 +58,7 @@ def test_more_states_than_the_program_has_room_for_go_in_turns():
     source.zero_()
     x = torch.randn(8, 8)
     zeros = torch.zeros(8, dtype=torch.long)
-    given = run(x, np.zeros(3, dtype=np.int64), zeros, torch.zeros(1, 1), zeros, finish=False)
+    given = run(x, np.zeros(13, dtype=np.int64), zeros, torch.zeros(1, 1), zeros, finish=False)
     torch.testing.assert_close(given, x + linear.bias)
 
 

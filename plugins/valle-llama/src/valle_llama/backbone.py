@@ -12,6 +12,7 @@ from torch import Tensor
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_kit.attention_stack.rotary_layers import PreNormLayer, RotaryAttention, RotaryStack
+from valle_kit.together import StepTogether, gathered, one_by_one
 from valle_llama.cache import LlamaCache
 from valle_llama.decoding import Decoding, StepPath, one_new_position
 from valle_llama.feed_forward import FeedForward
@@ -80,6 +81,25 @@ class LlamaBackbone(RotaryStack):
         )
         return self.finish(self(x, mask, start[:, None], cache=cache).h[:, 0])
 
+    def together(self) -> StepTogether:
+        """See `valle_kit.together.StepsTogether`."""
+        known: FusedStep | None = None
+
+        def step(x: Float[Tensor, "B D"], caches: Sequence[LlamaCache]) -> Float[Tensor, "B D"]:
+            nonlocal known
+            known = self._decoding.together(self.layers, self.norm, x, caches, known)
+            if known is None:
+                return one_by_one(self, x, caches)
+            for cache in caches:
+                cache.grow()
+            lengths = torch.cat([cache.lengths for cache in caches])
+            h = known(x, gathered([cache.tables for cache in caches]), lengths)
+            for cache in caches:
+                cache.lengths = cache.lengths + 1
+            return h
+
+        return step
+
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Compile what decoding needs, before it is timed."""
         self._decoding.make_ready(self.layers, self.norm, say)
@@ -88,6 +108,6 @@ class LlamaBackbone(RotaryStack):
         self, fused: FusedStep, x: Tensor, cache: LlamaCache, positions: Tensor | None, *, finish: bool
     ) -> Tensor:
         cache.grow()
-        h = fused(x, cache, positions, finish=finish)
+        h = fused(x[:, 0], cache.tables.rows, cache.lengths, positions, finish=finish)
         cache.lengths = cache.lengths + 1
-        return h
+        return h[:, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from valle_llama.fused_step import FusedStep
 
 StepPath = Literal["auto", "fused", "layers"]
+
+TOGETHER = 64
+"""Rows with caches of their own that are computed at a time."""
 
 
 class Decoding:
@@ -48,8 +51,24 @@ class Decoding:
         if not self._enabled or not _plain_inference(x, cache):
             return None
         if cache.fused is None or not cache.fused.fits():
-            cache.fused = self._make(layers, norm, cache)
+            cache.fused = self._make(layers, norm, cache.keys.shape[1], cache.capacity)
         return cache.fused
+
+    def together(
+        self,
+        layers: nn.ModuleList,
+        norm: nn.Module,
+        x: Float[Tensor, "B D"],
+        caches: Sequence[LlamaCache],
+        known: FusedStep | None,
+    ) -> FusedStep | None:
+        """The compiled step for caches of one row each: the one known, a larger one, or None as for `fused`."""
+        if not self._enabled or not all(_plain_inference(x, cache) for cache in caches):
+            return None
+        capacity = max(cache.capacity for cache in caches)
+        if known is None or known.capacity < capacity or not known.fits():
+            return self._make(layers, norm, TOGETHER, max(512, 1 << (capacity - 1).bit_length()))
+        return known
 
     def make_ready(self, layers: nn.ModuleList, norm: nn.Module, say: Callable[[str], None]) -> None:
         """Compile the fused step now, where it will be used; `say` is told where that takes its seconds."""
@@ -63,13 +82,13 @@ class Decoding:
             say("arch 'llama' compiles its decoding step, once on this machine: some seconds")
         kernel.compiled()
 
-    def _make(self, layers: nn.ModuleList, norm: nn.Module, cache: LlamaCache) -> FusedStep | None:
+    def _make(self, layers: nn.ModuleList, norm: nn.Module, rows: int, capacity: int) -> FusedStep | None:
         if not _unmodified(layers, norm):
             return None
         try:
             from valle_llama.fused_step import FusedStep
 
-            return FusedStep(layers, norm, self._sizes, cache)
+            return FusedStep(layers, norm, self._sizes, rows, capacity)
         except ImportError as error:  # numba refuses a numpy it does not know
             warnings.warn(f"arch 'llama' decodes without the fused step: {error}", stacklevel=2)
             self._enabled = False
@@ -87,7 +106,7 @@ def one_new_position(mask: SequenceMask | PackedMask, cache: LlamaCache) -> bool
     )
 
 
-def _plain_inference(x: Float[Tensor, "B 1 D"], cache: LlamaCache) -> bool:
+def _plain_inference(x: Tensor, cache: LlamaCache) -> bool:
     return (
         x.dtype == cache.keys.dtype == torch.float32
         and x.device.type == cache.keys.device.type == "cpu"

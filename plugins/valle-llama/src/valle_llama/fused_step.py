@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from valle_kit.attention_stack.rotary import rotary_frequencies
 from valle_kit.stepping import layout
 from valle_kit.stepping.program import Buffer, Program
-from valle_kit.stepping.runner import Runner, cache_numbers
-from valle_llama.cache import LlamaCache
+from valle_kit.stepping.runner import Runner
 from valle_llama.options import LlamaSizes
 
 MOST_ROWS = 64
@@ -19,44 +18,49 @@ MOST_ROWS = 64
 
 
 class FusedStep:
-    """The step of one backbone over one cache. Float32 states on the CPU, one new position per row.
+    """The step of one backbone over caches of at most `capacity` positions, for float32 states on the CPU.
 
     Weights are read in place: in-place updates are seen by the next step; `fits` tells when they moved.
     """
 
-    def __init__(self, layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, cache: LlamaCache):
-        self._sizes, self._layers = sizes, len(layers)
-        self._runner = Runner(_program(layers, norm, sizes, cache))
-        self._rotations = _rotations(sizes, torch.arange(cache.capacity + 1))
-        self._keys, self._numbers = 0, np.zeros(0, dtype=np.int64)
+    def __init__(self, layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, rows: int, capacity: int):
+        self._sizes, self.capacity = sizes, capacity
+        self._runner = Runner(_program(layers, norm, sizes, max(1, min(rows, MOST_ROWS)), capacity))
+        self._rotations = _rotations(sizes, torch.arange(capacity + 1))
 
     def fits(self) -> bool:
         """Whether the weights are still where they were."""
         return self._runner.program.fits()
 
     def __call__(
-        self, x: Float[Tensor, "B 1 D"], cache: LlamaCache, positions: Int[Tensor, "B"] | None, *, finish: bool
-    ) -> Float[Tensor, "B 1 D"]:
-        """Append one position to every row; returns the states after the last layer, normed when `finish`.
+        self,
+        x: Float[Tensor, "B D"],
+        tables: np.ndarray,
+        lengths: Int[Tensor, "B"],
+        positions: Int[Tensor, "B"] | None = None,
+        *,
+        finish: bool = True,
+    ) -> Float[Tensor, "B D"]:
+        """The states of the next position of every row after the last layer, normed when `finish`.
 
-        `positions` are the rotary positions, the rows' lengths when not given.
+        Args:
+            tables: of each row's cache, see `LlamaCache.tables`.
+            lengths: of the rows before this position.
+            positions: the rotary ones, the lengths when not given.
         """
         if positions is None:
-            by, turns = self._rotations, cache.lengths
+            by, turns = self._rotations, lengths
         else:
             by, turns = _rotations(self._sizes, positions), torch.arange(len(x))
-        if cache.keys.data_ptr() != self._keys:
-            self._keys = cache.keys.data_ptr()
-            self._numbers = _numbers(cache)
-        return self._runner(x[:, 0], self._numbers, cache.lengths, by, turns, finish=finish)[:, None]
+        return self._runner(x, tables, lengths, by, turns, finish=finish)
 
 
-def _program(layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, cache: LlamaCache) -> Program:
+def _program(layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, rows: int, capacity: int) -> Program:
     """Four barriers a layer: where the heads of keys can be shared out, each thread answers what it projected."""
     threads = torch.get_num_threads()
     heads, kv_heads, width = sizes.n_heads, sizes.n_kv_heads, sizes.head_dim
-    scratch = width + cache.capacity + 1
-    program = Program(sizes.d_model, min(MOST_ROWS, max(1, cache.keys.shape[1])), threads, scratch)
+    scratch = width + capacity + 1
+    program = Program(sizes.d_model, rows, threads, scratch)
     by_heads = kv_heads % threads == 0
     unit, group = (width, heads // kv_heads) if by_heads else (8, 1)
     h, normed = program.h, program.buffer("normed", sizes.d_model, private=True)
@@ -100,12 +104,6 @@ def _parts(
         ("k_proj", qkv.part(queries, keys), unit),
         ("v_proj", qkv.part(queries + keys, keys), unit),
     )
-
-
-def _numbers(cache: LlamaCache) -> np.ndarray:
-    """Addresses of each layer's keys and values, and places of a row."""
-    held = zip(cache.keys.unbind(), cache.values.unbind(), strict=True)
-    return cache_numbers([(keys.data_ptr(), values.data_ptr(), cache.keys.shape[3]) for keys, values in held])
 
 
 def _rotations(sizes: LlamaSizes, positions: Int[Tensor, "R"]) -> Float[Tensor, "R Dh"]:

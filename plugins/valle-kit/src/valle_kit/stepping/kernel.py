@@ -32,9 +32,14 @@ def _number(address):
 
 
 @njit
-def _attend(job, a, cache, lines, lengths, turns, rank, threads, mine):
+def _held(tables, m, layer, which):
+    """A number of a layer of the row's cache."""
+    return longs(tables[m])[at.PER_LAYER * layer + which]
+
+
+@njit
+def _attend(job, a, tables, lengths, turns, rank, threads, mine):
     layer, qkv, row, heads, kv_heads, width, mixed, mixed_row, turned, by_heads = a[1:11]
-    capacity = cache[at.PER_LAYER * layer + 2]
     whole = job[at.ROWS] * kv_heads
     first, last = (0, whole) if by_heads else share(whole, 1, rank, threads)
     mine_first, mine_last = share(kv_heads, 1, rank, threads)
@@ -42,9 +47,9 @@ def _attend(job, a, cache, lines, lengths, turns, rank, threads, mine):
         m, kv = pair // kv_heads, pair % kv_heads
         if by_heads and not mine_first <= kv < mine_last:
             continue
-        place = (lines[m] * kv_heads + kv) * capacity * width * 4
+        place = kv * _held(tables, m, layer, 2) * width * 4
         rotation = job[at.PLACES] + 4 * turns[m] * width if turned else 0
-        keys, values = cache[at.PER_LAYER * layer] + place, cache[at.PER_LAYER * layer + 1] + place
+        keys, values = _held(tables, m, layer, 0) + place, _held(tables, m, layer, 1) + place
         head(
             qkv + 4 * m * row, heads, kv_heads, width, kv, keys, values, lengths[m], rotation, mine,
             mixed + 4 * m * mixed_row,
@@ -52,7 +57,7 @@ def _attend(job, a, cache, lines, lengths, turns, rank, threads, mine):
 
 
 @njit
-def _retain(job, a, cache, lines, turns, rank, threads, mine):
+def _retain(job, a, tables, turns, rank, threads, mine):
     layer, q, k, v, row, heads, key_width, width, gamma, epsilon, y, y_row = a[1:13]
     pairs = job[at.ROWS] * heads
     first, last = share(pairs, 1, rank, threads)
@@ -61,7 +66,7 @@ def _retain(job, a, cache, lines, turns, rank, threads, mine):
         m, h = pair // heads, pair % heads
         place = job[at.PLACES] + 4 * turns[m] * per_place
         mass = _number(place + 4 * (2 * key_width + h))
-        state = cache[at.PER_LAYER * layer] + 4 * (lines[m] * heads + h) * key_width * (width + 1)
+        state = _held(tables, m, layer, 0) + 4 * h * key_width * (width + 1)
         here = 4 * (m * row + h * key_width)
         retain(
             q + here, k + here, v + 4 * (m * row + h * width), key_width, width, place, _number(gamma + 4 * h), mass,
@@ -70,16 +75,16 @@ def _retain(job, a, cache, lines, turns, rank, threads, mine):
 
 
 @njit
-def _convolve(job, a, cache, lines, rank, threads):
+def _convolve(job, a, tables, rank, threads):
     layer, x, row, taps, bias, size, channels, y, y_row = a[1:10]
     first, last = share(channels, 16, rank, threads)
     for m in range(job[at.ROWS]):
-        before = cache[at.PER_LAYER * layer] + 4 * lines[m] * (size - 1) * channels
+        before = _held(tables, m, layer, 0)
         convolve(x + 4 * m * row, taps, bias, before, size, channels, first, last, y + 4 * m * y_row)
 
 
 @njit
-def _scan(job, a, cache, lines, rank, threads):
+def _scan(job, a, tables, rank, threads):
     layer, x, row, heads, width, groups, states, delta, delta_row, bias, decay, skip, limits, y, y_row = a[1:16]
     pairs = job[at.ROWS] * heads
     first, last = share(pairs, 1, rank, threads)
@@ -92,9 +97,7 @@ def _scan(job, a, cache, lines, rank, threads):
         step = max(step, np.float32(0.0)) + np.float32(math.log1p(math.exp(-abs(step))))  # softplus
         step = min(max(step, _number(limits)), _number(limits + 4))
         b = x + 4 * (m * row + heads * width + group * states)
-        state = cache[at.PER_LAYER * layer + 1] + 4 * (
-            (lines[m] * groups + group) * states * stride + (h % per_group) * width
-        )
+        state = _held(tables, m, layer, 1) + 4 * (group * states * stride + (h % per_group) * width)
         scan(
             x + 4 * (m * row + h * width), b, b + 4 * groups * states, step, _number(decay + 4 * h),
             _number(skip + 4 * h), width, states, state, stride, y + 4 * (m * y_row + h * width),
@@ -122,9 +125,8 @@ def run(header):
     rank = call(job[at.RANK]) if threads > 1 else 0
     rows = job[at.ROWS]
     mine = job[at.MINE] + 4 * rank * job[at.PRIVATE]
-    lines, lengths = carray(longs(job[at.LINES]), (rows,)), carray(longs(job[at.LENGTHS]), (rows,))
+    tables, lengths = carray(longs(job[at.CACHE]), (rows,)), carray(longs(job[at.LENGTHS]), (rows,))
     turns = carray(longs(job[at.TURNS]), (rows,))
-    cache = carray(longs(job[at.CACHE]), (1,))
     for index in range(job[at.FIRST], job[at.LAST]):
         a = carray(longs(job[at.PROGRAM] + 8 * at.OP * index), (at.OP,))
         code = a[0]
@@ -148,13 +150,13 @@ def run(header):
             first, last = share(n, unit, rank, threads)
             gate(kind, x, x_row, y, y_row, rows, first, last)
         elif code == at.ATTEND:
-            _attend(job, a, cache, lines, lengths, turns, rank, threads, mine)
+            _attend(job, a, tables, lengths, turns, rank, threads, mine)
         elif code == at.RETAIN:
-            _retain(job, a, cache, lines, turns, rank, threads, mine)
+            _retain(job, a, tables, turns, rank, threads, mine)
         elif code == at.CONVOLVE:
-            _convolve(job, a, cache, lines, rank, threads)
+            _convolve(job, a, tables, rank, threads)
         elif code == at.SCAN:
-            _scan(job, a, cache, lines, rank, threads)
+            _scan(job, a, tables, rank, threads)
         elif code == at.GATED_NORM:
             x, x_row, z, z_row, groups, width, weight, epsilon, y, y_row, private = a[1:12]
             to = y + 4 * rank * private

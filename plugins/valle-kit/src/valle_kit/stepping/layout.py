@@ -4,11 +4,10 @@ from __future__ import annotations
 
 # Slots of a job.
 (
-    ROWS, THREADS, BARRIER, RANK, COUNT, PROGRAM, FIRST, LAST, MINE, PRIVATE, LINES, LENGTHS, CACHE, PLACES, TURNS,
-    SLOTS,
-) = range(16)  # fmt: skip
-# Operations FIRST … LAST − 1 are run for ROWS states. State m belongs to line LINES[m] of the cache, which holds
-# LENGTHS[m] positions. CACHE has PER_LAYER numbers for each layer. PLACES[TURNS[m]] is what depends on the position.
+    ROWS, THREADS, BARRIER, RANK, COUNT, PROGRAM, FIRST, LAST, MINE, PRIVATE, LENGTHS, CACHE, PLACES, TURNS, SLOTS,
+) = range(15)  # fmt: skip
+# Operations FIRST … LAST − 1 are run for ROWS states. State m goes on from LENGTHS[m] positions; CACHE[m] is the
+# address of PER_LAYER numbers for each layer of its row's cache; PLACES[TURNS[m]] is what depends on the position.
 
 PER_LAYER = 3
 

@@ -34,55 +34,47 @@ class Runner:
         job[at.BARRIER], job[at.RANK], job[at.COUNT] = self.team.barrier, self.team.rank, self.team.count
         job[at.PROGRAM], job[at.MINE], job[at.PRIVATE] = self._operations.ctypes.data, program.mine, program.private
         self._address = job.ctypes.data
-        self._lines = torch.arange(program.rows)
 
     def __call__(
         self,
         x: Float[Tensor, "B D"],
-        cache: np.ndarray,
+        tables: np.ndarray,
         lengths: Int[Tensor, "B"],
         places: Float[Tensor, "P W"],
         turns: Int[Tensor, "B"],
         *,
-        lines: Int[Tensor, "B"] | None = None,
         finish: bool = True,
         layers: tuple[int, int] | None = None,
     ) -> Float[Tensor, "B D"]:
         """The states after the last layer, normed when `finish`.
 
         Args:
-            cache: numbers of each layer's cache, `layout.PER_LAYER` of them.
+            tables: for each state the address of its row's numbers; see `Tables`.
             lengths: positions before this one, of each state.
             places: what depends on the position.
             turns: line of `places` of each state.
-            lines: of the cache, one for each state; the first B when not given.
             layers: first and last + 1 of the layers to run, all when not given.
         """
-        B = x.shape[0]
-        job, most = self._job, self.program.rows
-        if lines is None:
-            lines = self._lines if most >= B else torch.arange(B)
+        B, most, job = x.shape[0], self.program.rows, self._job
         first, last = layers or (0, len(self.program.ends) - 1)
         job[at.FIRST] = self.program.ends[first]
         job[at.LAST] = len(self._operations) if finish else self.program.ends[last]
-        job[at.CACHE], job[at.PLACES] = cache.ctypes.data, places.data_ptr()
+        job[at.PLACES] = places.data_ptr()
         found = self._out if finish else self._h
-        if most >= B:
-            self._h[:B] = x
-            self._run(B, lines.data_ptr(), lengths.data_ptr(), turns.data_ptr())
-            return found[:B].clone()
         parts = []
         for begin in range(0, B, most):
             count, skip = min(most, B - begin), 8 * begin
             self._h[:count] = x[begin : begin + count]
-            self._run(count, lines.data_ptr() + skip, lengths.data_ptr() + skip, turns.data_ptr() + skip)
+            job[at.CACHE], job[at.LENGTHS] = tables.ctypes.data + skip, lengths.data_ptr() + skip
+            job[at.TURNS] = turns.data_ptr() + skip
+            self._run(count)
             parts.append(found[:count].clone())
-        return torch.cat(parts)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _run(self, rows: int, lines: int, lengths: int, turns: int) -> None:
+    def _run(self, rows: int) -> None:
         """All threads or this one alone give the same bits: each product is summed by one thread."""
         job = self._job
-        job[at.ROWS], job[at.LINES], job[at.LENGTHS], job[at.TURNS] = rows, lines, lengths, turns
+        job[at.ROWS] = rows
         if self.team.size == 1:
             job[at.THREADS] = 1
             self.team.run(self._function, self._address)
@@ -95,6 +87,18 @@ class Runner:
         self._pace.took(together, time.perf_counter() - start)
 
 
-def cache_numbers(layers: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """What a program is told of the cache: two addresses and one number for each layer."""
-    return np.array(layers, dtype=np.int64).reshape(-1)
+class Tables:
+    """What a program is told of a cache: for each row the address of `layout.PER_LAYER` numbers of each layer.
+
+    Attributes:
+        rows: [B] addresses.
+    """
+
+    def __init__(self, layers: Sequence[tuple[Tensor, Tensor, int]]) -> None:
+        """`layers`: two tensors [B, …] and a number; of a row the program is told where it begins in both."""
+        B = len(layers[0][0])
+        row = np.arange(B, dtype=np.int64)[:, None, None]
+        first = np.array([[one.data_ptr(), two.data_ptr(), number] for one, two, number in layers], dtype=np.int64)
+        step = [[one.stride(0) * one.element_size(), two.stride(0) * two.element_size(), 0] for one, two, _ in layers]
+        self._numbers = np.ascontiguousarray(first + row * np.array(step, dtype=np.int64))
+        self.rows = self._numbers.ctypes.data + np.arange(B, dtype=np.int64) * self._numbers[:1].nbytes

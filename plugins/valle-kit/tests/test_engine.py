@@ -1,0 +1,167 @@
+"""Requests that come and go: each says what it says alone, bit for bit, and the rows that stay go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from valle_core.api import Registry, Request, UserError
+from valle_core.assemble.part import build
+from valle_core.model.codec_lm import CodecLM
+from valle_core.model.options import ModelOptions
+from valle_core.registry.hooks import Observers
+from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.text.symbols import SymbolMap
+from valle_core.types import SequenceMask
+from valle_kit.engine import Ended, Engine, Tokens, together
+from valle_kit.together import one_by_one, step_of
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+
+SIZES = {
+    "llama": {"d_model": 48, "n_layers": 2, "n_heads": 6, "n_kv_heads": 2, "ffn_dim": 70},
+    "transformer": {"d_model": 48, "n_layers": 2, "n_heads": 4},
+    "retnet": {"d_model": 48, "n_layers": 2, "n_heads": 2},
+    "mamba2": {"d_model": 48, "n_layers": 2, "head_dim": 16},
+    "mamba": {"d_model": 48, "n_layers": 2},
+}
+SPOKEN = (("abc", 0.3), ("fed cba", 0.5), ("a", 0.1), ("ccc ddd", 0.4), ("bead", 0.2))
+REQUESTS = [Request(text=text, seed=seed, max_seconds=seconds) for seed, (text, seconds) in enumerate(SPOKEN)]
+
+
+def built(kind, name, options=None, **parts):
+    selected = Registry.open().select(kind, name)
+    return build(selected, selected.options_type()(**(options or {})), **parts)
+
+
+def speaker(arch="llama", samplers=(("top_k", {"k": 20}), ("mirostat_v2", {})), **changes):
+    torch.manual_seed(3)
+    parts = {"attention": built("attention", "sdpa") if arch in {"llama", "transformer"} else None}
+    backbone = built("arch", arch, SIZES[arch] | changes, **parts)
+    symbols = SymbolMap(("<pad>", "<unk>", " ", *"abcdef"))
+    codec = FakeCodec()
+    vocabulary = Vocabulary(
+        symbols=len(symbols.symbols), languages=2, num_levels=codec.num_levels, codebook_size=codec.codebook_size
+    )
+    model = CodecLM(backbone, vocabulary, ModelOptions()).eval()
+    for parameter in model.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.1)
+    return Synthesizer(
+        SynthesisComponents(
+            ar=model,
+            nar=model,
+            symbols=symbols,
+            languages=("xx", "yy"),
+            codec=codec,
+            frontend=FakeFrontend(),
+            task=built("task", "tts"),
+            chain=SamplerChain([built("sampler", name, options) for name, options in samplers]),
+            nar_chain=SamplerChain([built("sampler", "greedy")]),
+            observers=Observers(),
+        )
+    )
+
+
+@pytest.fixture(scope="module", params=["llama", "transformer", "retnet", "mamba2", "mamba"])
+def spoken(request):
+    """A synthesizer, and what it says to each request alone."""
+    synthesizer = speaker(request.param)
+    return synthesizer, [synthesizer([one])[0] for one in REQUESTS]
+
+
+def same(one, other):
+    return torch.equal(one.codes, other.codes) and torch.equal(one.wav, other.wav) and one.stopped == other.stopped
+
+
+def test_a_batch_says_what_each_says_alone(spoken):
+    synthesizer, alone = spoken
+    assert all(map(same, together(synthesizer, REQUESTS), alone))
+    assert synthesizer.timing is not None
+    assert synthesizer.timing.tokens == sum(len(one.codes) for one in alone)
+    assert all(map(same, together(synthesizer, REQUESTS[::-1]), alone[::-1]))
+
+
+def test_requests_that_come_and_go_say_what_they_say_alone(spoken):
+    synthesizer, alone = spoken
+    engine = Engine(synthesizer, rows=2)
+    tickets = [engine.submit(one) for one in REQUESTS[:3]]
+    heard, seen, extra = {}, {}, None
+    for step in range(200):
+        if step == 3:
+            extra = engine.submit(REQUESTS[1])
+        if step == 5:
+            assert extra is not None
+            assert engine.cancel(extra)
+            assert not engine.cancel(extra)
+        if step == 7:
+            tickets += [engine.submit(one) for one in REQUESTS[3:]]
+        for event in engine.step():
+            if isinstance(event, Ended):
+                heard[event.ticket] = event.finish()
+            else:
+                assert isinstance(event, Tokens)
+                seen[event.ticket] = event.tokens.clone()
+        assert engine.active <= 2
+        if engine.idle and step > 7:
+            break
+    assert set(heard) == set(tickets)
+    assert all(same(heard[ticket], one) for ticket, one in zip(tickets, alone, strict=True))
+    for ticket, one in zip(tickets, alone, strict=True):
+        if ticket in seen:
+            assert torch.equal(seen[ticket], one.codes[: len(seen[ticket]), 0])
+
+
+def test_logits_are_the_same_bits_alone_and_in_six(spoken):
+    synthesizer, _ = spoken
+    model = synthesizer.components.ar
+    rows = [torch.randn(1, n, 48) for n in (5, 1, 9, 3, 9, 2)]
+    new = torch.randn(3, 6, 48)
+
+    def prompted(x):
+        cache = model.backbone.new_cache(1, 20, torch.float32, torch.device("cpu"))
+        n = x.shape[1]
+        model.backbone(x, SequenceMask.causal(torch.tensor([n])), torch.arange(n)[None], cache=cache)
+        return cache
+
+    with torch.inference_mode():
+        mine, shared, go = [prompted(x) for x in rows], [prompted(x) for x in rows], step_of(model.backbone)
+        for x in new:
+            states = go(x, shared)
+            for row, cache in enumerate(mine):
+                assert torch.equal(one_by_one(model.backbone, x[row : row + 1], [cache])[0], states[row])
+
+
+def test_a_request_that_cannot_be_spoken_is_refused_at_once_and_others_go_on():
+    engine = Engine(speaker())
+    engine.submit(REQUESTS[0])
+    with pytest.raises(UserError, match="text is empty"):
+        engine.submit(Request(text=" "))
+    assert engine.waiting == 1
+    with pytest.raises(UserError, match=r"rows must be in \[1, 1024\], got 0"):
+        Engine(engine.synthesizer, rows=0)
+
+
+def test_a_row_that_fails_ends_alone():
+    synthesizer = speaker(samplers=[("greedy", {})])
+    good = synthesizer([REQUESTS[1]])[0]
+    head, calls = synthesizer.components.chain, []
+
+    def failing(logits, view):
+        calls.append(1)
+        if len(calls) == 2:
+            raise UserError("the model's logits are not numbers")
+        return head(logits, view)
+
+    failing.search = failing.filler = None  # type: ignore[attr-defined]
+    bad = Engine(Synthesizer(replace(synthesizer.components, chain=failing)))  # type: ignore[arg-type]
+    tickets = [bad.submit(REQUESTS[1]), bad.submit(REQUESTS[1])]
+    ended = {}
+    while not bad.idle:
+        ended |= {event.ticket: event for event in bad.step() if isinstance(event, Ended)}
+    assert ended[tickets[1]].error is not None
+    with pytest.raises(UserError, match="not numbers"):
+        ended[tickets[1]].finish()
+    assert same(ended[tickets[0]].finish(), good)
