@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.registry.hooks import Observers
+from valle_core.registry.identity import warn
 from valle_core.sequence.pack import RowBatch
 from valle_core.training.averaging import Average
 from valle_core.training.descent import Descent, Term
@@ -95,7 +97,14 @@ def train(
 
     wrapped, optimizer = processes.prepare(model, optimizer, average)
     meter, line, reason, signals = Meter(), {}, "steps", (0,)
-    begun = time.perf_counter()
+    begun, saved = time.perf_counter(), step
+
+    def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
+        kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
+        kept = {stem: {k: processes.whole(one) for k, one in found.items()} for stem, found in kept.items()}
+        state = replace(manifest, step=step, progress=at)
+        return None if processes.rank else save_checkpoint(run, state, model_config, kept, keep=options.keep)
+
     examples = iter(stream)
     facts = {"step": step, "steps": options.steps, "run": str(run.path)}
     observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes))})
@@ -104,7 +113,14 @@ def train(
             rate = descent.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            train_step(wrapped, optimizer, processes, examples, meter, options, descent.terms)
+            before = progress(stream, processes.accelerator), Alone.random(processes)
+            try:
+                train_step(wrapped, optimizer, processes, examples, meter, options, descent.terms)
+            except Exception:
+                if step > saved and not processes.rank and processes.keeps_all:
+                    save(step, *before)  # no weight was changed: the step is taken anew by --resume
+                    warn(f"step {step + 1} failed; the run is saved at step {step}: go on with --resume")
+                raise
             average.update()
             step += 1
             late = bool(options.minutes) and time.perf_counter() - begun > 60 * options.minutes
@@ -120,12 +136,8 @@ def train(
                 place.append(line)
             observers.call("train_step_end", step=step, metrics=line if logged else {})
             if saving:
-                state = replace(manifest, step=step, progress=progress(stream, processes.accelerator))
-                state_of = optimizer_tensors(model, optimizer.optimizer)
-                kept = {**average.tensors(), "optimizer": state_of, "random": processes.random()}
-                kept = {stem: {k: processes.whole(one) for k, one in found.items()} for stem, found in kept.items()}
-                if not processes.rank:
-                    path = save_checkpoint(run, state, model_config, kept, keep=options.keep)
+                path, saved = save(step, progress(stream, processes.accelerator), processes.random()), step
+                if path is not None:
                     observers.call("checkpoint_saved", step=step, path=path)
             if logged and not processes.rank:
                 report(line)  # after saving: it may write to a terminal that is gone

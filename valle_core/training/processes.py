@@ -28,7 +28,10 @@ class Alone:
         accelerator: device, precision and scaling of the loss.
         rank: which process this is; the first writes, and tells the hooks.
         world: how many there are.
+        keeps_all: whether each keeps all weights.
     """
+
+    keeps_all = True
 
     def __init__(self, options: TrainOptions, **settings: Any) -> None:
         """Raises `UserError` for a precision the device does not have."""

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import signal
+import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from valle_core.plugin import UserError
+from valle_core.registry.identity import warn
 from valle_core.training.examples import BatchIds
 from valle_core.training.interrupt import ASKING
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import Example, Nothing, RowMaker
+
+_DEATHS = 3
+"""Workers that may die, one after the other, without a batch in between."""
 
 
 def fetch_ahead(recipe: RowRecipe, workers: int, batch_ids: Iterator[BatchIds]) -> Iterator[Example | Nothing]:
@@ -22,9 +29,40 @@ def fetch_ahead(recipe: RowRecipe, workers: int, batch_ids: Iterator[BatchIds]) 
 
     Each process starts afresh, builds the recipe for itself and computes with one thread. They end with the iterator.
 
+    A worker that died is started again, with the batches that did not come.
+
     Raises:
-        UserError: as a worker says it, or where one died.
+        UserError: as a worker says it, or where workers die again and again.
     """
+    pending: deque[BatchIds] = deque()
+    died = 0
+    while True:
+        try:
+            for made in _loaded(recipe, workers, chain(list(pending), _noted(batch_ids, pending))):
+                if isinstance(made, _Refusal):
+                    raise UserError(made.message)
+                pending.popleft()
+                died = 0
+                yield made
+            return
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            died += 1
+            why = str(error).splitlines()[0]
+            if died > _DEATHS:
+                raise UserError(f"a data worker died ({why}). Give fewer (--data.workers) or more memory") from error
+            warn(f"a data worker died ({why}) and is started again")
+
+
+def _noted(batch_ids: Iterator[BatchIds], pending: deque[BatchIds]) -> Iterator[BatchIds]:
+    """The same, each kept until its example has come."""
+    for ids in batch_ids:
+        pending.append(ids)
+        yield ids
+
+
+def _loaded(recipe: RowRecipe, workers: int, batch_ids: Iterator[BatchIds]) -> Iterator[Any]:
     loader = DataLoader(
         _Rows(recipe),
         batch_size=None,
@@ -35,17 +73,12 @@ def fetch_ahead(recipe: RowRecipe, workers: int, batch_ids: Iterator[BatchIds]) 
         multiprocessing_context="spawn",
         generator=torch.Generator(),  # or it would draw from the generator that dropout draws from
     )
-    try:
-        for made in loader:
-            if isinstance(made, _Refusal):
-                raise UserError(made.message)
-            yield made
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise UserError(
-            f"a data worker died ({str(error).splitlines()[0]}). Give fewer (--data.workers) or more memory"
-        ) from error
+    child = getattr(signal, "SIGCHLD", None)
+    before = child and signal.getsignal(child)
+    made = iter(loader)
+    if child and threading.current_thread() is threading.main_thread():
+        signal.signal(child, before)  # torch's raises wherever the run is; a death is noticed here all the same
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Together(Alone):
     def __init__(self, options: TrainOptions) -> None:
         """Raises `UserError` where the processes do not find each other."""
         self.shards = options.shard or os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+        self.keeps_all = not self.shards
         if self.shards and options.precision == "fp16":
             raise UserError("--shard cannot scale the loss of --precision fp16; use bf16 or fp32")
         # What processes tell each other stays on the CPU, so that nobody waits for a GPU.
