@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from valle_core.checkpoint.folder import save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
