@@ -11,6 +11,7 @@ from valle_bitnet.bitlinear import BitLinear
 from valle_bitnet.packed import PackedBitLinear
 from valle_bitnet.rewrite_options import BitLinearOptions
 from valle_core.plugin import UserError
+from valle_kit.onednn import OneDnnLinear
 
 
 class LinearRewrite:
@@ -60,12 +61,14 @@ class LinearRewrite:
 
 def build_bitlinear(options: BitLinearOptions) -> LinearRewrite:
     """The rewrite to train with."""
-    return LinearRewrite("bitlinear", options, frozenset({nn.Linear}), lambda old: BitLinear.of(old, options.norm))
+    return LinearRewrite(
+        "bitlinear", options, frozenset({nn.Linear, OneDnnLinear}), lambda old: BitLinear.of(old, options.norm)
+    )
 
 
 def build_packed(options: BitLinearOptions) -> LinearRewrite:
     """The rewrite for inference."""
-    kinds = frozenset({nn.Linear, BitLinear})
+    kinds = frozenset({nn.Linear, OneDnnLinear, BitLinear})
     return LinearRewrite("bitlinear-packed", options, kinds, lambda old: PackedBitLinear(old, options.norm))
 
 

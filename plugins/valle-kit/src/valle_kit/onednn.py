@@ -6,6 +6,8 @@ AVX-512; oneDNN, which PyTorch has for convolutions, then takes less than half t
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -16,12 +18,12 @@ ROWS = 8
 
 
 class OneDnnLinear(nn.Linear):
-    """`nn.Linear` by oneDNN without gradients, equal but for roundings; what it does not take goes the usual way."""
+    """`nn.Linear` by oneDNN, equal but for roundings; what it does not take goes the usual way."""
 
     def forward(self, input: Float[Tensor, "*B K"]) -> Float[Tensor, "*B N"]:
         usual = (
-            torch.is_grad_enabled()
-            or input.numel() < ROWS * input.shape[-1]
+            input.numel() < ROWS * input.shape[-1]
+            or type(self.weight) is not nn.Parameter  # sharded, or of an adapter
             or not (input.dtype == self.weight.dtype == torch.float32)
             or input.device.type != "cpu"
             or torch.is_autocast_enabled("cpu")
@@ -29,7 +31,38 @@ class OneDnnLinear(nn.Linear):
         )
         if usual:
             return F.linear(input, self.weight, self.bias)
-        return torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, "none", [], "")
+        if torch.is_grad_enabled():
+            return _Product.apply(input, self.weight, self.bias)
+        return _product(input, self.weight, self.bias)
+
+
+def _product(x: Float[Tensor, "*B K"], weight: Float[Tensor, "N K"], bias: Tensor | None = None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+class _Product(torch.autograd.Function):
+    """The product with its gradients, which are such products too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.biased = bias is not None
+        return _product(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        rows, of_x, of_weight = gradient.flatten(0, -2), None, None
+        if ctx.needs_input_grad[0]:
+            of_x = _product(gradient.contiguous(), weight.t().contiguous())
+        if ctx.needs_input_grad[1]:
+            of_weight = _product(rows.t().contiguous(), x.flatten(0, -2).t().contiguous())
+        return of_x, of_weight, rows.sum(0) if ctx.biased else None
+
+
+def linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
+    """A fresh linear layer of the class that is faster on this machine."""
+    return (OneDnnLinear if pays() else nn.Linear)(inputs, outputs, bias=bias)
 
 
 def quicken(model: nn.Module, *, here: bool | None = None) -> int:

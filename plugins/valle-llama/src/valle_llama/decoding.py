@@ -15,6 +15,7 @@ from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_stack.rotary_layers import PreNormLayer, RotaryAttention
 from valle_kit.int8_linear import Int8Linear
+from valle_kit.onednn import OneDnnLinear
 from valle_llama.cache import LlamaCache
 from valle_llama.feed_forward import FeedForward
 from valle_llama.options import LlamaSizes
@@ -119,7 +120,7 @@ def _plain_inference(x: Tensor, cache: LlamaCache) -> bool:
 
 def _unmodified(layers: nn.ModuleList, norm: nn.Module) -> bool:
     """Whether the modules are those this package made: no rewrite, no hook, no dropout at work, float32 on the CPU."""
-    plain = {PreNormLayer, RotaryAttention, FeedForward, nn.Linear, Int8Linear, nn.RMSNorm, nn.Dropout}
+    plain = {PreNormLayer, RotaryAttention, FeedForward, nn.Linear, OneDnnLinear, Int8Linear, nn.RMSNorm, nn.Dropout}
     for top in (*layers, norm):
         if top.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in top.modules()):
             return False

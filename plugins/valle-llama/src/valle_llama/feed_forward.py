@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from valle_kit.onednn import linear
 from valle_llama.options import LlamaSizes
 
 
@@ -14,9 +15,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, sizes: LlamaSizes):
         super().__init__()
-        self.gate_proj = nn.Linear(sizes.d_model, sizes.ffn_dim, bias=False)
-        self.up_proj = nn.Linear(sizes.d_model, sizes.ffn_dim, bias=False)
-        self.down_proj = nn.Linear(sizes.ffn_dim, sizes.d_model, bias=False)
+        self.gate_proj = linear(sizes.d_model, sizes.ffn_dim, bias=False)
+        self.up_proj = linear(sizes.d_model, sizes.ffn_dim, bias=False)
+        self.down_proj = linear(sizes.ffn_dim, sizes.d_model, bias=False)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit import onednn
 from valle_kit.attention_stack.rotary import Rotation, rotary_frequencies, rotate, rotation
 from valle_kit.attention_stack.rotary_sizes import RotarySizes
 from valle_kit.attention_stack.stack import Append, AttentionStack
@@ -18,7 +19,7 @@ INITIAL_STD = 0.02
 
 
 def _plain(inputs: int, outputs: int) -> nn.Module:
-    return nn.Linear(inputs, outputs, bias=False)
+    return onednn.linear(inputs, outputs, bias=False)
 
 
 class RotaryAttention(nn.Module):
