@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 FENCE = re.compile(
     r"(?:^<!-- test: (?P<order>.+?) -->\n)?^```(?P<language>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S
 )
-JOURNEY = ("data.md", "train.md", "synthesise.md", "export.md")
+JOURNEY = ("data.md", "train.md", "optimizers.md", "fine-tuning.md", "synthesise.md", "export.md")
 """Pages that build on each other, in this order and one folder."""
 
 ALONE = [
