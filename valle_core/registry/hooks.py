@@ -241,7 +241,7 @@ def open_observers(
     observers = Observers(report)
     for entry in registry.entries("hook"):
         spec = entry.spec
-        if entry.status == "disabled":
+        if entry.status in ("disabled", "not-installed"):
             continue
         if of and isinstance(spec, HookSpec) and spec.observes and not set(spec.observes) & set(of):
             continue
