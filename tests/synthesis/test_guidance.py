@@ -14,11 +14,12 @@ from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.guidance import UNGUIDED, Guidance
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone

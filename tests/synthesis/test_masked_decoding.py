@@ -16,11 +16,13 @@ from valle_core.registry.registry import Registry
 from valle_core.sequence.masking import MASKED, masked
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.guidance import UNGUIDED, Guidance
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
+from valle_kit.masked import fill_level0
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
 from valle_testing.fakes.parts import FakeChooser, FakeFiller, FakeProcessor, FakeTask
@@ -71,7 +73,7 @@ def make(*samplers, guidance: Guidance = UNGUIDED, alignment=None, **options) ->
         SynthesisComponents(
             ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx",), codec=FakeCodec(),
             frontend=FakeFrontend(), task=FakeTask(), chain=SamplerChain(samplers),
-            nar_chain=SamplerChain([Greedy()]), observers=Observers(), guidance=guidance,
+            nar_chain=SamplerChain([Greedy()]), observers=Observers(), guidance=guidance, fill=fill_level0,
         )
     )  # fmt: skip
 
@@ -184,7 +186,7 @@ def test_guidance_of_an_aligned_model_leaves_out_what_the_alignment_adds():
 
 def test_an_alignment_without_durations_is_refused(monkeypatch):
     synthesizer = aligned(FakeFiller())
-    monkeypatch.setattr("valle_core.synthesis.masked.KnowsDurations", type("KnownByNobody", (), {}))
+    monkeypatch.setattr("valle_kit.masked.KnowsDurations", type("KnownByNobody", (), {}))
     with pytest.raises(UserError, match="alignment knows no durations"):
         synthesizer(requests())
 

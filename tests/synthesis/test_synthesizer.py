@@ -14,11 +14,12 @@ from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
+from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_language.phonemic import symbols_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend

@@ -26,13 +26,13 @@ from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
+from valle_core.synthesis.components import Safeguards, SynthesisComponents, TextReader, read_words
 from valle_core.synthesis.guidance import Guidance
-from valle_core.synthesis.masked import refuse_other_samplers
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.prompt import CutsAudio, LoadsAudio, Prompts, at_the_bound
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Safeguards, SynthesisComponents, Synthesizer, TextReader, read_words
+from valle_core.synthesis.sampling.chain import SamplerChain, refuse_other_samplers
+from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.synthesis.task_choice import as_trained, refuse_misfit, task_of
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import KnowsPrompts, PromptRange

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -16,104 +16,23 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from valle_core.codes.checks import check_codes
-from valle_core.interfaces import Codec, Frontend, SamplerView, Task
-from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
 from valle_core.sequence.alignment import Walk
 from valle_core.sequence.pack import pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
-from valle_core.synthesis.guidance import UNGUIDED, Guidance
-from valle_core.synthesis.masked import fill_level0, lengths_of, refuse_other_samplers
+from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.nonautoregressive import fill_levels
 from valle_core.synthesis.prompt import Prompts, encode_prompt, fitting_codes
 from valle_core.synthesis.request import Encoded, Request, Speech, Timing
-from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.synthesis.sampling.chain import refuse_other_samplers
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.sampling.view import View
 from valle_core.synthesis.task_choice import refuse_misfit
-from valle_core.text.symbols import SymbolMap, language_index
+from valle_core.text.symbols import language_index
 from valle_core.types import KnowsFrames, TaskInputs
-
-TextReader = Callable[[str, str, Frontend, SymbolMap], tuple[str, ...]]
-"""Text, language, frontend and the model's symbols → what the model reads. `valle_language.phonemic.symbols_of` is one
-that takes phonemes in `[[ ]]`."""
-
-
-class Safeguards(Protocol):
-    """Ends answers that no longer say anything; `valle_kit.safeguards.Safeguards` is one, and says what each does."""
-
-    def bound(self, most: int, phonemes: int) -> int: ...
-    def guide(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]: ...
-    def verdict(self, tokens: Int[Tensor, "F"]) -> tuple[int, str]: ...
-    def quiet_end(self, wav: Float[Tensor, "N"], sample_rate: int) -> tuple[int, str]: ...
-
 
 _ADVANCE = 7919
 """Salt of the numbers an alignment draws with, which no sampler of a chain uses."""
-
-
-def read_words(text: str, language: str, frontend: Frontend, known: SymbolMap) -> tuple[str, ...]:
-    """What the frontend makes of the text. Raises `UserError` for phonemes in `[[ ]]`."""
-    if "[[" in text:
-        raise UserError(
-            f"{text!r} has phonemes in [[ ]]. Open the synthesizer with a reader for them: "
-            "read_text=valle_language.phonemic.symbols_of"
-        )
-    return tuple(frontend.phonemize(text, language).symbols)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SynthesisComponents:
-    """What a synthesizer is made of; built by `valle_core.synthesis.open.open_synthesizer`.
-
-    Attributes:
-        ar: model that predicts level 0.
-        nar: model that predicts the other levels; may be the same object.
-        symbols: both models' symbol map.
-        languages: both models' language tags.
-        codec: both models' codec.
-        frontend: text → phonemes.
-        task: composes the rows.
-        chain: samplers of level 0.
-        nar_chain: samplers of the other levels.
-        observers: the `after_audio` hooks.
-        prompts: what the model was trained on, and what is accepted.
-        read_text: text → symbols, by the frontend.
-        speed: speaking rate, for a model with an alignment.
-        steady: whether its durations are the usual ones instead of drawn.
-        expected: levels ≥ 1 are decoded as the expected sum of their codebook vectors, not as the chosen codes.
-        safeguards: what ends answers that are stuck, or None.
-        max_context: see `SynthesisOptions`.
-        guidance: of level 0.
-        nar_guidance: of the other levels.
-        lengths: says how many seconds answers of level 0 last that are filled in place, or None.
-        takes: words that the task's spec declares.
-        task_name: of the task, for messages.
-    """
-
-    ar: CodecLM
-    nar: CodecLM
-    symbols: SymbolMap
-    languages: tuple[str, ...]
-    codec: Codec
-    frontend: Frontend
-    task: Task
-    chain: SamplerChain
-    nar_chain: SamplerChain
-    observers: Observers
-    prompts: Prompts = field(default_factory=Prompts)
-    read_text: TextReader = read_words
-    speed: float = 1.0
-    steady: bool = False
-    expected: bool = False
-    safeguards: Safeguards | None = None
-    max_context: int = 0
-    guidance: Guidance = UNGUIDED
-    nar_guidance: Guidance = UNGUIDED
-    lengths: Callable[[Sequence[Request]], list[float]] | None = None
-    takes: frozenset[str] = frozenset({"codes"})
-    task_name: str = "tts"
 
 
 class Prepared(NamedTuple):
@@ -292,9 +211,9 @@ class Synthesizer:
             seconds = [bound / rate for bound in bounds] if exact else seconds
             if parts.lengths and not all(seconds):
                 seconds = [own or told for own, told in zip(seconds, parts.lengths(requests), strict=True)]
-            frames, times = lengths_of(model, task, inputs, seconds, bounds, frame_rate=rate, speed=parts.speed)
-            filled = fill_level0(model, task, inputs, frames, bounds, times, parts.chain, seeds, parts.guidance)
-            return filled, times, [""] * len(inputs)
+            if parts.fill is None:
+                raise UserError("nothing here fills level 0 in place; open the model with valle.load, or use no filler")
+            return *parts.fill(parts, inputs, seconds, bounds, seeds), [""] * len(inputs)
         if guards is not None:
             bounds = [guards.bound(most, len(one.text)) for most, one in zip(bounds, inputs, strict=True)]
         guidance, B = self.components.guidance, len(inputs)

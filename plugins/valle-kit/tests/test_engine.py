@@ -13,8 +13,9 @@ from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.registry.hooks import Observers
 from valle_core.sequence.vocabulary import Vocabulary
+from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import SynthesisComponents, Synthesizer
+from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_core.types import SequenceMask
 from valle_kit.engine import Ended, Engine, Tokens, together

@@ -87,3 +87,14 @@ class SamplerChain:
             view.enter(index)
             logits = processor.process(logits, view)
         return logits
+
+
+def refuse_other_samplers(masked: float, chain: SamplerChain, seconds: Sequence[float] = ()) -> None:
+    """Raises `UserError` where the end of the chain is not made for a level 0 of which this share was masked, or
+    durations are asked for that it does not keep."""
+    if chain.filler is not None and not masked:
+        raise UserError("sampler masked needs a masked level 0; leave it out, or train with --model.masked 0.5")
+    if chain.filler is None and masked == 1:
+        raise UserError("level 0 of the model is masked only, and is not said token by token; choose --sampler masked")
+    if chain.filler is None and any(seconds):
+        raise UserError("only speech that is filled in place takes a duration; add --sampler masked, or leave it out")

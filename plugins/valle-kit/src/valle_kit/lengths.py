@@ -20,6 +20,7 @@ from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.synthesis.task_choice import as_trained
+from valle_kit.masked import fill_level0
 from valle_kit.written_answers import write
 
 TASK = "len"
@@ -36,18 +37,18 @@ class Likeliest:
 
 
 def with_lengths(synthesizer: Synthesizer, resolved: Resolved, registry: Registry) -> Synthesizer:
-    """The synthesizer, told how long its answers are, where its model can say it and nothing else does.
+    """The synthesizer, able to fill level 0, and told how long its answers are where its model alone can say it.
 
     Args:
         synthesizer: as it was opened.
         resolved: the configuration it was opened with.
         registry: where the task is found.
     """
-    components = synthesizer.components
+    components = replace(synthesizer.components, fill=fill_level0)
     stored = read_model(Path(resolved.sections["synthesis"].model), registry, report=lambda _: None)
     asked = components.ar.masked and components.ar.alignment is None
     if not asked or TASK not in {name.rpartition(":")[2] for name in stored.manifest.tasks}:
-        return synthesizer
+        return Synthesizer(components)
     plugin = registry.select("task", TASK)
     part = as_trained(stored, plugin)
     assert part is not None, "a run of today keeps the options of its tasks"

@@ -16,21 +16,10 @@ from valle_core.sequence.alignment import KnowsDurations
 from valle_core.sequence.masking import MASKED, masked
 from valle_core.sequence.pack import pack, row_length
 from valle_core.synthesis.autoregressive import Decoded
-from valle_core.synthesis.guidance import UNGUIDED, Guidance
-from valle_core.synthesis.sampling.chain import SamplerChain, refuse_undefined
+from valle_core.synthesis.components import SynthesisComponents
+from valle_core.synthesis.sampling.chain import refuse_undefined
 from valle_core.synthesis.sampling.view import View
 from valle_core.types import TaskInputs, TaskSequence
-
-
-def refuse_other_samplers(masked: float, chain: SamplerChain, seconds: Sequence[float] = ()) -> None:
-    """Raises `UserError` where the end of the chain is not made for a level 0 of which this share was masked, or
-    durations are asked for that it does not keep."""
-    if chain.filler is not None and not masked:
-        raise UserError("sampler masked needs a masked level 0; leave it out, or train with --model.masked 0.5")
-    if chain.filler is None and masked == 1:
-        raise UserError("level 0 of the model is masked only, and is not said token by token; choose --sampler masked")
-    if chain.filler is None and any(seconds):
-        raise UserError("only speech that is filled in place takes a duration; add --sampler masked, or leave it out")
 
 
 def lengths_of(
@@ -69,22 +58,20 @@ def lengths_of(
 
 @torch.inference_mode()
 def fill_level0(
-    model: CodecLM,
-    task: Task,
+    components: SynthesisComponents,
     inputs: Sequence[TaskInputs],
-    frames: Sequence[int],
+    seconds: Sequence[float],
     bounds: Sequence[int],
-    times: Sequence[Float[Tensor, "P_plus_1"] | None],
-    chain: SamplerChain,
     seeds: Int[Tensor, "B"],
-    guidance: Guidance = UNGUIDED,
-) -> Decoded:
-    """Codes of level 0 of each row: `frames`, `bounds` and `times` as in `lengths_of`, a chain that ends in a `Filler`,
-    a seed a row. Guidance is of the logits, before the chain's processors.
+) -> tuple[Decoded, list[Float[Tensor, "P_plus_1"] | None]]:
+    """See `valle_core.synthesis.synthesizer.FillsLevel0`. Guidance is of the logits, before the chain's processors.
 
     Raises:
-        UserError: a row does not fit the backbone.
+        UserError: nobody says how long an answer is, a duration is out of range, or a row does not fit the backbone.
     """
+    model, task, chain, guidance = components.ar, components.task, components.chain, components.guidance
+    frame_rate, speed = components.codec.frame_rate, components.speed
+    frames, times = lengths_of(model, task, inputs, seconds, bounds, frame_rate=frame_rate, speed=speed)
     assert chain.filler is not None
     mask, start, longest = model.vocabulary.mask, model.vocabulary.ranges()["NAR:0:0"].start, model.backbone.max_length
     counts = [min(n, most) for n, most in zip(frames, bounds, strict=True)]
@@ -108,4 +95,4 @@ def fill_level0(
 
     codes = chain.filler.fill(ask, counts, mask, view)
     stopped = [n <= most for n, most in zip(frames, bounds, strict=True)]
-    return Decoded(tokens=list(codes.split(counts)), stopped=stopped, steps=0)
+    return Decoded(tokens=list(codes.split(counts)), stopped=stopped, steps=0), times
