@@ -24,9 +24,9 @@ from torch import Tensor
 
 from valle_bench.machine import provenance
 from valle_core.assemble.part import build
-from valle_core.model.rows import MixedRows
 from valle_core.registry.registry import Registry
 from valle_core.types import SequenceMask
+from valle_kit.mixed_rows import MixedRows
 
 HEADS, WIDTH = 8, 64
 

@@ -262,7 +262,7 @@ def backbone_of(where: Where, selected: Any) -> Any:
     import torch
 
     from valle_core.assemble.part import build
-    from valle_core.model.rows import MixedRows
+    from valle_kit.mixed_rows import MixedRows
 
     registry = Registry.open()
     attention = None

@@ -46,7 +46,7 @@ def test_no_file_is_longer_than_four_hundred_lines():
 
 def test_the_core_stays_small():
     """What is not needed to say what a codec language model is, to train and to synthesize lives in a wing."""
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in CORE) <= 11_150
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in CORE) <= 11_000
 
 
 def test_every_file_has_a_name_that_says_something():

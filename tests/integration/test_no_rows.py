@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from valle_core.assemble.part import build
-from valle_core.model.rows import MixedRows
 from valle_core.registry.registry import Registry
 from valle_core.types import SequenceMask
+from valle_kit.mixed_rows import MixedRows
 
 
 @pytest.mark.parametrize("name", Registry.open().names("arch"))

@@ -7,8 +7,8 @@ from importlib.metadata import entry_points
 import pytest
 import torch
 
-from valle_core.model.rows import MixedRows
 from valle_core.registry.loading import load
+from valle_kit.mixed_rows import MixedRows
 from valle_testing.suites.arch import checks as arch
 from valle_testing.suites.arch.batch import batch, close, ready
 

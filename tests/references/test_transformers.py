@@ -11,8 +11,8 @@ from valle_attention_sdpa.plugin import SDPA
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
 
-from valle_core.model.rows import MixedRows
 from valle_core.types import SequenceMask
+from valle_kit.mixed_rows import MixedRows
 
 D = 48
 

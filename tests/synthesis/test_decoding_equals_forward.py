@@ -10,7 +10,6 @@ import torch
 from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
-from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
@@ -21,6 +20,7 @@ from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
+from valle_kit.mixed_rows import MixedRows
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
 

@@ -21,7 +21,6 @@ from valle_core.data.pool import TrainingPool
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
-from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
 from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
@@ -30,6 +29,7 @@ from valle_core.training.rows import RowMaker, RowSettings
 from valle_core.types import PackedMask
 from valle_data.batching.batches import Batches
 from valle_data.made_dataset import made_records, write_dataset
+from valle_kit.mixed_rows import MixedRows
 from valle_testing.fakes.rule_kernel import RuleKernel
 
 OPTIONS = TextToSpeechOptions(min_seconds=0.3, max_seconds=0.9)

@@ -140,6 +140,6 @@ def reader_of(name: str, what: str) -> Any:
         if (found.group, found.name) == (STORAGE, name):
             return load(found.value)
     raise UserError(
-        f"{what}. That needs valle-data, which is not installed. "
+        f"{what}. That needs valle-data and valle-kit, which are not both installed. "
         "Install it with: pip install ./plugins/valle-{data,kit,language,testing} (in a checkout of valle)"
     )

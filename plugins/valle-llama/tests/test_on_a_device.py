@@ -9,8 +9,8 @@ from valle_attention_sdpa.sdpa import sdpa
 from valle_llama.backbone import LlamaBackbone
 from valle_llama.options import LlamaOptions, LlamaSizes
 
-from valle_core.model.rows import MixedRows
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.mixed_rows import MixedRows
 from valle_testing.fakes.rule_kernel import RuleKernel
 
 

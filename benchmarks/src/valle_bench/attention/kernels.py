@@ -9,10 +9,10 @@ from valle_bench.attention.settings import EAGER
 from valle_bench.reference import load_references, references_of
 from valle_core.assemble.part import build
 from valle_core.interfaces import AttentionKernel
-from valle_core.model.rows import MixedRows
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry.loading import one_line
 from valle_core.registry.registry import Registry
+from valle_kit.mixed_rows import MixedRows
 
 
 @dataclass(frozen=True, slots=True)

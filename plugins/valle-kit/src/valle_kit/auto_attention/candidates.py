@@ -8,10 +8,10 @@ import torch
 
 from valle_core.assemble.part import build
 from valle_core.interfaces import AttentionKernel
-from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
 from valle_core.registry.registry import Registry
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.mixed_rows import MixedRows
 
 KIND = "attention"
 PREFERRED = {"cpu": ("cpu", "sdpa"), "cuda": ("sdpa",)}

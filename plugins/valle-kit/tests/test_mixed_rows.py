@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 import torch
 
-from valle_core.model.rows import MixedRows
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.mixed_rows import MixedRows
 from valle_testing.suites.attention import checks as attention
 
 
