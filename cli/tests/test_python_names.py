@@ -79,6 +79,7 @@ def test_a_command_works_through_the_python_api_alone(command, stands_on):
         "valle_core.registry.catalog",
         "valle_core.synthesis.options",
         "valle_core.synthesis.request",
+        "valle_kit.written_answers",  # what is printed
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 YAML = {
     "unknown key": ("stepz: 3\n", ":1: unknown key 'stepz'. Did you mean 'steps'"),
     "wrong type": ("seed: 1\nsteps: [1, 2]\n", ":2: steps: expected an integer, got [1, 2]"),
-    "word for a number": ("lr: fast\n", ":1: lr: expected a number, got 'fast'"),
+    "word for a number": ("lr: fast\n", ":1: lr: expected a number or one of auto, got 'fast'"),
     "unknown plugin option": ("arch:\n  name: llama\n  d_modell: 4\n", ":3: arch 'llama' has no option 'd_modell'"),
     "unknown plugin": ("arch: hyena\n", "there is no arch 'hyena'"),
     "unknown section key": ("model:\n  level: 2\n", ":2: unknown key 'model.level'"),
@@ -15,7 +15,7 @@ YAML = {
     "a key twice": ("steps: 5\nsteps: 6\n", ":2: key 'steps' stands here a second time"),
     "torn": ("steps: [1\n", "not valid YAML"),
     "code": ("x: !!python/object/apply:os.system ['touch pwned']\n", "only plain data is read"),
-    "not a number": ("lr: .nan\n", ":1: lr: expected a number, got nan"),
+    "not a number": ("lr: .nan\n", ":1: lr: expected a number or one of auto, got nan"),
 }
 
 
@@ -48,7 +48,7 @@ def test_a_configuration_file_that_cannot_be_read_is_refused(refused, spine, tmp
         ("--steps", "0"), ("--steps", "many"), ("--steps", "1.5"), ("--lr", "-1"), ("--lr", "inf"),
         ("--accumulate", "0"), ("--checkpoint-every", "0"), ("--log-every", "0"), ("--minutes", "-1"),
         ("--warmup", "-1"), ("--clip", "nan"), ("--keep", "-1"), ("--weight-decay", "-1"), ("--precision", "int3"),
-        ("--schedule", "noam"), ("--device", "tpu"), ("--batching.seconds", "0"), ("--batching.buckets", "0"),
+        ("--schedule", "sawtooth"), ("--device", "tpu"), ("--batching.seconds", "0"), ("--batching.buckets", "0"),
         ("--arch.n-layers", "0"), ("--arch.d-model", "31.5"), ("--arch.n-heads", "3"), ("--arch.dropout", "7"),
         ("--arch.lr", "1"), ("--arch", "hyena"), ("--task", "sing"), ("--attention", "psychic"),
         ("--model.levels", "-1"), ("--model.levels", "9"), ("--model.parts", "all"),

@@ -160,4 +160,4 @@ def test_only_the_synthesizer_and_the_files_of_the_command_touch_audio():
     }
     outside = [name for name in calls if name not in allowed | listening]
     assert not outside
-    assert calls.count("valle_core/synthesis/synthesizer.py") == 2
+    assert calls.count("valle_core/synthesis/synthesizer.py") == 3  # decoding; the hook, and where it is called

@@ -21,7 +21,7 @@ from valle_core.training.loop import TrainResult
 
 SMALL = {
     "arch": {"name": "transformer", "d_model": 32, "n_layers": 1, "n_heads": 2},
-    "batching": {"seconds": 10},
+    "batching": {"seconds": 80},
     "device": "cpu",
 }
 

@@ -69,8 +69,11 @@ class Registry:
         return with_announced(self._core, self._kinds)[1]
 
     def kind(self, name: str) -> Kind:
-        """The row of a kind; imports what is announced only for a name that is not the core's."""
-        return next((row for row in self._core if row.name == name), None) or kind_named(name, self.rows)
+        """The row of a kind; imports its announcement only where it is not the core's."""
+        if core := next((row for row in self._core if row.name == name), None):
+            return core
+        named = with_announced(self._core, [one for one in self._kinds if one.name == name])[0][len(self._core) :]
+        return named[0] if named else kind_named(name, self.rows)
 
     @property
     def safe(self) -> bool:

@@ -135,7 +135,7 @@ def test_hibari_speaks_the_same_for_a_seed_with_a_time_for_each_symbol():
     assert "".join(one.symbols).startswith("ðə ɹˈɛd")
     assert len(one.phonemes) == len(one.symbols) + 2
     assert one.phonemes[-1].end <= len(one.audio) / engine.sample_rate
-    with pytest.raises(UserError, match="engine 'hibari' says 1"):
+    with pytest.raises(UserError, match="engine 'hibari' takes 1"):
         engine.speak("No. " * 200, low, seed=0)
 
 

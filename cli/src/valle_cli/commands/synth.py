@@ -72,6 +72,10 @@ class Options:
     max_duration: float = 20.0
     duration: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.max_duration <= 3600:
+            raise UserError(f"max_duration must be in (0, 3600] s, got {self.max_duration:g}")
+
 
 SCHEMA = Schema(
     (*SYNTHESIS_SCHEMA.slots, Slot("recognizer", "recognizer", None)),

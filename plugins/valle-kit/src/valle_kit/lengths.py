@@ -45,9 +45,10 @@ def with_lengths(synthesizer: Synthesizer, resolved: Resolved, registry: Registr
         registry: where the task is found.
     """
     components = replace(synthesizer.components, fill=fill_level0)
+    if not components.ar.masked or components.ar.alignment is not None:
+        return Synthesizer(components)
     stored = read_model(Path(resolved.sections["synthesis"].model), registry, report=lambda _: None)
-    asked = components.ar.masked and components.ar.alignment is None
-    if not asked or TASK not in {name.rpartition(":")[2] for name in stored.manifest.tasks}:
+    if TASK not in {name.rpartition(":")[2] for name in stored.manifest.tasks}:
         return Synthesizer(components)
     plugin = registry.select("task", TASK)
     part = as_trained(stored, plugin)
