@@ -11,6 +11,7 @@ OPTIMIZER = Kind(
     api=1,
     suite="valle_testing.suites.optimizer.checks",
     floor=8,
+    template="valle_testing:templates/optimizer",
     on_device=True,
     usual="adamw",
 )
@@ -21,5 +22,6 @@ SCHEDULE = Kind(
     api=1,
     suite="valle_testing.suites.schedule.checks",
     floor=5,
+    template="valle_testing:templates/schedule",
     usual="cosine",
 )
