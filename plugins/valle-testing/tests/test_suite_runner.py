@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import asdict, replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -12,8 +13,6 @@ import torch
 from valle_core import interfaces, plugin, types
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.registry import hooks
-from valle_core.sequence import alignment
-from valle_language import measuring, recognition
 from valle_testing import suite
 from valle_testing.contract import sentence_of
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
@@ -54,11 +53,8 @@ def test_every_kind_has_a_suite_and_a_floor_it_can_reach():
 def docstring_of(owner: str) -> str:
     """Of a class or method of the contract; a name that stands for several classes has the text behind it."""
     first, _, method = owner.partition(".")
-    found = next(
-        vars(module)[first]
-        for module in (interfaces, types, plugin, hooks, recognition, measuring, alignment)
-        if first in vars(module)
-    )
+    contracts = [import_module(row.interface.partition(":")[0]) for row in every_kind() if row.interface]
+    found = next(vars(module)[first] for module in (*contracts, types, plugin, hooks) if first in vars(module))
     if isinstance(found, type):
         return (getattr(found, method) if method else found).__doc__ or ""
     return inspect.getsource(interfaces).partition(f"\n{first} = ")[2].split('"""')[1]
