@@ -16,6 +16,7 @@ from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
+from valle_kit.init_from import start_from
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0",
@@ -26,7 +27,8 @@ SETTINGS = {
 def run(data: Path, out: Path, *losses: tuple[str, str], **changes) -> list[dict]:
     flags = SETTINGS | {"data": str(data), "out": str(out)} | {k.replace("__", "."): v for k, v in changes.items()}
     registry = Registry.open()
-    run_training(resolve(TRAIN_SCHEMA, registry, flags=[*flags.items(), *losses]), registry, Observers())
+    resolved = resolve(TRAIN_SCHEMA, registry, flags=[*flags.items(), *losses])
+    run_training(resolved, registry, Observers(), start_from=start_from)
     return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
 
 
