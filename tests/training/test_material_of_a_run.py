@@ -186,6 +186,7 @@ def test_two_workers_and_a_resumed_run_give_the_same_losses_and_weights(whole, r
 def test_the_present_place_is_that_of_the_batch_trained_on(whole):
     """And not of those that workers make ahead."""
     from valle_core.training.examples import ExampleStream
+    from valle_core.training.rows import Example
 
     class Numbered:
         epoch = 0
@@ -208,16 +209,16 @@ def test_the_present_place_is_that_of_the_batch_trained_on(whole):
         waiting = [next(batch_ids) for _ in range(5)]
         for ids in batch_ids:
             waiting.append(ids)
-            yield waiting.pop(0)
+            yield Example(batch=waiting.pop(0), seconds=1.0, tokens=1, skipped={})  # type: ignore[arg-type]
 
     stream = ExampleStream(Numbered(), five_ahead)
     assert stream.state_dict()["at"] == 0
     for count, example in zip(range(1, 9), stream, strict=False):
-        assert example == (0, (str(count),))
+        assert example.batch == (0, (str(count),))
         assert stream.state_dict()["at"] == count
     other = ExampleStream(Numbered(), five_ahead)
     other.load_state_dict(stream.state_dict())
-    assert next(iter(other)) == (0, ("9",))
+    assert next(iter(other)).batch == (0, ("9",))
 
 
 def test_what_a_worker_refuses_keeps_its_one_line(root):

@@ -11,7 +11,7 @@ from valle_training.plugin import TEXT_GAIN
 from valle_training.text_gain import HOOK, Measure, TextGain, TextGainHook, measures_in
 from valle_training.text_probe import TextProbe, text_probe
 
-from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.registry.hooks import TRAINING, Observers, open_observers
@@ -140,7 +140,10 @@ def test_it_can_be_switched_off_and_changes_no_weight(tone_dataset, tmp_path):
         for name in ("on", "off")
     )
     assert not any("text_gain" in line for line in off)
-    assert on[-1]["loss_0"] == off[-1]["loss_0"]
+    assert [line["loss"] for line in on] == [line["loss"] for line in off]
+    weights, others = (read_tensors(RunFolder(tmp_path / name).latest(), "model") for name in ("on", "off"))
+    assert weights.keys() == others.keys()
+    assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
 def test_it_comes_with_a_run_as_installed():
