@@ -24,9 +24,9 @@ class MuonOptions:
     """Options of `--optimizer muon`.
 
     Attributes:
-        momentum: of the matrices of the backbone, in [0, 1).
+        momentum: momentum of the matrices of the backbone, in [0, 1).
         ns_steps: Newton-Schulz iterations that make an update orthogonal.
-        betas: of AdamW, which follows the gradients of all other parameters.
+        betas: decay of the gradient averages of AdamW, which updates all other parameters, in [0, 1).
     """
 
     momentum: float = 0.95
@@ -43,7 +43,17 @@ class MuonOptions:
 
 
 def build(options: MuonOptions, *, groups: list[dict[str, Any]], rate: float) -> Any:
-    """Updates are scaled by 0.2 √max(A, B) (2502.16982, section 2.2), so that rate and decay of AdamW fit both."""
+    """Updates are scaled by 0.2 √max(A, B) (2502.16982, section 2.2), so that rate and decay of AdamW fit both.
+
+    Raises:
+        UserError: torch is older than its Muon.
+    """
+    import torch
+
+    if not hasattr(torch.optim, "Muon"):
+        raise UserError(
+            f"--optimizer muon needs PyTorch 2.9 or newer, got {torch.__version__}. Update it or choose another"
+        )
     from torch.optim import AdamW, Muon
 
     from valle_optimizers.joined import Joined
