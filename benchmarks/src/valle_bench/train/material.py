@@ -26,7 +26,7 @@ from valle_core.training.recipe import RowRecipe
 from valle_core.training.rows import RowMaker, RowSettings
 from valle_core.types import TaskSequence
 
-Row = tuple[Int[Tensor, "T"], Int[Tensor, "T"]]
+LabelledRow = tuple[Int[Tensor, "T"], Int[Tensor, "T"]]
 """The table row of each position, and what is predicted there, −100 where nothing is."""
 
 NOTHING = -100
@@ -48,21 +48,21 @@ class Material:
     batches: Any
     ids: Sequence[str]
 
-    def row(self, id: str, share: float | None = None) -> Row | None:
+    def row(self, id: str, share: float | None = None) -> LabelledRow | None:
         """A row of the first epoch; None where the task cannot use the utterance."""
         found = self.maker.row(id, 0, share)
         if not isinstance(found, TaskSequence):
             return None
         return as_labels(found, self.model)
 
-    def in_order(self) -> Iterator[list[Row]]:
+    def in_order(self) -> Iterator[list[LabelledRow]]:
         """The batches of the run, as rows."""
         for ids in self.batches:
             rows = [self.maker.row(id, 0, self.maker.share(0, ids)) for id in ids]
             yield [as_labels(row, self.model) for row in rows if isinstance(row, TaskSequence)]
 
 
-def as_labels(row: TaskSequence, model: CodecLM) -> Row:
+def as_labels(row: TaskSequence, model: CodecLM) -> LabelledRow:
     """The row as other trainers take it."""
     batch = pack([row], model.rules)
     found = batch.predicted[0]
