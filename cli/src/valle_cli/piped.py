@@ -27,7 +27,7 @@ def piped(context: CommandContext, own: Options) -> CommandResult:
     whole = {"text-file": own.text_file, "input": own.input, "spectrogram": own.spectrogram, "json": context.json}
     for option, given in whole.items():
         if given:
-            raise UserError(f"--stream writes one text to standard output while it is said; leave --{option} out")
+            raise UserError(f"--stream writes the speech of one text to standard output; leave --{option} out")
     if sys.stdout.isatty():
         raise UserError("--stream writes sound to standard output; send it to a player, as in: valle synth … | aplay")
     followed = own.prompt or (Path(own.voice) if own.voice else None)

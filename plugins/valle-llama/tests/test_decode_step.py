@@ -135,8 +135,8 @@ def test_a_row_gets_the_bits_it_gets_alone(kernel, heads):
         for row, cache in enumerate(alone):
             assert torch.equal(fused.step(one[row : row + 1], cache)[0], states[row])
     assert [cache.lengths.tolist() for cache in together] == [cache.lengths.tolist() for cache in alone]
-    leaving = step(new[0, [4, 1], 0], [together[4], together[1]])
-    assert torch.equal(leaving[0], fused.step(new[0, 4:5], alone[4])[0])
+    reordered = step(new[0, [4, 1], 0], [together[4], together[1]])
+    assert torch.equal(reordered[0], fused.step(new[0, 4:5], alone[4])[0])
 
 
 def test_a_team_smaller_than_asked_for_still_does_all_the_work():

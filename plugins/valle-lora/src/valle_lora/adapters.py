@@ -82,7 +82,7 @@ def save(run: Path, base: Path, out: Path) -> tuple[int, int]:
     changed = {name: value for name, value in new.items() if not torch.equal(value, old[name])}
     tensors |= {f"changed/{name}": value.contiguous() for name, value in changed.items()}
     if not tensors:
-        raise UserError(f"{run} is no other than {base}: there is nothing to save")
+        raise UserError(f"{run} has the weights of {base}: there is nothing to save")
     about = {"format_version": FORMAT_VERSION, "base": fingerprint(start.model), "arch": _arch(start),
              "rewrites": [asdict(one) for one in after[len(before):]]}  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,8 @@ def read(folder: Path) -> Saved:
         rewrites = tuple(LoraOptions(**{**one, "targets": tuple(one["targets"])}) for one in about["rewrites"])
         tensors = read_tensors(inside(folder, "adapter.safetensors"))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{folder} is not an adapter ({error}); give what `valle adapter save` wrote") from None
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{folder} is not an adapter ({why}); give what `valle adapter save` wrote") from None
     return Saved(base=about["base"], arch=about["arch"], rewrites=rewrites, tensors=tensors)
 
 

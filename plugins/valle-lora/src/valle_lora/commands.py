@@ -16,10 +16,10 @@ class NewOptions:
     Attributes:
         model: run or checkpoint to begin from
         out: new folder for the model with the adapter
-        rank: of what is added to a matrix
+        rank: rank of the update that is added to a matrix
         alpha: what is added counts alpha / rank
         targets: name patterns of the linear layers that get an adapter; all by default
-        seed: random seed of what it begins with
+        seed: random seed of the first weights
     """
 
     model: Path

@@ -12,7 +12,7 @@ class LoraOptions:
     """Options of `--rewrite lora`.
 
     Attributes:
-        rank: of what is added to a matrix.
+        rank: rank of the update that is added to a matrix.
         alpha: what is added counts alpha / rank.
         targets: name patterns of the linear layers that get an adapter, e.g. `*.q_proj`; all by default.
     """

@@ -26,7 +26,7 @@ class LionOptions:
     """Options of `--optimizer lion`.
 
     Attributes:
-        betas: of the update and of the momentum, in [0, 1).
+        betas: decay of the gradient average in the update and in the momentum, in [0, 1).
     """
 
     betas: tuple[float, float] = (0.9, 0.99)

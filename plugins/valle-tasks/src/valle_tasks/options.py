@@ -157,8 +157,8 @@ class SpeechEditOptions:
     """How long the part is that `cse` takes out of an utterance in training.
 
     Attributes:
-        min_seconds: minimum duration of the part to say anew.
-        max_seconds: maximum duration of the part to say anew.
+        min_seconds: minimum duration of the part to replace.
+        max_seconds: maximum duration of the part to replace.
         min_rest_seconds: minimum duration of what is left around it; shorter utterances are left out.
     """
 

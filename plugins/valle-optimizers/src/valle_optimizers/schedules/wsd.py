@@ -34,7 +34,7 @@ class WsdOptions:
 
     Attributes:
         decay: fraction of the steps in which the rate falls, the last ones, in [0, 1].
-        form: how it falls: sqrt (1 − √ of the part of the decay that is over), linear or cosine.
+        form: shape of the decay: sqrt (1 − √ of the part of the decay that is over), linear or cosine.
         end: share of the peak rate at the last step, in [0, 1].
     """
 
