@@ -216,6 +216,7 @@ def around(canvas: Canvas) -> None:
     canvas.box(376, y, 168, 54, plugin=False, title="valle prepare", lines="→ phonemes and codes")
     canvas.arrow((544, y + 27), (576, y + 27))
     canvas.box(580, y, 190, 54, plugin=False, title="valle train", lines="the same task, the same row")
+    canvas.tags(574, y + 62, "optimizer schedule loss")
     canvas.arrow((770, y + 27), (802, y + 27))
     canvas.text(848, y + 32, "a model", size=15, weight=650)
     canvas.box(917, y, 128, 54, plugin=True, title="metric", lines="valle eval")

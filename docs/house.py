@@ -18,16 +18,18 @@ from matplotlib.patches import FancyBboxPatch
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "house.svg"
 WINGS = {
-    "valle_cli": (4.2, 8.9, "valle\nthe command line, the demo"),
+    "valle_cli": (4.2, 8.9, "valle\ncommands, Python API, demo"),
     "valle_data": (0.1, 7.3, "valle-data\nrecordings → datasets"),
     "valle_bench": (2.85, 7.3, "valle-bench\nbeside other libraries"),
     "valle_testing": (5.6, 7.3, "valle-testing\nsuites, fakes"),
     "valle_kit": (7.2, 6.0, "valle-kit\nblocks to build from"),
     "valle_language": (1.45, 5.3, "valle-language\nwritten forms, sentences"),
 }
+OF = {"valle": "valle_cli"}
+"""Packages that share a distribution with another: the Python API is of the command line's."""
 SIZE = (2.45, 0.85)
 CORE = (0.1, 0.1, 8.9, 4.9)
-PLUGINS = (11.3, 0.1, 2.6, 8.05)
+PLUGINS = (11.3, 0.1, 2.6, 9.65)
 INK, LINE, FILL, CORE_FILL = "#1b2733", "#6b7f93", "#eef3f8", "#dfe9f3"
 
 
@@ -58,19 +60,22 @@ def edges(graph: grimp.ImportGraph) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for module in graph.modules:
         for used in graph.find_modules_directly_imported_by(module):
-            pair = (module.partition(".")[0], used.partition(".")[0])
+            user, other = module.partition(".")[0], used.partition(".")[0]
+            pair = (OF.get(user, user), OF.get(other, other))
             if pair[0] != pair[1] and pair != ("valle_data", "valle_testing"):  # fakes for its own tests
                 found[pair] += 1
     return found
 
 
 def box(axes: Axes, x: float, y: float, width: float, height: float, label: str, fill: str) -> None:
-    """A room; the first line of its label is its name."""
+    """A room; the first line of its label is its name, and the others fit into it."""
     shape = FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=0.12", fc=fill, ec=LINE, lw=1.2)
     axes.add_patch(shape)
     name, _, rest = label.partition("\n")
     axes.text(x + width / 2, y + height - 0.3, name, ha="center", va="center", color=INK, size=10.5, weight="bold")
-    axes.text(x + width / 2, y + height - 0.55, rest, ha="center", va="top", color=INK, size=8.5, linespacing=1.5)
+    spacing = min(1.5, 6.3 * (height - 0.6) / (rest.count("\n") + 1))  # in heights of a line of this size
+    text = {"ha": "center", "va": "top", "color": INK, "size": 8.5, "linespacing": spacing}
+    axes.text(x + width / 2, y + height - 0.55, rest, **text)
 
 
 def core(axes: Axes, layers: list[str]) -> None:
