@@ -119,7 +119,7 @@ def test_tasks_that_write_print_their_answer(valle, spine, trained, tmp_path):
         ("ns", ("--input", "nothing.wav"), "--input nothing.wav: there is no such file"),
         ("ns", ("--input", "{prompt}", "--prompt-text", "a"), "--prompt-text is for tasks that continue their prompt"),
         ("stt", ("--input", "{prompt}", "--prompt", "{prompt}"), "task 'stt' takes no prompt (--prompt)"),
-        ("ns", ("--input", "{prompt}", "--max-duration", "0"), "max_duration must be in (0, 3600] s, got 0"),
+        ("ns", ("--input", "{prompt}", "--max-duration", "0"), "--max-duration must be in (0, 3600] s, got 0"),
         ("cse", ("--input", "{prompt}", "--span", "[0, 1]"), "--input-text and --span say where words are replaced"),
         ("cse", ("--input", "{prompt}", "--replace", "a", "--span", "1"), "span must be a start and an end in seconds"),
         (
