@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from valle_serve.admission import Job
+from valle_serve.batched import BatchedSpeaker
+from valle_serve.command import service_of
 from valle_serve.continuous import MOST_ENGINES, ContinuousSpeaker
 from valle_serve.interface import Asked, Busy, Listener, Piece
+from valle_serve.options import ServeOptions
 from valle_serve.saying import Cut
 
 from valle_core.api import UserError
@@ -24,6 +33,11 @@ class Engine:
         self.rate, self.rows, self.count = rate, dict[int, list[str]](), 0
         self.together: list[int] = []
         self.cancelled: list[int] = []
+        self.finished: list[int] = []
+
+    def finish(self, ticket: int) -> float:
+        self.finished.append(ticket)
+        return self.rate
 
     @property
     def idle(self) -> bool:
@@ -52,7 +66,7 @@ class Engine:
                 events.append(SimpleNamespace(ticket=ticket, tokens=letters))
             else:
                 del self.rows[ticket]
-                events.append(SimpleNamespace(ticket=ticket, error=None, finish=lambda rate=self.rate: rate))
+                events.append(SimpleNamespace(ticket=ticket, error=None, finish=partial(self.finish, ticket)))
         return events
 
 
@@ -88,10 +102,20 @@ def service(engines):
         one.close()
 
 
+def until(found: Callable[[], Any]) -> Any:
+    """What is found within 5 s."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        if result := found():
+            return result
+        time.sleep(0.002)
+    raise AssertionError("it did not happen")
+
+
 def all_of(listener: Listener) -> list[Piece]:
     """What was delivered up to its end. Raises what ended it."""
-    found, until = [], time.monotonic() + 5
-    while time.monotonic() < until:
+    found, end = [], time.monotonic() + 5
+    while time.monotonic() < end:
         try:
             piece = listener.take()
         except StopIteration:
@@ -137,12 +161,14 @@ def test_one_that_fails_ends_alone(service):
         all_of(listeners["mute"])
 
 
-def test_an_engine_that_breaks_ends_its_rows_and_the_next_ones_are_spoken(service):
+def test_an_engine_that_breaks_ends_its_rows_and_the_next_ones_are_spoken(service, engines):
     one = service()
     broken = Listener(rate=100)
     one.start(Asked(text="!"), broken)
+    engine = until(lambda: engines.get(1.0))
     with pytest.raises(RuntimeError, match="the engine broke"):
         all_of(broken)
+    assert engine.cancelled == [1]
     listener = Listener(rate=100)
     one.start(Asked(text="fine"), listener)
     assert len(all_of(listener)) == 1
@@ -152,23 +178,44 @@ def test_the_row_of_a_client_that_left_is_free_at_once(service, engines):
     one = service()
     listener = Listener(rate=100)
     one.start(Asked(text="a" * 100_000), listener)
-    for _ in range(500):
-        if engines and engines[1.0].rows:
-            break
-        time.sleep(0.002)
+    until(lambda: engines and engines[1.0].rows)
     listener.leave()
-    for _ in range(500):
-        if engines[1.0].cancelled:
-            break
-        time.sleep(0.002)
+    until(lambda: engines[1.0].cancelled)
     assert engines[1.0].idle
     assert one.load().speaking == 0
 
 
-def test_a_server_that_stops_ends_what_it_speaks(service):
+def test_an_ended_row_is_finished_even_if_its_client_left(service, engines):
+    """Else its thread would wait for ever."""
+    one, listener = service(), Listener(rate=100)
+    one._sound.submit(time.sleep, 0.05)
+    one.start(Asked(text="a"), listener)
+    until(lambda: engines.get(1.0) and engines[1.0].count and engines[1.0].idle)
+    listener.leave()
+    until(lambda: engines[1.0].finished)
+
+
+def test_a_piece_of_a_job_that_failed_meanwhile_is_not_spoken(service, engines):
+    one = service()
+    one._submit(Job(Asked(text="a"), deque(), Listener(rate=100), 0.0))
+    assert not engines
+
+
+def test_a_server_that_stops_ends_what_it_speaks(service, engines):
     one = service()
     listener = Listener(rate=100)
     one.start(Asked(text="a" * 100_000), listener)
     threading.Timer(0.05, one.close).start()
     with pytest.raises(Busy, match="the server is stopping"):
         all_of(listener)
+    assert until(lambda: engines[1.0].cancelled) == [1]
+
+
+@pytest.mark.parametrize(("device", "kind"), [("cpu", ContinuousSpeaker), ("cuda", BatchedSpeaker)])
+def test_the_command_speaks_continuously_on_a_cpu_and_by_batches_elsewhere(device, kind):
+    speaker = SimpleNamespace(synthesizer=SimpleNamespace(device=torch.device(device)))
+    service = service_of(speaker, ServeOptions())
+    try:
+        assert type(service) is kind
+    finally:
+        service.close()

@@ -21,7 +21,7 @@ SCHEMA = Schema(
 def serve(context: CommandContext) -> CommandResult:
     """Serve speech over HTTP until Ctrl-C: OpenAI's addresses under /v1, a page to try it at /.
 
-    Texts are spoken sentence by sentence, those of several clients in one batch. Nothing that a client sends is taken
+    Texts are spoken sentence by sentence, those of several clients together. Nothing that a client sends is taken
     for a path. Uploaded recordings are encoded and not kept.
     """
     from valle_serve.app import Limits, make_app
@@ -77,11 +77,20 @@ def opened(context: CommandContext, own: ServeOptions) -> Service:
 
 def service_of(speaker: Speaker, own: ServeOptions) -> Service:
     """What lets many speak with a loaded model."""
+    from valle_kit.engine import Engine
     from valle_serve.batched import BatchedSpeaker
+    from valle_serve.continuous import ContinuousSpeaker
     from valle_serve.saying import SaySentences
 
     say = SaySentences(max_seconds=own.max_duration)
-    return BatchedSpeaker(speaker, say, speaking=own.speaking, waiting=own.waiting, wait_seconds=own.wait_seconds)
+    limits = {"speaking": own.speaking, "waiting": own.waiting, "wait_seconds": own.wait_seconds}
+    if speaker.synthesizer.device.type != "cpu":
+        return BatchedSpeaker(speaker, say, **limits)
+
+    def engine(rate: float) -> Engine:
+        return Engine(speaker.at(speed=rate), rows=own.speaking)
+
+    return ContinuousSpeaker(speaker, say, engine, **limits)
 
 
 def run(app: object, listening: socket.socket) -> None:

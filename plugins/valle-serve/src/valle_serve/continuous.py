@@ -67,6 +67,8 @@ class ContinuousSpeaker(ModelService):
             for rate, engine in list(self._engines.items()):
                 if not engine.idle:
                     self._step(rate, engine)
+        for rate, ticket in self._spoken:
+            self._engines[rate].cancel(ticket)
         self._end_all()
 
     def _step(self, rate: float, engine: Steps) -> None:
@@ -76,6 +78,7 @@ class ContinuousSpeaker(ModelService):
         except Exception as error:
             del self._engines[rate]
             for key in [key for key in self._spoken if key[0] == rate]:
+                engine.cancel(key[1])
                 self._done(self._spoken.pop(key)[0], error)
             return
         for event in events:
@@ -88,7 +91,10 @@ class ContinuousSpeaker(ModelService):
         return sorted(able, key=Job.due)
 
     def _submit(self, job: Job) -> None:
-        cut = job.pieces.popleft()
+        try:
+            cut = job.pieces.popleft()
+        except IndexError:  # the piece before it failed meanwhile
+            return
         rate = job.asked.speed
         try:
             self._spoken[rate, self._engine(rate).submit(cut.request)] = job, cut
@@ -119,10 +125,11 @@ class ContinuousSpeaker(ModelService):
         self._sound.submit(self._finish, job, cut, finish, last=not job.pieces)
 
     def _finish(self, job: Job, cut: Cut, finish: Callable[[], Speech], *, last: bool) -> None:
-        if job.listener.gone:
-            return
         try:
-            piece = self._say.piece(self._speaker, cut, finish())
+            speech = finish()  # also for a client that left: it ends the thread of the row
+            if job.listener.gone:
+                return
+            piece = self._say.piece(self._speaker, cut, speech)
         except Exception as error:
             self._done(job, error)
         else:
