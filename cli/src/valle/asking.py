@@ -24,8 +24,26 @@ def given_recording(recording: Prompt | None, what: str = "the prompt") -> Path 
     return recording if recording is None or isinstance(recording, Tensor) else named(recording, what)
 
 
-def transformation(input: Prompt, **asked: Any) -> Request:
-    """What `Speaker.transform` asks of the synthesizer: a request with a source. `asked` are other fields of it."""
+def expect_bound(max_seconds: float) -> None:
+    """Raises `UserError` where that cannot be the longest a sentence may last."""
+    expect(int | float, "a number", max_seconds=max_seconds)
+    if not 0 < max_seconds <= 3600:
+        raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
+
+
+def transformation(input: Prompt, *, span: tuple[float, float] | None = None, **asked: Any) -> Request:
+    """What `Speaker.transform` asks of the synthesizer: a request with a source. `asked` are other fields of it.
+
+    Raises `UserError` without a recording, or for a span that is not two numbers.
+    """
+    if input is None:
+        raise UserError("input must be a recording or its codes, got None")
+    if span is not None:
+        if not isinstance(span, tuple | list) or len(span) != 2:
+            raise UserError(f"span must be two numbers, the seconds (start, end), got {span!r:.80}")
+        for second in span:
+            expect(int | float, "two numbers, the seconds (start, end)", span=second)
+        asked["span"] = (span[0], span[1])
     return Request(**{"text": "", **asked, "source": given_recording(input, "the input")})
 
 

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
-from pathlib import Path
 
-from torch import Tensor
-
-from valle.asking import Followed, Prompt, given_recording, question, transformation
+from valle.asking import Followed, Prompt, expect_bound, given_recording, question, transformation
+from valle.options import expect
 from valle.samplers import Samplers
+from valle.speaking import Speaking
 from valle.speech import Speech, SpeechWarning
-from valle_core.synthesis.synthesizer import Synthesizer
 from valle_kit.written_answers import Written, write
 from valle_language.long_text import with_language
 
 
-class OtherTasks(ABC):
+class OtherTasks(Speaking):
     """The methods of `valle.Speaker` for tasks that take a recording or answer in writing."""
 
     __slots__ = ()
-
-    synthesizer: Synthesizer
-
-    @property
-    @abstractmethod
-    def languages(self) -> tuple[str, ...]: ...
-
-    @abstractmethod
-    def followed(self, voice: str, prompt: Path | Tensor | None = None, text: str = "") -> tuple[Followed, str]: ...
-
-    @abstractmethod
-    def at(self, sampler: Samplers | None = None, speed: float | None = None) -> Synthesizer: ...
 
     def transform(
         self,
@@ -58,6 +43,7 @@ class OtherTasks(ABC):
         Raises:
             UserError: what the task needs is missing, or something is given that it does not take.
         """
+        _expect(text=text, voice=voice, language=language, seed=seed, max_seconds=max_seconds)
         sound = self._sound(voice, prompt)
         more = {"text": text, "span": span, "prompt": sound, "language": language, "seed": seed, "phonemes": phonemes}
         request = transformation(input, max_seconds=max_seconds, **more)
@@ -93,6 +79,7 @@ class OtherTasks(ABC):
         Raises:
             UserError: what the task needs is missing, or something is given that it does not take.
         """
+        _expect(text=text, voice=voice, language=language, seed=seed, max_seconds=max_seconds)
         more = {"language": language, "seed": seed, "phonemes": phonemes, "max_seconds": max_seconds}
         request, _ = with_language(question(text, input, self._sound(voice, prompt), **more), self.languages)
         return write(self.at(sampler), [request])[0]
@@ -101,3 +88,10 @@ class OtherTasks(ABC):
         """The prompt, or the voice of a name; without either none, though a box may have a first voice."""
         given = given_recording(prompt)
         return self.followed(voice, given)[0] if voice or given is not None else None
+
+
+def _expect(*, seed: int, max_seconds: float, **texts: str | None) -> None:
+    """Raises `UserError` for an argument of another type, or a bound that is none."""
+    expect(str, "a text", **texts)
+    expect(int, "a whole number", seed=seed)
+    expect_bound(max_seconds)

@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor
 
-from valle.asking import Followed, Prompt, given_recording, seeds_of
+from valle.asking import Followed, Prompt, expect_bound, given_recording, seeds_of
 from valle.boxes import VoiceBox, box_of
 from valle.following import opened, prompt_of
 from valle.keeping import encoded_voice
@@ -177,9 +177,8 @@ class Speaker(OtherTasks, Streams):
         if not isinstance(text, str | list | tuple) or not all(isinstance(one, str) for one in text):
             raise UserError(f"text must be a text or a list of texts, got {text!r:.80}")
         expect(str, "a text", voice=voice, prompt_text=prompt_text, language=language)
-        expect(int | float, "a number", speed=speed, pause=pause, max_letters=max_letters, max_seconds=max_seconds)
-        if not 0 < max_seconds <= 3600:
-            raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
+        expect(int | float, "a number", speed=speed, pause=pause, max_letters=max_letters, seconds=seconds)
+        expect_bound(max_seconds)
         texts = [text] if isinstance(text, str) else list(text)
         voice_prompt, words = self.followed(voice, given_recording(prompt), prompt_text)
         splitting = Splitting(by=split, pause=pause, most=max_letters)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from valle.asking import Followed, Prompt, given_recording
+from valle.asking import Prompt, expect_bound, given_recording
 from valle.options import expect
 from valle.samplers import Samplers
-from valle_core.plugin import UserError
+from valle.speaking import Speaking
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_kit.streaming import Windowing, stream
@@ -42,22 +39,10 @@ class SpeechChunk:
     last: bool
 
 
-class Streams(ABC):
+class Streams(Speaking):
     """The method of `valle.Speaker` that gives speech while it is made."""
 
     __slots__ = ()
-
-    synthesizer: Synthesizer
-
-    @property
-    @abstractmethod
-    def languages(self) -> tuple[str, ...]: ...
-
-    @abstractmethod
-    def followed(self, voice: str, prompt: Path | Tensor | None = None, text: str = "") -> tuple[Followed, str]: ...
-
-    @abstractmethod
-    def at(self, sampler: Samplers | None = None, speed: float | None = None) -> Synthesizer: ...
 
     def stream(
         self,
@@ -95,10 +80,10 @@ class Streams(ABC):
             UserError: as `speak`, here and not when the first chunk is asked for.
         """
         expect(str, "a text", text=text, voice=voice, prompt_text=prompt_text, language=language)
-        expect(int | float, "a number", speed=speed, pause=pause, max_letters=max_letters, max_seconds=max_seconds)
+        expect(int | float, "a number", speed=speed, pause=pause, max_letters=max_letters)
         expect(int, "a whole number", seed=seed)
-        if not 0 < max_seconds <= 3600:
-            raise UserError(f"max_seconds must be in (0, 3600] s, got {max_seconds:g}")
+        expect(Windowing, "a valle_kit.streaming.Windowing", windowing=windowing)
+        expect_bound(max_seconds)
         sound, words = self.followed(voice, given_recording(prompt), prompt_text)
         request = Request(
             text=text,
