@@ -34,13 +34,13 @@ def example(model: CodecLM, seed: int, level: int, frames: int = 5) -> Example:
     return Example(batch=pack([row], model.rules), seconds=1.0, tokens=7, skipped={"too long": 3})
 
 
-def step(model: CodecLM, examples: list[Example], **options) -> tuple[dict[str, torch.Tensor], Meter]:
+def step(model: CodecLM, examples: list[Example], terms=(), **options) -> tuple[dict[str, torch.Tensor], Meter]:
     """How a step of plain descent at rate 1 moved every parameter."""
     chosen = TrainOptions(device="cpu", accumulate=len(examples), **options)
     processes, meter = Alone(chosen), Meter()
     model, optimizer = processes.accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    train_step(model, optimizer, processes, iter(examples), meter, chosen)
+    train_step(model, optimizer, processes, iter(examples), meter, chosen, terms)
     assert all(p.grad is None for p in model.parameters()), "nothing is left over for the next step"
     return {name: p.detach() - before[name] for name, p in model.named_parameters()}, meter
 
@@ -65,6 +65,23 @@ def test_it_follows_the_gradient_of_the_mean_over_all_positions_of_its_batches_f
     line = meter.line(1, 0.1)
     assert (meter.skipped.total(), line["skipped_utterances"], line["bad_steps"]) == (0, 9, 0)
     assert line["skipped: too long"] == 9
+
+
+def test_a_loss_over_frames_is_the_mean_over_the_frames_of_all_batches_whatever_else_they_predict():
+    model, plain = make_model(), make_model()
+    batches = [example(model, 1, level=0), example(model, 2, level=0, frames=9), example(model, 3, level=1)]
+    weights = iter([1.0, 2.0])
+
+    def aligned(batch, output):
+        if 0 not in batch.predicted:
+            return output
+        return output._replace(frame_losses={"alignment": next(weights) * model.heads.bias.sum()})
+
+    without, _ = step(plain, batches, clip=0.0)
+    moved, meter = step(model, batches, terms=[aligned], clip=0.0)
+    expected = without["heads.bias"] - (6 * 1.0 + 10 * 2.0) / 16  # each level 0 predicts its stop as well
+    torch.testing.assert_close(moved["heads.bias"], expected, atol=1e-6, rtol=1e-5)
+    assert "alignment" in meter.line(1, 0.1)
 
 
 def test_it_is_no_longer_than_the_clip_and_the_norm_is_told_before_clipping():
