@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Self
 
-import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
 from valle_core.sequence.layout import token
-from valle_core.types import PromptRange, Segment, TaskInputs, TaskSequence, Utterance
+from valle_core.types import Segment, TaskInputs, TaskSequence, Utterance
 from valle_tasks.answering import ask_for_codes, source_of
+from valle_tasks.frame_for_frame import InAVoice
 from valle_tasks.options import VoiceConversionOptions
-from valle_tasks.prompts import at_share, draw_window
+from valle_tasks.prompts import draw_window
 
 HIDDEN = -1
 
 
-class VoiceConversion:
+class VoiceConversion(InAVoice[VoiceConversionOptions]):
     """Source speech + target voice → the source's words and timing in that voice, frame for frame.
 
     In training both are of one speaker. What is hidden of the source must come from the voice; it is hidden in the same
     places at synthesis.
     """
 
-    output = "codes"
-    continues = False
     name = "vc"
-
-    def __init__(self, options: VoiceConversionOptions) -> None:
-        self._options = options
-
-    @property
-    def prompts(self) -> PromptRange:
-        return PromptRange(shortest=self._options.min_seconds, longest=self._options.max_seconds)
-
-    def with_prompts(self, share: float) -> Self:
-        return type(self)(at_share(self._options, share))
-
-    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        return seconds + self._options.max_seconds  # the source, and the voice
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance as source and answer, with others of its speaker as the voice; None where there are none."""
@@ -63,16 +47,10 @@ class VoiceConversion:
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
         return "its speaker has no other utterance to take the voice from"
 
-    def frames(self, inputs: TaskInputs) -> int:
-        return max(1, len(source_of(inputs)))
-
     def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
         kept = partly_hidden(source_of(inputs), levels=self._options.levels, stretch=self._options.stretch)
         marked = (token(), Segment(role="source", tokens=kept))
         return ask_for_codes(inputs, level, training=training, task=self.name, marked=marked)
-
-    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
-        return output
 
 
 def partly_hidden(codes: Integer[Tensor, "F Q"], *, levels: int, stretch: int) -> Integer[Tensor, "F Q"]:

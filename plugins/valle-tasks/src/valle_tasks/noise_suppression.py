@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
-import numpy as np
-from jaxtyping import Float, Integer
-from torch import Tensor
-
 from valle_core.interfaces import Pool
-from valle_core.types import TaskInputs, TaskSequence, Utterance
-from valle_tasks.answering import on_source, source_of
+from valle_core.types import TaskInputs, Utterance
+from valle_tasks.frame_for_frame import FrameForFrame
 from valle_tasks.options import NoiseSuppressionOptions
 
 
-class NoiseSuppression:
+class NoiseSuppression(FrameForFrame[NoiseSuppressionOptions]):
     """Noisy audio (+ its text in a share of the rows) → the clean audio, frame for frame."""
 
-    output = "codes"
-    continues = False
     name = "ns"
-
-    def __init__(self, options: NoiseSuppressionOptions) -> None:
-        self._options = options
-
-    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        return seconds  # the source
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance as it is, and mixed with noise; None for one of no frame."""
@@ -45,12 +33,3 @@ class NoiseSuppression:
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
         return "it has no frame"
-
-    def frames(self, inputs: TaskInputs) -> int:
-        return max(1, len(source_of(inputs)))
-
-    def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
-        return on_source(inputs, level, training=training, task=self.name)
-
-    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
-        return output

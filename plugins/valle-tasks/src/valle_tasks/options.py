@@ -105,48 +105,60 @@ class SpeechRemovalOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TargetSpeakerOptions:
-    """How `tse` mixes two speakers in training.
-
-    Attributes:
-        min_seconds: minimum duration of the enrolment; shorter only where the speaker's other utterances have no more.
-        max_seconds: maximum duration of the enrolment.
-        max_utterances: maximum number of utterances joined to one enrolment.
-        min_db: minimum level of the target speaker above the other one, in decibels.
-        max_db: maximum level of the target speaker above the other one, in decibels.
-    """
-
-    min_seconds: float = 3.0
-    max_seconds: float = 6.0
-    max_utterances: int = 3
-    min_db: float = -5.0
-    max_db: float = 5.0
-
-    def __post_init__(self) -> None:
-        _check_prompt("tse", self.min_seconds, self.max_seconds, self.max_utterances)
-        _check_levels("tse", self.min_db, self.max_db)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VoiceConversionOptions:
-    """What `vc` shows of its source, and how the prompt of the voice is drawn in training.
+class PromptOptions:
+    """How the prompt of a voice is drawn in training, whatever the task.
 
     Attributes:
         min_seconds: minimum duration of the prompt; shorter only where the speaker's other utterances have no more.
         max_seconds: maximum duration of the prompt.
         max_utterances: maximum number of utterances joined to one prompt.
-        levels: number of codec levels of the source that are shown.
-        stretch: number of frames that are shown, and then hidden, in turn.
     """
 
     min_seconds: float = 3.0
     max_seconds: float = 6.0
     max_utterances: int = 3
+
+    def check(self, task: str) -> None:
+        """Raises `UserError` for prompts that cannot be drawn."""
+        if not 0 < self.max_seconds <= 60:
+            raise UserError(f"{task}'s max_seconds must be in (0, 60], got {self.max_seconds:g}")
+        if not 0 < self.min_seconds <= self.max_seconds:
+            raise UserError(f"{task}'s min_seconds must be in (0, {self.max_seconds:g}], got {self.min_seconds:g}")
+        if self.max_utterances < 1:
+            raise UserError(f"{task}'s max_utterances must be at least 1, got {self.max_utterances}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetSpeakerOptions(PromptOptions):
+    """How `tse` mixes two speakers in training, and how the prompt (the enrolment) is drawn.
+
+    Attributes:
+        min_db: minimum level of the target speaker above the other one, in decibels.
+        max_db: maximum level of the target speaker above the other one, in decibels.
+    """
+
+    min_db: float = -5.0
+    max_db: float = 5.0
+
+    def __post_init__(self) -> None:
+        self.check("tse")
+        _check_levels("tse", self.min_db, self.max_db)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VoiceConversionOptions(PromptOptions):
+    """What `vc` shows of its source, and how the prompt of the voice is drawn in training.
+
+    Attributes:
+        levels: number of codec levels of the source that are shown.
+        stretch: number of frames that are shown, and then hidden, in turn.
+    """
+
     levels: int = 1
     stretch: int = 3
 
     def __post_init__(self) -> None:
-        _check_prompt("vc", self.min_seconds, self.max_seconds, self.max_utterances)
+        self.check("vc")
         for name in ("levels", "stretch"):
             if getattr(self, name) < 1:
                 raise UserError(f"vc's {name} must be at least 1, got {getattr(self, name)}")
@@ -190,21 +202,11 @@ class NoisyEditOptions(SpeechEditOptions):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LengthOptions:
-    """How the prompt of `len` is drawn in training.
-
-    Attributes:
-        min_seconds: minimum duration of the prompt; shorter only where the speaker's other utterances have no more.
-        max_seconds: maximum duration of the prompt.
-        max_utterances: maximum number of utterances joined to one prompt.
-    """
-
-    min_seconds: float = 3.0
-    max_seconds: float = 6.0
-    max_utterances: int = 3
+class LengthOptions(PromptOptions):
+    """How the prompt of `len` is drawn in training."""
 
     def __post_init__(self) -> None:
-        _check_prompt("len", self.min_seconds, self.max_seconds, self.max_utterances)
+        self.check("len")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,16 +230,6 @@ def _check_levels(task: str, least: float, most: float) -> None:
         raise UserError(f"{task}'s max_db must be in [-60, 60], got {most:g}")
     if not -60 <= least <= most:
         raise UserError(f"{task}'s min_db must be in [-60, {most:g}], got {least:g}")
-
-
-def _check_prompt(task: str, least: float, most: float, utterances: int) -> None:
-    """Raises `UserError` for prompts that cannot be drawn."""
-    if not 0 < most <= 60:
-        raise UserError(f"{task}'s max_seconds must be in (0, 60], got {most:g}")
-    if not 0 < least <= most:
-        raise UserError(f"{task}'s min_seconds must be in (0, {most:g}], got {least:g}")
-    if utterances < 1:
-        raise UserError(f"{task}'s max_utterances must be at least 1, got {utterances}")
 
 
 def _check_edit(task: str, least: float, most: float, rest: float) -> None:

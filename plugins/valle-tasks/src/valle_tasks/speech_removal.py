@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
-import numpy as np
-from jaxtyping import Float, Integer
-from torch import Tensor
-
 from valle_core.interfaces import Pool
-from valle_core.types import TaskInputs, TaskSequence, Utterance
-from valle_tasks.answering import on_source, source_of
+from valle_core.types import TaskInputs, Utterance
+from valle_tasks.frame_for_frame import FrameForFrame
 from valle_tasks.options import SpeechRemovalOptions
 
 
-class SpeechRemoval:
+class SpeechRemoval(FrameForFrame[SpeechRemovalOptions]):
     """Noisy audio → the noise, frame for frame."""
 
-    output = "codes"
-    continues = False
     name = "sr"
-
-    def __init__(self, options: SpeechRemovalOptions) -> None:
-        self._options = options
-
-    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        return seconds  # the source
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """Noise as long as the utterance, and both mixed; None for an utterance of no frame.
@@ -47,12 +35,3 @@ class SpeechRemoval:
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
         return "it has no frame"
-
-    def frames(self, inputs: TaskInputs) -> int:
-        return max(1, len(source_of(inputs)))
-
-    def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
-        return on_source(inputs, level, training=training, task=self.name)
-
-    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
-        return output

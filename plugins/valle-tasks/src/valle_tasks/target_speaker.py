@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Self
 
-import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
-from valle_core.types import PromptRange, TaskInputs, TaskSequence, Utterance
-from valle_tasks.answering import on_source, source_of
+from valle_core.types import TaskInputs, Utterance
+from valle_tasks.frame_for_frame import InAVoice
 from valle_tasks.options import TargetSpeakerOptions
-from valle_tasks.prompts import at_share, draw_window
+from valle_tasks.prompts import draw_window
 
 
-class TargetSpeaker:
+class TargetSpeaker(InAVoice[TargetSpeakerOptions]):
     """Clean enrolment + a mixture of two speakers → the target speaker, frame for frame."""
 
-    output = "codes"
-    continues = False
     name = "tse"
-
-    def __init__(self, options: TargetSpeakerOptions) -> None:
-        self._options = options
-
-    @property
-    def prompts(self) -> PromptRange:
-        return PromptRange(shortest=self._options.min_seconds, longest=self._options.max_seconds)
-
-    def with_prompts(self, share: float) -> Self:
-        return type(self)(at_share(self._options, share))
-
-    def beside(self, seconds: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        return seconds + self._options.max_seconds  # the mixture, and the enrolment
 
     def draw(self, utterance: Utterance, pool: Pool, rng: Random, *, frame_rate: float) -> TaskInputs | None:
         """The utterance under one of another speaker; None where either speaker has no other utterance."""
@@ -60,15 +43,6 @@ class TargetSpeaker:
         if len(pool.speakers()) < 2:
             return "there is no second speaker to mix with (--task ns needs none)"
         return "its speaker has no other utterance to enrol with"
-
-    def frames(self, inputs: TaskInputs) -> int:
-        return max(1, len(source_of(inputs)))
-
-    def compose(self, inputs: TaskInputs, level: int, *, training: bool) -> TaskSequence:
-        return on_source(inputs, level, training=training, task=self.name)
-
-    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
-        return output
 
 
 def _another(utterance: Utterance, pool: Pool, rng: Random) -> Integer[Tensor, "G Q"] | None:
