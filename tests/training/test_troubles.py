@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.config.resolve import resolve
@@ -56,6 +57,23 @@ def test_a_step_that_fails_saves_the_steps_before_and_the_run_goes_on_as_if_noth
     assert "warning: step 4 failed; the run is saved at step 3: go on with --resume" in capsys.readouterr().err
     run(tone_dataset, tmp_path / "r", resume="true")
     assert losses(tmp_path / "r") == losses(tmp_path / "whole")
+
+
+def test_a_step_that_fails_with_some_weights_changed_is_not_saved(tone_dataset, tmp_path, monkeypatch, capsys):
+    """It was, as if no weight were: --resume took the step from there."""
+    calls, real = [], torch.optim.AdamW.step
+
+    def step(self, *given):
+        calls.append(1)
+        real(self, *given)
+        if len(calls) == 4:
+            raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run(tone_dataset, tmp_path / "r", checkpoint_every="2")
+    assert RunFolder(tmp_path / "r").steps() == [2]
+    assert "is saved" not in capsys.readouterr().err
 
 
 def test_a_first_step_that_fails_leaves_nothing(tone_dataset, tmp_path, monkeypatch):

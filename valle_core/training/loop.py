@@ -97,7 +97,13 @@ def train(
 
     wrapped, optimizer = processes.prepare(model, optimizer, average)
     meter, line, reason, signals = Meter(), {}, "steps", (0,)
-    begun, saved = time.perf_counter(), step
+    begun, saved, changed = time.perf_counter(), step, step
+
+    def changes(*given: Any) -> None:
+        nonlocal changed
+        changed = step + 1
+
+    optimizer.optimizer.register_step_pre_hook(changes)
 
     def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
         kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
@@ -117,7 +123,7 @@ def train(
             try:
                 train_step(wrapped, optimizer, processes, examples, meter, options, descent.terms)
             except Exception:
-                if step > saved and not processes.rank and processes.keeps_all:
+                if saved < step >= changed and not processes.rank and processes.keeps_all:
                     save(step, *before)  # no weight was changed: the step is taken anew by --resume
                     warn(f"step {step + 1} failed; the run is saved at step {step}: go on with --resume")
                 raise
