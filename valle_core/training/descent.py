@@ -89,7 +89,7 @@ def choose_descent(
     )
     if options.lr == "auto":
         begun = _rate_of(run) if run else None
-        options = replace(options, lr=begun or descent.optimizer(model).defaults["lr"])
+        options = replace(options, lr=descent.optimizer(model).defaults["lr"] if begun is None else begun)
     resolved = replace(resolved, sections={**resolved.sections, "train": options})
     return resolved, replace(descent, options=options)
 

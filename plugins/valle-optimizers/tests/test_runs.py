@@ -96,8 +96,15 @@ def test_the_rate_follows_the_width_and_a_run_keeps_the_one_it_began_with(tone_d
         old.pop(name)
     config.write_text(yaml.safe_dump(old))
     run(tone_dataset, tmp_path / "r", steps="3", resume="true")
-    assert figures(tmp_path / "r")[-1]["lr"] == pytest.approx(0.001 * (0.1 + 0.9), rel=1)
+    assert figures(tmp_path / "r")[-1]["lr"] == pytest.approx(0.001)
     assert yaml.safe_load(config.read_text())["lr"] == 0.001
+
+
+def test_a_run_begun_at_a_rate_of_0_goes_on_at_0(tone_dataset, tmp_path):
+    """It went on at that of `auto`."""
+    run(tone_dataset, tmp_path / "r", steps="1", lr="0")
+    run(tone_dataset, tmp_path / "r", steps="2", resume="true")
+    assert [line["lr"] for line in figures(tmp_path / "r")] == [0, 0]
 
 
 def test_the_configuration_of_an_older_run_is_read(tone_dataset, tmp_path):
