@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from valle_core.audio.wav import SUFFIXES
 from valle_core.command import CommandContext, CommandResult
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
@@ -15,7 +16,6 @@ from valle_data.audio.reading import load
 from valle_kit.written_answers import write
 
 TASK = "stt"
-_AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 _AT_ONCE = 8
 
 
@@ -55,7 +55,7 @@ def recordings_in(place: str) -> list[Path]:
     path = Path(place)
     if path.is_file():
         return [path]
-    found = sorted(one for one in path.rglob("*") if one.suffix.lower() in _AUDIO)
+    found = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES)
     if not found:
-        raise UserError(f"'{place}' holds no recordings ({', '.join(_AUDIO)}); name a file or a folder of them")
+        raise UserError(f"'{place}' holds no recordings ({', '.join(SUFFIXES)}); name a file or a folder of them")
     return found
