@@ -121,7 +121,10 @@ def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes
     with pytest.raises(Stop):
         run(tone_dataset, tmp_path / "broken", report=die)
     run(tone_dataset, tmp_path / "broken", resume="true")
-    assert measures_in(RunFolder(tmp_path / "broken").metrics) == measures_in(RunFolder(tmp_path / "whole").metrics)
+    whole, broken = (measures_in(RunFolder(tmp_path / name).metrics) for name in ("whole", "broken"))
+    assert [measure.step for measure in whole] == [4, 8, 9]
+    assert broken == whole
+    assert measures_in(tmp_path / "nowhere.jsonl") == []
 
 
 def test_a_run_whose_text_is_worth_nothing_says_so_at_its_end(tone_dataset, tmp_path, capsys, monkeypatch):
