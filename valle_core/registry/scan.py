@@ -11,7 +11,7 @@ from dataclasses import dataclass
 SUFFIXES = (".dist-info", ".egg-info")
 
 STORAGE = "valle.storage"
-"""Group of the readers of datasets that lie on disk in another way than the core's own; no plugins."""
+"""Group of what the core asks valle-data and valle-kit for by name: readers of datasets, batches, …; no plugins."""
 
 VOICES = "valle.voices"
 """Group of folders that hold a model with named voices, for `valle synth` without a model; no plugins."""

@@ -49,8 +49,12 @@ def test_metrics_name_each_and_the_loss_is_their_sum(tone_dataset, tmp_path):
 
 
 def test_batches_of_a_step_weigh_by_their_positions(tone_dataset, tmp_path):
-    """One batch of the whole corpus, or the same rows in several accumulated: equal figures."""
-    line = run(tone_dataset, tmp_path / "r", ("loss", "z-loss"), ("loss", "top-k"), accumulate="3", steps="1")[0]
+    """Three batches in one step, or in three steps that train nothing: equal figures."""
+    both = ("loss", "z-loss"), ("loss", "top-k")
+    line = run(tone_dataset, tmp_path / "r", *both, accumulate="3", steps="1")[0]
+    apart = run(tone_dataset, tmp_path / "apart", *both, lr="0", steps="3", log_every="3")[0]
+    for name in ("loss", "loss_0", "z_loss", "top10_accuracy"):
+        assert line[name] == pytest.approx(apart[name], rel=1e-5), name
     assert line["top10_accuracy"] <= 1
     levels = [value for name, value in line.items() if name.startswith("top10_accuracy_")]
     assert min(levels) <= line["top10_accuracy"] <= max(levels)
