@@ -56,7 +56,7 @@ from valle_core.training.config import RunOptions as RunOptions
 from valle_core.training.live_run import LiveRun as LiveRun
 from valle_core.training.loop import TrainResult as TrainResult
 from valle_core.training.options import TrainOptions as TrainOptions
-from valle_core.training.processes import Alone as Alone
+from valle_core.training.processes import Processes as Processes
 from valle_core.training.run import run_training as run_training
 
 # A stub makes `X as X` public by itself; what is renamed is public where it stands here.

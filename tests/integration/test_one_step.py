@@ -17,7 +17,7 @@ from valle_core.training.examples import Example
 from valle_core.training.loop import train_step
 from valle_core.training.meter import Meter
 from valle_core.training.options import TrainOptions
-from valle_core.training.processes import Alone
+from valle_core.training.processes import Processes
 from valle_core.types import TaskInputs
 from valle_testing.fakes.backbone import FakeBackbone
 
@@ -53,7 +53,7 @@ def step(*batches: list, scaler: torch.amp.GradScaler | None = None, spoil: floa
     model = make_model()
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     chosen = TrainOptions(device="cpu", accumulate=len(batches), **options)
-    processes = Alone(chosen)
+    processes = Processes(chosen)
     accelerator = processes.accelerator
     if scaler is not None:
         accelerator.scaler = scaler

@@ -54,7 +54,7 @@ def test_an_alignment_is_told_whose_text_is_not_heard():
     times = torch.tensor([0.0, 1.0, 2.0, 4.0])
     rows = [replace(row(1), times=times), replace(row(1), times=times, without=EVERYTHING)]
     text = pack(rows, rules).text
-    assert text.told.tolist() == [True, False]
+    assert text.conditioned.tolist() == [True, False]
     assert torch.equal(text.symbols[0], text.symbols[1])
 
 

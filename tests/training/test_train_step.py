@@ -17,7 +17,7 @@ from valle_core.training.examples import Example
 from valle_core.training.loop import train_step
 from valle_core.training.meter import Meter
 from valle_core.training.options import TrainOptions
-from valle_core.training.processes import Alone
+from valle_core.training.processes import Processes
 from valle_core.types import TaskInputs
 from valle_testing.fakes.backbone import FakeBackbone
 
@@ -37,7 +37,7 @@ def example(model: CodecLM, seed: int, level: int, frames: int = 5) -> Example:
 def step(model: CodecLM, examples: list[Example], terms=(), **options) -> tuple[dict[str, torch.Tensor], Meter]:
     """How a step of plain descent at rate 1 moved every parameter."""
     chosen = TrainOptions(device="cpu", accumulate=len(examples), **options)
-    processes, meter = Alone(chosen), Meter()
+    processes, meter = Processes(chosen), Meter()
     model, optimizer = processes.accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     train_step(model, optimizer, processes, iter(examples), meter, chosen, terms)
@@ -124,7 +124,7 @@ def test_a_step_that_a_scaler_skips_is_counted_though_a_fused_optimizer_hides_it
     with torch.no_grad():
         model.heads.bias[0, 3] = float("inf")
     options = TrainOptions(device="cpu")
-    processes, meter = Alone(options), Meter()
+    processes, meter = Processes(options), Meter()
     model, optimizer = processes.accelerator.prepare(model, torch.optim.AdamW(model.parameters(), fused=True))
     processes.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
     train_step(model, optimizer, processes, iter([example(model, 1, level=0)]), meter, options)

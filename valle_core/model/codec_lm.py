@@ -127,8 +127,8 @@ class CodecLM(nn.Module):
         assert batch.text is not None
         packed = batch.packed
         added, targets = self.alignment.guide(batch.text, packed.width if packed else T)
-        if batch.text.told is not None:
-            added = added * batch.text.told[:, None, None]
+        if batch.text.conditioned is not None:
+            added = added * batch.text.conditioned[:, None, None]
         return Guided(x + (added.flatten(0, 1)[packed.places] if packed else added), targets)
 
     def embed_token(

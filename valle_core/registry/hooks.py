@@ -30,7 +30,7 @@ class Specifications:
     def train_processes(self, options: Any) -> Any:
         """What joins the processes that a launcher started to train one run (`TrainOptions`), or None for one alone.
 
-        It extends `valle_core.training.processes.Alone`.
+        It extends `valle_core.training.processes.Processes`.
         """
 
     @hookspec

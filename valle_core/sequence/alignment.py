@@ -23,7 +23,7 @@ class SpokenText:
         start: [B] position of the first frame of the response.
         frames: [B] frames of the response.
         times: [B, P + 1] as in `TaskInputs`, right-padded with the row's last; None where nothing was said yet.
-        told: [B] False where the model is not told what the alignment adds (`TaskSequence.without`); None: all are.
+        conditioned: [B] False where the model gets nothing of the alignment (`TaskSequence.without`); None: all do.
     """
 
     symbols: Int[Tensor, "B P"]
@@ -33,7 +33,7 @@ class SpokenText:
     start: Int[Tensor, "B"]
     frames: Int[Tensor, "B"]
     times: Float[Tensor, "B P_plus_1"] | None = None
-    told: Bool[Tensor, "B"] | None = None
+    conditioned: Bool[Tensor, "B"] | None = None
 
 
 class Guided(NamedTuple):

@@ -252,7 +252,7 @@ def _text(rows: Sequence[TaskSequence], lengths: Tensor) -> SpokenText:
         levels=torch.tensor([answered(row) for row in rows]),
         start=lengths - frames,
         frames=frames,
-        told=torch.tensor(["text" not in row.without for row in rows]),
+        conditioned=torch.tensor(["text" not in row.without for row in rows]),
         times=times if len(known) == len(rows) else None,
     )
 

@@ -205,12 +205,12 @@ class Synthesizer:
         seconds, rate = [request.seconds for request in requests], parts.codec.frame_rate
         refuse_other_samplers(model.masked, parts.chain, seconds)
         task, stop = parts.task, model.vocabulary.stop
-        exact = isinstance(task, KnowsFrames)  # then nothing ends an answer but its length
+        known_length = isinstance(task, KnowsFrames)  # then nothing ends an answer but its length
         bounds = [task.frames(found) for found in inputs] if isinstance(task, KnowsFrames) else bounds
         if parts.chain.filler is not None:
-            seconds = [bound / rate for bound in bounds] if exact else seconds
+            seconds = [bound / rate for bound in bounds] if known_length else seconds
             if parts.lengths and not all(seconds):
-                seconds = [own or told for own, told in zip(seconds, parts.lengths(requests), strict=True)]
+                seconds = [own or usual for own, usual in zip(seconds, parts.lengths(requests), strict=True)]
             if parts.fill is None:
                 raise UserError("nothing here fills level 0 in place; open the model with valle.load, or use no filler")
             return *parts.fill(parts, inputs, seconds, bounds, seeds), [""] * len(inputs)
@@ -224,30 +224,34 @@ class Synthesizer:
             room = [longest - length for length in batch.mask.lengths[:B].tolist()]
             if min(room) < (2 if context else 1):
                 raise UserError(f"text and prompt fill all {longest} positions of the model; shorten them")
-            if exact and not context and min(space - bound for bound, space in zip(bounds, room, strict=True)) < 0:
+            if (
+                known_length
+                and not context
+                and min(space - bound for bound, space in zip(bounds, room, strict=True)) < 0
+            ):
                 raise UserError(f"the answer is longer than the {longest} positions of the model; shorten the input")
             context = min(context, *room)
             bounds = bounds if context else [min(bound, space) for bound, space in zip(bounds, room, strict=True)]
         batch = batch.to(self.device)
         read, answer = model.embed_token(rows), model.head(0)
-        view = View(seeds=seeds, capacity=max(bounds), stop=None if exact else stop)
-        walk, told = None, torch.ones(len(rows), dtype=torch.bool, device=self.device)
+        view = View(seeds=seeds, capacity=max(bounds), stop=None if known_length else stop)
+        walk, conditioned = None, torch.ones(len(rows), dtype=torch.bool, device=self.device)
         if model.alignment is not None and batch.text is not None:
             text = pack(rows[:B], model.rules).to(self.device).text if guidance.branches > 1 else batch.text
             assert text is not None
             walk = model.alignment.walk(text, speed=self.components.speed, steady=self.components.steady)
-            told = told if batch.text.told is None else batch.text.told
+            conditioned = conditioned if batch.text.conditioned is None else batch.text.conditioned
 
         def embed(codes: Tensor, places: Tensor) -> Tensor:
             every = places if guidance.branches == 1 else torch.cat([places, places + B])
             x = read(codes.repeat(guidance.branches), every)
             if walk is None:
                 return x
-            return x + (walk.guide(places).repeat(guidance.branches, 1) * told[every][:, None])[:, None]
+            return x + (walk.guide(places).repeat(guidance.branches, 1) * conditioned[every][:, None])[:, None]
 
         def head(h: Tensor, places: Tensor) -> Tensor:
             logits = guidance(answer(h))
-            if exact:
+            if known_length:
                 logits[:, stop] = float("-inf")
             if guards is not None:
                 logits = guards.guide(logits, view)
@@ -266,12 +270,12 @@ class Synthesizer:
             self.components.chain,
             view,
             bounds=bounds,
-            stop=-1 if exact else stop,
+            stop=-1 if known_length else stop,
             max_context=context,
             branches=guidance.branches,
             watch=None if watch is None else lambda tokens: watch(tokens, walk),
         )
-        found = replace(found, stopped=[True] * B) if exact else found
+        found = replace(found, stopped=[True] * B) if known_length else found
         remarks = [""] * B
         if guards is not None:
             kept, remarks = zip(*map(guards.verdict, found.tokens), strict=True)

@@ -22,15 +22,15 @@ from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import warn
 from valle_core.sequence.pack import RowBatch
 from valle_core.training.averaging import Average
-from valle_core.training.descent import Descent, Term
 from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.live_run import LiveRun
 from valle_core.training.meter import Meter
+from valle_core.training.optimization import Optimization, Term
 from valle_core.training.optimizer import optimizer_tensors
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
-from valle_core.training.processes import Alone
+from valle_core.training.processes import Processes
 from valle_core.training.restore import restore
 from valle_core.training.rows import Example
 
@@ -59,8 +59,8 @@ class TrainResult:
 def train(
     model: CodecLM,
     stream: ExampleStream,
-    descent: Descent,
-    processes: Alone,
+    optimization: Optimization,
+    processes: Processes,
     place: Place,
     manifest: Manifest,
     *,
@@ -74,7 +74,7 @@ def train(
     Args:
         model: on the CPU; moved to the device here.
         stream: training batches.
-        descent: options, optimizer, schedule and further losses.
+        optimization: options, optimizer, schedule and further losses.
         processes: this one, or all that train together.
         place: where checkpoints and metrics go, and what is gone on from; written to once everything is loaded.
         manifest: what every checkpoint says; step and progress are filled in here.
@@ -83,9 +83,9 @@ def train(
         report: called with every line of the metrics.
         live: makes what observers see of the run, from the loss of a batch.
     """
-    options = descent.options
+    options = optimization.options
     model.to(processes.accelerator.device).train()
-    optimizer = descent.optimizer(model)
+    optimizer = optimization.optimizer(model)
     average = Average(model, options.average, optimizer)
     run, step = place.run, 0
     if place.resume:
@@ -107,7 +107,7 @@ def train(
 
     def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
         kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
-        kept = {stem: {k: processes.whole(one) for k, one in found.items()} for stem, found in kept.items()}
+        kept = {stem: {k: processes.full_tensor(one) for k, one in found.items()} for stem, found in kept.items()}
         state = replace(manifest, step=step, progress=at)
         return None if processes.rank else save_checkpoint(run, state, model_config, kept, keep=options.keep)
 
@@ -116,12 +116,12 @@ def train(
     observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes))})
     with StopRequest() as stop:
         while step < options.steps and reason == "steps":
-            rate = descent.rate(step)
+            rate = optimization.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            before = progress(stream, processes.accelerator), Alone.random(processes)
+            before = progress(stream, processes.accelerator), Processes.random(processes)
             try:
-                train_step(wrapped, optimizer, processes, examples, meter, options, descent.terms)
+                train_step(wrapped, optimizer, processes, examples, meter, options, optimization.terms)
             except Exception:
                 if saved < step >= changed and not processes.rank and processes.keeps_all:
                     save(step, *before)  # no weight was changed: the step is taken anew by --resume
@@ -156,7 +156,7 @@ def train(
 def train_step(
     model: Any,
     optimizer: Any,
-    processes: Alone,
+    processes: Processes,
     examples: Iterator[Example],
     meter: Meter,
     options: TrainOptions,
@@ -198,7 +198,7 @@ def train_step(
             weight.grad = torch.zeros_like(weight)
     # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
     norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
-    norm = processes.whole(torch.as_tensor(norm))
+    norm = processes.full_tensor(torch.as_tensor(norm))
     meter.add("grad_norm", norm, 1)
     finite = bool(torch.isfinite(norm))
     if finite or accelerator.scaler is not None:
@@ -207,7 +207,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
 
 
-def evaluated_loss(model: Any, processes: Alone, batch: RowBatch) -> float:
+def evaluated_loss(model: Any, processes: Processes, batch: RowBatch) -> float:
     """As `LiveRun.loss`. It leaves the model in training mode."""
     model.eval()
     with torch.no_grad(), processes.accelerator.autocast():

@@ -21,8 +21,8 @@ except ModuleNotFoundError as error:
     raise UserError("training needs accelerate. Install it with: pip install accelerate") from error
 
 
-class Alone:
-    """A process that trains by itself; what joins several extends it.
+class Processes:
+    """This process alone; what joins several extends it.
 
     Attributes:
         accelerator: device, precision and scaling of the loss.
@@ -56,7 +56,7 @@ class Alone:
         """The model and the optimizer to train with."""
         return self.accelerator.prepare(model, optimizer)
 
-    def whole(self, tensor: Tensor) -> Tensor:
+    def full_tensor(self, tensor: Tensor) -> Tensor:
         """A tensor that is split over the processes, put together."""
         return tensor
 
@@ -72,13 +72,13 @@ class Alone:
         return states
 
 
-def join(found: list[Any], options: TrainOptions) -> Alone:
+def joined(found: list[Any], options: TrainOptions) -> Processes:
     """The processes that a hook joined, else this one alone.
 
     Raises:
         UserError: a launcher started several, and no hook joins them.
     """
-    processes: Alone = found[0] if found else Alone(options)
+    processes: Processes = found[0] if found else Processes(options)
     if processes.world > 1 and not found:
         raise UserError(f"{processes.world} processes cannot train one run without valle-training. Install it")
     return processes

@@ -21,7 +21,7 @@ from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
 from valle_core.training.meter import cut_after
 from valle_core.training.optimizer import load_optimizer_tensors
-from valle_core.training.processes import Alone
+from valle_core.training.processes import Processes
 
 
 def named_checkpoint(run: RunFolder, name: str) -> Path:
@@ -49,7 +49,7 @@ def restore(
     run: RunFolder,
     checkpoint: Path,
     wanted: Manifest,
-    processes: Alone,
+    processes: Processes,
 ) -> int:
     """Continue from a checkpoint of the run; returns its step. Warns of plugins of another version.
 

@@ -33,13 +33,13 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.training.aligning import TIMES, with_alignment
 from valle_core.training.config import DataOptions, RunOptions
-from valle_core.training.descent import choose_descent
 from valle_core.training.examples import ExampleStream, IdBatches
 from valle_core.training.live_run import LiveRun
 from valle_core.training.loop import TrainResult, train
+from valle_core.training.optimization import choose_optimization
 from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
-from valle_core.training.processes import join
+from valle_core.training.processes import joined
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.restore import named_checkpoint
 from valle_core.training.rows import RowSettings
@@ -81,7 +81,7 @@ def run_training(
     dataset = open_dataset(Path(data.path), part="train")
     refuse_noise(dataset)
     resolved, selected = with_alignment(resolved, selected, registry, dataset, device.type)
-    processes = join(observers.call("train_processes", options=options), options)
+    processes = joined(observers.call("train_processes", options=options), options)
     if processes.rank:
         observers.narrow("train_figures")
     codebooks = _check_codec(resolved, registry, dataset)
@@ -126,7 +126,9 @@ def run_training(
         if start_from is None:
             raise UserError("init_from needs what reads the weights: start_from=valle_kit.init_from.start_from")
         start_from(model, checkpoint, manifest, model_config)
-    resolved, descent = choose_descent(resolved, selected, model, manifest, run if run_options.resume else None)
+    resolved, optimization = choose_optimization(
+        resolved, selected, model, manifest, run if run_options.resume else None
+    )
     resume = checkpoint if run_options.resume else None
     place = Place(run, to_yaml(_kept_with_the_run(resolved)), resume=resume, writes=not processes.rank)
     if processes.rank:
@@ -137,7 +139,7 @@ def run_training(
         return train(
             model,
             stream,
-            descent,
+            optimization,
             processes,
             place,
             manifest,

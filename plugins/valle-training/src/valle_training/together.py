@@ -13,14 +13,14 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from valle_core.api import Alone, TrainOptions, UserError, hookimpl
+from valle_core.api import Processes, TrainOptions, UserError, hookimpl
 from valle_training.sharding import split, split_with_optimizer
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others, at the start and at every step."""
 
 
-class Together(Alone):
+class DistributedProcesses(Processes):
     """DDP, or FSDP2 with `--shard` (or `accelerate launch --use_fsdp`), on any device."""
 
     def __init__(self, options: TrainOptions) -> None:
@@ -65,7 +65,7 @@ class Together(Alone):
         # As if it were for evaluation: no DDP around what is split.
         return self.accelerator.prepare_model(model, evaluation_mode=True), self.accelerator.prepare(optimizer)
 
-    def whole(self, tensor: Tensor) -> Tensor:
+    def full_tensor(self, tensor: Tensor) -> Tensor:
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
     def random(self) -> dict[str, Tensor]:
@@ -88,8 +88,8 @@ class ProcessesHook:
     """Joins them where a launcher started several."""
 
     @hookimpl
-    def train_processes(self, options: TrainOptions) -> Together | None:
-        return Together(options) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
+    def train_processes(self, options: TrainOptions) -> DistributedProcesses | None:
+        return DistributedProcesses(options) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
 
 
 HOOK = ProcessesHook()

@@ -1,4 +1,4 @@
-"""What a run follows its gradients with: the plugins of the slots `optimizer`, `schedule` and `loss`, and its rate."""
+"""Optimizer, schedule and further losses of a run: the plugins of these slots, and the learning rate."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ Term = Callable[[RowBatch, ModelOutput], ModelOutput]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Descent:
-    """How a run goes down; without plugins by AdamW and a cosine.
+class Optimization:
+    """How a run is optimized; without plugins by AdamW and a cosine.
 
     Attributes:
         options: its rate, warm-up, decay.
-        reference: AdamW's peak rate for a model of this width; others choose theirs by it.
-        made: `(*, groups, rate) → optimizer`.
+        adamw_rate: AdamW's peak rate for a model of this width; others choose theirs by it.
+        make: `(*, groups, rate) → optimizer`.
         schedule: `(step, steps, warm-up steps) → share of the peak rate`.
         terms: further losses.
     """
 
     options: TrainOptions
-    reference: float
-    made: Callable[..., torch.optim.Optimizer] | None = None
+    adamw_rate: float
+    make: Callable[..., torch.optim.Optimizer] | None = None
     schedule: Callable[[int, int, int], float] | None = None
     terms: tuple[Term, ...] = ()
 
     def optimizer(self, model: CodecLM) -> torch.optim.Optimizer:
         """A fresh one of the trained parameters, in its training mode where it has modes."""
         groups = parameter_groups(model, self.options.weight_decay)
-        made = (self.made or partial(adamw, betas=self.options.betas))(groups=groups, rate=self.reference)
+        made = (self.make or partial(adamw, betas=self.options.betas))(groups=groups, rate=self.adamw_rate)
         getattr(made, "train", lambda: None)()
         return made
 
@@ -58,13 +58,13 @@ class Descent:
         return float(options.lr) * (self.schedule(*asked) if self.schedule else cosine(*asked, options.decay_from))
 
 
-def choose_descent(
+def choose_optimization(
     resolved: Resolved,
     selected: Mapping[str, tuple[Selected, ...]],
     model: CodecLM,
     manifest: Manifest,
     run: RunFolder | None,
-) -> tuple[Resolved, Descent]:
+) -> tuple[Resolved, Optimization]:
     """The configuration with a number in place of the rate `auto`, and what it asks for.
 
     AdamW's is 5e-4 at a width of 1024, as VALL-E was trained (2301.02111, section 5.1), and goes with 1/√width like
@@ -80,18 +80,18 @@ def choose_descent(
             own = f"--{slot} {resolved.part(slot).name} has options of its own"
             raise UserError(f"--{flag.replace('_', '-')} is an option of {usual}; {own}")
     train_only(model, options.train_only)
-    descent = Descent(
+    optimization = Optimization(
         options=options,
-        reference=5e-4 * (1024 / model.backbone.d_model) ** 0.5,
-        made=next(iter(plugins["optimizer"]), None),
+        adamw_rate=5e-4 * (1024 / model.backbone.d_model) ** 0.5,
+        make=next(iter(plugins["optimizer"]), None),
         schedule=next((one() for one in plugins["schedule"]), None),
         terms=tuple(one(manifest=manifest, rules=model.rules) for one in plugins["loss"]),
     )
     if options.lr == "auto":
         begun = _rate_of(run) if run else None
-        options = replace(options, lr=descent.optimizer(model).defaults["lr"] if begun is None else begun)
+        options = replace(options, lr=optimization.optimizer(model).defaults["lr"] if begun is None else begun)
     resolved = replace(resolved, sections={**resolved.sections, "train": options})
-    return resolved, replace(descent, options=options)
+    return resolved, replace(optimization, options=options)
 
 
 def _builders(resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]], slot: str) -> list[Callable[..., Any]]:
