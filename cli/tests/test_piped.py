@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from valle.streaming import SpeechChunk
-from valle_cli.piped import header, write_stream
+from valle_cli.commands.synth import Options
+from valle_cli.piped import UNFOLLOWED, header, piped, refuse_the_rest, write_stream
+from valle_core.plugin import UserError
+
+GIVEN = {
+    "text_file": Path("lines.txt"),
+    "input": Path("speech.wav"),
+    "replace": "old words",
+    "input_text": "all that is said",
+    "span": (0.5, 1.0),
+    "out": Path("speech.wav"),
+    "spectrogram": Path("speech.png"),
+    "duration": 2.0,
+}
 
 
 def test_players_read_what_is_written_as_it_comes():
@@ -28,3 +44,16 @@ def test_players_read_what_is_written_as_it_comes():
     assert rate == 16_000
     np.testing.assert_allclose(samples, np.concatenate(waves).clip(-1, 1), atol=1e-4)
     assert len(header(16_000)) == 44
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_an_option_that_a_stream_would_not_follow_is_refused(name):
+    with pytest.raises(UserError, match=f"leave --{name.replace('_', '-')} out"):
+        refuse_the_rest(Options(text="hello", stream=True, **{name: GIVEN[name]}), json=False)
+
+
+def test_a_stream_follows_or_refuses_every_option():
+    followed = inspect.getsource(piped)
+    elsewhere = {"stream", "voices", "list_voices"}
+    told = {one.name for one in fields(Options) if f"own.{one.name}" in followed}
+    assert {one.name for one in fields(Options)} == told | set(UNFOLLOWED) | elsewhere

@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 _UNKNOWN = 0xFFFFFFFF
 """The length players take for "until the end" (RIFF has no other way to say it)."""
 
+UNFOLLOWED = ("text_file", "input", "replace", "input_text", "span", "out", "spectrogram", "duration")
+"""Options of `valle synth` that need the whole speech, another sound to work on, or a file."""
+_LEAVE_OUT = "--stream writes the speech of one text to standard output; leave --{} out"
+
 
 def piped(context: CommandContext, own: Options) -> CommandResult:
     """`valle synth --stream`. Raises `UserError` for a terminal, and for options that need the whole speech."""
     from valle_cli.commands.synth import opened
 
-    whole = {"text-file": own.text_file, "input": own.input, "spectrogram": own.spectrogram, "json": context.json}
-    for option, given in whole.items():
-        if given:
-            raise UserError(f"--stream writes the speech of one text to standard output; leave --{option} out")
+    refuse_the_rest(own, json=context.json)
     if sys.stdout.isatty():
         raise UserError("--stream writes sound to standard output; send it to a player, as in: valle synth … | aplay")
     followed = own.prompt or (Path(own.voice) if own.voice else None)
@@ -48,6 +49,15 @@ def piped(context: CommandContext, own: Options) -> CommandResult:
     seconds = write_stream(chunks, speaker.sample_rate, sys.stdout.buffer)
     context.note(f"{seconds:.2f} s of speech")
     return CommandResult(text="", facts={})
+
+
+def refuse_the_rest(own: Options, *, json: bool) -> None:
+    """Raises `UserError` for the first option that a stream would not follow."""
+    for name in UNFOLLOWED:
+        if getattr(own, name) != getattr(type(own)(), name):
+            raise UserError(_LEAVE_OUT.format(name.replace("_", "-")))
+    if json:
+        raise UserError(_LEAVE_OUT.format("json"))
 
 
 def write_stream(chunks: Iterable[SpeechChunk], rate: int, out: BinaryIO) -> float:
