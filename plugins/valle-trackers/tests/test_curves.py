@@ -48,11 +48,21 @@ def test_levels_have_names_of_their_own():
     assert column_named("loss") == "loss"
 
 
-def test_smoothing_keeps_a_constant_and_follows_a_step_slowly():
+def test_smoothing_keeps_a_constant_and_spreads_a_step():
     assert smoothed([2.0] * 5) == pytest.approx([2.0] * 5)
-    after = smoothed([0.0] * 20 + [1.0] * 3)
-    assert 0 < after[-1] < 0.5
-    assert after[19] == 0
+    step = smoothed([0.0] * 20 + [1.0] * 20)
+    assert step == sorted(step)
+    assert step[19] + step[20] == pytest.approx(1)
+    assert smoothed([]) == []
+
+
+def test_a_smoothed_line_does_not_lag_behind_its_values():
+    line = [5 - 0.01 * step for step in range(201)]
+    assert smoothed(line)[100] == pytest.approx(line[100])
+
+
+def test_a_loss_that_is_not_finite_leaves_the_smoothed_curve_whole():
+    assert smoothed([1.0, float("nan"), 1.0, float("inf"), 1.0]) == pytest.approx([1.0] * 5)
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
@@ -95,3 +105,10 @@ def test_mistakes_are_told_in_one_line_and_write_nothing(runs, tmp_path, monkeyp
 def test_metrics_without_a_step_are_refused(tmp_path):
     with pytest.raises(UserError, match="hold no step yet"):
         read_run(made(tmp_path / "r", []))
+
+
+def test_a_file_that_holds_no_metrics_is_named(tmp_path):
+    path = tmp_path / "voice.wav"
+    path.write_bytes(b"RIFF\x00WAVE")
+    with pytest.raises(UserError, match="is not a file of metrics"):
+        read_run(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from valle_core.api import UserError
@@ -10,16 +12,27 @@ from valle_trackers.metrics import RunMetrics
 
 ENDINGS = (".png", ".svg", ".pdf")
 WEIGHT = 0.9
-"""Of what came before, in a smoothed curve."""
+"""Of the neighbour, to that of a value itself, in a smoothed curve."""
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
-    """Exponentially weighted means; the first values are not drawn towards zero."""
-    found, total, weight = [], 0.0, 0.0
-    for value in values:
-        total, weight = WEIGHT * total + value, WEIGHT * weight + 1
-        found.append(total / weight)
-    return found
+    """Means whose weights fall exponentially to both sides, so that the curve does not lag behind a falling loss.
+
+    A loss that was not finite counts for nothing.
+    """
+    known = [math.isfinite(value) for value in values]
+    totals = _gathered([value if there else 0.0 for value, there in zip(values, known, strict=True)])
+    return [total / weight if weight else math.nan for total, weight in zip(totals, _gathered(known), strict=True)]
+
+
+def _gathered(values: Sequence[float]) -> list[float]:
+    """Of each place, the sum of all values by their distance from it."""
+
+    def gather(total: float, value: float) -> float:
+        return WEIGHT * total + value
+
+    before, after = accumulate(values, gather), [*accumulate(values[::-1], gather)][::-1]
+    return [left + right - value for left, right, value in zip(before, after, values, strict=True)]
 
 
 def draw(runs: Sequence[RunMetrics], x: str, ys: Sequence[str], out: Path, *, smooth: bool) -> None:

@@ -96,6 +96,8 @@ def read_run(path: Path) -> RunMetrics:
             continue
         if isinstance(line, dict) and is_of(line.get("step"), int):
             lines.append(line)
+    if not lines and path.is_file() and texts:
+        raise UserError(f"{path} is not a file of metrics. Name the folder of a run")
     if not lines:
         raise UserError(f"{path}: its metrics hold no step yet. Train at least until the first log line")
     return RunMetrics(name=name, lines=lines)
