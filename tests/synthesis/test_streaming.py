@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from valle_core.assemble.part import build
+from valle_core.config.schema import Resolved
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
@@ -19,6 +22,8 @@ from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
+from valle_kit import onednn
+from valle_kit.opened import ready
 from valle_kit.streaming import Windowing, stream
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
@@ -123,6 +128,51 @@ def test_each_chunk_passes_the_after_audio_hook(tone_model, request_of):
     chunks = list(stream(make(tone_model, observers=observers), request_of, SMALL))
     assert len(chunks) > 2
     assert not any(chunk.wav.any() for chunk in chunks)
+
+
+def test_a_task_with_a_source_is_finished_as_a_whole(tone_model, request_of):
+    class Framed:
+        """Puts the answer behind its source, as editing does."""
+
+        def __init__(self, task):
+            self._task = task
+
+        def __getattr__(self, name):
+            return getattr(self._task, name)
+
+        def finish(self, inputs, output):
+            return torch.cat([inputs.source[:, : output.shape[1]].to(output), output])
+
+    usual = make(tone_model)
+    components = replace(
+        usual.components, task=Framed(usual.components.task), takes=frozenset({"text", "source", "prompt"})
+    )
+    synthesizer, request = Synthesizer(components), replace(request_of, source=request_of.prompt[:20])
+    (whole,) = synthesizer([request])
+    (chunk,) = stream(synthesizer, request, SMALL)
+    assert torch.equal(chunk.wav, whole.wav)
+    assert chunk.last
+
+
+def test_a_task_that_writes_is_refused(tone_model, request_of):
+    class Writes:
+        output = "letters"
+
+    usual = make(tone_model)
+    writing = Synthesizer(replace(usual.components, task=Writes(), task_name="stt"))
+    with pytest.raises(UserError, match="task 'stt' gives no speech"):
+        next(stream(writing, request_of))
+
+
+def test_an_opened_synthesizer_speaks_by_the_faster_layers(tone_model, monkeypatch):
+    monkeypatch.setattr(onednn, "pays", lambda: True)
+    usual, model = make(tone_model), copy.deepcopy(tone_model.model)
+    opened = ready(
+        Synthesizer(replace(usual.components, ar=model, nar=model)), Resolved(parts={}, sections={}), Registry.open()
+    )
+    layers = [layer for layer in opened.components.ar.modules() if isinstance(layer, nn.Linear)]
+    assert layers
+    assert {type(layer) for layer in layers} == {onednn.OneDnnLinear}
 
 
 def test_what_cannot_be_said_is_refused(tone_model, request_of):

@@ -23,6 +23,7 @@ from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_kit.safeguards import Safeguards
+from valle_kit.streaming import Windowing, stream
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
 
@@ -70,6 +71,14 @@ def test_an_answer_that_repeats_itself_is_ended_with_a_note():
     assert len(speech.wav) == len(speech.codes) * FakeCodec().hop
     together = synthesizer([Request(text="de fg", max_seconds=3.0, seed=4), Request(text="abc", max_seconds=3.0)])
     assert torch.equal(together[1].codes, speech.codes)
+
+
+def test_a_stream_ends_where_more_has_left_than_the_answer_keeps():
+    synthesizer, request = speaker(Cycle(40), stuck_seconds=0.5), Request(text="abc", max_seconds=3.0)
+    (whole,) = synthesizer([request])
+    chunks = list(stream(synthesizer, request, Windowing(first=0.1, step=0.2, ahead=0.04, before=0.1)))
+    assert sum(len(chunk.wav) for chunk in chunks) > len(whole.wav)
+    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
 
 
 def test_an_answer_is_bounded_by_its_phonemes_and_by_what_was_asked_for():

@@ -33,8 +33,7 @@ from valle_core.synthesis.request import Encoded, Request, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load as load_audio
-from valle_kit.lengths import with_lengths
-from valle_kit.onednn import quicken
+from valle_kit.opened import ready
 from valle_kit.pauses import cut_at_pause
 from valle_kit.safeguards import Safeguards
 from valle_language.long_text import Splitting, speak_long, with_language
@@ -375,9 +374,7 @@ def open_speaker(
         asked=asked,
         safeguards=Safeguards.of,
     )
-    for half in (synthesizer.components.ar, synthesizer.components.nar):
-        quicken(half)
-    return Speaker(with_lengths(synthesizer, resolved, registry), registry, box, saved)
+    return Speaker(ready(synthesizer, resolved, registry), registry, box, saved)
 
 
 def _chains(

@@ -26,7 +26,7 @@ from valle_eval.journal import Journal, key_of
 from valle_eval.options import EvalOptions
 from valle_eval.recordings import Recording
 from valle_eval.sentences import Sentence
-from valle_kit.lengths import with_lengths
+from valle_kit.opened import ready
 from valle_kit.pauses import cut_at_pause
 from valle_kit.safeguards import Safeguards
 from valle_language.long_text import Splitting, speak_long
@@ -45,7 +45,7 @@ def open_speaker(context: CommandContext) -> Synthesizer:
     opened = open_synthesizer(
         own, context.registry, observers, read_text=symbols_of, cut_prompt=cut_at_pause, safeguards=Safeguards.of
     )
-    return with_lengths(opened, own, context.registry)
+    return ready(opened, own, context.registry)
 
 
 def model_told(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:

@@ -84,11 +84,18 @@ def stream(synthesizer: Synthesizer, request: Request, windowing: Windowing | No
     """The answer in chunks, the first of which leaves while level 0 is still being drawn in a thread of its own.
 
     Level 0 is that of `synthesizer([request])`; see `Windowing` for the others. At another speed than the model's own,
-    where frames are left out at the end, the answer comes as one chunk. An iterator that is closed ends the thread.
+    where frames are left out at the end, and of a request with a source, whose task may put the answer into it, the
+    answer comes as one chunk. An iterator that is closed ends the thread.
+
+    What the safeguards take off the end of an answer may have left by then.
 
     Raises:
         UserError: as the synthesizer does, before the first chunk.
     """
+    if request.source is not None or synthesizer.components.task.output != "codes":
+        (speech,) = synthesizer([request])
+        yield Chunk(speech.wav, 0.0, len(speech.codes), last=True)
+        return
     with torch.inference_mode():
         prepared = synthesizer.prepare(request)
     levels = WindowedLevels(synthesizer, prepared, request, windowing or Windowing())
@@ -178,8 +185,9 @@ class WindowedLevels:
     @torch.inference_mode()
     def _chunk(self, seen: Seen, end: int, known: int) -> Chunk:
         """Frames up to `end`, of which those up to `known` are looked at."""
-        start = max(0, self._done - self._before)
-        parts = [self._codec.push(self._window(seen, start, known)[:, self._done - start : end - start])]
+        start, parts = max(0, self._done - self._before), []
+        if end > self._done:  # else the safeguards ended the answer before what has left
+            parts.append(self._codec.push(self._window(seen, start, known)[:, self._done - start : end - start]))
         last = seen.last and end == len(seen.tokens)
         if last:
             parts.append(self._codec.flush())

@@ -37,7 +37,11 @@ class FakeRewrite:
 
     def targets(self, backbone: nn.Module) -> Sequence[str]:
         """Plain linear layers."""
-        return [name for name, part in backbone.named_modules() if type(part) is nn.Linear]
+        return [
+            name
+            for name, part in backbone.named_modules()
+            if isinstance(part, nn.Linear) and not isinstance(part, Rounded)
+        ]
 
     def apply(self, backbone: nn.Module) -> nn.Module:
         """In place."""

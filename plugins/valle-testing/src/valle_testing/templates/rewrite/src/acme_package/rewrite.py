@@ -19,11 +19,11 @@ class AcmeNameRewrite:
         self._options = options
 
     def targets(self, backbone: nn.Module) -> Sequence[str]:
-        """Plain linear layers with the wanted name that get smaller."""
+        """Linear layers with the wanted name that get smaller."""
         return [
             name
             for name, part in backbone.named_modules()
-            if type(part) is nn.Linear and self._options.only in name and self._saves(part)
+            if isinstance(part, nn.Linear) and self._options.only in name and self._saves(part)
         ]
 
     def apply(self, backbone: nn.Module) -> nn.Module:
