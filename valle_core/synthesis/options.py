@@ -18,6 +18,7 @@ class SynthesisOptions:
         nar_model: run or checkpoint folder for codec levels ≥ 1, where they were trained separately.
         device: torch device: cpu, cuda, …; auto uses CUDA if available.
         dtype: data type of weights and activations.
+        quantize: int8 keeps the matrices of level 0 in whole numbers of 8 bits, on a CPU; auto: if that is faster here.
         max_prompt_seconds: maximum duration of the voice prompt in seconds.
         speed: speaking rate in [0.25, 4]; 1 is the rate of the training data; only for models with an alignment.
         vectors: decode levels ≥ 1 from the chosen codes, or from the mean of the codebook vectors by probability
@@ -38,6 +39,7 @@ class SynthesisOptions:
     nar_model: str = ""
     device: str = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    quantize: Literal["none", "int8", "auto"] = "none"
     max_prompt_seconds: float = 30.0
     vectors: Literal["auto", "chosen", "expected"] = "auto"
     speed: float = 1.0

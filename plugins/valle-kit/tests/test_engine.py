@@ -7,67 +7,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from valle_core.api import Registry, Request, UserError
-from valle_core.assemble.part import build
-from valle_core.model.codec_lm import CodecLM
-from valle_core.model.options import ModelOptions
-from valle_core.registry.hooks import Observers
-from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
-from valle_core.synthesis.sampling.chain import SamplerChain
+from valle_core.api import Request, UserError
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_core.types import SequenceMask
 from valle_kit.engine import Ended, Engine, Tokens, together
 from valle_kit.together import one_by_one, step_of
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
-SIZES = {
-    "llama": {"d_model": 48, "n_layers": 2, "n_heads": 6, "n_kv_heads": 2, "ffn_dim": 70},
-    "transformer": {"d_model": 48, "n_layers": 2, "n_heads": 4},
-    "retnet": {"d_model": 48, "n_layers": 2, "n_heads": 2},
-    "mamba2": {"d_model": 48, "n_layers": 2, "head_dim": 16},
-    "mamba": {"d_model": 48, "n_layers": 2},
-}
 SPOKEN = (("abc", 0.3), ("fed cba", 0.5), ("a", 0.1), ("ccc ddd", 0.4), ("bead", 0.2))
 REQUESTS = [Request(text=text, seed=seed, max_seconds=seconds) for seed, (text, seconds) in enumerate(SPOKEN)]
 
 
-def built(kind, name, options=None, **parts):
-    selected = Registry.open().select(kind, name)
-    return build(selected, selected.options_type()(**(options or {})), **parts)
-
-
-def speaker(arch="llama", samplers=(("top_k", {"k": 20}), ("mirostat_v2", {})), **changes):
-    torch.manual_seed(3)
-    parts = {"attention": built("attention", "sdpa") if arch in {"llama", "transformer"} else None}
-    backbone = built("arch", arch, SIZES[arch] | changes, **parts)
-    symbols = SymbolMap(("<pad>", "<unk>", " ", *"abcdef"))
-    codec = FakeCodec()
-    vocabulary = Vocabulary(
-        symbols=len(symbols.symbols), languages=2, num_levels=codec.num_levels, codebook_size=codec.codebook_size
-    )
-    model = CodecLM(backbone, vocabulary, ModelOptions()).eval()
-    for parameter in model.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.1)
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model,
-            nar=model,
-            symbols=symbols,
-            languages=("xx", "yy"),
-            codec=codec,
-            frontend=FakeFrontend(),
-            task=built("task", "tts"),
-            chain=SamplerChain([built("sampler", name, options) for name, options in samplers]),
-            nar_chain=SamplerChain([built("sampler", "greedy")]),
-            observers=Observers(),
-        )
-    )
-
-
 @pytest.fixture(scope="module", params=["llama", "transformer", "retnet", "mamba2", "mamba"])
-def spoken(request):
+def spoken(request, speaker):
     """A synthesizer, and what it says to each request alone."""
     synthesizer = speaker(request.param)
     return synthesizer, [synthesizer([one])[0] for one in REQUESTS]
@@ -135,7 +86,7 @@ def test_logits_are_the_same_bits_alone_and_in_six(spoken):
                 assert torch.equal(one_by_one(model.backbone, x[row : row + 1], [cache])[0], states[row])
 
 
-def test_a_request_that_cannot_be_spoken_is_refused_at_once_and_others_go_on():
+def test_a_request_that_cannot_be_spoken_is_refused_at_once_and_others_go_on(speaker):
     engine = Engine(speaker())
     engine.submit(REQUESTS[0])
     with pytest.raises(UserError, match="text is empty"):
@@ -145,7 +96,7 @@ def test_a_request_that_cannot_be_spoken_is_refused_at_once_and_others_go_on():
         Engine(engine.synthesizer, rows=0)
 
 
-def test_a_row_that_fails_ends_alone():
+def test_a_row_that_fails_ends_alone(speaker):
     synthesizer = speaker(samplers=[("greedy", {})])
     good = synthesizer([REQUESTS[1]])[0]
     head, calls = synthesizer.components.chain, []

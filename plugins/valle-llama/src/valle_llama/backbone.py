@@ -100,6 +100,10 @@ class LlamaBackbone(RotaryStack):
 
         return step
 
+    def compiles(self) -> bool:
+        """See `valle_kit.quantized.Compiles`."""
+        return self._decoding.compiles(self.layers, self.norm)
+
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Compile what decoding needs, before it is timed."""
         self._decoding.make_ready(self.layers, self.norm, say)

@@ -71,9 +71,13 @@ class Decoding:
             return self._make(layers, norm, TOGETHER, max(512, 1 << (capacity - 1).bit_length()))
         return known
 
+    def compiles(self, layers: nn.ModuleList, norm: nn.Module) -> bool:
+        """Whether steps of inference are fused."""
+        return self._enabled and _unmodified(layers, norm)
+
     def make_ready(self, layers: nn.ModuleList, norm: nn.Module, say: Callable[[str], None]) -> None:
         """Compile the fused step now, where it will be used; `say` is told where that takes its seconds."""
-        if not self._enabled or not _unmodified(layers, norm):
+        if not self.compiles(layers, norm):
             return
         try:
             from valle_kit.stepping import kernel
