@@ -64,8 +64,7 @@ class Streams(Speaking):
     ) -> Iterator[SpeechChunk]:
         """Say a text in chunks, the first of which comes while the sentence is still being made.
 
-        Level 0 is that of `speak`; the other levels see a window of it, so the sound differs a little. At another
-        speed than 1 a sentence is one chunk.
+        Level 0 is that of `speak`; the other levels see a window of it, so the sound differs a little.
 
         Args:
             text: as in `speak`.

@@ -8,7 +8,7 @@ import pytest
 import torch
 from valle_pointer.bounds import bounds_of
 from valle_pointer.options import PointerOptions
-from valle_pointer.pace import paced
+from valle_pointer.pace import BLOCK, paced
 from valle_pointer.pointer import Pointer
 from valle_pointer.units import BACK, FORWARD, OWN, kinds_of, units_of
 
@@ -293,3 +293,27 @@ def test_durations_of_a_text_are_the_same_in_any_batch():
     (_, times), (_, frames) = pointer.durations(both)
     assert times.tolist() == pointer.durations(short)[0][0].tolist()
     assert frames == pointer.durations(short)[1][0]
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.8, 1.25, 2.0])
+def test_what_is_settled_stays_whatever_follows_and_comes_soon(speed):
+    pointer = Pointer(PointerOptions(), d_model=8, symbols=SYMBOLS, languages=1).eval()
+    padded, _ = units("ab" * 20)
+    zeros = torch.zeros(1, dtype=torch.long)
+    text = SpokenText(
+        symbols=padded, lengths=torch.tensor([40]), languages=zeros, start=zeros, levels=zeros, frames=zeros
+    )
+    walk = pointer.walk(text, speed=speed)
+    seen = []
+    for count in range(1, 121):
+        pointer.advance.weight.data.zero_()
+        pointer.advance.bias.data.fill_(50.0 if count % 7 in (1, 4) else -50.0)
+        walk.answer(torch.zeros(1, 8), torch.zeros(1, 3), zeros, torch.full((1,), 0.5))
+        settled = walk.settled([count])[0]
+        assert settled >= (count - BLOCK - 8) / speed - 1
+        seen.append((settled, walk.kept([count])[0][:settled].tolist(), walk.times([count])[0].clamp(max=settled)))
+    kept, times = walk.kept([120])[0].tolist(), walk.times([120])[0]
+    assert any(settled for settled, *_ in seen)
+    for settled, stay, when in seen:
+        assert stay == kept[:settled]
+        assert torch.equal(when, times.clamp(max=settled))

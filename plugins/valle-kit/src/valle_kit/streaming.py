@@ -52,7 +52,7 @@ class Chunk(NamedTuple):
     Attributes:
         wav: [N] in [−1, 1], whole frames.
         start: seconds at which it begins.
-        frames: of level 0 that were drawn when it left.
+        frames: of the answer that were known when it left.
         last: whether the answer ends here.
     """
 
@@ -67,11 +67,12 @@ class _Left(Exception):
 
 
 class Seen(NamedTuple):
-    """Level 0 so far.
+    """Level 0 as far as it is known, at the pace that was asked for.
 
     Attributes:
         tokens: [F] from the first on.
-        times: [P + 1] when each symbol is said, where the model has an alignment.
+        times: [P + 1] when each symbol is said, where the model has an alignment; what was not said begins at F or
+            later.
         last: whether there will be no more.
     """
 
@@ -80,12 +81,31 @@ class Seen(NamedTuple):
     last: bool
 
 
+def seen(tokens: Int[Tensor, "F"], walk: Any, *, speed: float, wanted: int) -> Seen | None:
+    """What is known of an answer whose tokens so far are these, if it is more than `wanted` frames.
+
+    At another speed than 1 the walk says by `settled` how many frames of `kept` stay whatever follows; where it cannot,
+    nothing is known before the end.
+    """
+    count = len(tokens)
+    if speed == 1:
+        if count <= wanted:
+            return None
+        return Seen(tokens.clone(), None if walk is None else walk.times([count])[0], last=False)
+    if count < (wanted - 2) * speed or not hasattr(walk, "settled"):
+        return None
+    frames = walk.settled([count])[0]
+    if frames <= wanted:
+        return None
+    stay = walk.kept([count])[0][:frames]
+    return Seen(tokens[stay.to(tokens.device)], walk.times([count])[0], last=False)
+
+
 def stream(synthesizer: Synthesizer, request: Request, windowing: Windowing | None = None) -> Iterator[Chunk]:
     """The answer in chunks, the first of which leaves while level 0 is still being drawn in a thread of its own.
 
-    Level 0 is that of `synthesizer([request])`; see `Windowing` for the others. At another speed than the model's own,
-    where frames are left out at the end, and of a request with a source, whose task may put the answer into it, the
-    answer comes as one chunk. An iterator that is closed ends the thread.
+    Level 0 is that of `synthesizer([request])`; see `Windowing` for the others. Of a request with a source, whose task
+    may put the answer into it, the answer comes as one chunk. An iterator that is closed ends the thread.
 
     What the safeguards take off the end of an answer may have left by then.
 
@@ -99,33 +119,30 @@ def stream(synthesizer: Synthesizer, request: Request, windowing: Windowing | No
     with torch.inference_mode():
         prepared = synthesizer.prepare(request)
     levels = WindowedLevels(synthesizer, prepared, request, windowing or Windowing())
-    whole = synthesizer.components.speed != 1
-    seen: SimpleQueue[Seen | BaseException] = SimpleQueue()
+    speed = synthesizer.components.speed
+    news: SimpleQueue[Seen | BaseException] = SimpleQueue()
     gate = _Gate(levels.wanted)
 
     def watch(tokens: Int[Tensor, "1 L"], walk: Any) -> None:
         if gate.closed:
             raise _Left
-        count = tokens.shape[1]
-        if count >= gate.wanted:
+        if (found := seen(tokens[0], walk, speed=speed, wanted=gate.wanted)) is not None:
             gate.wanted = _NEVER
-            seen.put(Seen(tokens[0].clone(), None if walk is None else walk.times([count])[0], last=False))
+            news.put(found)
 
     def draw() -> None:
         try:
             with torch.inference_mode():
-                found, times, _ = synthesizer.level0(
-                    [prepared.inputs], levels.seeds, [request], None if whole else watch
-                )
-            seen.put(Seen(found.tokens[0], times[0], last=True))
+                found, times, _ = synthesizer.level0([prepared.inputs], levels.seeds, [request], watch)
+            news.put(Seen(found.tokens[0], times[0], last=True))
         except BaseException as error:  # raised where the chunks are asked for
-            seen.put(error)
+            news.put(error)
 
     thread = Thread(target=draw, name="valle-level-0", daemon=True)
     thread.start()
     try:
         while True:
-            found = seen.get()
+            found = news.get()
             if isinstance(found, BaseException):
                 raise found
             yield from levels.push(found)
@@ -152,6 +169,7 @@ class WindowedLevels:
 
     Attributes:
         seeds: [1] of the row.
+        done: frames that are decoded.
         wanted: tokens of level 0 that the next window needs.
     """
 
@@ -166,32 +184,39 @@ class WindowedLevels:
         self.seeds = row_seeds(request.seed, [0], device=synthesizer.device)
         self._vectors = components.expected and hasattr(codec, "stream_vectors")
         self._codec = codec.stream_vectors() if self._vectors else codec.stream()
-        self._done = self._given = 0
+        self.done = self._given = 0
 
     @property
     def wanted(self) -> int:
-        return self._done + self._new + self._ahead
+        return self.done + self._new + self._ahead
 
     def push(self, seen: Seen) -> Iterator[Chunk]:
         """The chunks that can be decoded of it, and that were not before; the last of them where nothing follows."""
-        count = len(seen.tokens)
-        while self.wanted < count:
-            chunk = self._chunk(seen, self._done + self._new, self.wanted)
+        while self.wanted < len(seen.tokens):
+            chunk = self.window(seen)
             if len(chunk.wav):
                 yield chunk
         if seen.last:
-            yield self._chunk(seen, count, count)
+            yield self.window(seen)
+
+    def window(self, seen: Seen) -> Chunk:
+        """The next window, which has more frames behind it, or the last; there may be no sound yet."""
+        count = len(seen.tokens)
+        if self.wanted < count:
+            return self._chunk(seen, self.done + self._new, self.wanted)
+        assert seen.last, "nothing can be decoded yet"
+        return self._chunk(seen, count, count)
 
     @torch.inference_mode()
     def _chunk(self, seen: Seen, end: int, known: int) -> Chunk:
         """Frames up to `end`, of which those up to `known` are looked at."""
-        start, parts = max(0, self._done - self._before), []
-        if end > self._done:  # else the safeguards ended the answer before what has left
-            parts.append(self._codec.push(self._window(seen, start, known)[:, self._done - start : end - start]))
+        start, parts = max(0, self.done - self._before), []
+        if end > self.done:  # else the safeguards ended the answer before what has left
+            parts.append(self._codec.push(self._window(seen, start, known)[:, self.done - start : end - start]))
         last = seen.last and end == len(seen.tokens)
         if last:
             parts.append(self._codec.flush())
-        self._done, self._new = end, min(2 * self._new, self._step)
+        self.done, self._new = end, min(2 * self._new, self._step)
         wav = torch.cat(parts, 1)[0].float().cpu()
         rate, begin = self._synthesizer.sample_rate, self._given
         self._given += len(wav)

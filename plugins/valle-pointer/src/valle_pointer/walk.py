@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from valle_core.sequence.alignment import SpokenText
-from valle_pointer.pace import paced
+from valle_pointer.pace import blocks, paced
 from valle_pointer.units import Units, symbol_begins
 
 
@@ -106,6 +106,15 @@ class PointerWalk:
         """See `Walk.kept`."""
         rows = (paced(self._edges(row, count), self._speed)[0] for row, count in enumerate(frames))
         return [torch.tensor(row, dtype=torch.long) for row in rows]
+
+    def settled(self, frames: Sequence[int]) -> list[int]:
+        """For every row, how many of the frames of `kept` stay there whatever follows."""
+        found = []
+        for row, count in enumerate(frames):
+            edges = self._edges(row, count)
+            whole = sum(len(block) - 1 for block in blocks(edges)[:-1])  # units
+            found.append(paced(edges, self._speed)[1][whole])
+        return found
 
     def _edges(self, row: int, frames: int) -> list[int]:
         """Where units begin, and the end."""
