@@ -16,7 +16,7 @@ import torch
 from valle_serve.admission import Job
 from valle_serve.batched import BatchedSpeaker
 from valle_serve.command import service_of
-from valle_serve.continuous import MOST_ENGINES, ContinuousSpeaker
+from valle_serve.continuous import MOST_ENGINES, MOST_FOLLOWED, ContinuousSpeaker
 from valle_serve.interface import Asked, Busy, Listener, Piece
 from valle_serve.options import ServeOptions
 from valle_serve.saying import Cut
@@ -35,9 +35,8 @@ class Engine:
         self.cancelled: list[int] = []
         self.finished: list[int] = []
 
-    def finish(self, ticket: int) -> float:
+    def finish(self, ticket: int) -> None:
         self.finished.append(ticket)
-        return self.rate
 
     @property
     def idle(self) -> bool:
@@ -63,21 +62,48 @@ class Engine:
         for ticket, letters in list(self.rows.items()):
             letters.pop()
             if letters:
-                events.append(SimpleNamespace(ticket=ticket, tokens=letters))
+                events.append(SimpleNamespace(ticket=ticket, rate=self.rate, left=len(letters)))
             else:
                 del self.rows[ticket]
-                events.append(SimpleNamespace(ticket=ticket, error=None, finish=partial(self.finish, ticket)))
+                finish = partial(self.finish, ticket)
+                events.append(SimpleNamespace(ticket=ticket, rate=self.rate, left=0, finish=finish))
         return events
+
+
+class Follower:
+    """A window of a second for each ten letters that were said, and one for the rest."""
+
+    def __init__(self, word: str) -> None:
+        self.word, self.said, self.given = word, 0, 0
+        self.rate, self.ended = 1.0, False
+
+    @property
+    def ready(self) -> bool:
+        return self.ended or self.said >= self.given + 10
+
+    def see(self, event) -> None:
+        self.said, self.rate = len(self.word) - event.left, event.rate
+        if self.word == "blind":
+            raise RuntimeError("it saw nothing")
+        if hasattr(event, "finish"):
+            self.ended = True
+            event.finish()
+
+    def piece(self) -> Piece:
+        if self.word == "mute":
+            raise UserError("no sound")
+        count = min(10, len(self.word) - self.given)
+        self.given += count
+        last = self.given == len(self.word)
+        return Piece(wav=np.full(100, self.rate, np.float32), tokens=count, last=last)
 
 
 class Say:
     def cut(self, asked, speaker):
         return [Cut(0.0, word) for word in asked.text.split()]
 
-    def piece(self, speaker, cut, speech):
-        if cut.request == "mute":
-            raise UserError("no sound")
-        return Piece(wav=np.full(100, speech, np.float32), tokens=len(cut.request))
+    def follow(self, speaker, cut):
+        return Follower(cut.request)
 
 
 @pytest.fixture
@@ -103,8 +129,8 @@ def service(engines):
 
 
 def until(found: Callable[[], Any]) -> Any:
-    """What is found within 5 s."""
-    end = time.monotonic() + 5
+    """What is found within 30 s."""
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         if result := found():
             return result
@@ -114,7 +140,7 @@ def until(found: Callable[[], Any]) -> Any:
 
 def all_of(listener: Listener) -> list[Piece]:
     """What was delivered up to its end. Raises what ended it."""
-    found, end = [], time.monotonic() + 5
+    found, end = [], time.monotonic() + 30
     while time.monotonic() < end:
         try:
             piece = listener.take()
@@ -134,8 +160,8 @@ def test_pieces_come_in_order_whatever_else_is_spoken(service, engines):
     one.start(Asked(text="dd e"), short)
     assert [piece.tokens for piece in all_of(short)] == [2, 1]
     found = all_of(long)
-    assert [piece.tokens for piece in found] == [40, 2, 1]
-    assert [piece.last for piece in found] == [False, False, True]
+    assert [piece.tokens for piece in found] == [10, 10, 10, 10, 2, 1]
+    assert [piece.last for piece in found] == [False] * 5 + [True]
     assert max(engines[1.0].together) == 2
     assert one.load().speaking == 0
 
@@ -151,7 +177,7 @@ def test_each_rate_has_an_engine_and_few_are_kept(service, engines):
 
 def test_one_that_fails_ends_alone(service):
     one = service()
-    listeners = {text: Listener(rate=100) for text in ("fine fine", "ok bad", "mute")}
+    listeners = {text: Listener(rate=100) for text in ("fine fine", "ok bad", "mute", "blind")}
     for text, listener in listeners.items():
         one.start(Asked(text=text), listener)
     assert len(all_of(listeners["fine fine"])) == 2
@@ -159,6 +185,9 @@ def test_one_that_fails_ends_alone(service):
         all_of(listeners["ok bad"])
     with pytest.raises(UserError, match="no sound"):
         all_of(listeners["mute"])
+    with pytest.raises(RuntimeError, match="it saw nothing"):
+        all_of(listeners["blind"])
+    until(lambda: not one._spoken)
 
 
 def test_an_engine_that_breaks_ends_its_rows_and_the_next_ones_are_spoken(service, engines):
@@ -185,14 +214,37 @@ def test_the_row_of_a_client_that_left_is_free_at_once(service, engines):
     assert one.load().speaking == 0
 
 
-def test_an_ended_row_is_finished_even_if_its_client_left(service, engines):
+def test_the_first_sound_leaves_while_the_row_goes_on(service, engines):
+    one, listener = service(), Listener(rate=100)
+    one.start(Asked(text="a" * 100_000), listener)
+    assert until(listener.take).tokens == 10
+    assert engines[1.0].rows
+    listener.leave()
+
+
+def test_who_reads_slowly_gets_no_more_sound_than_may_wait(service, engines):
+    one, listener = service(), Listener(rate=100)
+    one.start(Asked(text="a" * 300), listener)
+    until(lambda: listener.full and engines[1.0].idle)
+    time.sleep(0.1)
+    assert 20 < len(listener._pieces) < 23
+    assert sum(piece.tokens for piece in all_of(listener)) == 300
+
+
+def test_little_is_said_before_its_sound_is_made(service, engines):
+    one, listener = service(), Listener(rate=100)
+    one.start(Asked(text=" ".join(["a" * 220] * 6)), listener)
+    until(lambda: listener.full and engines[1.0].idle)
+    time.sleep(0.1)
+    assert engines[1.0].count <= 1 + MOST_FOLLOWED
+    listener.leave()
+
+
+def test_an_ended_row_is_let_go_even_if_its_client_does_not_read(service, engines):
     """Else its thread would wait for ever."""
     one, listener = service(), Listener(rate=100)
-    one._sound.submit(time.sleep, 0.05)
-    one.start(Asked(text="a"), listener)
-    until(lambda: engines.get(1.0) and engines[1.0].count and engines[1.0].idle)
-    listener.leave()
-    until(lambda: engines[1.0].finished)
+    one.start(Asked(text="a" * 250), listener)
+    until(lambda: engines.get(1.0) and engines[1.0].finished)
 
 
 def test_a_piece_of_a_job_that_failed_meanwhile_is_not_spoken(service, engines):

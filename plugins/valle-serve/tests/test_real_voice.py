@@ -43,7 +43,7 @@ def asked(url: str, **body) -> httpx2.Response:
 
 
 def test_its_speech_is_that_of_the_python_api_alone_and_beside_others(url, speaker):
-    wanted = speaker.speak(TEXT, voice="ben").samples
+    wanted = np.concatenate([chunk.samples for chunk in speaker.stream(TEXT, voice="ben")])
 
     async def together() -> list[bytes]:
         async with httpx2.AsyncClient(base_url=url, timeout=300, trust_env=False) as client:

@@ -35,10 +35,12 @@ class Tokens:
     Attributes:
         ticket: of the request.
         tokens: [F] its level-0 codes so far.
+        row: that went on, for who streams it.
     """
 
     ticket: int
     tokens: Int[Tensor, "F"]
+    row: Row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +50,13 @@ class Ended:
     Attributes:
         ticket: of the request.
         finish: the levels above and the sound; may be called once, in any thread. Raises `error` where there is one.
+        row: that ended. Who has streamed it calls `leave` of it instead of `finish`.
         error: what went wrong.
     """
 
     ticket: int
     finish: Callable[[], Speech]
+    row: Row
     error: Exception | None = None
 
 
@@ -122,9 +126,9 @@ class Engine:
                     continue
                 if row.ended:
                     self._active.remove(row)
-                    events.append(Ended(ticket=row.ticket, finish=row.finish, error=row.error))
+                    events.append(Ended(ticket=row.ticket, finish=row.finish, row=row, error=row.error))
                 else:
-                    events.append(Tokens(ticket=row.ticket, tokens=row.tokens))
+                    events.append(Tokens(ticket=row.ticket, tokens=row.tokens, row=row))
         return events
 
     @torch.inference_mode()

@@ -28,6 +28,8 @@ class Row:
         x, cache: [1, D] what the backbone reads next, and its cache of one row; no cache where no state is waited for.
         state: [1, D] to be set before it goes on.
         tokens: [F] level-0 codes so far.
+        walk: through the text, where the model has an alignment.
+        level0: what `Synthesizer.level0` gave, once it is done.
         ended: level 0 is done, or it failed.
         error: what went wrong, or None.
     """
@@ -38,13 +40,20 @@ class Row:
         self.x, self.state = torch.zeros(1, 0), torch.zeros(1, 0)
         self.cache: Any = None
         self.tokens = torch.zeros(0, dtype=torch.long)
+        self.walk: Any = None
+        self.level0: Any = None
         self.ended = self._left = False
         self.error: Exception | None = None
-        self._synthesizer, self._speech = synthesizer, None
+        self.synthesizer, self.request, self._speech = synthesizer, request, None
         self._speaking = _Speaking(synthesizer, self, request)
         self._mine, self._theirs = threading.Semaphore(0), threading.Semaphore(0)
         self._turn = threading.Lock()  # one goes on at a time, or leaves
         self._thread = threading.Thread(target=self._run, args=(request,), daemon=True)
+
+    @property
+    def prepared(self) -> Prepared:
+        """What the request is read as."""
+        return self._speaking.ready
 
     def go_on(self) -> None:
         """Run until it waits again: for a state, or behind level 0."""
@@ -59,7 +68,7 @@ class Row:
         if self.error is not None:
             raise self.error
         assert self._speech is not None
-        self._synthesizer.timing = self._speaking.timing
+        self.synthesizer.timing = self._speaking.timing
         return self._speech
 
     def leave(self) -> None:
@@ -106,16 +115,16 @@ class _Speaking(Synthesizer):
             raise UserError(f"task '{parts.task_name}' gives no speech; use `Speaker.write`")
         self._row = row
         with torch.inference_mode():
-            self._ready = synthesizer.prepare(request)
+            self.ready = synthesizer.prepare(request)
 
     def prepare(self, request: Request) -> Prepared:
-        return self._ready
+        return self.ready
 
     def level0(self, inputs: Any, seeds: Any, requests: Any, watch: Any = None) -> Any:
         def see(tokens: Tensor, walk: Any) -> None:
-            self._row.tokens = tokens[0]
+            self._row.tokens, self._row.walk = tokens[0], walk
 
-        found = super().level0(inputs, seeds, requests, watch or see)
+        found = self._row.level0 = super().level0(inputs, seeds, requests, watch or see)
         self._row.ended, self._row.cache = True, None
         self._row.wait()
         return found

@@ -7,11 +7,12 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from valle import Speaker, UserError
 from valle.voices import VoiceStore
+from valle_serve.following import Follower
 from valle_serve.interface import Asked, Busy, Listener, Load, Piece, UnknownVoice, VoiceFacts
 from valle_serve.readable import readable
 from valle_serve.saying import Cut, Say
@@ -28,6 +29,8 @@ class Job:
         arrived: when, s.
         sent: seconds of speech that were delivered.
         began: when its first piece was delivered, s; 0 before.
+        followed: rows of an engine that say its pieces, in order, whose sound is not delivered yet.
+        over: it has ended.
     """
 
     asked: Asked
@@ -36,6 +39,8 @@ class Job:
     arrived: float
     sent: float = 0.0
     began: float = 0.0
+    followed: deque[Follower] = field(default_factory=deque)
+    over: bool = False
 
     def due(self) -> float:
         """When its listener runs out of speech, s; for one who got nothing yet, when it came."""
@@ -94,7 +99,7 @@ class ModelService(ABC):
             if len(self._jobs) >= self._most and len(self._queue) >= self._most_waiting:
                 raise Busy(f"{len(self._jobs)} requests are being spoken and {len(self._queue)} wait; try again later")
             (self._queue if len(self._jobs) >= self._most else self._jobs).append(job)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def keep(self, name: str, recording: Path, *, text: str, language: str, sounds: str) -> VoiceFacts:
         kept = self._speaker.keep(name, recording, text=text, language=language, sounds=sounds)
@@ -115,7 +120,7 @@ class ModelService(ABC):
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join(timeout=60)
 
     @abstractmethod
@@ -144,11 +149,13 @@ class ModelService(ABC):
 
     def _done(self, job: Job, error: Exception | None = None) -> None:
         """A job has ended."""
-        job.pieces.clear()
         with self._changed:
+            job.over = True
+            job.pieces.clear()
+            job.followed.clear()
             if job in self._jobs:
                 self._jobs.remove(job)
-            self._changed.notify()
+            self._changed.notify_all()
         job.listener.end(error)
 
     def _end_all(self) -> None:

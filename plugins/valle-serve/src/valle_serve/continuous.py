@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from valle import Speaker
-from valle_core.api import Request, Speech
+from valle_core.api import Request
 from valle_serve.admission import Job, ModelService
-from valle_serve.saying import Cut, Say
+from valle_serve.following import Follower
+from valle_serve.saying import Say
 
 MOST_ENGINES = 4
 """Speaking rates whose engines are kept; one that is idle makes room for another."""
+
+MOST_FOLLOWED = 2
+"""Pieces of a job that were said and whose sound is not made; then others are said first."""
 
 
 class Steps(Protocol):
@@ -29,7 +33,9 @@ class Steps(Protocol):
 
 
 class ContinuousSpeaker(ModelService):
-    """Where rows that come and go cost nothing, as on a CPU. Two threads: one steps, one makes sound of what ended.
+    """Where rows that come and go cost nothing, as on a CPU. Two threads: one steps, one makes sound of what was said.
+
+    Sound is made of windows of a row while the row goes on. Where the windows are depends on the request alone.
 
     Args:
         speaker: the model.
@@ -42,14 +48,15 @@ class ContinuousSpeaker(ModelService):
         super().__init__(speaker, say, **more)
         self._make = engine
         self._engines: dict[float, Steps] = {}
-        self._spoken: dict[tuple[float, int], tuple[Job, Cut]] = {}
-        """What is in the engines now: (rate, ticket) → job and piece."""
-        self._sound = ThreadPoolExecutor(1, thread_name_prefix="valle-sound")
+        self._spoken: dict[tuple[float, int], tuple[Job, Follower]] = {}
+        """What is in the engines now: (rate, ticket) → job and what follows the row."""
+        self._sound = threading.Thread(target=self._make_sound, name="valle-sound", daemon=True)
         self._thread.start()
+        self._sound.start()
 
     def close(self) -> None:
         super().close()
-        self._sound.shutdown(cancel_futures=True)
+        self._sound.join(timeout=60)
 
     def _run(self) -> None:
         while True:
@@ -87,19 +94,27 @@ class ContinuousSpeaker(ModelService):
     def _ready(self) -> list[Job]:
         """The jobs that have a piece to say and none in an engine, first who runs out of speech first."""
         busy = {id(job) for job, _ in self._spoken.values()}
-        able = (job for job in self._jobs if job.pieces and id(job) not in busy and not job.listener.full)
+        free = (job for job in self._jobs if job.pieces and id(job) not in busy and len(job.followed) < MOST_FOLLOWED)
+        able = (job for job in free if not job.listener.full)
         return sorted(able, key=Job.due)
 
     def _submit(self, job: Job) -> None:
-        try:
-            cut = job.pieces.popleft()
-        except IndexError:  # the piece before it failed meanwhile
-            return
         rate = job.asked.speed
         try:
-            self._spoken[rate, self._engine(rate).submit(cut.request)] = job, cut
+            cut = job.pieces[0]
+            engine = self._engine(rate)
+            ticket = engine.submit(cut.request)
+            follower = self._say.follow(self._speaker, cut)
+        except IndexError:  # the piece before it failed meanwhile
+            return
         except Exception as error:
             self._done(job, error)
+            return
+        self._spoken[rate, ticket] = job, follower  # `_leave` takes it out if the job ended meanwhile
+        with self._changed:
+            if not job.over:
+                job.pieces.popleft()
+                job.followed.append(follower)
 
     def _engine(self, rate: float) -> Steps:
         if rate not in self._engines:
@@ -110,29 +125,57 @@ class ContinuousSpeaker(ModelService):
         return self._engines[rate]
 
     def _leave(self) -> None:
-        """Rows of clients that left are free at once."""
+        """Rows of clients that left, and of jobs that failed, are free at once."""
         for (rate, ticket), (job, _) in list(self._spoken.items()):
-            if job.listener.gone:
+            if job.listener.gone or job.over:
                 self._engines[rate].cancel(ticket)
                 del self._spoken[rate, ticket]
 
     def _take(self, rate: float, event: Any) -> None:
-        """An ended row becomes sound in the other thread, in the order of the rows that ended."""
-        finish: Callable[[], Speech] | None = getattr(event, "finish", None)
-        if finish is None or (rate, event.ticket) not in self._spoken:
+        """What a row said is noted; the other thread makes sound of it."""
+        key = (rate, event.ticket)
+        if key not in self._spoken:
             return
-        job, cut = self._spoken.pop((rate, event.ticket))
-        self._sound.submit(self._finish, job, cut, finish, last=not job.pieces)
-
-    def _finish(self, job: Job, cut: Cut, finish: Callable[[], Speech], *, last: bool) -> None:
+        job, follower = self._spoken[key]
+        if hasattr(event, "finish"):
+            del self._spoken[key]
         try:
-            speech = finish()  # also for a client that left: it ends the thread of the row
-            if job.listener.gone:
-                return
-            piece = self._say.piece(self._speaker, cut, speech)
+            follower.see(event)
         except Exception as error:
             self._done(job, error)
-        else:
-            self._deliver(job, piece, last=last)
-        with self._changed:
-            self._changed.notify()
+        if follower.ready:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _make_sound(self) -> None:
+        while True:
+            with self._changed:
+                job = self._most_urgent()
+                while job is None and not self._closed:
+                    self._changed.wait(0.05 if self._jobs else None)
+                    job = self._most_urgent()
+                if job is None or self._closed:
+                    return
+                follower = job.followed[0]
+            try:
+                piece = follower.piece()
+            except Exception as error:
+                self._done(job, error)
+                continue
+            with self._changed:
+                if job.over:
+                    continue
+                if piece.last:
+                    job.followed.popleft()
+                    self._changed.notify_all()
+                last = piece.last and not job.followed and not job.pieces
+            if len(piece.wav) or last:
+                self._deliver(job, piece, last=last)
+
+    def _most_urgent(self) -> Job | None:
+        """The job that runs out of speech first, of those for whom sound can be made. Holds `_changed`."""
+        able = (
+            job for job in self._jobs
+            if job.followed and job.followed[0].ready and not job.listener.full and not job.listener.gone
+        )  # fmt: skip
+        return min(able, key=Job.due, default=None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from valle import Speaker, UserError
 from valle_core.api import Request, Speech
 from valle_language.long_text import Splitting, paused, with_language
+from valle_serve.following import FollowedRow, Follower
 from valle_serve.interface import Asked, Piece, SpokenWord, UnknownVoice
 from valle_serve.words import placed_words
 
@@ -29,8 +31,8 @@ class Say(Protocol):
         """The pieces of a text, in order. Raises `UserError` or `UnknownVoice`."""
         ...
 
-    def piece(self, speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
-        """What a listener gets of a speech."""
+    def follow(self, speaker: Speaker, cut: Cut) -> Follower:
+        """What makes sound of the row of an engine that says it."""
         ...
 
     def __call__(self, speaker: Speaker, cuts: Sequence[Cut], speed: float) -> list[Piece]:
@@ -70,11 +72,19 @@ class SaySentences:
             raise UserError(f"language '{tag}' is unknown here. Choose from {', '.join(speaker.languages)}")
         return [Cut(gap, one) for gap, one in paused(request, tag, self.splitting)]
 
-    def piece(self, speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
+    def follow(self, speaker: Speaker, cut: Cut) -> Follower:
+        return FollowedRow(cut.request, cut.pause, self._placing(speaker, cut))
+
+    def _placing(self, speaker: Speaker, cut: Cut) -> Callable[[Speech], list[SpokenWord]]:
+        """Finds the words of the text in a speech."""
+        tag = cut.request.language or speaker.languages[0]
+        counted = cache(lambda text: _count(speaker, text, tag))
+        return lambda speech: placed_words(cut.request.text, speech.words, counted)
+
+    def _piece(self, speaker: Speaker, cut: Cut, speech: Speech) -> Piece:
         wav = speech.wav.numpy().astype(np.float32, copy=False)
         silence = np.zeros(round(cut.pause * speech.sample_rate), np.float32)
-        tag = cut.request.language or speaker.languages[0]
-        words = placed_words(cut.request.text, speech.words, lambda text: _count(speaker, text, tag))
+        words = self._placing(speaker, cut)(speech)
         return Piece(
             wav=np.concatenate([silence, wav]),
             words=tuple(SpokenWord(text, start + cut.pause, end + cut.pause) for text, start, end in words),
@@ -85,7 +95,7 @@ class SaySentences:
     def __call__(self, speaker: Speaker, cuts: Sequence[Cut], speed: float) -> list[Piece]:
         synthesizer = speaker.at(speed=speed)
         speeches = synthesizer([cut.request for cut in cuts])
-        return [self.piece(speaker, cut, speech) for cut, speech in zip(cuts, speeches, strict=True)]
+        return [self._piece(speaker, cut, speech) for cut, speech in zip(cuts, speeches, strict=True)]
 
 
 def _count(speaker: Speaker, text: str, tag: str) -> int:

@@ -42,7 +42,7 @@ def speech_route(service: Service, figures: Figures, *, most_letters: int, secon
 
     @router.post("/v1/audio/speech", response_class=Response, responses=_ANSWERS, operation_id="speech")
     async def speech(body: SpeechBody, request: Request) -> Response:
-        """Say a text. The answer streams: its first bytes come when the first sentence is spoken."""
+        """Say a text. The answer streams: its first bytes come while the first sentence is made."""
         begun = time.monotonic()
         check(body, most_letters)
         asked = Asked(
