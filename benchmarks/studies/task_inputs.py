@@ -99,15 +99,23 @@ class HeldOut:
         rules: of its model.
         noise: noise set that no run was trained with.
         registry: where plugins are found.
+        seconds: shortest and longest utterance; None: those of training.
     """
 
-    def __init__(self, resolved: Resolved, rules: PackRules, noise: Path, registry: Registry) -> None:
+    def __init__(
+        self,
+        resolved: Resolved,
+        rules: PackRules,
+        noise: Path,
+        registry: Registry,
+        seconds: Sequence[float] | None = None,
+    ) -> None:
         data = replace(resolved.sections["data"], noise=str(noise))
         everything = open_dataset(Path(data.path), part="all")
         held, train = (open_dataset(Path(data.path), part=part) for part in ("held-out", "train"))
         known = {row.text.lower() for row in train.rows()}
         batching = resolved.sections["batching"]
-        shortest, longest = batching.min_seconds, batching.max_seconds or batching.seconds
+        shortest, longest = seconds or (batching.min_seconds, batching.max_seconds or batching.seconds)
         self.ids = [
             row.id for row in held.rows() if row.text.lower() not in known and shortest <= row.seconds <= longest
         ]

@@ -77,6 +77,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--without", type=float, default=1 / 3, help="share of rows without input")
     parser.add_argument("--init-from", type=Path, help="run whose weights to begin with, of the same sizes")
     parser.add_argument("--longest", type=float, default=2.6, help="longest utterance in seconds")
+    parser.add_argument("--held-out-seconds", nargs=2, type=float, metavar=("FROM", "TO"),
+                        help="durations of the utterances to score; those of training if left out")  # fmt: skip
     parser.add_argument("--warmup", type=int, default=50)
     parser.add_argument("--report", action="store_true", help="only write the table of what is there")
     return parser.parse_args()
@@ -92,7 +94,7 @@ def score(seed: int, given: argparse.Namespace, registry: Registry) -> None:
         share = given.without
         train(resolved, registry, given)
     model = load_model(run, registry, device=torch.device("cpu")).model
-    held = HeldOut(resolved, model.rules, given.held_out_noise, registry)
+    held = HeldOut(resolved, model.rules, given.held_out_noise, registry, given.held_out_seconds)
     scores: dict[str, Any] = {}
     for task in given.task:
         scores[task] = held.losses(task, model) | (held.answers(task, run) if task in WRITTEN else {})
