@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from torch import Tensor
+from valle_samplers.beam import Beam
 
 from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
@@ -168,3 +170,57 @@ def test_other_levels_without_times_are_refused():
     ar, nar = model_of("llama", alignment=""), model_of("llama")
     with pytest.raises(UserError, match="alignment"):
         make(ar, nar)(requests()[:1])
+
+
+def test_a_beam_of_one_says_what_greedy_decoding_says_with_its_times() -> None:
+    asked = requests()
+    synthesizer = make(model_of("llama", parts="ar"), model_of("llama"))
+    greedy = synthesizer(asked)
+    synthesizer.components = replace(synthesizer.components, chain=SamplerChain([Beam(width=1, alpha=0.0)]))
+    for speech, other in zip(synthesizer(asked), greedy, strict=True):
+        assert torch.equal(speech.codes, other.codes)
+        assert speech.times == other.times
+        assert speech.stopped == other.stopped
+
+
+@dataclass(frozen=True)
+class Said:
+    """Chooses given tokens, then whatever is open."""
+
+    rows: list[list[int]]
+
+    def choose(self, logits: Tensor, view) -> Tensor:
+        at = view.history.shape[1]
+        best = logits.argmax(-1)
+        if len(logits) == len(self.rows):
+            wanted = [row[at] if at < len(row) else int(other) for row, other in zip(self.rows, best, strict=True)]
+            return torch.tensor(wanted)
+        return best
+
+
+@pytest.mark.parametrize("arch", ["llama", "mamba2"])
+def test_an_answer_that_was_searched_has_the_times_it_would_have_alone(arch: str) -> None:
+    asked = requests()
+    synthesizer = make(model_of(arch, parts="ar"), model_of("llama"))
+    plain = synthesizer.components
+    synthesizer.components = replace(plain, chain=SamplerChain([Beam(width=5)]))
+    found = synthesizer(asked)
+    for request, speech in zip(asked, found, strict=True):
+        assert speech.stopped
+        synthesizer.components = replace(plain, chain=SamplerChain([Said([speech.codes[:, 0].tolist()])]))
+        (alone,) = synthesizer([request])
+        assert torch.equal(alone.codes, speech.codes)
+        assert alone.times == speech.times
+
+
+def test_a_wider_beam_finds_a_likelier_answer_at_the_same_bound() -> None:
+    asked = [replace(request, max_seconds=0.16) for request in requests()[3:]]
+    synthesizer = make(model_of("llama", parts="ar"), model_of("llama"))
+    scores = []
+    for chain in ([Greedy()], [Beam(width=16, alpha=0.0)]):
+        synthesizer.components = replace(synthesizer.components, chain=SamplerChain(chain))
+        (speech,) = synthesizer(asked)
+        logits, chosen = forward_of(synthesizer, asked[0], speech, 0)
+        logs = logits[:, :-1].double().log_softmax(-1).gather(1, chosen[:, None].long())
+        scores.append(float(logs[: len(speech.codes)].sum()))
+    assert scores[1] > scores[0]

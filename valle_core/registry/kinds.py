@@ -84,6 +84,7 @@ KINDS: tuple[Kind, ...] = (
         9,
         on_device=True,
         in_dtype=True,
+        words=frozenset({"branching"}),
         usual="pointer",
     ),
 )

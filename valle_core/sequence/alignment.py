@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from valle_core.interfaces import Search
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpokenText:
@@ -105,4 +107,15 @@ class KnowsDurations(Protocol):
     def durations(self, text: SpokenText, *, speed: float = 1.0) -> tuple[list[Float[Tensor, "P_plus_1"]], list[int]]:
         """For each row: when it usually says each symbol, as `Walk.times`, at `speed` times the usual; and its frames,
         at least one, with those of a silence behind the text."""
+        ...
+
+
+@runtime_checkable
+class Branching(Protocol):
+    """An alignment that says every beginning a search follows; capability "branching"."""
+
+    def along(self, walk: Walk, search: Search) -> Search:
+        """The same search, whose beginnings each have a place in the text, as they would alone. `walk` has answered the
+        first frame; it is asked for the rows of the batch that its beginnings are of, and afterwards `times` are of the
+        answers found."""
         ...

@@ -22,7 +22,7 @@ from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import check_plugin, warn
-from valle_core.registry.preflight import preflight
+from valle_core.registry.preflight import capabilities, preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
 from valle_core.synthesis.autoregressive import MakesReady
@@ -86,7 +86,7 @@ def open_synthesizer(
         return [build(plugin, part.options, **more) for plugin, part in zip(selected[slot], parts[slot], strict=True)]
 
     aligned = bool(ar.resolved.parts["alignment"])
-    if aligned and chain.search is not None:
+    if aligned and chain.search is not None and "branching" not in capabilities(selected["alignment"][0]):
         searching = parts["sampler"][-1].name
         raise UserError(
             f"sampler {searching} looks for whole answers, and the alignment of {ar.path} follows one; choose another"

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from valle_core.codes.checks import check_codes
 from valle_core.plugin import UserError
-from valle_core.sequence.alignment import Walk
+from valle_core.sequence.alignment import Branching, Walk
 from valle_core.sequence.pack import pack
 from valle_core.synthesis.autoregressive import Decoded, Prompted, decode
 from valle_core.synthesis.components import SynthesisComponents
@@ -235,12 +235,14 @@ class Synthesizer:
         batch = batch.to(self.device)
         read, answer = model.embed_token(rows), model.head(0)
         view = View(seeds=seeds, capacity=max(bounds), stop=None if known_length else stop)
-        walk, conditioned = None, torch.ones(len(rows), dtype=torch.bool, device=self.device)
+        walk, chain, conditioned = None, parts.chain, torch.ones(len(rows), dtype=torch.bool, device=self.device)
         if model.alignment is not None and batch.text is not None:
             text = pack(rows[:B], model.rules).to(self.device).text if guidance.branches > 1 else batch.text
             assert text is not None
             walk = model.alignment.walk(text, speed=self.components.speed, steady=self.components.steady)
             conditioned = conditioned if batch.text.conditioned is None else batch.text.conditioned
+            if chain.search is not None and isinstance(model.alignment, Branching):
+                chain = chain.searching(model.alignment.along(walk, chain.search))
 
         def embed(codes: Tensor, places: Tensor) -> Tensor:
             every = places if guidance.branches == 1 else torch.cat([places, places + B])
@@ -267,7 +269,7 @@ class Synthesizer:
             ),
             embed,
             head,
-            self.components.chain,
+            chain,
             view,
             bounds=bounds,
             stop=-1 if known_length else stop,

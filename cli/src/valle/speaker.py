@@ -26,6 +26,7 @@ from valle_core.interfaces import Codec
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import SPEAKING, open_observers
 from valle_core.registry.registry import Registry
+from valle_core.sequence.alignment import Branching
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA, SynthesisOptions
 from valle_core.synthesis.prompt import encode_prompt
@@ -389,7 +390,8 @@ def _chains(
         for name, given, why in (("chain", sampler, ""), ("nar_chain", nar_sampler, by_frame))
         if given is not None
     }
-    if model.alignment is not None and "chain" in found and (searching := found["chain"].search) is not None:
+    branching = model.alignment is None or isinstance(model.alignment, Branching)
+    if not branching and "chain" in found and (searching := found["chain"].search) is not None:
         why = "and the alignment of this model follows one only; choose another"
         raise UserError(f"sampler {type(searching).__name__} looks for whole answers, {why}")
     return found

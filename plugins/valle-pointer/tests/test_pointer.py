@@ -174,7 +174,7 @@ def test_advance_weight_is_taken_back_in_decoding():
         pointer.advance.bias.fill_(float(torch.tensor(4 * 0.25 / 0.75).log()))
     walk = pointer.eval().walk(text_of(times=False))
     walk.answer(torch.zeros(2, 16), torch.zeros(2, 9), torch.arange(2), torch.tensor([0.24, 0.26]))
-    assert walk._at.tolist() == [2, 1]
+    assert walk.state.at.tolist() == [2, 1]
     losses = pointer.losses(torch.zeros(100, 16), torch.arange(100) < 25)
     losses["advance"].backward()
     assert float(pointer.advance.bias.grad) == pytest.approx(0.0, abs=1e-5), logit.shape

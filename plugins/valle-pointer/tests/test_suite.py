@@ -56,9 +56,9 @@ class Skipping(Pointer):
         answer = walk.answer
 
         def twice(h, logits, rows, chance):
-            before = walk._at[rows].clone()
+            before = walk.state.at[rows].clone()
             found = answer(h, logits, rows, chance)
-            walk._at[rows] += (walk._at[rows] > before).long()
+            walk.state.at[rows] += (walk.state.at[rows] > before).long()
             return found
 
         walk.answer = twice
@@ -117,6 +117,32 @@ class Dragging(Pointer):
         return super().durations(text, speed=1 / speed)
 
 
+class Unparted(Pointer):
+    """All beginnings of a row share a place."""
+
+    def along(self, walk, search):
+        class One:
+            def search(self, logits, follow, bounds, stop):
+                return search.search(logits, follow, bounds, stop)
+
+        return One()
+
+
+class Behind(Pointer):
+    """The times are of the beginnings that came last."""
+
+    def along(self, walk, search):
+        made = super().along(walk, search)
+
+        class Last:
+            def search(self, logits, follow, bounds, stop):
+                found = made.search(logits, lambda rows, tokens: follow(rows, tokens), bounds, stop)
+                walk.state = walk.state.select(torch.tensor([1, 2, 0]))
+                return found
+
+        return Last()
+
+
 @pytest.mark.parametrize(
     ("faulty", "check"),
     [
@@ -133,6 +159,8 @@ class Dragging(Pointer):
         (Shifted, "guides_masked_frames_in_place"),
         (Sprawling, "knows_how_long_texts_last"),
         (Dragging, "knows_how_long_texts_last"),
+        (Unparted, "follows_every_beginning"),
+        (Behind, "follows_every_beginning"),
     ],
 )
 def test_a_planted_fault_is_found(faulty, check):

@@ -21,7 +21,6 @@ MODEL = Path(valle_voice.__file__).parent / "model" / "ar"
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        (("sampler", "beam"), "sampler beam looks for whole answers, and the alignment of .* follows one"),
         (("stuck_seconds", "1"), "the alignment of .* ends its speech; leave --phoneme-seconds and --stuck-seconds"),
         (("phoneme_seconds", "0"), "the alignment of .* ends its speech; leave --phoneme-seconds and --stuck-seconds"),
     ],
@@ -36,3 +35,11 @@ def test_what_an_alignment_excludes_is_refused(flag, message, monkeypatch):
         open_synthesizer(
             resolve(SYNTHESIS_SCHEMA, registry, flags=[("model", str(MODEL)), flag]), registry, Observers()
         )
+
+
+def test_a_search_is_refused_with_an_alignment_that_follows_one_answer(monkeypatch):
+    monkeypatch.setattr("valle_core.synthesis.open.capabilities", lambda _: frozenset())
+    registry = Registry.open()
+    flags = [("model", str(MODEL)), ("sampler", "beam")]
+    with pytest.raises(UserError, match=r"sampler beam looks for whole answers, and the alignment of .* follows one"):
+        open_synthesizer(resolve(SYNTHESIS_SCHEMA, registry, flags=flags), registry, Observers())

@@ -81,6 +81,10 @@ class SamplerChain:
         view.enter(len(self._processors))
         return self._chooser.choose(logits, view)
 
+    def searching(self, search: Search) -> SamplerChain:
+        """With this search at its end."""
+        return SamplerChain([*self._processors, search])
+
     def process(self, logits: Float[Tensor, "B V"], view: View) -> Float[Tensor, "B V"]:
         """What the processors leave."""
         for index, processor in enumerate(self._processors):

@@ -11,5 +11,6 @@ POINTER = PluginSpec(
     summary="A pointer to the phoneme of each frame, which stays or advances: no skips, repeats or run-ons",
     factory="valle_pointer.pointer:build",
     options="valle_pointer.options:PointerOptions",
+    capabilities=frozenset({"branching"}),
     paper="after arXiv 2406.07855 and 2404.03204",
 )

@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from valle_core.interfaces import Search
 from valle_core.sequence.alignment import Guided, SpokenText
+from valle_pointer.beginnings import Beginnings
 from valle_pointer.bounds import bounds_of
 from valle_pointer.dwells import Dwells
 from valle_pointer.encoder import PhonemeEncoder
@@ -116,6 +118,10 @@ class Pointer(nn.Module):
             speed=speed,
             steady=steady,
         )
+
+    def along(self, walk: PointerWalk, search: Search) -> Search:
+        """See `valle_core.sequence.alignment.Branching`."""
+        return Beginnings(walk, search)
 
     def durations(self, text: SpokenText, *, speed: float = 1.0) -> tuple[list[Float[Tensor, "P_plus_1"]], list[int]]:
         """See `KnowsDurations.durations`: the mean durations of training."""

@@ -32,8 +32,32 @@ class Sounds(NamedTuple):
         return units + self.dwell[lasted.clamp(0, len(self.dwell) - 1)]
 
 
+class Place(NamedTuple):
+    """Where the pointers are, a row for each.
+
+    Attributes:
+        at: [R] unit that is said.
+        lasted: [R] frames it has lasted.
+        left: [R] how likely a steady pointer is still at it.
+        begins: [R, U + 1] first frame of each unit, −1 where there is none yet.
+    """
+
+    at: Int[Tensor, "R"]
+    lasted: Int[Tensor, "R"]
+    left: Float[Tensor, "R"]
+    begins: Int[Tensor, "R n"]
+
+    def select(self, rows: Int[Tensor, "S"]) -> Place:
+        """Copies of these, any of them more than once."""
+        return Place(*(part[rows] for part in self))
+
+
 class PointerWalk:
     """See `valle_core.sequence.alignment.Walk`. All rows are at the same frame; each has its own unit.
+
+    Attributes:
+        state: where the pointers are: of the rows of the batch, or of what a search goes on with.
+        apart: whether a search goes on, so that they are in the order of the rows asked for.
 
     Args:
         text: of the rows.
@@ -65,12 +89,15 @@ class PointerWalk:
         self._text, self._units, self._sounds, self._limits = text, units, sounds, limits
         self._last, self._advance, self._bias, self._steady = last, advance, bias, steady
         self._speed = speed
-        self._at, self._lasted = begin.clone(), torch.zeros_like(begin)
-        self._left = torch.ones(len(begin), dtype=torch.float64, device=begin.device)
-        U = limits.shape[1] + 1
-        self._begins = torch.full((len(begin), U), -1, dtype=torch.long, device=begin.device)
-        self._begins[torch.arange(len(begin), device=begin.device), begin] = 0
+        begins = torch.full((len(begin), limits.shape[1] + 1), -1, dtype=torch.long, device=begin.device)
+        begins[torch.arange(len(begin), device=begin.device), begin] = 0
+        left = torch.ones(len(begin), dtype=torch.float64, device=begin.device)
+        self.state, self.apart = Place(begin.clone(), torch.zeros_like(begin), left, begins), False
         self._frame = 0
+
+    def _here(self, rows: Int[Tensor, "R"]) -> Int[Tensor, "R"]:
+        """Where the pointers of these rows are in the state."""
+        return torch.arange(len(rows), device=rows.device) if self.apart else rows
 
     def answer(
         self,
@@ -80,27 +107,28 @@ class PointerWalk:
         chance: Float[Tensor, "R"],
     ) -> Float[Tensor, "R V"]:
         """See `Walk.answer`. A unit has at least one frame and at most its limit."""
-        at, lasted = self._at[rows], self._lasted[rows]
+        place, here = self.state, self._here(rows)
+        at, lasted = place.at[here], place.lasted[here]
         over = at > self._last[rows]
         stop = torch.zeros_like(logits, dtype=torch.bool)
         stop[:, -1] = True
         answered = logits.masked_fill(stop != over[:, None], float("-inf"))
 
         over_now = (self._advance(h)[:, 0].double() + self._bias).sigmoid()
-        left = self._left[rows] * (1 - over_now)
+        left = place.left[here] * (1 - over_now)
         limit = self._limits[rows, at.clamp(max=self._limits.shape[1] - 1)]
         go = ((left <= 0.5 if self._steady else chance < over_now) | (lasted + 1 >= limit)) & ~over
         self._frame += 1
-        self._at[rows] = at + go
-        self._lasted[rows] = torch.where(go, 0, lasted + 1)
-        self._left[rows] = torch.where(go, 1.0, left)
-        self._begins[rows, at + go] = torch.where(go, self._frame, self._begins[rows, at + go])
+        place.at[here] = at + go
+        place.lasted[here] = torch.where(go, 0, lasted + 1)
+        place.left[here] = torch.where(go, 1.0, left)
+        place.begins[here, at + go] = torch.where(go, self._frame, place.begins[here, at + go])
         return answered
 
     def guide(self, rows: Int[Tensor, "R"]) -> Float[Tensor, "R D"]:
         """See `Walk.guide`."""
-        sounds = self._sounds._replace(units=self._sounds.units[rows])
-        return sounds(self._at[rows][:, None], self._lasted[rows][:, None])[:, 0]
+        sounds, here = self._sounds._replace(units=self._sounds.units[rows]), self._here(rows)
+        return sounds(self.state.at[here][:, None], self.state.lasted[here][:, None])[:, 0]
 
     def kept(self, frames: Sequence[int]) -> list[Int[Tensor, "F"]]:
         """See `Walk.kept`."""
@@ -118,12 +146,12 @@ class PointerWalk:
 
     def _edges(self, row: int, frames: int) -> list[int]:
         """Where units begin, and the end."""
-        begins = {0, *(begin for begin in self._begins[row].tolist() if 0 <= begin < frames)}
+        begins = {0, *(begin for begin in self.state.begins[row].tolist() if 0 <= begin < frames)}
         return [*sorted(begins), frames]
 
     def times(self, frames: Sequence[int]) -> list[Float[Tensor, "P_plus_1"]]:
         """See `Walk.times`."""
-        begins = torch.where(self._begins < 0, torch.iinfo(torch.long).max, self._begins)
+        begins = torch.where(self.state.begins < 0, torch.iinfo(torch.long).max, self.state.begins)
         begins = torch.minimum(begins, torch.tensor(frames, device=begins.device)[:, None])
         found = symbol_begins(self._units, begins).cpu()
         for row, count in enumerate(frames if self._speed != 1 else ()):

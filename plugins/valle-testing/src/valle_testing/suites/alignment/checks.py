@@ -12,22 +12,13 @@ from unittest import SkipTest
 import torch
 from torch import nn
 
-from valle_core.sequence.alignment import Alignment, KnowsDurations
+from valle_core.sequence.alignment import KnowsDurations
 from valle_testing.contract import contract
-from valle_testing.suites.alignment.texts import SIZES, Build, spoken, walked
+from valle_testing.suites.alignment.branches import follows_every_beginning
+from valle_testing.suites.alignment.texts import SIZES, Build, made, spoken, walked
 
 ROWS = (0, 1, 2)
 LENGTH = 14
-
-
-def made(build: Build) -> Alignment:
-    """A fresh one in eval mode, with parameters that are not zero."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        alignment = build()
-    assert isinstance(alignment, nn.Module), f"it is a {type(alignment).__name__}, not a torch.nn.Module"
-    alignment.eval()
-    return alignment
 
 
 @contract("Alignment", "In eval mode nothing is drawn.")
@@ -188,4 +179,5 @@ CHECKS = (
     speed_and_steadiness,
     guides_masked_frames_in_place,
     knows_how_long_texts_last,
+    follows_every_beginning,
 )

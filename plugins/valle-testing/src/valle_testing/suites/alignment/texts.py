@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from valle_core.sequence.alignment import Alignment, SpokenText
 
@@ -36,6 +36,16 @@ def spoken(*, times: bool = True, rows: tuple[int, ...] = (0, 1, 2)) -> SpokenTe
         frames=torch.tensor([frames[row] for row in rows]),
         times=torch.tensor([begins[row] + begins[row][-1:] * (P - lengths[row]) for row in rows]) if times else None,
     )
+
+
+def made(build: Build) -> Alignment:
+    """A fresh one in eval mode, with parameters that are not zero."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        alignment = build()
+    assert isinstance(alignment, nn.Module), f"it is a {type(alignment).__name__}, not a torch.nn.Module"
+    alignment.eval()
+    return alignment
 
 
 def states(rows: tuple[int, ...], frame: int) -> Float[Tensor, "R D"]:
