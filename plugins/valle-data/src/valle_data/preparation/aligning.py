@@ -66,7 +66,8 @@ def phoneme_times(
     seconds = len(loaded.wav) / rate
     if given is not None and given.durations:
         cut = loaded.treatment.skipped if loaded.treatment else 0.0
-        return times_of(given, unit=options.duration_unit, shift=options.alignment_shift - cut, seconds=seconds)
+        unit, shift = options.duration_unit / recording.factor, options.alignment_shift / recording.factor
+        return times_of(given, unit=unit, shift=shift - cut, seconds=seconds)
     if aligner is None:
         return ()
     try:

@@ -12,6 +12,7 @@ from valle_data.preparation.layouts.layout import Found, Layout
 from valle_data.preparation.noise_options import LAYOUT as NOISE
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording
+from valle_data.preparation.voices import with_made_voices
 
 _LONGEST_ID = 1024  # bytes
 
@@ -36,6 +37,7 @@ def find_recordings(options: PrepareOptions) -> Found:
     if not found.recordings and not found.rejected:
         hint = f"Expected one of: {_all_looks()}" if options.layout == "auto" else f"Looked for {layout.looks_for}"
         raise UserError(f"no recordings in '{source}' ({', '.join(SUFFIXES)}). {hint}")
+    found.recordings = [*with_made_voices(found.recordings, options.voice_factors)]
     return _storable(found)
 
 

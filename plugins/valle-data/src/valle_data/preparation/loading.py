@@ -109,7 +109,7 @@ def _audio(
         max_peak=options.max_peak,
         max_clipped=options.max_clipped,
     )
-    wav = resample(sound.wav, sound.rate, sample_rate)
+    wav = resample(sound.wav, round(sound.rate * recording.factor), sample_rate)
     try:
         wav, treatment = treat(wav, sample_rate, options)
     except Silent as error:

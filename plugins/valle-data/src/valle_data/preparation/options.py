@@ -54,6 +54,8 @@ class PrepareOptions:
         max_clipped: leave out recordings with a larger fraction of clipped samples than this, as `clipped`.
         min_letters: leave out recordings with fewer letters of text per second than this, as `too-slow`.
         max_letters: leave out recordings with more letters of text per second of sound than this, as `too-fast`.
+        voice_factors: make more voices: prepare each recording once more, as a speaker of its own, read at one of these
+            factors in [0.5, 2], which moves pitch and formants.
         batch_seconds: seconds of audio to encode at once, padding included.
         jobs: number of threads that read and resample.
         phoneme_cache: file to cache phonemes in, shared by datasets and ranks; created if it does not exist.
@@ -89,6 +91,7 @@ class PrepareOptions:
     max_clipped: float = 0.2
     min_letters: float = 0.3
     max_letters: float = 35.0
+    voice_factors: tuple[float, ...] = ()
     batch_seconds: float = 60.0
     jobs: int = 2
     phoneme_cache: Path | None = None
@@ -127,6 +130,8 @@ class PrepareOptions:
             raise UserError(f"duration_unit must be in (0, 60] seconds, got {self.duration_unit}")
         if not -1 <= self.alignment_shift <= 1:
             raise UserError(f"alignment_shift must be in [-1, 1] seconds, got {self.alignment_shift}")
+        if wrong := [factor for factor in self.voice_factors if not 0.5 <= factor <= 2 or factor == 1]:
+            raise UserError(f"voice_factors must be in [0.5, 2] and not 1, got {wrong[0]:g}")
         if not 0 <= self.min_match <= 1:
             raise UserError(f"min_match must be in [0, 1], got {self.min_match}")
         _ = self.split

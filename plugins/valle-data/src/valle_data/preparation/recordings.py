@@ -43,6 +43,7 @@ class Recording:
         channels: those that are averaged, from 0; empty for all.
         aligned: its phonemes and their durations, where a table gives them.
         wordless: it says nothing, so an empty transcript is as it should be.
+        factor: it is read this many times as fast, as another voice (see `voices.py`).
     """
 
     id: str
@@ -58,6 +59,7 @@ class Recording:
     channels: tuple[int, ...] = ()
     aligned: Aligned | None = None
     wordless: bool = False
+    factor: float = 1.0
 
     def stamp(self) -> str:
         """Changes when the audio, the transcript, the facts beside it or the part that is meant change."""
@@ -65,6 +67,7 @@ class Recording:
         marks += [f"tone={self.tone}"] if self.tone else []
         if self.start is not None or self.end is not None or self.channels:
             marks.append(f"part={self.start}:{self.end}:{self.channels}")
+        marks += [f"factor={self.factor:g}"] if self.factor != 1 else []
         marks += [self.aligned.mark] if self.aligned else []
         for path in (self.audio, self.text_file, self.facts_file):
             try:
