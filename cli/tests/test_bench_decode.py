@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from valle_llama import bench_decode
@@ -20,13 +21,15 @@ ROWS = [
 
 
 @pytest.fixture
-def measured(monkeypatch) -> dict[str, object]:
+def measured(monkeypatch) -> list[dict[str, object]]:
     """The settings with which the case was run, instead of measuring."""
-    settings: dict[str, object] = {}
+    settings: list[dict[str, object]] = []
 
     def compare(**given):
-        settings.update(given)
-        return ROWS
+        settings.append(given)
+        return ROWS if given["part"] == compare.parts[0] else []
+
+    compare.parts = bench_decode.compare.parts
 
     monkeypatch.setattr(bench_decode, "compare", compare)
     monkeypatch.setattr(asking, "converse", converse_here)
@@ -38,10 +41,12 @@ def test_the_table_has_ratio_roofline_and_match(valle, measured):
     code, out, _ = valle("bench", "decode")
     head, theirs, ours = out.splitlines()[:3]
     assert code == 0
-    assert head.split()[-5:] == ["Match", "tokens/s", "ratio", "roofline", "share"]
-    assert theirs.split()[-5:] == ["yes", "100.0", "1.00", "400", "0.25"]
-    assert ours.split()[-5:] == ["NO", "250.0", "2.50", "400", "0.62"]
-    assert measured == {}
+    assert head.split()[-6:] == ["tokens/s", "ratio", "x", "alone", "roofline", "share"]
+    assert theirs.split()[-5:] == ["100.0", "1.00", "1.00", "400", "0.25"]
+    assert ours.split()[-5:] == ["250.0", "2.50", "1.00", "400", "0.62"]
+    assert " yes " in theirs
+    assert " NO " in ours
+    assert [given["part"] for given in measured] == [str(size) for size in bench_decode.SIZES]
 
 
 def test_files_and_json_say_where_the_numbers_come_from(valle, measured, tmp_path):
@@ -51,7 +56,22 @@ def test_files_and_json_say_where_the_numbers_come_from(valle, measured, tmp_pat
     assert {"commit", "date", "command", "processor", "cores", "torch", "quick"} <= set(report["facts"])
     assert json.loads((tmp_path / "results" / "decode.json").read_text()) == report
     assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["decode.json", "decode.md", "decode.png"]
-    assert measured["compiled"] is False
+    assert {given["repeats"] for given in measured} == {2}
+    assert "compiled" not in measured[0]
+
+
+def test_generate_compiles_itself_where_it_is_asked_to(valle, measured):
+    code, _, _ = valle("bench", "decode", "--compiled")
+    assert code == 0
+    assert all(given["compiled"] is True for given in measured)
+
+
+def test_the_cost_of_the_same_bits_in_any_batch_is_told(valle, measured, monkeypatch):
+    both = [replace(ROWS[0], setting=name, batch=16, tokens_per_s=rate, invariant=same)
+            for name, rate, same in (("a", 300.0, True), ("b", 400.0, False), ("c", 200.0, True))]  # fmt: skip
+    monkeypatch.setattr(bench_decode, "compare", lambda **given: both)
+    _, out, _ = valle("bench", "decode")
+    assert "d 64, 2 layers, batch 16: the same bits in any batch at 0.75 x the tokens/s of 'b'" in out
 
 
 def test_a_busy_machine_is_refused_before_anything_is_measured(valle, measured, monkeypatch, tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from valle_bench.reference import references_of
@@ -36,9 +37,16 @@ class Candidates:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """A case, by the name of its reference."""
+    """A case, by the name of its reference, or one of its parts.
+
+    Attributes:
+        part: of a function with an attribute `parts`: names of what it can be asked for one by one, as `part`.
+        asks: for the names of the parts instead of measuring.
+    """
 
     name: str
+    part: str = ""
+    asks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,14 +62,20 @@ def opens(registry: Registry, job: Job) -> Opened:
     cases = {case.name: case for case in references_of(registry, "decode")}
 
     def measured(cell: Cell, without: tuple[str, ...], alone: Callable[[str], None]) -> Figures:
-        return {cell.name: _measured(cases[cell.name], job.settings)}
+        return {cell.name: (_parts if cell.asks else _measured)(cases[cell.name], cell, job.settings)}
 
     return Opened(notes=dict.fromkeys(cases, ""), facts={}, measure=measured)
 
 
-def _measured(case: ReferenceSpec, settings: Settings) -> Figure:
+def _parts(case: ReferenceSpec, cell: Cell, settings: Settings) -> Figure:
+    """Their names, where the case has any."""
+    module, _, attribute = case.loads.partition(":")
+    return Figure(rows=[{"part": part} for part in getattr(getattr(import_module(module), attribute), "parts", ("",))])
+
+
+def _measured(case: ReferenceSpec, cell: Cell, settings: Settings) -> Figure:
     try:
-        found = list(case.load(**settings.given))
+        found = list(case.load(**settings.given, **({"part": cell.part} if cell.part else {})))
     except UserError as error:
         return Figure(note=str(error))
     if not all(is_dataclass(row) for row in found):
@@ -72,16 +86,31 @@ def _measured(case: ReferenceSpec, settings: Settings) -> Figure:
 def run(cases: Sequence[ReferenceSpec], settings: Settings, tell: Tell) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows of all cases, and for each that gave none its name and the reason."""
     titles = {case.name: case.title for case in cases}
-    count = Count(len(titles), tell)
-    cells = tuple(Cell(name=name) for name in titles)
-    job = Job(measurement=MEASUREMENT, candidate=Candidates(), settings=settings, cells=cells)
-    answer = ask(job, lambda cell: count.begin(titles[cell.name]))
+    asked = Job(
+        measurement=MEASUREMENT,
+        candidate=Candidates(),
+        settings=settings,
+        cells=tuple(Cell(name=name, asks=True) for name in titles),
+    )
+    tell(0, 0, "")
+    parts = ask(asked, lambda cell: None)
+    cells = tuple(
+        Cell(name=cell.name, part=row.get("part", ""))
+        for cell, figures in parts.figures.items()
+        for row in figures[cell.name].rows or ({},)
+    )
+    count = Count(len(cells), tell)
+    answer = ask(replace(asked, cells=cells), lambda cell: count.begin(f"{titles[cell.name]} {cell.part}".rstrip()))
     count.end()
-    figures = {cell.name: by_name[cell.name] for cell, by_name in answer.figures.items()}
-    dead = {name: note for name, note in answer.implementations.items() if note}
-    missing = {titles[name]: figure.note for name, figure in figures.items() if figure.note} | dead
+    figures = {cell: by_name[cell.name] for cell, by_name in answer.figures.items()}
+    dead = {
+        titles.get(name, name): note for name, note in (parts.implementations | answer.implementations).items() if note
+    }
+    missing = {
+        f"{titles[cell.name]} {cell.part}".rstrip(): figure.note for cell, figure in figures.items() if figure.note
+    }
     rows = [dict(row) for figure in figures.values() for row in figure.rows]
-    return rows, [f"{name}: {note}" for name, note in missing.items()]
+    return rows, [f"{name}: {note}" for name, note in (missing | dead).items()]
 
 
 MEASUREMENT = Measurement(

@@ -5,57 +5,53 @@ from __future__ import annotations
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from valle_core.interfaces import AttentionKernel
-from valle_core.types import PackedMask, SequenceMask
-from valle_llama.backbone import LlamaBackbone
-from valle_llama.factory import build
-from valle_llama.options import LlamaOptions
-
-VOCABULARY = 1024
-HEAD_WIDTH = 64
-
-Decode = Callable[[int], Int[Tensor, "N"]]
-"""Number of new tokens → the tokens."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Size:
-    """One model of the comparison; the feed-forward layer is 4 · d_model wide."""
-
-    d_model: int
-    n_layers: int
-
-    def __str__(self) -> str:
-        return f"d {self.d_model}, {self.n_layers} layers"
-
+from valle_llama.bench_ways import (
+    VOCABULARY,
+    Size,
+    TorchAttention,
+    Way,
+    backbone_of,
+    generate,
+    invariant,
+    llama_of,
+    logits_after,
+    ours,
+    weights_of,
+)
 
 SIZES = (Size(d_model=256, n_layers=4), Size(d_model=512, n_layers=8), Size(d_model=1024, n_layers=12))
+TOGETHER = 16
+"""Rows of the batch."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
-    """One setting of one side at one size. Batch 1, float32, CPU.
+    """One setting of one side at one size. Float32 states, CPU.
 
     Attributes:
         size: of the model.
         setting: whose loop, with which cache or path.
         compiled: how machine code was made for this model ("" for none).
-        match: greedy tokens equal those of generate's dynamic cache.
-        tokens_per_s: new tokens per second after the prompt has been read.
+        match: greedy tokens equal those of generate's dynamic cache, of the first row in a batch.
+        tokens_per_s: new tokens per second after the prompt has been read, of all rows.
         call_s: seconds of the whole call, prompt included.
-        ratio: tokens_per_s over that of generate's best setting that is not compiled.
-        roofline: tokens per second if each weight were read once per token at the best rate measured.
+        ratio: tokens_per_s over that of generate's best setting of this batch that is not compiled.
+        roofline: tokens per second if each weight were read once per step at the best rate measured.
         share: tokens_per_s / roofline.
+        batch: rows at once.
+        gain: tokens_per_s over that of the same setting alone.
+        logits: largest difference from the reference's logits behind the same tokens, in their standard deviations.
+        invariant: whether a row has the same bits alone and in a batch; None where that was not looked at.
     """
 
     size: str
@@ -67,22 +63,30 @@ class Measurement:
     ratio: float
     roofline: float
     share: float
+    batch: int = 1
+    gain: float = 1.0
+    logits: float = 0.0
+    invariant: bool | None = None
 
 
 def compare(
     attention: AttentionKernel | None = None,
     *,
+    part: str = "",
     sizes: Sequence[Size] = SIZES,
-    new_tokens: int = 200,
+    new_tokens: int = 100,
     prompt_tokens: int = 200,
     repeats: int = 5,
     threads: int = 2,
-    compiled: bool = True,
+    compiled: bool = False,
 ) -> list[Measurement]:
     """All settings at all sizes; the settings take turns in every repeat and the median counts.
 
+    Whatever is compiled is compiled before anything is timed.
+
     Args:
         attention: kernel of our backbone's general path; torch's own when not given.
+        part: the one size that is wanted, as `compare.parts` names it; "" for all.
         compiled: also let generate compile itself, where there is a C++ compiler (minutes).
     """
     before = torch.get_num_threads()
@@ -91,12 +95,16 @@ def compare(
         return [
             row
             for size in sizes
+            if part in ("", str(size))
             for row in _compare_one(
-                size, attention or _TorchAttention(), new_tokens, prompt_tokens, repeats, compiled=compiled
+                size, attention or TorchAttention(), new_tokens, prompt_tokens, repeats, compiled=compiled
             )
         ]
     finally:
         torch.set_num_threads(before)
+
+
+compare.parts = tuple(map(str, SIZES))
 
 
 def read_rate(nbytes: int, tries: int = 20) -> float:
@@ -110,154 +118,96 @@ def read_rate(nbytes: int, tries: int = 20) -> float:
 def _compare_one(
     size: Size, attention: AttentionKernel, new: int, prompt: int, repeats: int, *, compiled: bool
 ) -> list[Measurement]:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=size.d_model,
-        intermediate_size=4 * size.d_model,
-        num_hidden_layers=size.n_layers,
-        num_attention_heads=size.d_model // HEAD_WIDTH,
-        rms_norm_eps=1e-5,
-        max_position_embeddings=prompt + new,
-        bos_token_id=None,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    model = LlamaForCausalLM(config).eval()
-    tokens = torch.randint(VOCABULARY, (1, prompt))
-    settings: dict[tuple[str, str], Decode] = {
-        ("generate, dynamic cache", ""): _generate(model, tokens, {}),
-        ("generate, static cache", ""): _generate(model, tokens, {"cache_implementation": "static"}),
-    }
-    if compiled and shutil.which("g++"):
-        settings["generate, static cache", "torch.compile"] = _generate_compiled(model, tokens)
-    settings["valle, layers", ""] = _ours(model, size, attention, tokens, "layers")
-    if find_spec("numba") is not None:
-        settings["valle, fused step", "numba"] = _ours(model, size, attention, tokens, "fused")
-
-    tokens_of = {setting: run(new) for setting, run in settings.items()}  # also the warm-up
-    whole: dict[tuple[str, str], list[float]] = {setting: [] for setting in settings}
-    first: dict[tuple[str, str], list[float]] = {setting: [] for setting in settings}
+    model = llama_of(size, prompt + new)
+    tokens = torch.randint(VOCABULARY, (TOGETHER, prompt))
+    ways = _ways(model, size, attention, tokens, compiled=compiled)
+    tokens_of = [way.run(new) for way in ways]  # also the warm-up
+    whole: list[list[float]] = [[] for _ in ways]
+    first: list[list[float]] = [[] for _ in ways]
     for _ in range(repeats):
-        for setting, run in settings.items():
-            first[setting].append(_timed(lambda run=run: run(1))[0])
-            whole[setting].append(_timed(lambda run=run: run(new))[0])
-    moved = sum(p.nbytes for name, p in model.named_parameters() if "embed_tokens" not in name)
-    return _rows(size, tokens_of, first, whole, read_rate(moved) / moved, new)
+        for at, way in enumerate(ways):
+            first[at].append(_timed(lambda way=way: way.run(1))[0])
+            whole[at].append(_timed(lambda way=way: way.run(new))[0])
+    steps = [statistics.median(all_of) - statistics.median(one) for all_of, one in zip(whole, first, strict=True)]
+    rates = [way.batch * (new - 1) / seconds for way, seconds in zip(ways, steps, strict=True)]
+    shown = torch.cat([tokens[:1], tokens_of[0][:1]], 1)
+    return _rows(model, size, ways, rates, [statistics.median(one) for one in whole], tokens_of, shown, prompt)
+
+
+def _ways(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, *, compiled: bool) -> list[Way]:
+    """Each alone, then in a batch."""
+    one, paths = tokens[:1], ["layers"] + (["fused", "int8"] if find_spec("numba") else [])
+    caches = ["dynamic", "static"] + (["compiled"] if compiled and shutil.which("g++") else [])
+    named = {"dynamic": "dynamic cache", "static": "static cache", "compiled": "static cache"}
+    titles = {"layers": "valle, layers", "fused": "valle, fused step", "int8": "valle, fused step, int8"}
+    backbones = {path: backbone_of(model, size, attention, path) for path in paths}
+    theirs = [
+        Way(
+            setting=f"generate, {named[cache]}",
+            run=generate(model, one, cache),
+            compiled="torch.compile" if cache == "compiled" else "",
+        )
+        for cache in caches
+    ]
+    mine = [
+        Way(
+            setting=titles[path],
+            run=ours(model, backbones[path], rows),
+            batch=len(rows),
+            compiled="" if path == "layers" else "numba",
+            backbone=backbones[path],
+        )
+        for rows in (one, tokens)
+        for path in paths
+    ]
+    at_once = Way(setting="generate, dynamic cache", run=generate(model, tokens, "dynamic"), batch=len(tokens))
+    return [*theirs, *mine, at_once]
 
 
 def _rows(
+    model: Any,
     size: Size,
-    tokens_of: Mapping[tuple[str, str], Tensor],
-    first: Mapping[tuple[str, str], list[float]],
-    whole: Mapping[tuple[str, str], list[float]],
-    roofline: float,
-    new: int,
+    ways: Sequence[Way],
+    rates: Sequence[float],
+    calls: Sequence[float],
+    tokens_of: Sequence[Tensor],
+    shown: Tensor,
+    prompt: int,
 ) -> list[Measurement]:
-    expected = next(iter(tokens_of.values()))
-    rates = {
-        setting: (new - 1) / (statistics.median(whole[setting]) - statistics.median(first[setting]))
-        for setting in tokens_of
-    }
-    reference = max(rate for (name, how), rate in rates.items() if name.startswith("generate") and not how)
-    return [
-        Measurement(
-            size=str(size),
-            setting=name,
-            compiled=how,
-            match=torch.equal(tokens_of[name, how], expected),
-            tokens_per_s=rate,
-            call_s=statistics.median(whole[name, how]),
-            ratio=rate / reference,
-            roofline=roofline,
-            share=rate / roofline,
+    expected, known = tokens_of[0][0], weights_of(model)
+    usual = sum(weight.nbytes for weight in known.values())
+    speed, head = read_rate(usual), model.lm_head.weight.nbytes
+    with torch.inference_mode():
+        want = model(shown).logits[:, -1]
+    best: dict[int, float] = {}
+    for way, rate in zip(ways, rates, strict=True):
+        if way.setting.startswith("generate") and not way.compiled:
+            best[way.batch] = max(rate, best.get(way.batch, 0.0))
+    alone = {(way.setting, way.compiled): rate for way, rate in zip(ways, rates, strict=True) if way.batch == 1}
+    rows = []
+    for way, rate, call, found in zip(ways, rates, calls, tokens_of, strict=True):
+        roofline = way.batch * speed / (way.moved + head if way.moved else usual)
+        away = 0.0
+        if way.backbone is not None:
+            away = float((logits_after(model, way.backbone, shown, prompt) - want).abs().max() / want.std())
+        rows.append(
+            Measurement(
+                size=str(size),
+                setting=way.setting,
+                compiled=way.compiled,
+                match=torch.equal(found[0], expected),
+                tokens_per_s=rate,
+                call_s=call,
+                ratio=rate / best[way.batch],
+                roofline=roofline,
+                share=rate / roofline,
+                batch=way.batch,
+                gain=rate / alone[way.setting, way.compiled],
+                logits=away,
+                invariant=None if way.backbone is None else invariant(way.backbone),
+            )
         )
-        for (name, how), rate in rates.items()
-    ]
-
-
-def _generate(model: Any, tokens: Int[Tensor, "1 P"], extra: Mapping[str, object]) -> Decode:
-    settings = {"do_sample": False, "disable_compile": True, **extra}
-
-    def run(new: int) -> Int[Tensor, "N"]:
-        mask = torch.ones_like(tokens)
-        out = model.generate(tokens, attention_mask=mask, max_new_tokens=new, min_new_tokens=new, **settings)
-        return out[0, tokens.shape[1] :]
-
-    return run
-
-
-def _generate_compiled(model: Any, tokens: Int[Tensor, "1 P"]) -> Decode:
-    from transformers import CompileConfig
-
-    anywhere: Any = CompileConfig(fullgraph=False)
-    anywhere._compile_all_devices = True  # transformers compiles for accelerators only unless told so
-    settings = {"cache_implementation": "static", "disable_compile": False, "compile_config": anywhere}
-    return _generate(model, tokens, settings)
-
-
-class _TorchAttention:
-    """`scaled_dot_product_attention` for one unpadded causal row, in one piece or step by step."""
-
-    def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask, *, scale: float | None = None
-    ) -> Float[Tensor, "B H Tq Dh"]:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1, scale=scale, enable_gqa=True)
-
-
-class _Greedy:
-    """The most probable token."""
-
-    def choose(self, logits: Float[Tensor, "B V"], view: object) -> Int[Tensor, "B"]:
-        return logits.argmax(-1)
-
-
-def _ours(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, path: str) -> Decode:
-    from valle_core.api import Prompted, SamplerChain, SamplingView, decode_autoregressive, row_seeds
-
-    backbone = _backbone(model, size, attention, path)
-    table, head = model.model.embed_tokens.weight.detach(), model.lm_head.weight.detach()
-    length = torch.tensor([tokens.shape[1]])
-    chain = SamplerChain([_Greedy()])
-
-    def run(new: int) -> Int[Tensor, "N"]:
-        prompted = Prompted(
-            x=F.embedding(tokens, table),
-            mask=SequenceMask.causal(length),
-            positions=torch.arange(tokens.shape[1])[None],
-        )
-        view = SamplingView(seeds=row_seeds(0, [0], device="cpu"), capacity=new)
-        decoded = decode_autoregressive(
-            backbone,
-            prompted,
-            lambda token, rows: F.embedding(token[:, None], table),
-            lambda h, rows: F.linear(h, head),
-            chain,
-            view,
-            bounds=[new],
-            stop=-1,
-        )
-        return decoded.tokens[0]
-
-    return run
-
-
-def _backbone(model: Any, size: Size, attention: AttentionKernel, path: str) -> LlamaBackbone:
-    options = LlamaOptions(
-        d_model=size.d_model,
-        n_layers=size.n_layers,
-        n_heads=size.d_model // HEAD_WIDTH,
-        ffn_dim=4 * size.d_model,
-        norm_eps=1e-5,
-        decode_step="fused" if path == "fused" else "layers",
-    )
-    backbone = build(options, attention=attention)
-    # assign: the very same memory, so that both sides read it from the same place
-    state = {name: weight for name, weight in model.model.state_dict().items() if "embed_tokens" not in name}
-    backbone.load_state_dict(state, assign=True)
-    return backbone.eval()
+    return rows
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, object]:
