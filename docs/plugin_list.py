@@ -36,6 +36,7 @@ TITLES = {
     "optimizer": "Optimizers",
     "schedule": "Learning-rate schedules",
     "loss": "Further losses",
+    "draft": "Drafts of several frames a step",
 }
 HEAD = """\
 # All plugins

@@ -77,18 +77,19 @@ def build_model(
         tasks=max(1, len(facts.task_tokens)),
         writes=facts.writes,
     )
-    alignment = _alignment(resolved, selected, backbone.d_model, facts)
-    return CodecLM(backbone, vocabulary, options, codebooks, alignment, facts.task_tokens)
+    sizes = {"d_model": backbone.d_model}
+    alignment: Alignment | None = _optional(
+        "alignment", resolved, selected, symbols=facts.symbols, languages=len(facts.languages), **sizes
+    )
+    draft = _optional("draft", resolved, selected, n_layers=backbone.n_layers, **sizes)
+    return CodecLM(backbone, vocabulary, options, codebooks, alignment, facts.task_tokens, draft)
 
 
-def _alignment(
-    resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]], d_model: int, facts: ModelFacts
-) -> Alignment | None:
-    if not resolved.parts["alignment"]:
+def _optional(slot: str, resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]], **given: Any) -> Any:
+    """The part of a slot that may be empty; then None."""
+    if not resolved.parts.get(slot):
         return None
-    (chosen,) = selected["alignment"]
-    options = resolved.part("alignment").options
-    return build(chosen, options, d_model=d_model, symbols=facts.symbols, languages=len(facts.languages))
+    return build(selected[slot][0], resolved.part(slot).options, **given)
 
 
 def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ...]]) -> Backbone:

@@ -11,6 +11,7 @@ MODEL_SCHEMA = Schema(
         Slot("attention", "attention", "sdpa", serves="arch"),
         Slot("rewrite", "rewrite", None, many=True),
         Slot("alignment", "alignment", None),
+        Slot("draft", "draft", None),
     ),
     sections=(Section("model", ModelOptions, help="Codec language model"),),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +59,7 @@ class CodecLM(nn.Module):
         codebooks: Float[Tensor, "Q V d"] | None = None,
         alignment: Alignment | None = None,
         tasks: tuple[str, ...] = (),
+        draft: Any = None,
     ) -> None:
         """
         Args:
@@ -68,6 +69,7 @@ class CodecLM(nn.Module):
             codebooks: the codec's vectors, for `options.codebook_embeddings`.
             alignment: an `nn.Module` that says the text frame by frame, in place of a segment of it; None for none.
             tasks: names of the tasks that have a token, in the order of the table.
+            draft: an `nn.Module` for several frames a step (`valle_draft.contracts.Draft`); None for none.
 
         Raises:
             UserError: the backbone takes no bidirectional rows but some are wanted, or codebooks are missing.
@@ -96,7 +98,7 @@ class CodecLM(nn.Module):
             tasks=tasks,
         )
         assert alignment is None or isinstance(alignment, nn.Module)
-        self.alignment = alignment
+        self.alignment, self.draft = alignment, draft
         self.hidden_share = HiddenShare(backbone.d_model) if options.masked_share else None
         if options.codebook_embeddings and codebooks is None:
             raise UserError("model.codebook_embeddings: this codec publishes no codebook vectors; leave it off")
@@ -159,7 +161,8 @@ class CodecLM(nn.Module):
     def forward(self, batch: RowBatch) -> ModelOutput:
         """Logits of every predicted position, and what backbone and alignment add."""
         x, targets = self._guided(batch)
-        out = self.backbone(
+        run = self.backbone if self.draft is None else self.draft.around(self, batch, targets)
+        out = run(
             x, batch.packed.mask if batch.packed else batch.mask, batch.positions, condition=self.condition(batch)
         )
         flat = out.h.flatten(0, 1)  # [B · T, D]

@@ -136,7 +136,7 @@ def decode(
             return chain.process(logits, view)
 
         tokens = chain.search.search(chain.process(logits, view), follow, bounds, stop if stop >= 0 else None)
-        return _cut(tokens, bound, stop, stepper.steps)
+        return cut(tokens, bound, stop, stepper.steps)
     last_steps = set(bounds)
     every = check_every or (1 if device.type == "cpu" else CHECK_EVERY_ON_ACCELERATOR)
     checked = 0
@@ -165,7 +165,7 @@ def decode(
         logits = head(h, rows).float()
         if i % every == 0:
             refuse_undefined(logits, "level 0")
-    return _cut(tokens, bound, stop, stepper.steps)
+    return cut(tokens, bound, stop, stepper.steps)
 
 
 class _Stepper:
@@ -230,7 +230,7 @@ class _Stepper:
             self.condition = self.condition[rows]
 
 
-def _cut(decoded: Int[Tensor, "B L"], bound: Int[Tensor, "B"], stop: int, steps: int) -> Decoded:
+def cut(decoded: Int[Tensor, "B L"], bound: Int[Tensor, "B"], stop: int, steps: int) -> Decoded:
     """Cut each row at its first stop token or bound."""
     index = torch.arange(decoded.shape[1], device=decoded.device)
     past = decoded.eq(stop) if stop >= 0 else torch.zeros_like(decoded, dtype=torch.bool)

@@ -86,6 +86,7 @@ class SynthesisComponents:
         max_context: see `SynthesisOptions`.
         guidance: of level 0.
         nar_guidance: of the other levels.
+        drafts, unchecked: see `SynthesisOptions`.
         lengths: says how many seconds answers of level 0 last that are filled in place, or None.
         takes: words that the task's spec declares.
         task_name: of the task, for messages.
@@ -111,6 +112,8 @@ class SynthesisComponents:
     max_context: int = 0
     guidance: Guidance = UNGUIDED
     nar_guidance: Guidance = UNGUIDED
+    drafts: int = -1
+    unchecked: bool = False
     lengths: Callable[[Sequence[Request]], list[float]] | None = None
     takes: frozenset[str] = frozenset({"codes"})
     task_name: str = "tts"

@@ -119,6 +119,8 @@ def open_synthesizer(
         raise UserError(f"{ar.path} reads its text with an alignment and cannot continue a prompt; use --task tts")
     if alignment is None and (options.speed != 1 or options.durations != "drawn"):
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
+    if first.model.draft is None and (options.drafts > 0 or options.unchecked):
+        raise UserError(f"{ar.path} was trained without --draft, so it takes no --drafts and no --unchecked")
     codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)
     can = codec.codebooks is not None and hasattr(codec, "decode_vectors")
     if options.vectors == "expected" and not can:
@@ -147,6 +149,8 @@ def open_synthesizer(
             steady=options.durations == "usual",
             safeguards=None if aligned or "source" in words or not safeguards else safeguards(codec, options, device),
             max_context=options.max_context,
+            drafts=options.drafts,
+            unchecked=options.unchecked,
             guidance=guidance,
             nar_guidance=nar_guidance,
             takes=words,

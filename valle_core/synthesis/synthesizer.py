@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -259,7 +260,8 @@ class Synthesizer:
                 logits = guards.guide(logits, view)
             return logits if walk is None else walk.answer(h[: len(places)], logits, places, view.uniform(_ADVANCE))
 
-        found = decode(
+        steps = decode if model.draft is None else partial(model.draft.decode, model, walk, parts)
+        found = steps(
             model.backbone,
             Prompted(
                 x=model.embed(batch),

@@ -208,7 +208,7 @@ def _task_names(tasks: tuple[Selected, ...], options: TrainOptions) -> tuple[str
 
 
 def _manifest(dataset: Dataset, resolved: Resolved, selected: dict[str, tuple[Selected, ...]]) -> Manifest:
-    recorded = ("arch", "attention", "rewrite", "alignment", "task", "optimizer")
+    recorded = ("arch", "attention", "rewrite", "alignment", "draft", "task", "optimizer")
     plugins = tuple(identity_of(plugin) for slot in recorded for plugin in selected.get(slot, ()))
     return Manifest(
         step=0,

@@ -51,7 +51,9 @@ def fitted_weights(found: Mapping[str, Tensor], model: CodecLM, before: Manifest
     shapes = {name: (size, *fresh[name].shape[1:]) for name, (size, _) in moves.items()}
     answers = [name for name in fresh if name.startswith("heads.answers.") and not before.writes]
     found = {name: tensor for name, tensor in found.items() if now.writes or not name.startswith("heads.answers.")}
-    found |= {name: fresh[name] for name in answers}
+    found = {name: tensor for name, tensor in found.items() if name in fresh or not name.startswith("draft.")}
+    drafts = [name for name in fresh if name.startswith("draft.") and name not in found]
+    found |= {name: fresh[name] for name in (*answers, *drafts)}
     weights = expanded(found, fresh | {name: fresh[name].new_empty(shape) for name, shape in shapes.items()})
     for name, (_, rows) in moves.items():
         if name in weights and weights[name].shape == shapes[name]:

@@ -110,7 +110,9 @@ class _Speaking(Synthesizer):
 
     def __init__(self, synthesizer: Synthesizer, row: Row, request: Request) -> None:
         parts = synthesizer.components
-        super().__init__(replace(parts, ar=_with(parts.ar, _Waiting(parts.ar.backbone, row))))
+        super().__init__(
+            replace(parts, drafts=0, unchecked=False, ar=_with(parts.ar, _Waiting(parts.ar.backbone, row)))
+        )
         if parts.task.output != "codes":
             raise UserError(f"task '{parts.task_name}' gives no speech; use `Speaker.write`")
         self._row = row

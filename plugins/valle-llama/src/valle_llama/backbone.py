@@ -11,6 +11,7 @@ from torch import Tensor
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
+from valle_kit.ahead import Ahead, through_layers
 from valle_kit.attention_stack.rotary_layers import PreNormLayer, RotaryAttention, RotaryStack
 from valle_kit.together import StepTogether, gathered, one_by_one
 from valle_llama.cache import LlamaCache
@@ -103,6 +104,27 @@ class LlamaBackbone(RotaryStack):
     def compiles(self) -> bool:
         """See `valle_kit.quantized.Compiles`."""
         return self._decoding.compiles(self.layers, self.norm)
+
+    def ahead(self) -> Ahead:
+        """See `valle_kit.ahead.GoesAhead`."""
+        known: FusedStep | None = None
+        otherwise = through_layers(self)
+
+        def ahead(x: Float[Tensor, "B T D"], cache: LlamaCache, first: int, last: int) -> Float[Tensor, "B T D"]:
+            nonlocal known
+            B, T, _ = x.shape
+            known = self._decoding.together(self.layers, self.norm, x.flatten(0, 1), [cache], known)
+            if known is None or not known.in_order:
+                return otherwise(x, cache, first, last)
+            places = (cache.lengths[:, None] + torch.arange(T)).flatten()
+            for _ in range(T):
+                cache.grow()
+            tables, finish = cache.tables.rows.repeat(T), last == self.n_layers
+            h = known(x.flatten(0, 1), tables, places, finish=finish, layers=(first, last))
+            cache.lengths = cache.lengths + T
+            return h.unflatten(0, (B, T))
+
+        return ahead
 
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Compile what decoding needs, before it is timed."""

@@ -21,12 +21,17 @@ class FusedStep:
     """The step of one backbone over caches of at most `capacity` positions, for float32 states on the CPU.
 
     Weights are read in place: in-place updates are seen by the next step; `fits` tells when they moved.
+
+    Attributes:
+        capacity: as given.
+        in_order: whether states of one cache may follow each other: each finds the keys of those before it.
     """
 
     def __init__(self, layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, rows: int, capacity: int):
         self._sizes, self.capacity = sizes, capacity
         self._runner = Runner(_program(layers, norm, sizes, max(1, min(rows, MOST_ROWS)), capacity))
         self._rotations = _rotations(sizes, torch.arange(capacity + 1))
+        self.in_order = sizes.n_kv_heads % torch.get_num_threads() == 0  # each thread has heads of its own
 
     def fits(self) -> bool:
         """Whether the weights are still where they were."""
@@ -40,6 +45,7 @@ class FusedStep:
         positions: Int[Tensor, "B"] | None = None,
         *,
         finish: bool = True,
+        layers: tuple[int, int] | None = None,
     ) -> Float[Tensor, "B D"]:
         """The states of the next position of every row after the last layer, normed when `finish`.
 
@@ -47,12 +53,13 @@ class FusedStep:
             tables: of each row's cache, see `LlamaCache.tables`.
             lengths: of the rows before this position.
             positions: the rotary ones, the lengths when not given.
+            layers: as `Runner` takes them.
         """
         if positions is None:
             by, turns = self._rotations, lengths
         else:
             by, turns = _rotations(self._sizes, positions), torch.arange(len(x))
-        return self._runner(x, tables, lengths, by, turns, finish=finish)
+        return self._runner(x, tables, lengths, by, turns, finish=finish, layers=layers)
 
 
 def _program(layers: nn.ModuleList, norm: nn.Module, sizes: LlamaSizes, rows: int, capacity: int) -> Program:

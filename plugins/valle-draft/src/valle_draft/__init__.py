@@ -1,0 +1,1 @@
+"""Several frames a step: draft heads, LayerSkip, grouped codes."""

@@ -1,0 +1,31 @@
+"""What a draft must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Draft(Protocol):
+    """Says several frames of level 0 a step; an `nn.Module`, whose weights are the model's.
+
+    Factory: `(options, *, d_model: int, n_layers: int) → Draft`. A model may have an alignment and any backbone; what
+    it cannot do without is in the spec's `needs`.
+    """
+
+    def around(self, model: Any, batch: Any, targets: Any) -> Callable[..., Any]:
+        """What is called in place of `model.backbone(x, mask, positions, condition=…)` for this batch.
+
+        In training its losses are among those of the backbone's output, weighted already, each a mean over all
+        predicted positions of the batch. `targets` is what `Alignment.losses` takes, or None.
+        """
+        ...
+
+    def decode(self, model: Any, walk: Any, parts: Any, *given: Any, **more: Any) -> Any:
+        """As `valle_core.synthesis.autoregressive.decode(*given, **more)` of this model.
+
+        `walk` is that of its alignment, or None; `parts` are the `SynthesisComponents`, of which `drafts` and
+        `unchecked` are meant for it. With neither, and with drafts that are checked, the codes are those of `decode`.
+        """
+        ...
