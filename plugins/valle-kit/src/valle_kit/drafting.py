@@ -87,7 +87,7 @@ def decode_drafted(
     run = _Run(embed, head, chain, view, drafter, cache, bounds, stop, branches, watch)
     states, x, steps = h[:, None], h[:, None], 0
     while True:
-        T, place = states.shape[1], 0
+        T, place, right = states.shape[1], 0, None
         for place in range(T):
             right = run.answer(states[:, place])
             if right is None:
@@ -95,6 +95,7 @@ def decode_drafted(
             last = run.narrowed is not None or place + 1 == T
             if last or not torch.equal(right, x[:, place + 1 : place + 2]):
                 break
+        assert right is not None
         if place + 1 < T:
             _take_back(cache, cache.lengths - (T - place - 1))
         h = states[:, place] if run.narrowed is None else states[run.narrowed, place]
