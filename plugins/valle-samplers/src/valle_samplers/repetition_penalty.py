@@ -41,12 +41,15 @@ class RepetitionPenalty:
         return self._decayed(logits, view) if self.decay else self._alike(logits, history)
 
     def _alike(self, logits: Float[Tensor, "B V"], history: Int[Tensor, "B L"]) -> Float[Tensor, "B V"]:
-        """Changes the history's tokens only, 2 to 4 times as fast as a factor for each token of the vocabulary."""
-        known = history >= 0
-        index = history.where(known, history[:, :1].clamp(min=0))  # padding repeats the row's first token
-        score = logits.gather(1, index)
-        changed = (score * self.penalty).where(score < 0, score / self.penalty)
-        return logits.scatter(1, index, changed.where(known[:, :1], score))  # a row without tokens stays
+        """Changes the history's tokens only, in few operations: at this size each costs more than its arithmetic."""
+        import torch
+
+        wide = torch.cat([logits[:, :1], logits], 1)
+        index = history + 1  # padding, −1, goes to the spare column in front
+        score = wide.gather(1, index)
+        # Of the two results the lower one holds back a token, whatever its sign; below 1 the higher one encourages it.
+        pick = torch.minimum if self.penalty >= 1 else torch.maximum
+        return wide.scatter_(1, index, pick(score * self.penalty, score / self.penalty))[:, 1:]
 
     def _decayed(self, logits: Float[Tensor, "B V"], view: SamplerView) -> Float[Tensor, "B V"]:
         (B, V), history = logits.shape, view.history
