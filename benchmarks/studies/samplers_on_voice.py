@@ -4,9 +4,9 @@
     valle eval OUT/table.jsonl --metric per --metric similarity --out OUT/judged
     python benchmarks/studies/samplers_on_voice.py OUT --report   # Markdown
 
-Every second sentence of the preset `box`, the twelve named voices in turn, one random seed a sentence. Similarity is to
-the voice's prompt as the codec decodes it. Differences are of the same sentence by the shipped samplers, with the
-bounds of 95 % by bootstrap.
+Every second sentence of the preset `box` (with `--other` those between them, on which nothing was chosen), the twelve
+named voices in turn, one random seed a sentence. Similarity is to the voice's prompt as the codec decodes it.
+Differences are of the same sentence by the shipped samplers, with the bounds of 95 % by bootstrap.
 """
 
 from __future__ import annotations
@@ -60,11 +60,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--chain", action="append", choices=tuple(CHAINS), help="only these; every one by default")
+    parser.add_argument("--other", action="store_true", help="the other sentences")
     given = parser.parse_args()
-    print(report(given.out)) if given.report else speak(given.out, given.chain or list(CHAINS))
+    names = given.chain or list(CHAINS)
+    print(report(given.out)) if given.report else speak(given.out, names, first=int(given.other))
 
 
-def speak(out: Path, names: Sequence[str]) -> None:
+def speak(out: Path, names: Sequence[str], *, first: int) -> None:
     """Say what is missing, and list in `table.jsonl` all that is there."""
     torch.set_num_threads(1)
     speaker = valle.load()
@@ -76,7 +78,7 @@ def speak(out: Path, names: Sequence[str]) -> None:
         with torch.inference_mode():
             wav, _ = speaker.synthesizer.components.codec.decode(codes[None], torch.tensor([len(codes)]))
         write_audio(out / "voices" / f"{voice}.wav", wav[0].numpy(), speaker.sample_rate)
-    sentences = list(enumerate(box()))[::2]
+    sentences = list(enumerate(box()))[first::2]
     for name in names:
         folder = out / name.replace(" ", "-").replace(",", "")
         made = folder / "made.jsonl"
