@@ -38,8 +38,9 @@ def together(runs: list[dict[str, str]], folder: Path, world: int = 2) -> list[s
     }  # fmt: skip
     return [
         subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(folder / "runs.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(world)},
+            [sys.executable, str(SCRIPT), str(folder / "runs.json")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(world)},
         )
         for rank in range(world)
     ]  # fmt: skip
@@ -63,9 +64,10 @@ def runs(tone_dataset, tmp_path_factory) -> Path:
     made = [
         {"out": "ddp"}, {"out": "fsdp", "shard": "true"},
         {"out": "changed", "shard": "true", "minutes": "0.000001"}, {"out": "changed", "resume": "true"},
+        {"out": "asked", "control": "[stdin]", "steps": "100000", "minutes": "2"},
     ]  # fmt: skip
     processes = together([settings | one | {"out": str(folder / one["out"])} for one in made], folder)
-    said = [process.communicate(timeout=600)[1] for process in processes]
+    said = [process.communicate("lr 0.002\nquit\n", timeout=600)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
     (folder / "errors.txt").write_text("".join(said))
     return folder
@@ -95,6 +97,15 @@ def test_the_processes_read_disjoint_data_that_together_is_the_epoch(runs, tone_
     ]
     assert not read[0] & read[1]
     assert read[0] | read[1] == set(open_dataset(tone_dataset, part="train").ids)
+
+
+def test_both_obey_what_is_typed_to_the_first(runs):
+    last = json.loads(RunFolder(runs / "asked").metrics.read_text().splitlines()[-1])
+    assert [last["step"]] == RunFolder(runs / "asked").steps()
+    assert last["step"] < 100_000
+    answers = (runs / "errors.txt").read_text()
+    assert answers.count("control: peak learning rate 0.002 from step") == 1
+    assert f"control: saved {RunFolder(runs / 'asked').latest()}; go on with: valle train --config" in answers
 
 
 def test_one_of_them_writes_and_none_warns(runs):

@@ -41,16 +41,31 @@ class Specifications:
         """
 
     @hookspec
-    def train_step_end(self, step: int, metrics: Mapping[str, float]) -> None:
-        """An optimizer step is done; `metrics` is the new line of metrics.jsonl, empty where none was written."""
+    def train_requests(self, step: int) -> Mapping[str, Any] | None:
+        """An optimizer step is done: what somebody asked for meanwhile, or None. All processes obey after this step.
+
+        `save`, `quit` and `eval` are true, `lr` is the new peak learning rate (`TrainOptions.lr`).
+        """
 
     @hookspec
-    def train_figures(self, step: int, last: bool) -> Mapping[str, float] | None:
-        """An optimizer step is done: figures to add to its line of metrics.jsonl, or None; `last` if the run ends."""
+    def train_figures(self, step: int, last: bool, asked: bool) -> Mapping[str, float] | None:
+        """An optimizer step is done: figures to add to its line of metrics.jsonl, or None.
+
+        `last` if the run ends, `asked` if somebody wants them now.
+        """
+
+    @hookspec
+    def train_step_end(self, step: int, metrics: Mapping[str, float], figures: Mapping[str, float]) -> None:
+        """An optimizer step is done; `metrics` is the new line of metrics.jsonl, empty where none was written, and
+        `figures` what `train_figures` gave of it."""
 
     @hookspec
     def checkpoint_saved(self, step: int, path: Path) -> None:
         """A checkpoint stands complete at `path`."""
+
+    @hookspec
+    def train_failed(self, step: int) -> None:
+        """The run ends with an error within or after this step; `train_end` is not called."""
 
     @hookspec
     def train_end(self, step: int, metrics: Mapping[str, float]) -> str | None:
@@ -218,7 +233,7 @@ def _hook_names() -> list[str]:
     return [name for name in vars(Specifications) if not name.startswith("_")]
 
 
-TRAINING = ("train_processes", "train_start", "train_figures", "train_step_end", "checkpoint_saved", "train_end")
+TRAINING = tuple(name for name in vars(Specifications) if name.startswith(("train_", "checkpoint_")))
 """Hooks that are called while a model is trained."""
 
 SPEAKING = ("after_audio",)

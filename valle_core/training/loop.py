@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from valle_core.checkpoint.folder import save_checkpoint
+from valle_core.checkpoint.folder import read_manifest, save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
@@ -41,7 +41,7 @@ class TrainResult:
 
     Attributes:
         step: optimizer steps taken in all.
-        reason: "steps", "minutes" or "interrupted".
+        reason: "steps", "minutes", "interrupted" or "quit".
         last_line: the newest line of metrics.jsonl.
         seconds: wall time of this process's part.
         warning: what should be known of the trained model, or "".
@@ -69,7 +69,7 @@ def train(
     report: Callable[[dict[str, Any]], None],
     live: Callable[[Callable[[RowBatch], float]], LiveRun],
 ) -> TrainResult:
-    """Train until `options.steps` (or minutes, or a signal that asks to stop, which saves first).
+    """Train until `options.steps` (or minutes, a signal or a request to stop, which saves first).
 
     Args:
         model: on the CPU; moved to the device here.
@@ -90,6 +90,7 @@ def train(
     run, step = place.run, 0
     if place.resume:
         step = restore(model, average, optimizer, stream, run, place.resume, manifest, processes)
+        optimization = optimization.as_left(read_manifest(place.resume).progress.get("lr"))
     place.begin()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
@@ -105,6 +106,13 @@ def train(
 
     optimizer.optimizer.register_step_pre_hook(changes)
 
+    def progress() -> dict[str, Any]:
+        """Where data, loss scaling and the learning rate stand."""
+        scaler, rates = processes.accelerator.scaler, [float(options.lr), float(optimization.options.lr)]
+        at: dict[str, Any] = {"stream": stream.state_dict()}
+        at |= {} if scaler is None else {"scaler": scaler.state_dict()}
+        return at if rates[0] == rates[1] else at | {"lr": rates}
+
     def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
         kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
         kept = {stem: {k: processes.full_tensor(one) for k, one in found.items()} for stem, found in kept.items()}
@@ -114,12 +122,12 @@ def train(
     examples = iter(stream)
     facts = {"step": step, "steps": options.steps, "run": str(run.path)}
     observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes))})
-    with StopRequest() as stop:
+    with StopRequest() as stop, told(observers, lambda: step + 1):
         while step < options.steps and reason == "steps":
             rate = optimization.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            before = progress(stream, processes.accelerator), Processes.random(processes)
+            before = progress(), Processes.random(processes)
             try:
                 train_step(wrapped, optimizer, processes, examples, meter, options, optimization.terms)
             except Exception:
@@ -130,19 +138,23 @@ def train(
             average.update()
             step += 1
             late = bool(options.minutes) and time.perf_counter() - begun > 60 * options.minutes
-            signals, over = zip(*processes.exchange([stop.signal, late]), strict=True)
-            if any(signals) or any(over):
-                reason = "interrupted" if any(signals) else "minutes"
+            requests = dict(ChainMap(*observers.call("train_requests", step=step)))
+            signals, over, (asked, *_) = zip(*processes.exchange([stop.signal, late, requests]), strict=True)
+            if any(signals) or any(over) or "quit" in asked:
+                reason = "interrupted" if any(signals) else "minutes" if any(over) else "quit"
+            optimization = optimization.at(asked["lr"]) if "lr" in asked else optimization
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
+            saving = saving or "save" in asked
             last = step == options.steps or reason == "minutes"
-            figures = observers.call("train_figures", step=step, last=last)
-            logged = saving or any(figures) or step % options.log_every == 0
+            figures = observers.call("train_figures", step=step, last=last, asked="eval" in asked)
+            figures = dict(ChainMap(*figures))
+            logged = saving or figures or "eval" in asked or step % options.log_every == 0
             if logged:
-                line = meter.line(step, rate, processes.exchange) | dict(ChainMap(*figures))
+                line = meter.line(step, rate, processes.exchange) | figures
                 place.append(line)
-            observers.call("train_step_end", step=step, metrics=line if logged else {})
+            observers.call("train_step_end", step=step, metrics=line if logged else {}, figures=figures)
             if saving:
-                path, saved = save(step, progress(stream, processes.accelerator), processes.random()), step
+                path, saved = save(step, progress(), processes.random()), step
                 if path is not None:
                     observers.call("checkpoint_saved", step=step, path=path)
             if logged and not processes.rank:
@@ -151,6 +163,16 @@ def train(
     seconds = time.perf_counter() - begun
     warning = ". ".join(observers.call("train_end", step=step, metrics=line))
     return TrainResult(step=step, reason=reason, last_line=line, seconds=seconds, warning=warning, signal=max(signals))
+
+
+@contextmanager
+def told(observers: Observers, step: Callable[[], int]) -> Iterator[None]:
+    """Whoever observes the run learns that it fails."""
+    try:
+        yield
+    except BaseException:
+        observers.call("train_failed", step=step())
+        raise
 
 
 def train_step(
@@ -215,11 +237,3 @@ def evaluated_loss(model: Any, processes: Processes, batch: RowBatch) -> float:
         loss = float(token_loss(model(batch).logits, batch.predicted)[0])
     model.train()
     return loss
-
-
-def progress(stream: ExampleStream, accelerator: Any) -> dict[str, Any]:
-    """Where data and loss scaling stand."""
-    state: dict[str, Any] = {"stream": stream.state_dict()}
-    if accelerator.scaler is not None:
-        state["scaler"] = accelerator.scaler.state_dict()
-    return state

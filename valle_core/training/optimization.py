@@ -17,6 +17,7 @@ from valle_core.config.schema import Resolved
 from valle_core.config.yaml_file import read_file
 from valle_core.model.codec_lm import CodecLM, ModelOutput
 from valle_core.plugin import UserError
+from valle_core.reading.kinds import is_of
 from valle_core.registry.select import Selected
 from valle_core.sequence.pack import RowBatch
 from valle_core.training.optimizer import adamw, cosine, parameter_groups, train_only
@@ -56,6 +57,15 @@ class Optimization:
         options = self.options
         asked = (step, options.steps, options.warmup)
         return float(options.lr) * (self.schedule(*asked) if self.schedule else cosine(*asked, options.decay_from))
+
+    def at(self, lr: float) -> Optimization:
+        """The same with another peak rate. Raises `UserError` where `TrainOptions` does."""
+        return replace(self, options=replace(self.options, lr=lr))
+
+    def as_left(self, rates: Any) -> Optimization:
+        """With the rate that a run was given while it trained: `rates` is the one it began with, and that one."""
+        asked = is_of(rates, (float,)) and len(rates) == 2 and rates[0] == self.options.lr
+        return self.at(rates[1]) if asked else self
 
 
 def choose_optimization(

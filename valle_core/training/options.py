@@ -34,6 +34,7 @@ class TrainOptions:
         text_gain_every: steps between two measurements of text_gain (how much the right text lowers the loss); 0:
             never.
         task_weights: how often each --task is drawn, in their order and in proportion; left out: equally often.
+        control: where words such as save and quit come from: terminal, stdin (also a pipe), socket, none.
         trackers: where metrics go beside metrics.jsonl: tensorboard, wandb (both of valle-trackers).
         seed: random seed of weights, data order, sampled levels and tasks, and dropout.
         device: torch device: cpu, cuda, …; auto uses CUDA if available.
@@ -58,6 +59,7 @@ class TrainOptions:
     log_every: int = 10
     text_gain_every: int = 200
     task_weights: tuple[float, ...] = ()
+    control: tuple[Literal["terminal", "stdin", "socket", "none"], ...] = ("terminal", "socket")
     trackers: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"

@@ -32,7 +32,7 @@ class Run:
     Attributes:
         path: its folder: config.yaml, metrics.jsonl, loss.png, checkpoints.
         step: optimizer steps taken in all.
-        ended_by: `"steps"`, `"minutes"` or `"interrupted"`.
+        ended_by: `"steps"`, `"minutes"`, `"interrupted"` or `"quit"`.
         seconds: wall time of this call's part.
         checkpoint: folder of the newest checkpoint.
         last_line: the newest line of its metrics.

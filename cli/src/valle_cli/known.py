@@ -48,6 +48,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-encodec": {"codec": ("encodec",)},
     "valle-vocos": {"codec": ("vocos",)},
     "valle-dac": {"codec": ("dac",)},
+    "valle-controls": {"command": ("control",), "hook": ("controls",)},
     "valle-corpus": {"command": ("corpus",)},
     "valle-eval": {
         "metric": (

@@ -51,12 +51,17 @@ def summary(run: Run) -> CommandResult:
         "run": str(run.path), "step": run.step, "ended_by": run.ended_by, "seconds": round(run.seconds, 1),
         "checkpoint": str(run.checkpoint), "curve": str(run.curve), **run.last_line,
     }  # fmt: skip
-    word = {"steps": "finished", "minutes": "stopped by --minutes", "interrupted": "interrupted; saved"}[run.ended_by]
+    word = {
+        "steps": "finished",
+        "minutes": "stopped by --minutes",
+        "interrupted": "interrupted; saved",
+        "quit": "stopped by quit; saved",
+    }[run.ended_by]
     lines = [
         f"{word} at step {run.step} after {run.seconds:.0f} s: {figures(run.last_line)}",
         f"checkpoint {run.checkpoint}",
         f"loss curve {run.curve}",
-        *([f"go on with: valle train --config {run.config} --resume"] if code else []),
+        *([f"go on with: valle train --config {run.config} --resume"] if code or run.ended_by == "quit" else []),
     ]
     return CommandResult(text="\n".join(lines), facts=facts, code=code)
 

@@ -57,10 +57,10 @@ class TextGain:
         self._reported = False
         self.measures = list(before)
 
-    def due(self, step: int, *, last: bool) -> bool:
-        """Whether to measure now: at every multiple, and at the last step of a run that was long enough."""
-        wanted = self._probe is not None and 0 < self._every <= step
-        return wanted and (last or step % self._every == 0)
+    def due(self, step: int, *, last: bool, asked: bool = False) -> bool:
+        """Whether to measure now: at every multiple, at the last step of a run that was long enough, when asked."""
+        wanted = self._probe is not None and self._every > 0
+        return wanted and (asked or (self._every <= step and (last or step % self._every == 0)))
 
     def measure(self, loss: Callable[[RowBatch], float], step: int) -> dict[str, float]:
         """`text_gain` and `text_loss` for the metrics, or nothing where they are not finite."""
@@ -129,8 +129,8 @@ class TextGainHook:
         )
 
     @hookimpl
-    def train_figures(self, step: int, last: bool) -> Mapping[str, float] | None:
-        if self._live is None or not self._gain.due(step, last=last):
+    def train_figures(self, step: int, last: bool, asked: bool) -> Mapping[str, float] | None:
+        if self._live is None or not self._gain.due(step, last=last, asked=asked):
             return None
         figures = self._gain.measure(self._live.loss, step)
         if not last and (warning := self._gain.news()):

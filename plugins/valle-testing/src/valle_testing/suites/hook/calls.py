@@ -49,9 +49,18 @@ def calls(hook: str, run: Path) -> list[dict[str, Any]]:
             {"facts": {"step": 0, "steps": 10, "run": run}},
             {"facts": {"step": 10, "steps": 20, "run": run}},
         ],
-        "train_figures": [{"step": 10, "last": False}, {"step": 11, "last": True}],
-        "train_step_end": [{"step": 10, "metrics": metrics}, {"step": 11, "metrics": {}}],
+        "train_figures": [
+            {"step": 10, "last": False, "asked": False},
+            {"step": 11, "last": True, "asked": False},
+            {"step": 12, "last": False, "asked": True},
+        ],
+        "train_requests": [{"step": 10}],
+        "train_step_end": [
+            {"step": 10, "metrics": metrics, "figures": {"text_gain": 0.5}},
+            {"step": 11, "metrics": {}, "figures": {}},
+        ],
         "checkpoint_saved": [{"step": 10, "path": run / "checkpoints" / "10"}],
+        "train_failed": [{"step": 10}],
         "train_end": [{"step": 10, "metrics": metrics}, {"step": 0, "metrics": {}}],
         "doctor_checks": [{}],
     }.get(hook, [])

@@ -1,0 +1,1 @@
+"""Words to a run under way: save, quit, eval, export, lr and status, typed or sent."""
