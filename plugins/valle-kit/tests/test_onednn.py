@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from valle_kit.onednn import ROWS, OneDnnLinear, pays, quicken
+from valle_kit.onednn import ROWS, OneDnnLinear, pays, products, quicken
 
 
 def two_layers() -> nn.Sequential:
@@ -51,6 +51,41 @@ def test_gradients_are_what_they_were(bias, calls):
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("widths", [(40, 40), (40, 8), (8, 16)])
+def test_layers_over_one_input_give_what_each_gives_alone(widths, calls):
+    torch.manual_seed(0)
+    layers, x = nn.ModuleList(nn.Linear(24, width, bias=width == 8) for width in widths), torch.randn(2, 9, 24)
+    found = []
+    for here in (False, True):
+        quicken(layers, here=here)
+        given = x.clone().requires_grad_()
+        made = products(given, *layers)
+        sum(one.transpose(0, 1).square().sum() for one in made).backward()
+        found.append([*made, given.grad, *(one.grad for one in layers.parameters())])
+        layers.zero_grad()
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    assert len(calls) == 3 * len(layers)
+
+
+def test_frozen_layers_over_one_input_have_no_gradient(calls):
+    layers, x = nn.ModuleList(nn.Linear(24, 40) for _ in "ab"), torch.randn(2, 9, 24)
+    quicken(layers, here=True)
+    layers[0].requires_grad_(False)
+    sum(one.sum() for one in products(x, *layers)).backward()
+    assert layers[0].weight.grad is None
+    assert layers[1].weight.grad is not None
+    assert len(calls) == 3
+
+
+def test_a_layer_that_somebody_watches_is_called(calls):
+    layers, seen = nn.ModuleList(nn.Linear(24, 40) for _ in "ab"), []
+    quicken(layers, here=True)
+    layers[1].register_forward_hook(lambda *given: seen.append(given))
+    products(torch.randn(2, 9, 24), *layers)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("how", ["few rows", "half precision", "autocast"])

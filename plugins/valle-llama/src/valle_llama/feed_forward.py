@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from valle_kit.onednn import linear
+from valle_kit.onednn import linear, products
 from valle_llama.options import LlamaSizes
 
 
@@ -20,4 +20,5 @@ class FeedForward(nn.Module):
         self.down_proj = linear(sizes.ffn_dim, sizes.d_model, bias=False)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = products(x, self.gate_proj, self.up_proj)
+        return self.down_proj(F.silu(gate) * up)

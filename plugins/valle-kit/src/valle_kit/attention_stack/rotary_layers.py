@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit import onednn
+from valle_kit.attention_stack.norm import rms_norm
 from valle_kit.attention_stack.rotary import Rotation, rotary_frequencies, rotate, rotation
 from valle_kit.attention_stack.rotary_sizes import RotarySizes
 from valle_kit.attention_stack.stack import Append, AttentionStack
@@ -44,8 +45,8 @@ class RotaryAttention(nn.Module):
         self, x: Float[Tensor, "B T D"], mask: SequenceMask | PackedMask, by: Rotation, append: Append | None
     ) -> Float[Tensor, "B T D"]:
         q, k, v = (
-            project(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, H or Hk, T, Dh]
-            for project in (self.q_proj, self.k_proj, self.v_proj)
+            each.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, H or Hk, T, Dh]
+            for each in onednn.products(x, self.q_proj, self.k_proj, self.v_proj)
         )
         q, k = (rotate(one, by).to(v.dtype) for one in (q, k))  # under autocast the angles are of another dtype
         if append is not None:
@@ -71,8 +72,8 @@ class PreNormLayer(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T D"], mask: SequenceMask | PackedMask, by: Rotation, append: Append | None = None
     ) -> Float[Tensor, "B T D"]:
-        x = x + self.dropout(self.self_attn(self.input_layernorm(x), mask, by, append))
-        return x + self.dropout(self.mlp(self.post_attention_layernorm(x)))
+        x = x + self.dropout(self.self_attn(rms_norm(self.input_layernorm, x), mask, by, append))
+        return x + self.dropout(self.mlp(rms_norm(self.post_attention_layernorm, x)))
 
 
 class RotaryStack(AttentionStack):

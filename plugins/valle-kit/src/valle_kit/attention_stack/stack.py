@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
+from valle_kit.attention_stack.norm import rms_norm
 from valle_kit.key_value_cache import KeyValueCache, Places
 
 ALWAYS = frozenset({"causal", "full", "mixed", "packed"})
@@ -145,7 +146,7 @@ class AttentionStack(nn.Module):
 
     def finish(self, h: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         """The final norm, the same for every level."""
-        return self.norm(h)
+        return rms_norm(self.norm, h)
 
     def new_cache(self, batch: int, max_length: int, dtype: torch.dtype, device: torch.device) -> Any:
         """An empty cache. Raises `UserError` above the backbone's own `max_length`."""
