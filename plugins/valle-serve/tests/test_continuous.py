@@ -253,6 +253,26 @@ def test_a_piece_of_a_job_that_failed_meanwhile_is_not_spoken(service, engines):
     assert not engines
 
 
+def test_of_a_hundred_at_once_each_is_spoken_whole_or_told_to_come_again(service, engines):
+    one, listeners, refused = service(speaking=16, waiting=64), list[Listener](), 0
+    for number in range(100):
+        listener = Listener(rate=100)
+        try:
+            one.start(Asked(text=f"{'a' * (5 + number % 20)} bb"), listener)
+        except Busy:
+            refused += 1
+        else:
+            listeners.append(listener)
+    for listener in listeners[::7]:
+        listener.leave()
+    assert 0 < refused <= 20
+    for number, listener in enumerate(listeners):
+        if number % 7:
+            assert all_of(listener)[-1].last
+    until(lambda: not any((*engines[1.0].rows, *one._spoken, *one._jobs)))
+    assert max(engines[1.0].together) <= 16
+
+
 def test_a_server_that_stops_ends_what_it_speaks(service, engines):
     one = service()
     listener = Listener(rate=100)

@@ -49,6 +49,9 @@ def test_ten_megabytes_of_text_are_refused_unread(guarded, tones):
 
     answer = client.post("/v1/audio/speech", content=unending(), headers={"content-type": "application/json"})
     assert answer.status_code == 413
+    answer = guarded().post("/v1/audio/speech", json={"input": "a " * (5 << 20)})  # a body of that size may be sent
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == f"input must be at most 4096 characters, got {10 << 20}"
     assert tones.asked == []
 
 

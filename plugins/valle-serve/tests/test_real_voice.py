@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import httpx2
 import numpy as np
@@ -59,6 +60,24 @@ def test_its_speech_is_that_of_the_python_api_alone_and_beside_others(url, speak
     assert np.abs(alone / 32_767).max() == pytest.approx(np.abs(wanted).max(), rel=0.15)
 
 
+def test_there_is_no_click_where_windows_and_sentences_join(speaker):
+    """A step from one sample to the next is at a join no larger than those within 20 ms of it."""
+    for voice, speed in (("ada", 1.0), ("ben", 1.4)):
+        chunks = list(speaker.stream(TEXT, voice=voice, speed=speed, pause=0.25))
+        sound = np.concatenate([chunk.samples for chunk in chunks])
+        joins = [round(chunk.start * speaker.sample_rate) for chunk in chunks[1:]]
+        begins = [
+            round((chunk.start + 0.25) * speaker.sample_rate)
+            for before, chunk in pairwise(chunks)
+            if before.text != chunk.text
+        ]
+        assert len(begins) == 1 < len(joins)
+        steps = np.abs(np.diff(sound))
+        for join in (*joins, *begins):
+            inside = np.concatenate([steps[join - 320 : join - 3], steps[join + 2 : join + 320]])
+            assert steps[join - 1] <= max(inside.max(), 2e-3), join
+
+
 def test_words_are_those_of_the_text(url):
     answer = asked(url, stream_format="sse", timestamp_granularities=["word"], response_format="opus")
     text = answer.text
@@ -82,6 +101,11 @@ def test_a_recording_becomes_a_voice_that_speaks(url, speaker, tmp_path):
             timeout=300, trust_env=False,
         )  # fmt: skip
     assert answer.status_code == 201, answer.text
-    assert asked(url, voice="me").status_code == 200
-    assert httpx2.delete(f"{url}/v1/audio/voices/me", trust_env=False).status_code == 200
+    whole = asked(url, voice="me", response_format="pcm").content
+    body = {"input": TEXT, "voice": "me", "response_format": "pcm"}
+    with httpx2.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=300, trust_env=False) as answer:
+        got = answer.iter_bytes()
+        first = next(got)
+        assert httpx2.delete(f"{url}/v1/audio/voices/me", trust_env=False).status_code == 200
+        assert first + b"".join(got) == whole
     assert asked(url, voice="me").status_code == 404

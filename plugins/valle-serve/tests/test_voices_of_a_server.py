@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from valle_serve.encoding import encoder
+from valle_serve.interface import VoiceFacts
+
+from valle_core.api import read_audio
 
 WAV = b"RIFF" + bytes(40)
 
@@ -47,6 +52,23 @@ def test_what_is_no_voice_is_refused_without_a_path_in_the_message(client, given
     assert answer.status_code == status
     assert message in answer.json()["error"]["message"]
     assert "/" not in answer.json()["error"]["message"]
+
+
+def test_an_mp3_named_wav_is_read_as_what_it_is(client, tones):
+    """The name of an upload is not looked at, its bytes are."""
+    made = encoder("mp3", 16_000)
+    tone = 0.3 * np.sin(np.arange(16_000) / 5).astype(np.float32)
+    sound = made.push(tone) + made.finish()
+
+    def keep(name, recording, **about):
+        return VoiceFacts(seconds=len(read_audio(recording, 16_000)) / 16_000, saved=True)
+
+    tones.keep = keep
+    for name in ("a.wav", "a.mp3", "a", "../../etc/a.flac"):
+        assert add(client, sample=(name, sound)).status_code == 201, name
+    refused = add(client, sample=("a.wav", sound[:20]))
+    assert refused.status_code == 400
+    assert "audio 'audio_sample' " in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
