@@ -150,18 +150,67 @@ def test_a_refusal_is_shown_in_words(page, live):
     assert page.inner_text("#trouble") == "there is too much to do"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_light_and_dark(page, scheme):
-    page.emulate_media(color_scheme=scheme)
-    pairs = page.evaluate(
-        "() => ['body', 'header p', '#go', '#text', 'summary', '#stop'].map(one => { let element ="
-        " document.querySelector(one); const ink = getComputedStyle(element).color; let ground;"
-        " do { ground = getComputedStyle(element).backgroundColor; element = element.parentElement; }"
-        " while (element && ground === 'rgba(0, 0, 0, 0)'); return [one, ink, ground]; })"
+@pytest.fixture(params=["light", "dark"])
+def everything(page, live, request):
+    """The page with all of it shown: both forms, words of which one is lit, a refusal, a recording."""
+    page.emulate_media(color_scheme=request.param, reduced_motion="reduce")
+    page.click("summary")
+    live.tones.go_on.clear()
+    page.click("#go")
+    page.wait_for_selector("#words span")
+    live.tones.busy = True
+    page.evaluate(
+        "() => { const access = document.querySelector('#access'); access.hidden = false; access.open = true;"
+        " document.querySelector('#trouble').textContent = 'there is too much to do';"
+        " document.querySelector('#state').textContent = 'Speaking …';"
+        " for (const id of ['save', 'sample']) document.getElementById(id).hidden = false; }"
     )
-    for one, ink_color, ground in pairs:
+    return page
+
+
+def test_axe_finds_nothing_for_wcag_and_good_practice(everything):
+    """Contrast of all text, names and roles of fields, order of headings, regions, sizes of targets."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = axe.Axe().run(everything, options={"runOnly": {"type": "tag", "values": tags}}).response
+    assert {one["id"]: [node["html"] for node in one["nodes"]] for one in found["violations"]} == {}
+    assert {"color-contrast", "label", "region"} <= {one["id"] for one in found["passes"]}
+
+
+def test_text_edges_of_fields_and_the_focus_stand_out(everything):
+    """Text by 4.5 : 1, what shows where a field is and which has the focus by 3 : 1 (WCAG 2.2: 1.4.3, 1.4.11)."""
+    pairs = everything.evaluate(
+        """() => {
+          const ground = (element) => {
+            for (let one = element; one; one = one.parentElement) {
+              const found = getComputedStyle(one).backgroundColor;
+              if (found !== 'rgba(0, 0, 0, 0)') return found;
+            }
+            return 'rgb(255, 255, 255)';
+          };
+          const found = [];
+          document.querySelector('#words span').classList.add('lit');
+          for (const one of document.querySelectorAll('body *')) {
+            const style = getComputedStyle(one);
+            if (!one.offsetParent || one.disabled) continue;
+            const text = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+            const name = one.id || one.className || one.tagName;
+            const field = one.matches('input:not([type=checkbox], [type=range]), textarea, select');
+            if (text || field) found.push([name, style.color, ground(one), 4.5]);
+            if (field || one.matches('button, a, canvas'))
+              found.push([name + ' border', style.borderTopColor, ground(one.parentElement), 3]);
+            if (one.matches('input, textarea, select, button, a[href], summary')) {
+              one.focus({ focusVisible: true });
+              found.push([name + ' focus', style.outlineColor, ground(one.parentElement), 3]);
+            }
+          }
+          return found;
+        }"""
+    )
+    assert {"lit", "trouble", "state", "hint", "go", "go focus", "text border", "key"} <= {one for one, *_ in pairs}
+    for one, ink_color, ground, wanted in pairs:
         first, second = sorted(map(luminance, (ink_color, ground)))
-        assert (second + 0.05) / (first + 0.05) >= 4.5, one
+        assert (second + 0.05) / (first + 0.05) >= wanted, (one, ink_color, ground)
 
 
 def luminance(color: str) -> float:
