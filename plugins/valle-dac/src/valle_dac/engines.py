@@ -14,6 +14,7 @@ from transformers import DacConfig, DacModel
 from valle_core.plugin import UserError
 from valle_dac import keys
 from valle_kit.codes.convolutions import Layer, Pointwise, zero_padded
+from valle_kit.codes.packed import steps_first
 from valle_kit.codes.pretrained import load_strictly, without_weight_norm
 from valle_kit.codes.stack import Added
 
@@ -118,7 +119,7 @@ def layers_of(network: nn.Module) -> tuple[Layer, ...]:
 
 
 class Snake:
-    """x + sin²(αx) / α, rounded as in both packages, a few channels at a time: they stay in the processor's cache."""
+    """x + sin²(αx) / α, rounded as in both packages, a part at a time: it stays in the processor's cache."""
 
     def __init__(self, alpha: Float[Tensor, "1 C 1"]) -> None:
         self._alpha, self._inverse = alpha, (alpha + 1e-9).reciprocal()
@@ -129,10 +130,11 @@ class Snake:
 
     def into(self, x: Float[Tensor, "B C T"], out: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
         """Into the memory of `out`."""
-        B, C, T = x.shape
-        rows = max(1, BLOCK // (B * T))
-        for first in range(0, C, rows):
-            part = slice(first, first + rows)
-            y = torch.mul(self._alpha[:, part], x[:, part], out=out[:, part]).sin_()
-            y.mul_(y).mul_(self._inverse[:, part]).add_(x[:, part])
+        axis = 2 if steps_first(x) else 1
+        size = max(1, BLOCK * x.shape[axis] // max(x.numel(), 1))
+        for first in range(0, x.shape[axis], size):
+            part = (slice(None),) * axis + (slice(first, first + size),)
+            scales = part if axis == 1 else ...
+            y = torch.mul(self._alpha[scales], x[part], out=out[part]).sin_()
+            y.mul_(y).mul_(self._inverse[scales]).add_(x[part])
         return out

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from valle_kit.codes.convolutions import Convolution, Pointwise, causal, zero_padded
-from valle_kit.codes.stack import Added, Overlap, Recurrence, Stack, lookahead, reach
+from valle_kit.codes.recurrence import Recurrence
+from valle_kit.codes.stack import Added, Overlap, Stack, lookahead, reach
 
 
 def elu(x, out):

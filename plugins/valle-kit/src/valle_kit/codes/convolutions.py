@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from valle_kit.codes.packed import Packed, steps_first
 
 
 class State(Protocol):
@@ -100,8 +102,10 @@ class Upsampling:
     conv: nn.ConvTranspose1d
     left: int
     right: int
+    function: Packed = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "function", Packed(self.conv))
         most = max(self.left, self.right)
         if self.conv.kernel_size[0] - self.conv.stride[0] < most:
             raise ValueError(f"a padding of {most} is more than what the kernel reaches past its stride")
@@ -119,14 +123,11 @@ class Upsampling:
 def zero_padded(conv: nn.Conv1d | nn.ConvTranspose1d) -> Convolution | Upsampling:
     """A convolution as it is: padded with zeros (transposed: trimmed) on both sides by as much as it says."""
     assert isinstance(conv.padding, tuple)
-    (stride,), (dilation,), (padding,) = conv.stride, conv.dilation, conv.padding
+    (stride,), (padding,) = conv.stride, conv.padding
     if isinstance(conv, nn.ConvTranspose1d):
         return Upsampling(conv, padding, padding)
 
-    def function(x: Tensor) -> Tensor:
-        return F.conv1d(x, conv.weight, conv.bias, stride, 0, dilation, conv.groups)
-
-    return Convolution(function, conv.out_channels, _span(conv), stride, padding, padding)
+    return Convolution(Packed(conv), conv.out_channels, _span(conv), stride, padding, padding)
 
 
 def causal(conv: nn.Conv1d | nn.ConvTranspose1d) -> Convolution | Upsampling:
@@ -135,7 +136,7 @@ def causal(conv: nn.Conv1d | nn.ConvTranspose1d) -> Convolution | Upsampling:
     stride = conv.stride[0]
     if isinstance(conv, nn.ConvTranspose1d):
         return Upsampling(conv, 0, conv.kernel_size[0] - stride)
-    return Convolution(conv, conv.out_channels, _span(conv), stride, _span(conv) - stride, reflected=True)
+    return Convolution(Packed(conv), conv.out_channels, _span(conv), stride, _span(conv) - stride, reflected=True)
 
 
 def _span(conv: nn.Conv1d) -> int:
@@ -143,8 +144,19 @@ def _span(conv: nn.Conv1d) -> int:
 
 
 def room(x: Tensor, axis: int, channels: int, length: int) -> Tensor:
-    """Memory for so many channels and steps, beside what `x` is."""
-    return x.new_empty((len(x), channels, length) if axis == 2 else (len(x), length, channels))
+    """Memory for so many channels and steps, beside what `x` is; where that lies steps first, this does, too."""
+    if axis == 1:
+        return x.new_empty(len(x), length, channels)
+    if steps_first(x):
+        return x.new_empty(len(x), length, channels).transpose(1, 2)
+    return x.new_empty(len(x), channels, length)
+
+
+def behind(held: Tensor, x: Tensor, axis: int) -> Tensor:
+    """Both, one behind the other in time, as `x` lies in memory."""
+    if axis == 2 and steps_first(x):
+        return torch.cat([held.transpose(1, 2), x.transpose(1, 2)], dim=1).transpose(1, 2)
+    return torch.cat([held, x], axis)
 
 
 class _PointwiseState:
@@ -168,7 +180,7 @@ class _ConvolutionState:
     def push(self, x: Tensor, *, end: bool) -> Tensor:
         layer, axis = self._layer, self._axis
         if self._early is not None:
-            x, self._early = torch.cat([self._early, x], axis), None
+            x, self._early = behind(self._early, x, axis), None
         if layer.reflected and self._held is None and x.shape[axis] <= layer.left:
             if not end or not x.shape[axis]:
                 self._early = x.clone()
@@ -226,11 +238,11 @@ class _UpsamplingState:
     def push(self, x: Tensor, *, end: bool) -> Tensor:
         conv, stride, count = self._conv, self._conv.stride[0], x.shape[2]
         before = 0 if self._held is None else self._held.shape[2]
-        x = x if self._held is None else torch.cat([self._held, x], dim=2)
+        x = x if self._held is None else behind(self._held, x, 2)
         if not x.shape[2] or not (count or end):
             return room(x, 2, conv.out_channels, 0)
         self._held = x[..., max(x.shape[2] - self._past, 0) :].clone()
-        y = F.conv_transpose1d(x, conv.weight, conv.bias, stride)
+        y = self._layer.function(x)
         last = y.shape[2] - self._layer.right if end else (before + count) * stride
         first = min(before * stride + self._skip, last)
         self._skip -= first - before * stride

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from valle_kit.codes.convolutions import Convolution, Layer, Pointwise, State, room
+from valle_kit.codes.convolutions import Convolution, Layer, Pointwise, State, behind, room
 
 
 class Stack:
@@ -63,22 +62,6 @@ class Added:
     def state(self, axis: int) -> State:
         """See `Layer`."""
         return _AddedState(self, axis)
-
-
-@dataclass(frozen=True, slots=True)
-class Recurrence:
-    """An LSTM that is added to its input [B, C, T]."""
-
-    lstm: nn.LSTM
-
-    def reach(self, last: int) -> int:
-        """See `Layer`."""
-        return last
-
-    def state(self, axis: int) -> State:
-        """See `Layer`."""
-        assert axis == 2
-        return _RecurrenceState(self.lstm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +120,12 @@ class _AddedState:
     def push(self, x: Tensor, *, end: bool) -> Tensor:
         axis = self._axis
         straight = self._shortcut.push(x, end=end)
-        held = straight if self._held is None else torch.cat([self._held, straight], axis)
+        held = straight if self._held is None else behind(self._held, straight, axis)
         y = self._block.push(x, end=end)
         count = y.shape[axis]
         rest = held.shape[axis] - count
         self._held = held.narrow(axis, count, rest).clone() if rest else None
         return y.add_(held.narrow(axis, 0, count)) if count else y
-
-
-class _RecurrenceState:
-    def __init__(self, lstm: nn.LSTM) -> None:
-        self._lstm, self._state = lstm, None
-
-    def push(self, x: Tensor, *, end: bool) -> Tensor:
-        if not x.shape[2]:
-            return x
-        steps = x.permute(2, 0, 1)
-        y, self._state = self._lstm(steps, self._state)
-        return (y + steps).permute(1, 2, 0)
 
 
 class _WindowedState:
@@ -164,7 +135,7 @@ class _WindowedState:
 
     def push(self, x: Tensor, *, end: bool) -> Tensor:
         layer, past = self._layer, self._past
-        x = x if self._held is None else torch.cat([self._held, x], dim=2)
+        x = x if self._held is None else behind(self._held, x, 2)
         count = x.shape[2] - past - (0 if end else layer.context)
         self._held = x
         if count <= 0:

@@ -15,7 +15,8 @@ from valle_core.plugin import UserError
 from valle_kit.codes.convolutions import Layer, Pointwise, causal
 from valle_kit.codes.encodec.names import original
 from valle_kit.codes.pretrained import draw_convolutions, load_strictly, without_weight_norm
-from valle_kit.codes.stack import Added, Recurrence
+from valle_kit.codes.recurrence import Recurrence
+from valle_kit.codes.stack import Added
 
 
 def layers_of(network: Any) -> tuple[Layer, ...]:

@@ -1,0 +1,90 @@
+"""Convolutions by oneDNN equal PyTorch's, whatever changes between two calls."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from valle_kit.codes import packed
+from valle_kit.codes.convolutions import behind, room
+from valle_kit.codes.packed import Packed, steps_first
+from valle_kit.codes.recurrence import cell_by_cell
+
+CONVOLUTIONS = [
+    nn.Conv1d(5, 7, 1),
+    nn.Conv1d(5, 7, 3, dilation=4),
+    nn.Conv1d(5, 8, 6, stride=3, bias=False),
+    nn.Conv1d(6, 9, 3, groups=3),
+    nn.Conv1d(6, 6, 5, groups=6),
+    nn.Conv1d(6, 6, 5, groups=6, bias=False),
+    nn.Conv1d(6, 6, 3, groups=6, stride=2),
+    nn.ConvTranspose1d(5, 3, 8, stride=4),
+    nn.ConvTranspose1d(6, 4, 4, stride=2, groups=2),
+]
+
+
+def inputs(conv: nn.Conv1d | nn.ConvTranspose1d, batch: int, length: int) -> Tensor:
+    return torch.randn(batch, conv.in_channels, length)
+
+
+@pytest.mark.parametrize("conv", CONVOLUTIONS, ids=str)
+@torch.inference_mode()
+def test_a_convolution_is_pytorchs_at_any_size(conv):
+    function = Packed(conv)
+    for batch, length in ((1, 12), (1, 12), (3, 12), (1, 9), (2, 70)):
+        x = inputs(conv, batch, length)
+        for laid in (x, x.transpose(1, 2).contiguous().transpose(1, 2)):
+            torch.testing.assert_close(function(laid), conv(x), rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_weights_that_change_are_laid_out_anew():
+    conv = nn.Conv1d(4, 6, 3)
+    function, x = Packed(conv), torch.randn(1, 4, 20)
+    function(x)
+    conv.weight.mul_(2)
+    torch.testing.assert_close(function(x), conv(x), rtol=0, atol=1e-5)
+    conv.weight = nn.Parameter(torch.randn(6, 4, 3))
+    torch.testing.assert_close(function(x), conv(x), rtol=0, atol=1e-5)
+    assert conv.bias is not None
+    conv.bias.zero_()
+    torch.testing.assert_close(function(x), conv(x), rtol=0, atol=1e-5)
+
+
+def test_gradients_and_other_types_go_pytorchs_way():
+    conv = nn.Conv1d(4, 6, 3)
+    function, x = Packed(conv), torch.randn(1, 4, 20)
+    function(x).sum().backward()
+    assert conv.weight.grad is not None
+    with torch.inference_mode():
+        assert torch.equal(Packed(conv.double())(x.double()), conv(x.double()))
+
+
+@torch.inference_mode()
+def test_weights_are_laid_out_once_for_equal_sizes(monkeypatch):
+    made, usual = [], packed._packed
+    monkeypatch.setattr(packed, "_packed", lambda conv, sizes: (made.append(sizes), usual(conv, sizes))[1])
+    function = Packed(nn.Conv1d(4, 6, 3))
+    for length in (20, 20, 20, 12, 12):
+        function(torch.randn(1, 4, length))
+    if not packed._takes(torch.zeros(1), torch.zeros(1)):
+        pytest.skip("PyTorch has no oneDNN here")
+    assert [sizes[-1] for sizes in made] == [20, 12]
+
+
+def test_what_is_put_beside_steps_that_lie_first_lies_so_too():
+    x = torch.randn(2, 9, 5).transpose(1, 2)
+    assert steps_first(x)
+    assert steps_first(room(x, 2, 4, 3))
+    joined = behind(torch.ones(2, 5, 1), x, 2)
+    assert steps_first(joined)
+    assert torch.equal(joined, torch.cat([torch.ones(2, 5, 1), x], 2))
+    assert not steps_first(room(torch.randn(2, 5, 9), 2, 4, 3))
+
+
+@torch.inference_mode()
+def test_cells_one_by_one_are_the_lstm():
+    lstm, steps = nn.LSTM(6, 6, 2), torch.randn(4, 3, 6)
+    _, state = lstm(torch.randn(2, 3, 6))
+    torch.testing.assert_close(cell_by_cell(lstm, steps, state), lstm(steps, state), rtol=0, atol=1e-6)
