@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from valle_core.interfaces import Task
 from valle_core.sequence.pack import RowBatch
@@ -22,6 +23,7 @@ class LiveRun:
         tasks: with which rows are composed.
         settings: how rows are laid out and packed.
         loss: mean loss of a batch in evaluation mode, NaN and infinity included. It draws nothing.
+        copy: writes the model as it speaks now, of a step, under a folder: its checkpoint, or None in other processes.
     """
 
     options: TrainOptions
@@ -30,3 +32,4 @@ class LiveRun:
     tasks: Sequence[Task]
     settings: RowSettings
     loss: Callable[[RowBatch], float]
+    copy: Callable[[Path, int], Path | None]

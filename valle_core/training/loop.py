@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from valle_core.checkpoint.folder import read_manifest, save_checkpoint
+from valle_core.checkpoint.folder import RunFolder, read_manifest, save_checkpoint
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
@@ -67,7 +67,7 @@ def train(
     model_config: str,
     observers: Observers,
     report: Callable[[dict[str, Any]], None],
-    live: Callable[[Callable[[RowBatch], float]], LiveRun],
+    live: Callable[[Callable[[RowBatch], float], Callable[[Path, int], Path | None]], LiveRun],
 ) -> TrainResult:
     """Train until `options.steps` (or minutes, a signal or a request to stop, which saves first).
 
@@ -81,7 +81,7 @@ def train(
         model_config: YAML kept with each checkpoint.
         observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
-        live: makes what observers see of the run, from the loss of a batch.
+        live: makes what observers see of the run, from the loss of a batch and what copies the model.
     """
     options = optimization.options
     model.to(processes.accelerator.device).train()
@@ -113,15 +113,21 @@ def train(
         at |= {} if scaler is None else {"scaler": scaler.state_dict()}
         return at if rates[0] == rates[1] else at | {"lr": rates}
 
+    def write(to: RunFolder, kept: dict[str, dict[str, Tensor]], keep: int, **state: Any) -> Path | None:
+        kept = {stem: {k: processes.full_tensor(one) for k, one in found.items()} for stem, found in kept.items()}
+        says = replace(manifest, **state)
+        return None if processes.rank else save_checkpoint(to, says, model_config, kept, keep=keep)
+
     def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
         kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
-        kept = {stem: {k: processes.full_tensor(one) for k, one in found.items()} for stem, found in kept.items()}
-        state = replace(manifest, step=step, progress=at)
-        return None if processes.rank else save_checkpoint(run, state, model_config, kept, keep=options.keep)
+        return write(run, kept, options.keep, step=step, progress=at)
+
+    def copy(to: Path, step: int) -> Path | None:
+        return write(RunFolder(to), {"model": average.tensors()["model"]}, 1, step=step)
 
     examples = iter(stream)
     facts = {"step": step, "steps": options.steps, "run": str(run.path)}
-    observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes))})
+    observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes), copy)})
     with StopRequest() as stop, told(observers, lambda: step + 1):
         while step < options.steps and reason == "steps":
             rate = optimization.rate(step)
@@ -146,8 +152,10 @@ def train(
             saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
             saving = saving or "save" in asked
             last = step == options.steps or reason == "minutes"
+            paused = time.perf_counter()
             figures = observers.call("train_figures", step=step, last=last, asked="eval" in asked)
             figures = dict(ChainMap(*figures))
+            meter.started += time.perf_counter() - paused  # what hooks measure is no time of training
             logged = saving or figures or "eval" in asked or step % options.log_every == 0
             if logged:
                 line = meter.line(step, rate, processes.exchange) | figures

@@ -33,6 +33,9 @@ class TrainOptions:
         log_every: steps between two lines of metrics.jsonl.
         text_gain_every: steps between two measurements of text_gain (how much the right text lowers the loss); 0:
             never.
+        eval_every: steps between two evaluations on held-out utterances (losses, speech, pictures); 0: never.
+        eval_sentences: number of held-out sentences an evaluation speaks, in [0, 32].
+        eval_with: run with the other half, to speak with where --model.parts is ar or nar.
         task_weights: how often each --task is drawn, in their order and in proportion; left out: equally often.
         control: where words such as save and quit come from: terminal, stdin (also a pipe), socket, none.
         trackers: where metrics go beside metrics.jsonl: tensorboard, wandb (both of valle-trackers).
@@ -58,6 +61,9 @@ class TrainOptions:
     keep: int = 3
     log_every: int = 10
     text_gain_every: int = 200
+    eval_every: int = 0
+    eval_sentences: int = 2
+    eval_with: str = ""
     task_weights: tuple[float, ...] = ()
     control: tuple[Literal["terminal", "stdin", "socket", "none"], ...] = ("terminal", "socket")
     trackers: tuple[str, ...] = ()
@@ -73,10 +79,12 @@ class TrainOptions:
         for name in ("steps", "accumulate", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every"):
+        for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every", "eval_every"):
             value = 0 if getattr(self, name) == "auto" else getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, got {value}")
+        if not 0 <= self.eval_sentences <= 32:
+            raise UserError(f"eval_sentences must be in [0, 32], got {self.eval_sentences}")
         for name in ("decay_from", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be in [0, 1), got {getattr(self, name):g}")

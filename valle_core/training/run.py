@@ -146,13 +146,14 @@ def run_training(
             model_config=model_config,
             observers=observers,
             report=report,
-            live=lambda loss: LiveRun(
+            live=lambda loss, copy: LiveRun(
                 options=options,
                 source=maker.source,
                 ids=dataset.ids,
                 tasks=maker.tasks,
                 settings=maker.settings,
                 loss=loss,
+                copy=copy,
             ),
         )
 
@@ -174,7 +175,9 @@ def _kept_with_the_run(resolved: Resolved) -> Resolved:
     from any working folder, so paths in it are absolute."""
     run: RunOptions = replace(resolved.sections["run"], resume=False, checkpoint="")
     data: DataOptions = resolved.sections["data"]
+    options: TrainOptions = resolved.sections["train"]
     sections = {
+        "train": replace(options, eval_with=absolute(options.eval_with)),
         "run": replace(run, out=absolute(run.out), init_from=absolute(run.init_from)),
         "data": replace(data, **{name: absolute(getattr(data, name)) for name in ("path", "noise", "mixes")}),
     }

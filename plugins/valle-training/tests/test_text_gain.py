@@ -57,7 +57,7 @@ def live(data, ids=slice(None), **rules) -> tuple[LiveRun, Vocabulary]:
     found = RowSettings(packing=PackRules(vocabulary=vocabulary), frame_rate=dataset.frame_rate, seed=0,
                      **{"level_weights": (0.5, 0.5)} | rules)  # fmt: skip
     seen = LiveRun(options=TrainOptions(), source=dataset, ids=dataset.ids[ids], tasks=[FakeTask()], settings=found,
-                   loss=lambda batch: 2.0)  # fmt: skip
+                   loss=lambda batch: 2.0, copy=lambda to, step: None)  # fmt: skip
     return seen, vocabulary
 
 

@@ -87,7 +87,8 @@ def runs(context: CommandContext) -> CommandResult:
     width = max((len(one.path) for one in found), default=0)
     lines = [
         f"{one.path:<{width}}  {one.state:<12}{one.step:>8} / {one.steps:<8}{one.arch:<14}"
-        f"{'' if one.loss is None else f'loss {one.loss:.3f}'}".rstrip()
+        f"{'' if one.loss is None else f'loss {one.loss:.3f}'}"
+        f"{'' if one.held_out_loss is None else f'  held out {one.held_out_loss:.3f}'}".rstrip()
         for one in found
     ]
     text = "\n".join(lines) or f"no runs below {own.folder}"

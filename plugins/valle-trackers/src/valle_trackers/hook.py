@@ -10,7 +10,8 @@ import yaml
 
 from valle_core.api import RunFolder, UserError, hookimpl, warn
 from valle_core.reading.kinds import is_of
-from valle_trackers.trackers.known import Tracker, known
+from valle_trackers.evaluated import media_of
+from valle_trackers.trackers.known import TakesMedia, Tracker, known
 
 
 class Trackers:
@@ -18,6 +19,7 @@ class Trackers:
 
     def __init__(self) -> None:
         self._open: dict[str, Tracker] = {}
+        self._run = Path()
 
     @hookimpl
     def train_start(self, facts: Mapping[str, Any]) -> None:
@@ -27,7 +29,7 @@ class Trackers:
 
     def begin(self, run: Path, names: Sequence[str]) -> None:
         """The trackers of these names, of a run."""
-        self._open = {}
+        self._open, self._run = {}, run
         for name in names:
             try:
                 self._open[name] = known(name).open(name, run, configuration(run))
@@ -38,11 +40,13 @@ class Trackers:
 
     @hookimpl
     def train_step_end(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Hand on a line of the metrics."""
+        """Hand on a line of the metrics, and what an evaluation of this step wrote."""
         numbers = {name: float(value) for name, value in metrics.items() if is_of(value, float) and name != "step"}
         for name, tracker in list(self._open.items()) if numbers else ():
             try:
                 tracker.log(step, numbers)
+                if "held_out_loss" in numbers and isinstance(tracker, TakesMedia):
+                    tracker.media(step, *media_of(self._run, step))
             except Exception as error:
                 self._drop(name, error)
 

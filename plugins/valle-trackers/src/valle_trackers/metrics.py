@@ -16,7 +16,7 @@ from valle_core.reading.kinds import is_of
 
 SUMMED = ("tokens", "seconds", "hours")
 """Columns that are added up from line to line; seconds and hours follow from tokens and their pace."""
-_LEVEL = re.compile(r"level(\d+)\.(loss|accuracy)")
+_LEVEL = re.compile(r"level(\d+)\.(loss|accuracy|held_out_loss)")
 
 
 @dataclass(frozen=True, slots=True)

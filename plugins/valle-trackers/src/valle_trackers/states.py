@@ -30,6 +30,7 @@ class RunState:
         steps: it was to take, 0 where its configuration does not tell.
         arch: its backbone.
         loss: newest in its metrics, or None.
+        held_out_loss: of its newest evaluation, or None.
     """
 
     path: str
@@ -38,6 +39,7 @@ class RunState:
     steps: int
     arch: str
     loss: float | None
+    held_out_loss: float | None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,9 +70,10 @@ def state_of(run: RunFolder) -> RunState:
         damaged = True
     step = max(run.steps(), default=0)
     try:
-        loss = next((line["loss"] for line in reversed(read_run(run.path).lines) if "loss" in line), None)
+        lines = [*reversed(read_run(run.path).lines)]
     except UserError:
-        loss = None
+        lines = []
+    loss, held_out = (next((line[name] for line in lines if name in line), None) for name in ("loss", "held_out_loss"))
     if trains(run.path / LOCK):
         state = "training"
     elif damaged:
@@ -79,7 +82,9 @@ def state_of(run: RunFolder) -> RunState:
         state = "empty"
     else:
         state = "finished" if step >= steps > 0 else "interrupted"
-    return RunState(path=str(run.path), state=state, step=step, steps=steps, arch=arch, loss=loss)
+    return RunState(
+        path=str(run.path), state=state, step=step, steps=steps, arch=arch, loss=loss, held_out_loss=held_out
+    )
 
 
 def trains(lock: Path) -> bool:

@@ -20,3 +20,11 @@ PROCESSES = HookSpec(
     observes=("train_processes",),
     critical=True,
 )
+
+EVALUATION = HookSpec(
+    name="evaluation",
+    api=1,
+    summary="Measures held-out losses and writes speech and pictures of held-out sentences (--eval-every)",
+    plugin="valle_training.evaluation.hook:HOOK",
+    observes=("train_start", "train_figures"),
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from valle_core.api import UserError
 
@@ -22,6 +22,15 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Write what is left."""
+        ...
+
+
+@runtime_checkable
+class TakesMedia(Protocol):
+    """A tracker that also takes what an evaluation wrote; what each may do, and none must."""
+
+    def media(self, step: int, sounds: Mapping[str, Path], pictures: Mapping[str, Path]) -> None:
+        """Take wav and PNG files, by name."""
         ...
 
 

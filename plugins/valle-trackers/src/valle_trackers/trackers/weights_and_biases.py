@@ -27,6 +27,12 @@ class WeightsAndBiases:
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         self._run.log(dict(metrics), step=step)
 
+    def media(self, step: int, sounds: Mapping[str, Path], pictures: Mapping[str, Path]) -> None:
+        import wandb
+
+        found = {name: wandb.Audio(str(path)) for name, path in sounds.items()}
+        self._run.log({**found, **{name: wandb.Image(str(path)) for name, path in pictures.items()}}, step=step)
+
     def close(self) -> None:
         self._run.finish()
 
