@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from valle_lora.adapters import begin, put_on, read, save
+from valle_lora.adapters import begin, fingerprint, put_on, read, save
 from valle_lora.options import LoraOptions
+from valle_lora.speaking import speak_with
 
 from valle_core.api import RunFolder, UserError, load_model
 from valle_core.config.resolve import resolve
@@ -66,6 +67,36 @@ def trained(tone_dataset, tmp_path_factory):
 def test_a_fresh_adapter_changes_nothing_and_a_trained_one_something(trained):
     torch.testing.assert_close(logits(trained / "start"), logits(trained / "base"), atol=1e-6, rtol=1e-6)
     assert (logits(trained / "one") - logits(trained / "start")).abs().max() > 1e-4
+
+
+def test_several_are_put_on_a_model_that_is_about_to_speak(trained, tmp_path):
+    base, device = trained / "base", torch.device("cpu")
+    for name in ("one", "two"):
+        save(trained / name, base, tmp_path / name)
+    put_on(base, [tmp_path / "one", tmp_path / "two"], [1.0, 0.5], tmp_path / "both", merge=True)
+    half, expected = (load_model(path, Registry.open(), device=device) for path in (base, tmp_path / "both"))
+    speak_with((half, half), [str(tmp_path / "one"), f"{tmp_path / 'two'}=0.5"])
+    found, wanted = half.model.state_dict(), expected.model.state_dict()
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(value, found[name]) for name, value in wanted.items())
+    other = load_model(trained / "one", Registry.open(), device=device)
+    with pytest.raises(UserError, match="was trained on other weights than those of"):
+        speak_with((other, other), [str(tmp_path / "one")])
+    with pytest.raises(UserError, match=r"the scale must be a number, as in .*one=0.5, got 'much'"):
+        speak_with((other, other), [f"{tmp_path / 'one'}=much"])
+
+
+def test_each_half_gets_the_adapter_that_was_trained_on_it(trained, tmp_path, tone_dataset):
+    registry, device = Registry.open(), torch.device("cpu")
+    run(tone_dataset, trained / "other", seed="9")
+    begin(trained / "other", LoraOptions(rank=1), trained / "other-start")
+    run(tone_dataset, trained / "other-one", trained / "other-start", **ONLY)
+    save(trained / "one", trained / "base", tmp_path / "a")
+    save(trained / "other-one", trained / "other", tmp_path / "b")
+    halves = [load_model(trained / name, registry, device=device) for name in ("base", "other")]
+    before = [fingerprint(half.model) for half in halves]
+    speak_with(halves, [str(tmp_path / "b"), str(tmp_path / "a")])
+    assert all(fingerprint(half.model) != mark for half, mark in zip(halves, before, strict=True))
 
 
 def test_nothing_but_the_adapter_is_trained(trained):

@@ -55,7 +55,7 @@ def begin(model: Path, options: LoraOptions, out: Path, seed: int = 0) -> Path:
     """
     loaded = _load(model)
     torch.manual_seed(seed)
-    loaded.model.backbone = LoraRewrite(options).apply(_backbone(loaded))  # pyright: ignore[reportAttributeAccessIssue]
+    loaded.model.backbone = LoraRewrite(options).apply(backbone_of(loaded))  # pyright: ignore[reportAttributeAccessIssue]
     return _write(loaded, [*_chain(loaded), options], out)
 
 
@@ -73,9 +73,9 @@ def save(run: Path, base: Path, out: Path) -> tuple[int, int]:
     if after[: len(before)] != before or _arch(trained) != _arch(start):
         raise UserError(f"{run} was not trained on {base}: its arch or its rewrites are others")
     tensors: dict[str, Tensor] = {}
-    for name in linear_layers(_backbone(trained)):
-        had = len(adapters_of(_backbone(start).get_submodule(name)))
-        for number, adapter in enumerate(adapters_of(_backbone(trained).get_submodule(name))[had:]):
+    for name in linear_layers(backbone_of(trained)):
+        had = len(adapters_of(backbone_of(start).get_submodule(name)))
+        for number, adapter in enumerate(adapters_of(backbone_of(trained).get_submodule(name))[had:]):
             tensors |= {f"{name}.{number}.{key}": value.clone() for key, value in adapter.state_dict().items()}
     count = len(tensors) // 2
     old, new = (_plain(one.model.state_dict()) for one in (start, trained))
@@ -109,10 +109,10 @@ def put_on(base: Path, adapters: Sequence[Path], scales: Sequence[float], out: P
         saved = read(folder)
         if saved.base != mark:
             raise UserError(f"{folder} was trained on other weights than those of {base}, on a model of {saved.arch}")
-        chain += _add(loaded, saved, scale, folder, changed)
+        chain += add(loaded, saved, scale, folder, changed)
     if merge:
-        for name in linear_layers(_backbone(loaded)):
-            merge_layer(_backbone(loaded).get_submodule(name))
+        for name in linear_layers(backbone_of(loaded)):
+            merge_layer(backbone_of(loaded).get_submodule(name))
         chain = []
     return _write(loaded, chain, out)
 
@@ -141,9 +141,13 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _add(loaded: LoadedModel, saved: Saved, scale: float, folder: Path, changed: dict[str, Path]) -> list[LoraOptions]:
-    """Put one on; the options that stand for it in the chain."""
-    backbone = _backbone(loaded)
+def add(loaded: LoadedModel, saved: Saved, scale: float, folder: Path, changed: dict[str, Path]) -> list[LoraOptions]:
+    """Put one on a model; gives the options that stand for it in the chain. `changed` is what others changed whole.
+
+    Raises:
+        UserError: it does not fit, or changes what another changed.
+    """
+    backbone = backbone_of(loaded)
     had = {name: len(adapters_of(backbone.get_submodule(name))) for name in linear_layers(backbone)}
     scaled = [replace(one, alpha=one.alpha * scale) for one in saved.rewrites]
     for options in scaled:
@@ -180,7 +184,8 @@ def _load(path: Path) -> LoadedModel:
     return load_model(path, Registry.open(), device=torch.device("cpu"))
 
 
-def _backbone(loaded: LoadedModel) -> nn.Module:
+def backbone_of(loaded: LoadedModel) -> nn.Module:
+    """The module whose layers have adapters."""
     backbone: Any = loaded.model.backbone
     return backbone
 
