@@ -18,6 +18,7 @@ from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
 from valle_core.synthesis.components import SynthesisComponents
+from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
@@ -168,7 +169,9 @@ def test_an_opened_synthesizer_speaks_by_the_faster_layers(tone_model, monkeypat
     monkeypatch.setattr(onednn, "pays", lambda: True)
     usual, model = make(tone_model), copy.deepcopy(tone_model.model)
     opened = ready(
-        Synthesizer(replace(usual.components, ar=model, nar=model)), Resolved(parts={}, sections={}), Registry.open()
+        Synthesizer(replace(usual.components, ar=model, nar=model)),
+        Resolved(parts={}, sections={"synthesis": SynthesisOptions()}),
+        Registry.open(),
     )
     layers = [layer for layer in opened.components.ar.modules() if isinstance(layer, nn.Linear)]
     assert layers

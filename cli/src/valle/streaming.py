@@ -106,7 +106,7 @@ class Streams(Speaking):
 def _chunks(
     synthesizer: Synthesizer, pieces: list[tuple[float, Request]], windowing: Windowing | None
 ) -> Iterator[SpeechChunk]:
-    given, rate = 0, synthesizer.sample_rate
+    given, rate, windowing = 0, synthesizer.sample_rate, windowing or Windowing()
     for number, (gap, piece) in enumerate(pieces, 1):
         silence = np.zeros(round(gap * rate), np.float32)
         for chunk in stream(synthesizer, piece, windowing):
@@ -115,3 +115,4 @@ def _chunks(
             last = chunk.last and number == len(pieces)
             yield SpeechChunk(samples=samples, sample_rate=rate, start=given / rate, text=piece.text, last=last)
             given += len(samples)
+        windowing = windowing.later if number == 1 else windowing

@@ -291,3 +291,22 @@ def test_the_command_speaks_continuously_on_a_cpu_and_by_batches_elsewhere(devic
         assert type(service) is kind
     finally:
         service.close()
+
+
+def test_sound_of_several_is_made_at_once_and_of_one_in_order(service, monkeypatch):
+    both, order = threading.Barrier(2, timeout=10), []
+    usual = Follower.piece
+
+    def piece(self):
+        if self.word.startswith("b") and not self.given:
+            both.wait()
+        order.append(self.word)
+        return usual(self)
+
+    monkeypatch.setattr(Follower, "piece", piece)
+    one = service(sounding=3)
+    listeners = [Listener(rate=100) for _ in range(2)]
+    for listener, letter in zip(listeners, "cd", strict=True):
+        one.start(Asked(text=f"b{letter * 30} {letter * 20}"), listener)
+    for listener in listeners:
+        assert [piece.tokens for piece in all_of(listener)] == [10, 10, 10, 1, 10, 10]

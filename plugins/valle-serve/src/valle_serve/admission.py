@@ -30,6 +30,7 @@ class Job:
         sent: seconds of speech that were delivered.
         began: when its first piece was delivered, s; 0 before.
         followed: rows of an engine that say its pieces, in order, whose sound is not delivered yet.
+        sounding: a thread makes sound of it now.
         over: it has ended.
     """
 
@@ -40,6 +41,7 @@ class Job:
     sent: float = 0.0
     began: float = 0.0
     followed: deque[Follower] = field(default_factory=deque)
+    sounding: bool = False
     over: bool = False
 
     def due(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -67,8 +68,11 @@ def bound(host: str, port: int) -> socket.socket:
 
 def opened(context: CommandContext, own: ServeOptions) -> Service:
     """The model, and what lets many speak with it."""
+    import torch
+
     from valle.speaker import open_speaker
 
+    torch.set_num_threads(1)  # several listeners' windows at once, each on a core, instead of each on all
     speaker = open_speaker(
         context.resolved, context.registry, config=context.config, given=context.given, saved=own.voices
     )
@@ -90,7 +94,7 @@ def service_of(speaker: Speaker, own: ServeOptions) -> Service:
     def engine(rate: float) -> Engine:
         return Engine(speaker.at(speed=rate), rows=own.speaking)
 
-    return ContinuousSpeaker(speaker, say, engine, **limits)
+    return ContinuousSpeaker(speaker, say, engine, sounding=min(os.cpu_count() or 1, own.speaking), **limits)
 
 
 def run(app: object, listening: socket.socket) -> None:

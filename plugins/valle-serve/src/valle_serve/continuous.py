@@ -33,7 +33,7 @@ class Steps(Protocol):
 
 
 class ContinuousSpeaker(ModelService):
-    """Where rows that come and go cost nothing, as on a CPU. Two threads: one steps, one makes sound of what was said.
+    """Where rows that come and go cost nothing, as on a CPU. One thread steps, others make sound of what was said.
 
     Sound is made of windows of a row while the row goes on. Where the windows are depends on the request alone.
 
@@ -41,22 +41,29 @@ class ContinuousSpeaker(ModelService):
         speaker: the model.
         say: how it speaks.
         engine: of a speaking rate.
+        sounding: threads that make sound.
         more: see `ModelService`.
     """
 
-    def __init__(self, speaker: Speaker, say: Say, engine: Callable[[float], Steps], **more: Any) -> None:
+    def __init__(
+        self, speaker: Speaker, say: Say, engine: Callable[[float], Steps], *, sounding: int = 1, **more: Any
+    ) -> None:
         super().__init__(speaker, say, **more)
         self._make = engine
         self._engines: dict[float, Steps] = {}
         self._spoken: dict[tuple[float, int], tuple[Job, Follower]] = {}
         """What is in the engines now: (rate, ticket) → job and what follows the row."""
-        self._sound = threading.Thread(target=self._make_sound, name="valle-sound", daemon=True)
-        self._thread.start()
-        self._sound.start()
+        self._sound = [
+            threading.Thread(target=self._make_sound, name=f"valle-sound-{number}", daemon=True)
+            for number in range(sounding)
+        ]
+        for thread in (self._thread, *self._sound):
+            thread.start()
 
     def close(self) -> None:
         super().close()
-        self._sound.join(timeout=60)
+        for thread in self._sound:
+            thread.join(timeout=60)
 
     def _run(self) -> None:
         while True:
@@ -156,26 +163,28 @@ class ContinuousSpeaker(ModelService):
                     job = self._most_urgent()
                 if job is None or self._closed:
                     return
-                follower = job.followed[0]
+                follower, job.sounding = job.followed[0], True
             try:
-                piece = follower.piece()
+                self._next_sound(job, follower)
             except Exception as error:
                 self._done(job, error)
-                continue
             with self._changed:
-                if job.over:
-                    continue
-                if piece.last:
-                    job.followed.popleft()
-                    self._changed.notify_all()
-                last = piece.last and not job.followed and not job.pieces
-            if len(piece.wav) or last:
-                self._deliver(job, piece, last=last)
+                job.sounding = False
+                self._changed.notify_all()
+
+    def _next_sound(self, job: Job, follower: Follower) -> None:
+        piece = follower.piece()
+        with self._changed:
+            if job.over:
+                return
+            if piece.last:
+                job.followed.popleft()
+            last = piece.last and not job.followed and not job.pieces
+        if len(piece.wav) or last:
+            self._deliver(job, piece, last=last)
 
     def _most_urgent(self) -> Job | None:
         """The job that runs out of speech first, of those for whom sound can be made. Holds `_changed`."""
-        able = (
-            job for job in self._jobs
-            if job.followed and job.followed[0].ready and not job.listener.full and not job.listener.gone
-        )  # fmt: skip
+        ready = (job for job in self._jobs if job.followed and not job.sounding and job.followed[0].ready)
+        able = (job for job in ready if not job.listener.full and not job.listener.gone)
         return min(able, key=Job.due, default=None)

@@ -9,6 +9,7 @@ import numpy as np
 
 from valle_core.api import Request, Speech
 from valle_kit.following import Following
+from valle_kit.streaming import Windowing
 from valle_serve.interface import Piece, SpokenWord
 
 
@@ -36,10 +37,17 @@ class FollowedRow:
         request: that the row says.
         pause: seconds of silence before its sound.
         place: of the words of a speech, as the text writes them.
+        windowing: where its windows are.
     """
 
-    def __init__(self, request: Request, pause: float, place: Callable[[Speech], Sequence[SpokenWord]]) -> None:
-        self._request, self._pause, self._place = request, pause, place
+    def __init__(
+        self,
+        request: Request,
+        pause: float,
+        place: Callable[[Speech], Sequence[SpokenWord]],
+        windowing: Windowing,
+    ) -> None:
+        self._request, self._pause, self._place, self._windowing = request, pause, place, windowing
         self._row: Following | None = None
         self._words = self._tokens = 0
         self._silence, self._sent = pause, 0.0
@@ -49,7 +57,7 @@ class FollowedRow:
         return self._row is not None and self._row.ready
 
     def see(self, event: Any) -> None:
-        self._row = self._row or Following(event)
+        self._row = self._row or Following(event, self._windowing)
         self._row.see(event)
 
     def piece(self) -> Piece:

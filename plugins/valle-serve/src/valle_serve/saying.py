@@ -11,6 +11,7 @@ import numpy as np
 
 from valle import Speaker, UserError
 from valle_core.api import Request, Speech
+from valle_kit.streaming import Windowing
 from valle_language.long_text import Splitting, paused, with_language
 from valle_serve.following import FollowedRow, Follower
 from valle_serve.interface import Asked, Piece, SpokenWord, UnknownVoice
@@ -18,10 +19,11 @@ from valle_serve.words import placed_words
 
 
 class Cut(NamedTuple):
-    """A piece of a text: seconds of silence before it, and what is asked of the model."""
+    """A piece of a text: seconds of silence before it, what is asked of the model, and whether others are before it."""
 
     pause: float
     request: Request
+    later: bool = False
 
 
 class Say(Protocol):
@@ -47,10 +49,12 @@ class SaySentences:
     Attributes:
         splitting: see `valle_language.long_text`.
         max_seconds: bound of a sentence.
+        windowing: windows of a sentence in which its sound leaves.
     """
 
     splitting: Splitting = field(default_factory=Splitting)
     max_seconds: float = 20.0
+    windowing: Windowing = field(default_factory=Windowing)
 
     def cut(self, asked: Asked, speaker: Speaker) -> list[Cut]:
         if asked.speed != 1:
@@ -70,10 +74,12 @@ class SaySentences:
         tag = request.language or speaker.languages[0]
         if tag not in speaker.languages:
             raise UserError(f"language '{tag}' is unknown here. Choose from {', '.join(speaker.languages)}")
-        return [Cut(gap, one) for gap, one in paused(request, tag, self.splitting)]
+        pieces = paused(request, tag, self.splitting)
+        return [Cut(gap, one, later=number > 0) for number, (gap, one) in enumerate(pieces)]
 
     def follow(self, speaker: Speaker, cut: Cut) -> Follower:
-        return FollowedRow(cut.request, cut.pause, self._placing(speaker, cut))
+        windowing = self.windowing.later if cut.later else self.windowing
+        return FollowedRow(cut.request, cut.pause, self._placing(speaker, cut), windowing)
 
     def _placing(self, speaker: Speaker, cut: Cut) -> Callable[[Speech], list[SpokenWord]]:
         """Finds the words of the text in a speech."""
