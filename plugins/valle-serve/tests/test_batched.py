@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from valle_serve.admission import Job
 from valle_serve.batched import BatchedSpeaker
 from valle_serve.interface import AHEAD_SECONDS, Asked, Busy, Listener, Load, Piece, SpokenWord, UnknownVoice
 from valle_serve.readable import readable
@@ -115,16 +117,27 @@ def test_one_bad_text_does_not_spoil_the_others(service, model):
     assert one.load() == Load() or one.load().waiting == 0
 
 
-def test_the_one_who_runs_out_of_speech_first_is_spoken_first(service, model):
+def test_who_has_begun_goes_on_without_a_pause_before_another_begins(service, model):
+    """Pieces are of a second, and two seconds ahead are enough."""
     model.may.clear()
-    one = service(rows=1)
+    one = service(rows=1, clock=lambda: 5.0)
     first, second = Listener(rate=100), Listener(rate=100)
     one.start(Asked(text="a1 a2 a3"), first)
     one.start(Asked(text="b1"), second)
     model.may.set()
     all_of(first)
     all_of(second)
-    assert model.batches.index(["b1"]) <= 1
+    assert [word for (word,) in model.batches] == ["a1", "a2", "b1", "a3"]
+
+
+def test_of_those_who_have_begun_the_one_who_runs_out_first_goes_first():
+    jobs = {
+        name: Job(Asked(text=name), deque(), Listener(), arrived, sent=sent, began=began)
+        for name, arrived, began, sent in (
+            ("far", 0, 1, 9), ("soon", 3, 4, 2), ("sooner", 2, 5, 0.5), ("new", 4, 0, 0), ("newer", 5, 0, 0)
+        )
+    }  # fmt: skip
+    assert sorted(jobs, key=lambda name: jobs[name].turn(6.0)) == ["sooner", "soon", "new", "newer", "far"]
 
 
 def test_who_left_is_spoken_no_further(service, model):

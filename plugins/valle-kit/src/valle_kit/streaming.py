@@ -37,7 +37,7 @@ class Windowing:
         before: frames before the first that is decoded.
     """
 
-    first: float = 0.36
+    first: float = 0.56
     step: float = 3.2
     ahead: float = 0.1
     before: float = 1.0

@@ -17,6 +17,9 @@ from valle_serve.interface import Asked, Busy, Listener, Load, Piece, UnknownVoi
 from valle_serve.readable import readable
 from valle_serve.saying import Cut, Say
 
+SAFE_SECONDS = 2.0
+"""Speech that a listener has to play when others who got nothing yet go first: some windows take less time."""
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -44,9 +47,15 @@ class Job:
     sounding: bool = False
     over: bool = False
 
-    def due(self) -> float:
-        """When its listener runs out of speech, s; for one who got nothing yet, when it came."""
-        return self.began + self.sent if self.began else self.arrived
+    def turn(self, now: float) -> tuple[int, float]:
+        """Smaller goes first: whose listener soon runs out of speech; who got nothing yet, as they came; the others.
+
+        So what has begun goes on without a pause where there is too much to do, and what has not begun waits.
+        """
+        if not self.began:
+            return 1, self.arrived
+        out = self.began + self.sent
+        return (0 if out < now + SAFE_SECONDS else 2), out
 
 
 class ModelService(ABC):
@@ -140,6 +149,9 @@ class ModelService(ABC):
             job = self._queue.popleft()
             if not job.listener.gone:
                 self._jobs.append(job)
+
+    def _turn(self, job: Job) -> tuple[int, float]:
+        return job.turn(self._clock())
 
     def _deliver(self, job: Job, piece: Piece, *, last: bool) -> None:
         """The next piece of a job; after the last one the job is done."""

@@ -54,7 +54,7 @@ class BatchedSpeaker(ModelService):
     def _next(self) -> list[Job]:
         """The jobs whose next pieces are spoken now: one rate, and first who runs out of speech first."""
         self._move_up()
-        able = sorted((job for job in self._jobs if not job.listener.full), key=Job.due)
+        able = sorted((job for job in self._jobs if not job.listener.full), key=self._turn)
         return [job for job in able if job.asked.speed == able[0].asked.speed][: self._rows]
 
     def _answers(self, batch: Sequence[Job]) -> list[Piece | Exception]:

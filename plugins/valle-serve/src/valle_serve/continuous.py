@@ -103,7 +103,7 @@ class ContinuousSpeaker(ModelService):
         busy = {id(job) for job, _ in self._spoken.values()}
         free = (job for job in self._jobs if job.pieces and id(job) not in busy and len(job.followed) < MOST_FOLLOWED)
         able = (job for job in free if not job.listener.full)
-        return sorted(able, key=Job.due)
+        return sorted(able, key=self._turn)
 
     def _submit(self, job: Job) -> None:
         rate = job.asked.speed
@@ -187,4 +187,4 @@ class ContinuousSpeaker(ModelService):
         """The job that runs out of speech first, of those for whom sound can be made. Holds `_changed`."""
         ready = (job for job in self._jobs if job.followed and not job.sounding and job.followed[0].ready)
         able = (job for job in ready if not job.listener.full and not job.listener.gone)
-        return min(able, key=Job.due, default=None)
+        return min(able, key=self._turn, default=None)
