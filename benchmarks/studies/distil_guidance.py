@@ -104,10 +104,9 @@ def distil(given: argparse.Namespace) -> None:
 
 
 def held_out(data: Path, maker: RowMaker) -> list[TaskSequence]:
-    """Rows of utterances that training never sees, up to `HELD_OUT`."""
-    dataset = open_dataset(data, part="held-out")
-    unseen = RowMaker(TrainingPool(dataset), maker.tasks, maker.settings)
-    rows = (unseen.row(id, 0) for id in dataset.ids[:HELD_OUT])
+    """Rows of utterances that training never sees, up to `HELD_OUT`; prompts are of the whole dataset."""
+    unseen = RowMaker(TrainingPool(open_dataset(data, part="all")), maker.tasks, maker.settings)
+    rows = (unseen.row(id, 0) for id in open_dataset(data, part="held-out").ids[:HELD_OUT])
     return [row for row in rows if isinstance(row, TaskSequence)]
 
 

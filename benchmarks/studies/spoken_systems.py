@@ -1,0 +1,104 @@
+"""Several systems say the same sentences in the same voices: what is said, how long it takes, and tables of scores."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from box_table import mean, paired, share, table, told
+from valle_eval.presets.box import box
+
+import valle
+
+ROWS = 8
+"""Sentences that are timed together."""
+
+FIGURES = (("per", "phoneme error %", 100, 1), ("similarity", "similarity", 1, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A model, and how it is asked.
+
+    Attributes:
+        model: run of level 0.
+        nar: run of the other levels.
+        sampler: of level 0.
+        options: of `valle.load`.
+    """
+
+    model: Path
+    nar: Path
+    sampler: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def speak(systems: Mapping[str, System], voices: Path, out: Path, *, sentences: int) -> None:
+    """Say what is missing, on one thread, and list in `table.jsonl` all that is there.
+
+    Every n-th sentence of the preset `box`, the prompts in turn, one random seed a sentence. Sentences are said one by
+    one from encoded prompts; the seconds of processor are means of several of them.
+    """
+    torch.set_num_threads(1)
+    prompts = sorted(voices.glob("*.wav"))
+    asked = [*enumerate(box())]
+    asked = asked[:: max(1, len(asked) // sentences)][:sentences]
+    for name, system in systems.items():
+        folder = out / name.replace(" ", "-").replace(",", "")
+        made = folder / "made.jsonl"
+        if made.is_file() or not system.model.is_dir():
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        speaker = valle.load(system.model, nar_model=system.nar, sampler=system.sampler, device="cpu", **system.options)
+        codes = [speaker.encode(prompt).codes for prompt in prompts]
+        speaker.speak("a word first", prompt=codes[0], seed=0)  # what loads at the first call is not timed
+        rows = []
+        for start in range(0, len(asked), ROWS):
+            batch = asked[start : start + ROWS]
+            voice = [(start + place) % len(prompts) for place in range(len(batch))]
+            began = time.process_time()
+            speeches = [
+                speaker.speak(one.text, prompt=codes[place], seed=number)
+                for (number, one), place in zip(batch, voice, strict=True)
+            ]
+            spent = time.process_time() - began
+            seconds = sum(speech.seconds for speech in speeches)
+            for (_, one), place, speech in zip(batch, voice, speeches, strict=True):
+                path = folder / f"{one.id}.wav"
+                speech.save(path)
+                rows.append({"id": f"{name}/{one.id}", "audio": str(path.relative_to(out)), "text": one.text,
+                             "voice": str(prompts[place]), "group": name, "rtf": spent / seconds})  # fmt: skip
+        made.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        print(f"{name}: real-time factor {rows[0]['rtf']:.3f} at first", flush=True)
+        list_all(out)
+
+
+def list_all(out: Path) -> None:
+    """Write `table.jsonl`, what `valle eval` reads, of all that was said."""
+    spoken = [json.loads(line) for path in sorted(out.glob("*/made.jsonl")) for line in path.open(encoding="utf-8")]
+    kept = [{key: value for key, value in row.items() if key != "rtf"} for row in spoken]
+    (out / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+
+
+def report(names: Sequence[str], out: Path, *, beside: str) -> str:
+    """A row for each system, with the differences to `beside` sentence by sentence, as a Markdown table."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
+        name, _, sentence = row["id"].partition("/")
+        found.setdefault(name, {})[sentence] = row
+    lines = []
+    for name in (name for name in names if name in found):
+        cells = [name, str(len(found[name]))]
+        for figure, _, scale, digits in FIGURES:
+            cells.append(told(mean(share(row, figure) for row in found[name].values()), scale, digits))
+            cells.append("" if name == beside else told(paired(found[name], found[beside], figure), scale, digits))
+        made = out / name.replace(" ", "-").replace(",", "") / "made.jsonl"
+        factors = [json.loads(line)["rtf"] for line in made.open(encoding="utf-8")]
+        lines.append([*cells, f"{sum(factors) / len(factors):.3f}"])
+    heads = (head for _, title, *_ in FIGURES for head in (title, f"less {beside}"))
+    return table(["system", "sentences", *heads, "seconds of processor a second"], lines)
