@@ -68,8 +68,8 @@ def decode_drafted(
     Args:
         drafter: for these rows.
         drafts: tokens to draft beyond the one that is certain.
-        changing: what `embed` and `head` change, beside `view`: attributes that are tensors, lists and dictionaries of
-            such are put back after drafting.
+        changing: what `embed` and `head` change, beside `view`: attributes that are tensors, or lists, tuples and
+            dictionaries of some, are put back after drafting.
         unchecked: drafts are taken as they are: `drafts` + 1 tokens a step, and other ones.
 
     Raises:

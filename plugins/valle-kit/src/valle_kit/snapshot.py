@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Snapshot:
-    """The attributes of an object: tensors, and lists and dictionaries that hold some, are copied; others are kept."""
+    """The attributes of an object: tensors, and lists, tuples and dictionaries of some, are copied; others are kept."""
 
     def __init__(self, of: object) -> None:
         self._of = of
@@ -27,6 +27,8 @@ def _copied(value: Any) -> Any:
         return value.clone()
     if type(value) is dict:
         return {key: _copied(one) for key, one in value.items()}
-    if type(value) is list:
-        return [_copied(one) for one in value]
+    if type(value) in (list, tuple):
+        return type(value)(_copied(one) for one in value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_copied(one) for one in value))
     return value
