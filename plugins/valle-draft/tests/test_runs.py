@@ -33,11 +33,20 @@ def model_of(run: Path):
 
 
 def test_heads_learn_and_the_model_learns_nothing_from_them(tone_dataset, tmp_path):
-    plain = run(tone_dataset, tmp_path / "plain")[0]
-    lines = run(tone_dataset, tmp_path / "heads", draft="heads", draft__count="2", steps="6")
-    assert lines[0]["loss"] == pytest.approx(lines[0]["draft"] + plain["loss"], rel=1e-5)
+    heads = {"draft": "heads", "draft__count": "2", "steps": "4", "clip": "0"}
+    lines = run(tone_dataset, tmp_path / "heads", **heads)
+    plain = run(tone_dataset, tmp_path / "plain", **heads, draft__weight="0")
+    assert lines[0]["loss"] == pytest.approx(lines[0]["draft"] + plain[0]["loss"], rel=1e-5)
     assert lines[-1]["draft"] < lines[0]["draft"]
     assert {"draft_1", "draft_2"} <= lines[0].keys()
+    with_loss, without = (model_of(tmp_path / name).state_dict() for name in ("heads", "plain"))
+    own = {name for name in without if name.startswith("draft.")}
+    assert all(torch.equal(with_loss[name], without[name]) for name in without.keys() - own)
+    assert not all(torch.equal(with_loss[name], without[name]) for name in own)
+
+
+def test_a_trained_model_gets_heads_and_stays_what_it_is(tone_dataset, tmp_path):
+    run(tone_dataset, tmp_path / "plain")
     added = tmp_path / "added"
     run(tone_dataset, added, ("train_only", "['draft.*']"), draft="heads", init_from=str(tmp_path / "plain"))
     old, new = model_of(tmp_path / "plain").state_dict(), model_of(added).state_dict()
