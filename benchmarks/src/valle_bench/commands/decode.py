@@ -27,6 +27,7 @@ COLUMNS = [
     Column(key="match", title="Match"),
     Column(key="logits", title="logits off", form=".0e"),
     Column(key="invariant", title="invariant"),
+    Column(key="per_step", title="tokens/step", form=".2f"),
     Column(key="tokens_per_s", title="tokens/s", form=".1f"),
     Column(key="ratio", title="ratio", form=".2f"),
     Column(key="gain", title="x alone", form=".2f"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import PluginSpec
+from valle_core.plugin import PluginSpec, ReferenceSpec
 
 HEADS = PluginSpec(
     kind="draft",
@@ -23,4 +23,13 @@ LAYER_SKIP = PluginSpec(
     options="valle_draft.options:LayerSkipOptions",
     needs={"arch": frozenset({"rewind"})},
     paper="arXiv 2404.16710",
+)
+
+DECODE = ReferenceSpec(
+    name="draft-decode",
+    api=1,
+    summary="Greedy decoding of arch 'llama' with drafts against one token a step",
+    bench="decode",
+    title="drafts",
+    loads="valle_draft.bench_decode:compare",
 )
