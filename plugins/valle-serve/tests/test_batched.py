@@ -118,16 +118,16 @@ def test_one_bad_text_does_not_spoil_the_others(service, model):
 
 
 def test_who_has_begun_goes_on_without_a_pause_before_another_begins(service, model):
-    """Pieces are of a second, and two seconds ahead are enough."""
+    """Pieces are of a second, and three seconds ahead are enough."""
     model.may.clear()
     one = service(rows=1, clock=lambda: 5.0)
     first, second = Listener(rate=100), Listener(rate=100)
-    one.start(Asked(text="a1 a2 a3"), first)
+    one.start(Asked(text="a1 a2 a3 a4"), first)
     one.start(Asked(text="b1"), second)
     model.may.set()
     all_of(first)
     all_of(second)
-    assert [word for (word,) in model.batches] == ["a1", "a2", "b1", "a3"]
+    assert [word for (word,) in model.batches] == ["a1", "a2", "a3", "b1", "a4"]
 
 
 def test_of_those_who_have_begun_the_one_who_runs_out_first_goes_first():

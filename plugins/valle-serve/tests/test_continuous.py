@@ -310,3 +310,36 @@ def test_sound_of_several_is_made_at_once_and_of_one_in_order(service, monkeypat
         one.start(Asked(text=f"b{letter * 30} {letter * 20}"), listener)
     for listener in listeners:
         assert [piece.tokens for piece in all_of(listener)] == [10, 10, 10, 1, 10, 10]
+
+
+def test_where_there_is_much_to_do_the_first_sound_leaves_with_the_second(service):
+    one = service(sounding=1)
+    jobs = [Job(Asked(text="a"), deque(), Listener(rate=100), 0.0) for _ in range(2)]
+    followers = [Follower("a" * 30) for _ in jobs]
+    for follower in followers:
+        follower.ended = True
+    one._jobs.extend(jobs)
+    one._next_sound(jobs[0], followers[0])
+    assert jobs[0].listener.take() is None
+    one._next_sound(jobs[0], followers[0])
+    assert [jobs[0].listener.take().tokens for _ in range(2)] == [10, 10]
+    one._jobs.remove(jobs[0])
+    one._next_sound(jobs[1], followers[1])
+    assert jobs[1].listener.take().tokens == 10
+
+
+def test_nothing_new_begins_while_a_stream_is_about_to_pause(service):
+    one = service(clock=lambda: 10.0)
+    begun, new = (Job(Asked(text="a"), deque(), Listener(rate=100), 0.0) for _ in range(2))
+    begun.began, begun.sent = 8.0, 2.5
+    new.followed.append(Follower("a"))
+    new.followed[0].ended = True
+    one._closed = True  # its own threads do nothing
+    one._jobs.extend((begun, new))
+    assert one._most_urgent() is None
+    begun.sent = 3.5
+    assert one._most_urgent() is new
+    begun.sent = 2.5
+    begun.listener.put(Piece(wav=np.zeros(3000, np.float32)))  # it does not read
+    assert one._most_urgent() is new
+    one._jobs.clear()

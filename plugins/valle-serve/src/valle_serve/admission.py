@@ -17,7 +17,7 @@ from valle_serve.interface import Asked, Busy, Listener, Load, Piece, UnknownVoi
 from valle_serve.readable import readable
 from valle_serve.saying import Cut, Say
 
-SAFE_SECONDS = 2.0
+SAFE_SECONDS = 3.0
 """Speech that a listener has to play when others who got nothing yet go first: some windows take less time."""
 
 
@@ -34,6 +34,7 @@ class Job:
         began: when its first piece was delivered, s; 0 before.
         followed: rows of an engine that say its pieces, in order, whose sound is not delivered yet.
         sounding: a thread makes sound of it now.
+        held: its first piece, where the next one is waited for.
         over: it has ended.
     """
 
@@ -45,6 +46,7 @@ class Job:
     began: float = 0.0
     followed: deque[Follower] = field(default_factory=deque)
     sounding: bool = False
+    held: Piece | None = None
     over: bool = False
 
     def turn(self, now: float) -> tuple[int, float]:

@@ -18,6 +18,12 @@ MOST_ENGINES = 4
 MOST_FOLLOWED = 2
 """Pieces of a job that were said and whose sound is not made; then others are said first."""
 
+NEW_PER_THREAD = 2
+"""Jobs that are said and of which nothing has left, for each thread that makes sound."""
+
+TIGHT_SECONDS = 1.0
+"""Speech that a listener has to play while its next is not ready; until it is, nothing new is begun."""
+
 
 class Steps(Protocol):
     """What `valle_kit.engine.Engine` does."""
@@ -99,11 +105,20 @@ class ContinuousSpeaker(ModelService):
             self._take(rate, event)
 
     def _ready(self) -> list[Job]:
-        """The jobs that have a piece to say and none in an engine, first who runs out of speech first."""
+        """The jobs that have a piece to say and none in an engine, first whose turn it is; of new ones only a few.
+
+        Steps of many rows take longer, and what new ones would say early waits for its sound anyway.
+        """
         busy = {id(job) for job, _ in self._spoken.values()}
         free = (job for job in self._jobs if job.pieces and id(job) not in busy and len(job.followed) < MOST_FOLLOWED)
         able = (job for job in free if not job.listener.full)
-        return sorted(able, key=self._turn)
+        new = sum(not job.began and (id(job) in busy or bool(job.followed)) for job in self._jobs)
+        chosen = []
+        for job in sorted(able, key=self._turn):
+            if job.began or new < NEW_PER_THREAD * len(self._sound):
+                chosen.append(job)
+                new += not job.began
+        return chosen
 
     def _submit(self, job: Job) -> None:
         rate = job.asked.speed
@@ -173,6 +188,10 @@ class ContinuousSpeaker(ModelService):
                 self._changed.notify_all()
 
     def _next_sound(self, job: Job, follower: Follower) -> None:
+        """Make and deliver it; beside others the first piece leaves with the second one.
+
+        Else the first, which is short, would be played before the second one's turn comes.
+        """
         piece = follower.piece()
         with self._changed:
             if job.over:
@@ -180,11 +199,26 @@ class ContinuousSpeaker(ModelService):
             if piece.last:
                 job.followed.popleft()
             last = piece.last and not job.followed and not job.pieces
-        if len(piece.wav) or last:
-            self._deliver(job, piece, last=last)
+            if not (len(piece.wav) or last):
+                return
+            if not (last or job.began or job.held) and len(self._jobs) > max(1, len(self._sound) // 2):
+                job.held = piece
+                return
+            held, job.held = job.held, None
+        if held is not None:
+            self._deliver(job, held, last=False)
+        self._deliver(job, piece, last=last)
 
     def _most_urgent(self) -> Job | None:
-        """The job that runs out of speech first, of those for whom sound can be made. Holds `_changed`."""
-        ready = (job for job in self._jobs if job.followed and not job.sounding and job.followed[0].ready)
-        able = (job for job in ready if not job.listener.full and not job.listener.gone)
-        return min(able, key=self._turn, default=None)
+        """The job whose turn it is, of those for whom sound can be made; no new one while another is about to pause.
+
+        Holds `_changed`.
+        """
+        present = [job for job in self._jobs if not job.listener.full and not job.listener.gone]
+        able = (job for job in present if job.followed and not job.sounding and job.followed[0].ready)
+        found = min(able, key=self._turn, default=None)
+        if found is None or found.began:
+            return found
+        soon = self._clock() + TIGHT_SECONDS
+        tight = any(job.began and job.began + job.sent < soon for job in present if job is not found)
+        return None if tight else found
