@@ -118,7 +118,7 @@ def test_epochs_and_seeds_differ_and_repeat():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"world": 2}, "2 processes"),
+        ({"world": 2}, r"2 processes, not 1. Resume with as many \(torchrun --nproc-per-node 2 -m valle_cli train"),
         ({"fingerprint": "0" * 16}, "is not that of"),
         ({"fingerprint": "0" * 16, "sketch": None}, "not those"),
         ({"fingerprint": "0" * 16, "utterances": 299, "sketch": ["0" * 16]}, "nor has it only grown"),
@@ -182,6 +182,12 @@ def test_an_utterance_longer_than_a_batch_is_counted_not_lost(caplog):
 def test_a_filter_that_leaves_nothing_is_refused_with_its_counts():
     with pytest.raises(UserError, match=r"0 of 300 utterances are in batches \(300 shorter than 60 s\)"):
         Batches(Listed(), BatchOptions(seconds=90.0, min_seconds=60.0))
+
+
+def test_a_state_of_one_process_is_refused_by_two():
+    state = Batches(Listed(), BatchOptions()).state_dict()
+    with pytest.raises(UserError, match=r"1 processes, not 2. Resume with as many \(without a launcher\)"):
+        Batches(Listed(), BatchOptions(), rank=1, world=2).load_state_dict(state)
 
 
 def test_too_many_processes_are_refused_and_a_remainder_is_counted():

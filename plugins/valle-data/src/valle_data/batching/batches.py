@@ -136,8 +136,10 @@ class Batches:
         """
         check_kinds(state, {"epoch": int, "batch": int, "world": int, "fingerprint": str})
         if state["world"] != self._world:
+            before = state["world"]
+            way = f"torchrun --nproc-per-node {before} -m valle_cli train …" if before > 1 else "without a launcher"
             raise UserError(
-                f"the batches were distributed to {state['world']} processes, not {self._world}. Resume with as many"
+                f"the batches were distributed to {before} processes, not {self._world}. Resume with as many ({way})"
             )
         if state.get("planner") != BATCHES_VERSION:
             raise UserError(
