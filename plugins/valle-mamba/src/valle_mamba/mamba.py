@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from valle_kit.onednn import linear
 from valle_mamba.cache import Memory
 from valle_mamba.convolution import convolution_step, last_inputs
 from valle_mamba.engine import Engine
@@ -81,8 +82,8 @@ class MambaMixer(Direction):
     def __init__(self, sizes: MambaSizes, engine: Engine, *, bidirectional: bool) -> None:
         super().__init__(sizes)
         self.engine = engine
-        self.in_proj = nn.Linear(sizes.d_model, 2 * sizes.d_inner, bias=sizes.bias)
-        self.out_proj = nn.Linear(sizes.d_inner, sizes.d_model, bias=sizes.bias)
+        self.in_proj = linear(sizes.d_model, 2 * sizes.d_inner, bias=sizes.bias)
+        self.out_proj = linear(sizes.d_inner, sizes.d_model, bias=sizes.bias)
         self.reverse = Direction(sizes) if bidirectional else None
         self.merge = Merge(sizes.d_inner) if bidirectional else None
 

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from valle_kit.onednn import linear, products
 from valle_retnet.options import RetNetSizes
 
 
@@ -15,9 +16,10 @@ class FeedForward(nn.Module):
     def __init__(self, sizes: RetNetSizes) -> None:
         super().__init__()
         self.activation = F.gelu if sizes.activation == "gelu" else F.silu
-        self.fc1 = nn.Linear(sizes.d_model, sizes.ffn_dim, bias=False)
-        self.gate = nn.Linear(sizes.d_model, sizes.ffn_dim, bias=False)
-        self.fc2 = nn.Linear(sizes.ffn_dim, sizes.d_model, bias=False)
+        self.fc1 = linear(sizes.d_model, sizes.ffn_dim, bias=False)
+        self.gate = linear(sizes.d_model, sizes.ffn_dim, bias=False)
+        self.fc2 = linear(sizes.ffn_dim, sizes.d_model, bias=False)
 
     def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
-        return self.fc2(self.activation(self.fc1(x)) * self.gate(x))
+        first, gate = products(x, self.fc1, self.gate)
+        return self.fc2(self.activation(first) * gate)

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from valle_kit.onednn import linear, products
 from valle_retnet.experts import Experts, Routing
 from valle_retnet.feed_forward import FeedForward
 from valle_retnet.options import RetNetSizes
@@ -31,11 +32,11 @@ class Retention(nn.Module):
         self.eps = sizes.norm_eps
         self.form = form
         D, wide = sizes.d_model, sizes.value_dim
-        self.q_proj = nn.Linear(D, D, bias=False)
-        self.k_proj = nn.Linear(D, D, bias=False)
-        self.v_proj = nn.Linear(D, wide, bias=False)
-        self.g_proj = nn.Linear(D, wide, bias=False)
-        self.out_proj = nn.Linear(wide, D, bias=False)
+        self.q_proj = linear(D, D, bias=False)
+        self.k_proj = linear(D, D, bias=False)
+        self.v_proj = linear(D, wide, bias=False)
+        self.g_proj = linear(D, wide, bias=False)
+        self.out_proj = linear(wide, D, bias=False)
         self.merge = nn.Parameter(torch.empty(2, wide)) if sizes.full_rows == "bidirectional" else None
         if self.merge is not None:
             self.merge._no_weight_decay = True  # pyright: ignore[reportAttributeAccessIssue]
@@ -53,10 +54,8 @@ class Retention(nn.Module):
         self, x: Float[Tensor, "b T D"], rows: Rows, tables: Tables, state: Float[Tensor, "B H Dk W"] | None
     ) -> Float[Tensor, "b T D"]:
         """Padded places of x must be zero. A `state` is continued, then overwritten with the one after x."""
-        q, k, v = (
-            rows.spread(project(x)).to(tables.dtype).unflatten(2, (self.heads, -1))
-            for project in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        q, k, v, gate = products(x, self.q_proj, self.k_proj, self.v_proj, self.g_proj)
+        q, k, v = (rows.spread(each).to(tables.dtype).unflatten(2, (self.heads, -1)) for each in (q, k, v))
         q, k = rotated(q, tables.turn).transpose(1, 2), rotated(k, tables.key_turn).transpose(1, 2)  # [B, H, T, Dk]
         v = F.pad(v.transpose(1, 2), (0, 1), value=1.0)  # [B, H, T, Dv + 1], see valle_retnet.tables
         with torch.autocast(x.device.type, enabled=False):
@@ -67,7 +66,7 @@ class Retention(nn.Module):
             if state is not None:
                 with torch.no_grad():
                     state.copy_(state_after(k, v, tables.decay, rows.new, state))
-        return self.out_proj(F.silu(self.g_proj(x)) * rows.collect(y).to(x.dtype))
+        return self.out_proj(F.silu(gate) * rows.collect(y).to(x.dtype))
 
     def step(
         self, x: Float[Tensor, "B D"], tables: StepTables, state: Float[Tensor, "B H Dk W"]

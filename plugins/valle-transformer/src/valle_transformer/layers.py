@@ -10,6 +10,7 @@ from torch.nn import functional
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_stack.stack import Append
+from valle_kit.onednn import linear
 from valle_transformer.options import TransformerOptions
 
 
@@ -37,8 +38,8 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = options.n_heads
         self.kernel = kernel
-        self.qkv = nn.Linear(options.d_model, 3 * options.d_model)
-        self.out = nn.Linear(options.d_model, options.d_model)
+        self.qkv = linear(options.d_model, 3 * options.d_model)
+        self.out = linear(options.d_model, options.d_model)
 
     def forward(
         self,
@@ -63,8 +64,8 @@ class Layer(nn.Module):
         self.attention_norm = AdaptiveNorm(D, adaptive=options.adaptive_norm)
         self.attention = Attention(options, kernel)
         self.feed_forward_norm = AdaptiveNorm(D, adaptive=options.adaptive_norm)
-        self.up = nn.Linear(D, wide)
-        self.down = nn.Linear(wide, D)
+        self.up = linear(D, wide)
+        self.down = linear(wide, D)
 
     def forward(
         self,
