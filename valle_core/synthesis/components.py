@@ -112,7 +112,7 @@ class SynthesisComponents:
     max_context: int = 0
     guidance: Guidance = UNGUIDED
     nar_guidance: Guidance = UNGUIDED
-    drafts: int = -1
+    drafts: int = 0
     unchecked: bool = False
     lengths: Callable[[Sequence[Request]], list[float]] | None = None
     takes: frozenset[str] = frozenset({"codes"})

@@ -122,8 +122,8 @@ def open_synthesizer(
         raise UserError(f"{ar.path} reads its text with an alignment and cannot continue a prompt; use --task tts")
     if alignment is None and (options.speed != 1 or options.durations != "drawn"):
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
-    if first.model.draft is None and (options.drafts > 0 or options.unchecked):
-        raise UserError(f"{ar.path} was trained without --draft, so it takes no --drafts and no --unchecked")
+    if first.model.draft is None and options.drafts:
+        raise UserError(f"{ar.path} was trained without --draft, so it takes no --drafts")
     codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)
     can = codec.codebooks is not None and hasattr(codec, "decode_vectors")
     if options.vectors == "expected" and not can:

@@ -26,8 +26,8 @@ class SynthesisOptions:
             (expected); auto: expected for models with an alignment, if the codec supports it.
         durations: phoneme durations: sampled (drawn) or the median (usual); only for models with an alignment.
         max_context: maximum number of frames of its own output that the model reads, at least 2; 0: all.
-        drafts: maximum number of frames drafted per step, in [-1, 64]; -1: as the model was trained; 0: none; only for
-            models trained with --draft.
+        drafts: maximum number of frames drafted per step, in [-1, 64]; -1: as the model was trained; only for models
+            trained with --draft.
         unchecked: accept drafts as they are instead of checking them: fewer steps, other speech.
         guidance: classifier-free guidance scale of level 0, in [0, 20]; 1: off; for models trained with
             --model.drop-condition, --model.drop-text or --model.drop-prompt.
@@ -50,7 +50,7 @@ class SynthesisOptions:
     speed: float = 1.0
     durations: Literal["drawn", "usual"] = "drawn"
     max_context: int = 0
-    drafts: int = -1
+    drafts: int = 0
     unchecked: bool = False
     guidance: float = 1.0
     nar_guidance: float = 1.0
@@ -69,6 +69,8 @@ class SynthesisOptions:
             raise UserError(f"max_context must be 0 or in [2, 1000000], got {self.max_context}")
         if not -1 <= self.drafts <= 64:
             raise UserError(f"drafts must be in [-1, 64], got {self.drafts}")
+        if self.unchecked and not self.drafts:
+            raise UserError("there are no drafts to leave unchecked; add --drafts 1, or leave --unchecked out")
         for name, least in (("phoneme_seconds", 0.05), ("stuck_seconds", 0.5)):
             if (value := getattr(self, name)) != 0 and not least <= value <= 60:
                 raise UserError(f"{name} must be 0 or in [{least}, 60], got {value:g}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from valle_draft.heads import DraftHeads
 from valle_draft.layer_skip import LayerSkip, exit_weights, skip_chance
 from valle_draft.options import HeadsOptions, LayerSkipOptions
 
@@ -62,6 +64,14 @@ def test_layer_skip_trains_and_has_no_weights_of_its_own(tone_dataset, tmp_path)
     model = model_of(tmp_path / "r")
     assert (type(model.draft), model.draft.exit) == (LayerSkip, 1)
     assert not [name for name in model.state_dict() if name.startswith("draft.")]
+
+
+@pytest.mark.parametrize(("parts", "masked", "what"), [("nar", 0.0, "parts nar"), ("both", 1.0, "masked 1")])
+def test_a_model_without_level_0_is_refused(parts, masked, what):
+    model = SimpleNamespace(parts=parts, masked=masked, backbone=None)
+    for draft in (DraftHeads(HeadsOptions(), 4), LayerSkip(LayerSkipOptions(), 3)):
+        with pytest.raises(UserError, match=f"which --model.{what} leaves out; leave --draft out"):
+            draft.around(model, None, None)
 
 
 def test_the_papers_formulas():

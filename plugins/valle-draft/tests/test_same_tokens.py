@@ -139,7 +139,7 @@ def test_drafts_without_a_check_save_steps_in_any_backbone(arch):
 
 def test_what_cannot_be_checked_is_refused():
     backbone = backbone_of("retnet")
-    with pytest.raises(UserError, match="decode with --drafts 0"):
+    with pytest.raises(UserError, match="leave --drafts out, or add --unchecked"):
         spoken(decode_drafted, backbone, SamplerChain([]), given=partial(three_drafts, "heads", backbone))
     with pytest.raises(UserError, match="do not go with --max-context; leave one of the two out"):
         spoken(

@@ -13,16 +13,19 @@ from valle_draft.options import HeadsOptions, LayerSkipOptions
 from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
+from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.synthesis.components import SynthesisComponents
+from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
 from valle_kit.engine import Engine
+from valle_kit.masked import fill_level0
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
 SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefghˈː")
@@ -75,11 +78,11 @@ ASKED = [Request(text="ab", language="yy", seed=5), Request(text="hg fe", langua
 def test_codes_and_times_are_those_of_one_frame_a_step(draft, chain):
     synthesizer = speaker(draft, chain)
     for requests in (ASKED[:1], ASKED):
-        codes, times, steps = level0(synthesizer, requests, drafts=0)
-        again = level0(synthesizer, requests)
+        codes, times, steps = level0(synthesizer, requests)
+        again = level0(synthesizer, requests, drafts=-1)
         assert again[:2] == (codes, times)
         assert again[2] <= steps
-    alone = level0(synthesizer, ASKED[1:])[0]
+    alone = level0(synthesizer, ASKED[1:], drafts=2)[0]
     assert alone == codes[1:]
 
 
@@ -90,7 +93,7 @@ def test_unchecked_drafts_take_a_step_for_several_frames():
 
 
 def test_an_engine_says_the_same():
-    synthesizer = speaker("heads", [])
+    synthesizer = Synthesizer(replace(speaker("heads", []).components, drafts=2))
     engine = Engine(synthesizer)
     for request in ASKED:
         engine.submit(request)
@@ -99,3 +102,16 @@ def test_an_engine_says_the_same():
         said |= {event.ticket: event.tokens.tolist() for event in engine.step() if hasattr(event, "tokens")}
     codes = [level0(synthesizer, [request])[0][0] for request in ASKED]
     assert [codes[row][: len(said[row])] for row in said] == [said[row] for row in said]
+
+
+def test_unchecked_without_drafts_is_refused():
+    with pytest.raises(UserError, match="no drafts to leave unchecked; add --drafts 1"):
+        SynthesisOptions(unchecked=True)
+    with pytest.raises(UserError, match=r"drafts must be in \[-1, 64\], got 65"):
+        SynthesisOptions(drafts=65)
+    assert SynthesisOptions(unchecked=True, drafts=1).unchecked
+
+
+def test_frames_that_are_filled_at_once_have_no_drafts():
+    with pytest.raises(UserError, match=r"fills all frames at once.*leave --drafts out"):
+        fill_level0(replace(speaker("heads", []).components, drafts=1), [], [], [], torch.zeros(0))

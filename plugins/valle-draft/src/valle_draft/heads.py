@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from valle_draft.options import HeadsOptions
-from valle_draft.training import Level0
+from valle_draft.training import Level0, refuse_without_level0
 from valle_kit.ahead import Positions
 from valle_kit.drafting import decode_drafted
 
@@ -45,6 +45,7 @@ class DraftHeads(nn.Module):
 
     def around(self, model: Any, batch: Any, targets: Any) -> Callable[..., Any]:
         """See `Draft.around`: the divergence of each draft's distribution from the model's own, and its alignment's."""
+        refuse_without_level0(model)
         if not self.training:
             return model.backbone
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from valle_core.plugin import UserError
 from valle_draft.options import LayerSkipOptions
-from valle_draft.training import Level0
+from valle_draft.training import Level0, refuse_without_level0
 from valle_kit.ahead import Positions
 from valle_kit.drafting import decode_drafted
 
@@ -37,6 +37,7 @@ class LayerSkip(nn.Module):
 
     def around(self, model: Any, batch: Any, targets: Any) -> Callable[..., Any]:
         """See `Draft.around`."""
+        refuse_without_level0(model)
         if not self.training:
             return model.backbone
 

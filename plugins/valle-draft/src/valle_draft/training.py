@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from valle_core.plugin import UserError
+
 
 class Level0:
     """The positions of a batch that answer level 0, and what is right there.
@@ -43,3 +45,12 @@ class Level0:
         if model.alignment is None or self._advances is None or not len(states):
             return states.new_zeros((), dtype=torch.float32)
         return sum(model.alignment.losses(states, self._advances[at]).values(), torch.zeros((), device=states.device))
+
+
+def refuse_without_level0(model: Any) -> None:
+    """Raises `UserError` for a model that says no level 0 frame by frame."""
+    if model.parts == "nar" or model.masked == 1:
+        what = "--model.parts nar" if model.parts == "nar" else "--model.masked 1"
+        raise UserError(
+            f"drafts are of a level 0 that is said frame by frame, which {what} leaves out; leave --draft out"
+        )

@@ -222,5 +222,6 @@ def _take_back(cache: Cache, lengths: Int[Tensor, "R"]) -> None:
         cache.rewind(lengths)
     except UserError as error:
         raise UserError(
-            f"drafts are checked by taking tokens back, which this arch cannot ({error}); decode with --drafts 0"
+            f"drafts are checked by taking tokens back, which this arch cannot ({error}); "
+            "leave --drafts out, or add --unchecked"
         ) from None

@@ -70,6 +70,8 @@ def fill_level0(
         UserError: nobody says how long an answer is, a duration is out of range, or a row does not fit the backbone.
     """
     model, task, chain, guidance = components.ar, components.task, components.chain, components.guidance
+    if components.drafts:
+        raise UserError("sampler masked fills all frames at once, so there is nothing to draft; leave --drafts out")
     frame_rate, speed = components.codec.frame_rate, components.speed
     frames, times = lengths_of(model, task, inputs, seconds, bounds, frame_rate=frame_rate, speed=speed)
     assert chain.filler is not None
