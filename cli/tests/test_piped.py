@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 import io
+import threading
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from valle.streaming import SpeechChunk
 from valle_cli.commands.synth import Options
-from valle_cli.piped import UNFOLLOWED, header, piped, refuse_the_rest, write_stream
+from valle_cli.piped import UNFOLLOWED, half_the_threads, header, piped, refuse_the_rest, write_stream
 from valle_core.plugin import UserError
 
 GIVEN = {
@@ -57,3 +60,18 @@ def test_a_stream_follows_or_refuses_every_option():
     elsewhere = {"stream", "voices", "list_voices"}
     told = {one.name for one in fields(Options) if f"own.{one.name}" in followed}
     assert {one.name for one in fields(Options)} == told | set(UNFOLLOWED) | elsewhere
+
+
+def test_level_0_and_the_windows_share_the_cores():
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(4)
+    try:
+        with suppress(BrokenPipeError), half_the_threads():
+            thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+            thread.start()
+            thread.join()
+            seen.append(torch.get_num_threads())
+            raise BrokenPipeError
+        assert (seen, torch.get_num_threads()) == ([2, 2], 4)
+    finally:
+        torch.set_num_threads(before)
