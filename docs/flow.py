@@ -171,7 +171,7 @@ def halves(canvas: Canvas) -> None:
         530, 30, 322, 132, plugin=False, title="AR: level 0, token by token", lines="a causal row, until the stop token"
     )
     canvas.tags(548, 88, "arch attention rewrite")
-    canvas.tags(548, 122, "sampler alignment")
+    canvas.tags(548, 122, "sampler alignment draft")
     canvas.box(
         530,
         208,

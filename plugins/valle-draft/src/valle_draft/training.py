@@ -52,5 +52,5 @@ def refuse_without_level0(model: Any) -> None:
     if model.parts == "nar" or model.masked == 1:
         what = "--model.parts nar" if model.parts == "nar" else "--model.masked 1"
         raise UserError(
-            f"drafts are of a level 0 that is said frame by frame, which {what} leaves out; leave --draft out"
+            f"drafts are of a level 0 that is decoded frame by frame, which {what} leaves out; leave --draft out"
         )
