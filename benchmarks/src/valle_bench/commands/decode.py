@@ -86,7 +86,7 @@ def decode(context: CommandContext) -> CommandResult:
         draw_ratios(own.out / "decode.png", TITLE, rows)
     missing += costs(rows)
     used = f"{facts['cores']} cores, {facts['cores_in_use_by_others']} in use by others"
-    text = "\n".join([report.text(), *missing, f"{used}; ratio to generate's best"])
+    text = "\n".join([report.text(), *missing, f"{used}; ratio to the reference's best"])
     return CommandResult(text=text, facts=report.to_json())
 
 

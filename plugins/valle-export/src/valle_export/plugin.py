@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valle_core.plugin import CommandSpec
+from valle_core.plugin import CommandSpec, ReferenceSpec
 
 EXPORT = CommandSpec(
     name="export",
@@ -44,4 +44,13 @@ LOCK = CommandSpec(
         "valle plugins lock plugins.json --check",
         "valle plugins lock --out installed.json",
     ),
+)
+
+DECODE = ReferenceSpec(
+    name="onnx-decode",
+    api=1,
+    summary="Greedy decoding of arch 'llama' against its step exported to ONNX, run by onnxruntime",
+    bench="decode",
+    title="ONNX",
+    loads="valle_export.onnx.bench_decode:compare",
 )
