@@ -33,8 +33,9 @@ def built(kind, name, options=None, **parts):
 
 def made(arch="llama", samplers=(("top_k", {"k": 20}), ("mirostat_v2", {})), **changes):
     torch.manual_seed(3)
+    arch, _, adaptive = arch.partition(", ")
     parts = {"attention": built("attention", "sdpa") if arch in {"llama", "transformer"} else None}
-    backbone = built("arch", arch, SIZES[arch] | changes, **parts)
+    backbone = built("arch", arch, SIZES[arch] | ({"adaptive_norm": True} if adaptive else {}) | changes, **parts)
     symbols = SymbolMap(("<pad>", "<unk>", " ", *"abcdef"))
     codec = FakeCodec()
     vocabulary = Vocabulary(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from valle_transformer.backbone import TransformerBackbone
+from valle_transformer.backbone import SteppingTransformer
 from valle_transformer.options import TransformerOptions
 from valle_transformer.plugin import SPEC
 from valle_transformer.positions import SinusoidalPositions
@@ -18,7 +18,7 @@ SMALL = {"d_model": 32, "n_layers": 3, "n_heads": 4, "dropout": 0.3, "max_length
 
 
 def build(**changes):
-    return TransformerBackbone(TransformerOptions(**SMALL | changes), RuleKernel())
+    return SteppingTransformer(TransformerOptions(**SMALL | changes), RuleKernel())
 
 
 def positions_count_from_the_start_of_the_call(patch):
@@ -108,7 +108,7 @@ def rewind_holds_the_tensor_it_was_given(patch):
 
 
 def lengths_are_those_of_the_mask(patch):
-    original = TransformerBackbone.forward
+    original = SteppingTransformer.forward
 
     def forward(self, x, mask, positions, *, cache=None, **how):
         out = original(self, x, mask, positions, cache=cache, **how)
@@ -116,7 +116,7 @@ def lengths_are_those_of_the_mask(patch):
             cache.lengths = mask.lengths
         return out
 
-    patch.setattr(TransformerBackbone, "forward", forward)
+    patch.setattr(SteppingTransformer, "forward", forward)
 
 
 def padded_places_overwrite_the_last_one(patch):
@@ -184,6 +184,32 @@ def caches_of_a_size_share_their_buffer(patch):
     patch.setattr(KeyValueCache, "__init__", made)
 
 
+def a_row_among_others_is_rounded_otherwise(patch):
+    original = SteppingTransformer.together
+
+    def together(self):
+        step = original(self)
+        return lambda x, caches: step(x, caches) * (1 + 2e-7 * (len(caches) > 1))
+
+    patch.setattr(SteppingTransformer, "together", together)
+
+
+def a_row_stepped_with_others_gets_the_first_ones_place(patch):
+    original = SteppingTransformer.together
+
+    def together(self):
+        step = original(self)
+
+        def moved(x, caches):
+            for cache in caches:
+                cache.lengths = cache.lengths.clamp(max=3)
+            return step(x, caches)
+
+        return moved
+
+    patch.setattr(SteppingTransformer, "together", together)
+
+
 FAULTS = {
     steps_see_only_themselves: "decodes_ragged_rows",
     positions_count_from_the_start_of_the_call: "decodes_uniform_rows",
@@ -200,6 +226,8 @@ FAULTS = {
     bytes_are_counted_as_elements: "states_what_its_cache_holds",
     bytes_of_one_layer_are_told: "states_what_its_cache_holds",
     caches_of_a_size_share_their_buffer: "caches_share_nothing",
+    a_row_among_others_is_rounded_otherwise: "steps_with_the_bits_it_gives_alone",
+    a_row_stepped_with_others_gets_the_first_ones_place: "steps_with_the_bits_it_gives_alone",
     copies_of_a_row_are_one: "copies_of_a_row_go_on_apart",
     lengths_are_those_of_the_mask: "keeps_no_hold_of_what_it_was_given",
     rewind_holds_the_tensor_it_was_given: "keeps_no_hold_of_what_it_was_given",

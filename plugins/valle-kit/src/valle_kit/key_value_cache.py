@@ -8,6 +8,7 @@ from torch import Tensor
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+from valle_kit.compiled_steps import SteppedCache
 
 Places = slice | Tensor
 """Where new positions are kept: one range for all rows, or [B, T] places."""
@@ -111,3 +112,10 @@ class KeyValueCache:
     def _set(self, lengths: Int[Tensor, "B"]) -> None:
         self.lengths = lengths
         self.longest, self._guessed = int(lengths.max()) if len(lengths) else 0, False
+
+
+class SteppedKeyValueCache(KeyValueCache, SteppedCache):
+    """The same with room for a compiled step."""
+
+    def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
+        return [(keys, values, self.keys.shape[3]) for keys, values in zip(self.keys, self.values, strict=True)]

@@ -110,9 +110,9 @@ class _Speaking(Synthesizer):
 
     def __init__(self, synthesizer: Synthesizer, row: Row, request: Request) -> None:
         parts = synthesizer.components
-        super().__init__(
-            replace(parts, drafts=0, unchecked=False, ar=_with(parts.ar, _Waiting(parts.ar.backbone, row)))
-        )
+        backbone = parts.ar.backbone
+        waiting = _Waiting if getattr(backbone, "needs_condition", False) else _WaitingForStates
+        super().__init__(replace(parts, drafts=0, unchecked=False, ar=_with(parts.ar, waiting(backbone, row))))
         if parts.task.output != "codes":
             raise UserError(f"task '{parts.task_name}' gives no speech; use `Speaker.write`")
         self._row = row
@@ -133,7 +133,7 @@ class _Speaking(Synthesizer):
 
 
 class _Waiting(nn.Module):
-    """The backbone but for `step`, which waits until the engine has computed it with those of other rows."""
+    """The backbone, which lets others go on before each position it computes for itself."""
 
     def __init__(self, backbone: Any, row: Row) -> None:
         super().__init__()
@@ -141,6 +141,15 @@ class _Waiting(nn.Module):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["backbone"], name)
+
+    def forward(self, x: Tensor, *args: Any, **more: Any) -> Any:
+        if x.shape[1] == 1 and more.get("cache") is not None:
+            self.__dict__["row"].wait()
+        return self.__dict__["backbone"](x, *args, **more)
+
+
+class _WaitingForStates(_Waiting):
+    """The backbone but for `step`, which waits until the engine has computed it with those of other rows."""
 
     def forward(self, *args: Any, **more: Any) -> Any:
         return self.__dict__["backbone"](*args, **more)

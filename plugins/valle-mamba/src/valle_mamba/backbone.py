@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -13,13 +13,18 @@ from torch.utils.checkpoint import checkpoint
 
 from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
+from valle_kit.compiled_steps import CompiledSteps
 from valle_mamba.cache import MambaCache, Memory
 from valle_mamba.engine import Engine
 from valle_mamba.mamba import MambaMixer
-from valle_mamba.mamba2 import Mamba2Mixer
+from valle_mamba.mamba2 import Direction, GatedNorm, Mamba2Mixer
+from valle_mamba.merge import Merge
 from valle_mamba.options import Mamba2Options, MambaOptions
 from valle_mamba.reading import Reading, reading_of
 from valle_mamba.sizes import MambaSizes, Sizes
+
+if TYPE_CHECKING:
+    from valle_kit.stepping.step import CompiledStep
 
 
 class Layer(nn.Module):
@@ -44,7 +49,7 @@ class Layer(nn.Module):
         return x + self.mixer.step(self.norm(x), memory)
 
 
-class MambaBackbone(nn.Module):
+class MambaBackbone(CompiledSteps, nn.Module):
     """Layers and final norm; parameters are named as in transformers' MambaModel and Mamba2Model minus `embeddings`,
     plus `mixer.reverse` and `mixer.merge` for the second direction, which causal rows never touch.
 
@@ -54,6 +59,7 @@ class MambaBackbone(nn.Module):
     """
 
     mask_forms = frozenset({"causal", "full", "mixed", "packed", "prefix"})
+    plain = frozenset({Layer, Mamba2Mixer, GatedNorm, Direction, Merge, nn.RMSNorm, nn.Conv1d})
 
     portable: MambaOptions | Mamba2Options | None = None
     """Options that say its sizes without the weights they were read from; set where it was built from such."""
@@ -116,6 +122,9 @@ class MambaBackbone(nn.Module):
 
     def step(self, x: Float[Tensor, "B 1 D"], cache: MambaCache) -> Float[Tensor, "B D"]:
         """Append one position to every row and return its finished state: forward, then finish, in one go."""
+        found = self.compiled_step(x, cache)
+        if found is not None:
+            return found
         if not self._plain():
             start = cache.lengths
             mask = SequenceMask(
@@ -129,6 +138,18 @@ class MambaBackbone(nn.Module):
             h = self.layers[index].step(h, cache.memory(index))
         cache.lengths = cache.lengths + 1
         return self.norm_f(h)
+
+    @property
+    def step_arch(self) -> str:
+        return self.sizes.arch
+
+    def step_modules(self) -> Iterable[nn.Module]:
+        return (*self.layers, self.norm_f)
+
+    def listed_step(self, rows: int, capacity: int) -> CompiledStep:
+        from valle_mamba.program import step_of
+
+        return step_of(self, rows, capacity)
 
     def portable_options(self) -> Mapping[str, Any]:
         """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+from valle_kit.compiled_steps import SteppedCache
 from valle_mamba.sizes import Sizes
 
 
@@ -33,7 +34,7 @@ class Memory:
         self.conv.copy_(conv)
 
 
-class MambaCache:
+class MambaCache(SteppedCache):
     """States of every layer; as large for a row of one position as for one of a million.
 
     Attributes:
@@ -80,6 +81,9 @@ class MambaCache:
             buffer[:, anew] = 0
         self.lengths = lengths.to(self.lengths).clone()
         self._exact = False
+
+    def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
+        return [(conv, state, 0) for conv, state in zip(self.conv, self.state, strict=True)]
 
     def memory(self, layer: int, new: Int[Tensor, "B"] | None = None, *, fresh: bool = False) -> Memory:
         """The part of one layer."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -13,16 +13,21 @@ from torch.utils.checkpoint import checkpoint
 
 from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
+from valle_kit.compiled_steps import CompiledSteps
 from valle_retnet.cache import RetNetCache
 from valle_retnet.experts import Routing
-from valle_retnet.layers import Layer
+from valle_retnet.feed_forward import FeedForward
+from valle_retnet.layers import Layer, Retention
 from valle_retnet.options import RetNetOptions, RetNetSizes
 from valle_retnet.retention import Form, form_named
 from valle_retnet.rows import Rows, rows_of
 from valle_retnet.tables import step_tables_of, tables_of
 
+if TYPE_CHECKING:
+    from valle_kit.stepping.step import CompiledStep
 
-class RetNetBackbone(nn.Module):
+
+class RetNetBackbone(CompiledSteps, nn.Module):
     """RetNet's decoder without its embedding; parameters are named as in torchscale's `RetNetDecoder`.
 
     Satisfies `valle_core.interfaces.Backbone`. Order is that of the places, `positions` is ignored; so is
@@ -32,6 +37,8 @@ class RetNetBackbone(nn.Module):
     """
 
     mask_forms = frozenset({"causal", "full", "mixed", "packed", "prefix"})
+    plain = frozenset({Layer, Retention, FeedForward, nn.RMSNorm})
+    step_arch = "retnet"
 
     portable: RetNetOptions | None = None
     """Options that say its sizes without the weights they were read from; set where it was built from such."""
@@ -95,7 +102,16 @@ class RetNetBackbone(nn.Module):
 
     def step(self, x: Float[Tensor, "B 1 D"], cache: RetNetCache) -> Float[Tensor, "B D"]:
         """Append one position to every row and return its finished state: forward, then finish, in one go."""
-        return self.finish(self._step(x, cache))
+        found = self.compiled_step(x, cache)
+        return self.finish(self._step(x, cache)) if found is None else found
+
+    def step_modules(self) -> Iterable[nn.Module]:
+        return (*self.layers, self.layer_norm)
+
+    def listed_step(self, rows: int, capacity: int) -> CompiledStep:
+        from valle_retnet.program import step_of
+
+        return step_of(self, rows, capacity)
 
     def portable_options(self) -> Mapping[str, Any]:
         """What a checkpoint keeps in place of a folder of weights; nothing where there was none."""
@@ -110,7 +126,7 @@ class RetNetBackbone(nn.Module):
         return RetNetCache(self.sizes, batch, max_length, dtype, device)
 
     def _step(self, x: Float[Tensor, "B 1 D"], cache: RetNetCache) -> Float[Tensor, "B D"]:
-        cache.advance()
+        cache.grow()
         tables = step_tables_of(self.sizes, cache.lengths, x.dtype)
         h = x[:, 0]
         for layer, state in zip(self.layers, cache.states, strict=True):

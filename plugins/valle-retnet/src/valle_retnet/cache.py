@@ -8,11 +8,12 @@ from torch import Tensor
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+from valle_kit.compiled_steps import SteppedCache
 from valle_retnet.options import RetNetSizes
 from valle_retnet.tables import working
 
 
-class RetNetCache:
+class RetNetCache(SteppedCache):
     """See `valle_core.interfaces.Cache`. One matrix per layer, row and head, of which nothing can be taken back.
 
     Attributes:
@@ -57,7 +58,10 @@ class RetNetCache:
             return
         self._fit(int(mask.lengths.max()) if len(mask.lengths) else 0)
 
-    def advance(self) -> None:
+    def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
+        return [(state, state, 0) for state in self.states]
+
+    def grow(self) -> None:
         """Make room for one position more in every row."""
         if self.extent < self.capacity:
             self.extent += 1

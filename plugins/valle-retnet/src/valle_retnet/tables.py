@@ -80,7 +80,7 @@ def tables_of(sizes: RetNetSizes, rows: Rows, dtype: torch.dtype, device: torch.
     place = torch.arange(rows.width, device=device)[None]
     if rows.start is not None:
         place = place + rows.start[:, None]
-    turn, key_turn = _turns(sizes, place, wide)
+    turn, key_turn = turns_at(sizes, place, wide)
     backward = None
     if rows.two_way is not None:
         left = rows.two_way.front[:, None] - torch.arange(rows.two_way.width, device=device)
@@ -116,7 +116,7 @@ class StepTables:
 def step_tables_of(sizes: RetNetSizes, lengths: Int[Tensor, "B"], dtype: torch.dtype) -> StepTables:
     """The tables of a step after rows of these lengths."""
     log = log_decays(sizes, lengths.device)
-    turns = _turns(sizes, lengths[:, None], working(dtype))
+    turns = turns_at(sizes, lengths[:, None], working(dtype))
     return StepTables(
         dtype=working(dtype),
         gamma=log.to(working(dtype)).exp()[:, None, None],
@@ -125,7 +125,7 @@ def step_tables_of(sizes: RetNetSizes, lengths: Int[Tensor, "B"], dtype: torch.d
     )
 
 
-def _turns(sizes: RetNetSizes, place: Int[Tensor, "b T"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def turns_at(sizes: RetNetSizes, place: Int[Tensor, "b T"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Rotations [b, T, Dk/2, 2] of queries and keys."""
     phase = place[..., None].to(dtype) * angles(sizes, place.device).to(dtype)
     turn = torch.stack((phase.cos(), phase.sin()), dim=-1)

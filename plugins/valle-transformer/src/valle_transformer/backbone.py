@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,9 +14,14 @@ from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 from valle_kit.attention_stack.stack import AttentionStack, StackSizes
-from valle_transformer.layers import AdaptiveNorm, Layer
+from valle_kit.compiled_steps import CompiledSteps
+from valle_kit.key_value_cache import SteppedKeyValueCache
+from valle_transformer.layers import AdaptiveNorm, Attention, Layer
 from valle_transformer.options import TransformerOptions
 from valle_transformer.positions import SinusoidalPositions
+
+if TYPE_CHECKING:
+    from valle_kit.stepping.step import CompiledStep
 
 
 class TransformerBackbone(AttentionStack):
@@ -36,6 +45,11 @@ class TransformerBackbone(AttentionStack):
         self.layers = nn.ModuleList(Layer(options, kernel) for _ in range(options.n_layers))
         self.norm = nn.LayerNorm(options.d_model)
         self._initialise()
+
+    @property
+    def needs_condition(self) -> bool:
+        """Whether every call has to have one."""
+        return self.options.adaptive_norm
 
     def enter(self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         x = self.positions(x, positions)
@@ -69,3 +83,31 @@ class TransformerBackbone(AttentionStack):
                     end.weight.data.mul_((2 * self.n_layers) ** -0.5)
             elif isinstance(module, AdaptiveNorm) and module.modulation is not None:
                 nn.init.zeros_(module.modulation.weight)
+
+
+class SteppingTransformer(CompiledSteps, TransformerBackbone):
+    """The one whose norms follow no condition, which therefore steps without one."""
+
+    cache_type = SteppedKeyValueCache
+    plain = frozenset({Layer, Attention, AdaptiveNorm, nn.LayerNorm, SinusoidalPositions})
+    step_arch = "transformer"
+
+    def step(self, x: Float[Tensor, "B 1 D"], cache: SteppedKeyValueCache) -> Float[Tensor, "B D"]:
+        """Append one position to every row and return its finished state: forward, then finish, in one go.
+
+        Positions are the rows' lengths.
+        """
+        found = self.compiled_step(x, cache)
+        if found is not None:
+            return found
+        start = cache.lengths
+        mask = replace(SequenceMask.causal(start + 1, query_start=start), padded=len(start) > 1)
+        return self.finish(self(x, mask, start[:, None], cache=cache).h[:, 0])
+
+    def step_modules(self) -> Iterable[nn.Module]:
+        return (*self.layers, self.norm, self.positions)
+
+    def listed_step(self, rows: int, capacity: int) -> CompiledStep:
+        from valle_transformer.program import step_of
+
+        return step_of(self, rows, capacity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
-from valle_transformer.backbone import TransformerBackbone
+from valle_transformer.backbone import SteppingTransformer, TransformerBackbone
 from valle_transformer.options import TransformerOptions, refuse_impossible
 
 
@@ -13,4 +13,4 @@ def build(options: TransformerOptions, *, attention: AttentionKernel | None) -> 
     refuse_impossible(options)
     if attention is None:
         raise UserError("arch 'transformer' needs an attention kernel. Try: --attention sdpa")
-    return TransformerBackbone(options, attention)
+    return (TransformerBackbone if options.adaptive_norm else SteppingTransformer)(options, attention)

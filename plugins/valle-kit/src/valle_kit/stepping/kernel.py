@@ -98,8 +98,9 @@ def _scan(job, a, tables, rank, threads):
         step = min(max(step, _number(limits)), _number(limits + 4))
         b = x + 4 * (m * row + heads * width + group * states)
         state = _held(tables, m, layer, 1) + 4 * (group * states * stride + (h % per_group) * width)
+        by = -np.float32(math.exp(_number(decay + 4 * h)))
         scan(
-            x + 4 * (m * row + h * width), b, b + 4 * groups * states, step, _number(decay + 4 * h),
+            x + 4 * (m * row + h * width), b, b + 4 * groups * states, step, by,
             _number(skip + 4 * h), width, states, state, stride, y + 4 * (m * y_row + h * width),
         )  # fmt: skip
 

@@ -54,23 +54,21 @@ def retain(q, k, v, key_width, width, turn, gamma, mass, epsilon, state, mine, y
 def convolve(x, taps, bias, before, size, channels, first, last, y):
     """SiLU of a causal convolution of `size` taps at one position of channels first … last − 1.
 
-    `taps` [size, channels]; `before` [size − 1, channels] are the last inputs, moved on in place. All addresses.
+    `taps` [channels, size]; `before` [size − 1, channels] are the last inputs, moved on in place. All addresses.
     """
     new, out = carray(floats(x), (last,)), carray(floats(y), (last,))
+    weight = carray(floats(taps), (last * size,))
     for j in range(first, last):
-        out[j] = new[j] * carray(floats(taps + 4 * (size - 1) * channels), (last,))[j]
+        out[j] = new[j] * weight[j * size + size - 1]
     if bias:
         shift = carray(floats(bias), (last,))
         for j in range(first, last):
             out[j] += shift[j]
     for tap in range(size - 1):
-        weight, held = (
-            carray(floats(taps + 4 * tap * channels), (last,)),
-            carray(floats(before + 4 * tap * channels), (last,)),
-        )
+        held = carray(floats(before + 4 * tap * channels), (last,))
         following = carray(floats(before + 4 * (tap + 1) * channels), (last,)) if tap + 2 < size else new
         for j in range(first, last):
-            out[j] += held[j] * weight[j]
+            out[j] += held[j] * weight[j * size + tap]
             held[j] = following[j]
     for j in range(first, last):
         out[j] = out[j] / (np.float32(1.0) + exponential(-out[j]))

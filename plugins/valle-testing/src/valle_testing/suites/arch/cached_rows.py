@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from typing import Any
+from unittest import SkipTest
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 from valle_testing.contract import contract
-from valle_testing.suites.arch.batch import Batch, Build, batch, device_of, dtype_of, finished, ready
+from valle_testing.suites.arch.batch import Batch, Build, alone, batch, close, device_of, dtype_of, finished, ready
 from valle_testing.suites.arch.cache import ROOM, Decoding
 
 
@@ -50,6 +52,38 @@ def caches_share_nothing(build: Build) -> None:
     for _ in range(3):
         one.feed([1, 1])
         two.feed([2, 1])
+
+
+@contract("Cache", "Two caches share nothing, nor do rows of one.")
+@torch.no_grad()
+def steps_with_the_bits_it_gives_alone(build: Build) -> None:
+    """Where it steps rows of several caches at once (`together`): as the full forward, each with its bits of alone."""
+    backbone: Any = ready(build)
+    if not hasattr(backbone, "together"):
+        raise SkipTest("it does not step rows of several caches at once")
+    rows, starts = batch(backbone, [12] * 6), [6, 1, 4, 3, 6, 2]
+    wanted = [alone(backbone, rows, b) for b in range(6)]
+
+    def prompted(b: int) -> Any:
+        cache = backbone.new_cache(1, ROOM, dtype_of(backbone), device_of(backbone))
+        lengths = torch.tensor([starts[b]], device=rows.x.device)
+        given = rows.x[b : b + 1, : starts[b]], SequenceMask.causal(lengths), rows.positions[b : b + 1, : starts[b]]
+        backbone(*given, condition=rows.condition[b : b + 1], cache=cache)
+        return cache
+
+    shared, own = ([prompted(b) for b in range(6)] for _ in range(2))
+    together, single = backbone.together(), backbone.together()
+    for step in range(5):
+        x = torch.stack([rows.x[b, start + step] for b, start in enumerate(starts)])
+        try:
+            states = together(x, shared)
+        except UserError as error:
+            raise SkipTest(f"it does not step these rows at once: {error}") from error
+        for b, start in enumerate(starts):
+            assert torch.equal(single(x[b : b + 1], [own[b]])[0], states[b]), (
+                f"row {b} has other bits among 6 than alone, in step {step}"
+            )
+            close(states[b], wanted[b][start + step], f"row {b}, position {start + step}, stepped together")
 
 
 @contract("Cache.select", "repeats allowed, and go on apart")
@@ -146,6 +180,7 @@ def _tensors(held: object, depth: int = 5) -> Iterator[Tensor]:
 CACHED_ROW_CHECKS: tuple[Callable[[Build], None], ...] = (
     states_what_its_cache_holds,
     caches_share_nothing,
+    steps_with_the_bits_it_gives_alone,
     copies_of_a_row_go_on_apart,
     keeps_no_hold_of_what_it_was_given,
 )
