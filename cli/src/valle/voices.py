@@ -106,7 +106,7 @@ class VoiceStore:
 
     def names(self) -> tuple[str, ...]:
         """The names, sorted."""
-        with self._told("read"):
+        with self._with_reason("read"):
             found = [path.name.removesuffix(ENDING) for path in self.folder.glob(f"*{ENDING}")]
         return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
 
@@ -140,7 +140,7 @@ class VoiceStore:
         for name in names:
             if name not in self:
                 raise UserError(self._missing(name))
-        with self._locked(), self._told("changed"):
+        with self._locked(), self._with_reason("changed"):
             for name in names:
                 self._path(name).unlink(missing_ok=True)
 
@@ -157,7 +157,7 @@ class VoiceStore:
         """Alone among those who write. The lock is the system's, so it goes with the process that holds it."""
         from filelock import FileLock, Timeout
 
-        with self._told("written to"):
+        with self._with_reason("written to"):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / ".lock", timeout=WAIT_SECONDS)
             try:
@@ -173,7 +173,7 @@ class VoiceStore:
             lock.release()
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _with_reason(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:

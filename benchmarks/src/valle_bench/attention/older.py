@@ -20,8 +20,8 @@ def read_older(path: Path) -> dict[str, float]:
         UserError: the file cannot be read or is not a result of `bench attention`.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        rows: list[dict[str, Any]] = told["rows"]
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        rows: list[dict[str, Any]] = stored["rows"]
         right = [row for row in rows if row.get("match") and row.get("seconds")]
         found = {key(row["kernel"], _cell(row)): float(row["seconds"]) for row in right}
     except OSError as error:

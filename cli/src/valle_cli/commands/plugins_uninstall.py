@@ -42,10 +42,10 @@ def uninstall(context: CommandContext) -> CommandResult:
     removed = list({found.key: found for found in (to_uninstall(name, there) for name in own.names)}.values())
     command = find_installer().command("uninstall", [found.name for found in removed])
     facts = {"command": command, "removed": [], "dry_run": own.dry_run}
-    told = "\n".join(going(found) for found in removed)
+    lines = "\n".join(going(found) for found in removed)
     if own.dry_run:
-        return CommandResult(text=f"{told}\n{shlex.join(command)}", facts=facts)
-    print(told, file=sys.stderr)
+        return CommandResult(text=f"{lines}\n{shlex.join(command)}", facts=facts)
+    print(lines, file=sys.stderr)
     try:
         if not carry_out(command, yes=own.yes, must_ask="uninstalling needs a confirmation"):
             return CommandResult(text="", facts=facts, code=1)

@@ -41,12 +41,12 @@ def resynthesise(
         raise UserError("--ceiling needs recordings of the sentences. Give a column `reference`, or --references TABLE")
     if not 0 <= levels <= codec.num_levels:
         raise UserError(f"levels must be in [0, {codec.num_levels}], got {levels}")
-    told = (codec.identity.name, codec.identity.weights_hash, levels)
+    identity = (codec.identity.name, codec.identity.weights_hash, levels)
     made = []
     for number, one in enumerate(recorded, 1):
         assert one.reference is not None
         path = folder / f"{file_name(one.id)}.wav"
-        key = key_of("resynthesised", *told, Recording(one.reference).digest)
+        key = key_of("resynthesised", *identity, Recording(one.reference).digest)
         known = journal.get(key)
         if not (known and path.is_file() and Recording(path).digest == known["digest"]):
             making = _through(codec, levels, device, one.reference, path)

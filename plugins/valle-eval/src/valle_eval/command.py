@@ -98,18 +98,18 @@ CEILING = "the recordings through the codec alone: the ceiling"
 def synthesized(
     context: CommandContext, own: EvalOptions, sentences: Sequence[Sentence], journal: Journal
 ) -> Iterator[Any]:
-    """What is told of the model, its codec, then (name, about, sentences) of the model and of the control untrained."""
-    from valle_eval.synthesis import model_told, open_speaker, speak, untrained
+    """Facts of the model, its codec, then (name, about, sentences) of the model and of the control untrained."""
+    from valle_eval.synthesis import facts_of_model, open_speaker, speak, untrained
 
     speaker = open_speaker(context)
-    told = model_told(speaker, context.resolved)
-    yield {**told, "seed": own.seed, "batch": own.batch, "split": own.split, "max_duration": own.max_duration}
+    facts = facts_of_model(speaker, context.resolved)
+    yield {**facts, "seed": own.seed, "batch": own.batch, "split": own.split, "max_duration": own.max_duration}
     yield speaker.components.codec
     with context.progress("sentence") as bar:
         yield (
             "speech",
-            f"model {told['model']}",
-            speak(speaker, told, sentences, own, own.out / "audio" / "speech", journal, bar.move),
+            f"model {facts['model']}",
+            speak(speaker, facts, sentences, own, own.out / "audio" / "speech", journal, bar.move),
         )
     if "untrained" in own.control:
         untrained(speaker, own.seed)
@@ -119,7 +119,7 @@ def synthesized(
                 "the same network, its matrices drawn anew",
                 speak(
                     speaker,
-                    told | {"untrained": True},
+                    facts | {"untrained": True},
                     sentences,
                     own,
                     own.out / "audio" / "untrained",

@@ -77,7 +77,7 @@ def make_result(
         systems={system.name: system.about for system in systems},
         figures=tuple(figure for judge in judges.metrics for figure in judge.metric.figures),
         judges={
-            figure.name: judge_told(judge, judges, " or ".join(sorted(expected)))
+            figure.name: identity_of(judge, judges, " or ".join(sorted(expected)))
             for judge in judges.metrics
             for figure in judge.metric.figures
         },
@@ -86,15 +86,15 @@ def make_result(
     )
 
 
-def judge_told(judge: Judge, judges: Judges, expected: str) -> dict[str, str]:
+def identity_of(judge: Judge, judges: Judges, expected: str) -> dict[str, str]:
     """What the numbers of a metric depend on, its recognizer's facts included."""
-    told = dict(judge.identity)
+    identity = dict(judge.identity)
     for what, needs, listener in (("recognizer", OF_WORDS, judges.words), ("phonemes", OF_PHONES, judges.phones)):
         if listener is not None and judge.needs & needs:
-            told |= {f"{what} {key}": value for key, value in listener.identity.items()}
+            identity |= {f"{what} {key}": value for key, value in listener.identity.items()}
     if "expected" in judge.needs:
-        told["expected phonemes"] = f"of the {expected}"
-    return told
+        identity["expected phonemes"] = f"of the {expected}"
+    return identity
 
 
 def _machine() -> str:

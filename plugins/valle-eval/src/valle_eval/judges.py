@@ -88,7 +88,7 @@ def open_judges(
         registry: where names are found.
         device: of metrics and recognizers; the CPU for those that run on nothing else.
         there: what the sentences bring of `valle_language.measuring.NEEDS`.
-        note: is told what is left out, one line each.
+        note: gets what is left out, one line each.
         usual: options of metrics where none is named, for those that have them, e.g. `{"normaliser": "words"}`.
 
     Raises:
@@ -184,12 +184,12 @@ def _selected(kind: str, part: Part, registry: Registry, device: torch.device) -
 
 def _identity(selected: Any, part: Part) -> dict[str, str]:
     """Plugin with its distribution's version, and the options that are not at their default."""
-    told = {"plugin": f"{selected.entry.name} ({selected.entry.owner})"}
+    identity = {"plugin": f"{selected.entry.name} ({selected.entry.owner})"}
     for field in dataclasses.fields(part.options):
         value = getattr(part.options, field.name)
         if value != field.default:
-            told[f"option {field.name}"] = str(value)
-    return told
+            identity[f"option {field.name}"] = str(value)
+    return identity
 
 
 def _check_names(metrics: Sequence[Judge]) -> None:

@@ -133,7 +133,7 @@ class Bench:
         key = key_of("heard", listener.identity, sound.digest, language)
         known = self._journal.get(key)
         if known is None:
-            known = self._journal.put(key, _told(_listen(listener, sound, language)))
+            known = self._journal.put(key, _stored(_listen(listener, sound, language)))
         return _read(known, language)
 
 
@@ -155,7 +155,7 @@ def _moved(segment: RecognizedSegment, by: float) -> RecognizedSegment:
     return replace(segment, start=segment.start + by, end=segment.end + by, words=words)
 
 
-def _told(segments: Sequence[RecognizedSegment]) -> list[Any]:
+def _stored(segments: Sequence[RecognizedSegment]) -> list[Any]:
     return [
         [one.text, one.start, one.end, [[word.text, round(word.start, 4), round(word.end, 4)] for word in one.words]]
         for one in segments

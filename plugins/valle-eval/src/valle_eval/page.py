@@ -71,9 +71,9 @@ def write_page(
 
 def _about(result: Result) -> str:
     facts = {"sentences": f"{result.sentences['count']} of {result.sentences['source']}", **result.about}
-    told = (f"{escape(str(key))}: {escape(str(value))}" for key, value in facts.items())
+    lines = (f"{escape(str(key))}: {escape(str(value))}" for key, value in facts.items())
     systems = (f"<b>{escape(name)}</b>: {escape(what)}" for name, what in result.systems.items())
-    return "<br>".join((*systems, f"<small>{' · '.join(told)}</small>"))
+    return "<br>".join((*systems, f"<small>{' · '.join(lines)}</small>"))
 
 
 def _table(heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
@@ -111,10 +111,10 @@ def _groups(result: Result) -> Iterator[str]:
 
 def _judges(result: Result) -> Iterator[str]:
     yield "<h2>Judges</h2><ul>"
-    told: dict[str, list[str]] = {}
+    shared: dict[str, list[str]] = {}
     for name, facts in result.judges.items():
-        told.setdefault(", ".join(f"{key} {value}" for key, value in facts.items()), []).append(name)
-    yield from (f"<li>{escape(', '.join(names))}: <code>{escape(facts)}</code></li>" for facts, names in told.items())
+        shared.setdefault(", ".join(f"{key} {value}" for key, value in facts.items()), []).append(name)
+    yield from (f"<li>{escape(', '.join(names))}: <code>{escape(facts)}</code></li>" for facts, names in shared.items())
     yield "</ul>"
 
 
@@ -163,14 +163,14 @@ def _one(column: Column, row: Row) -> str:
 def marked(text: str, found: str) -> str:
     """What was found, with words that are too many underlined and those that are missing struck out."""
     wanted, found_words = (words(one, "en").split() for one in (text, found))
-    told = []
+    marked = []
     for place, other in pair_up(wanted, found_words):
         same = place is not None and other is not None and wanted[place] == found_words[other]
         if place is not None and not same:
-            told.append(f"<del>{escape(wanted[place])}</del>")
+            marked.append(f"<del>{escape(wanted[place])}</del>")
         if other is not None:
-            told.append(escape(found_words[other]) if same else f"<ins>{escape(found_words[other])}</ins>")
-    return " ".join(told)
+            marked.append(escape(found_words[other]) if same else f"<ins>{escape(found_words[other])}</ins>")
+    return " ".join(marked)
 
 
 def _player(path: Path) -> str:

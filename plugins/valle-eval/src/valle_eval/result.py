@@ -89,7 +89,7 @@ class Result:
             "sentences": dict(self.sentences),
             "systems": dict(self.systems),
             "figures": [{name: getattr(one, name) for name in one.__slots__} for one in self.figures],
-            "judges": {name: dict(told) for name, told in self.judges.items()},
+            "judges": {name: dict(identity) for name, identity in self.judges.items()},
             "means": {system: dict(self._means(system)) for system in self.systems},
             "groups": {
                 group: {system: dict(self._means(system, group)) for system in self.systems} for group in self.groups()
@@ -126,7 +126,7 @@ def read_result(path: Path) -> Result:
             sentences=dict(stored["sentences"]),
             systems=dict(stored["systems"]),
             figures=tuple(Figure(**figure) for figure in stored["figures"]),
-            judges={str(name): dict(told) for name, told in stored["judges"].items()},
+            judges={str(name): dict(identity) for name, identity in stored["judges"].items()},
             rows=tuple(_row(row) for row in stored["rows"]),
             folder=path.parent,
         )

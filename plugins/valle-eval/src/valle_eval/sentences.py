@@ -23,7 +23,7 @@ class Sentence:
         source: the recording that the audio was made from, e.g. by a codec.
         voice: another recording of the speaker that is wanted; the prompt of synthesis.
         voice_text: what the voice says.
-        group: kind of sentence, e.g. `"questions"`; figures are told for each.
+        group: kind of sentence, e.g. `"questions"`; figures are given for each.
         making: seconds the audio took to make.
         ended: whether the audio's speech ended by itself.
     """
@@ -59,5 +59,5 @@ def check_sentences(sentences: Sequence[Sentence], what: str) -> None:
 
 def texts_hash(sentences: Sequence[Sentence]) -> str:
     """Of ids and texts, 16 hexadecimal digits: equal sets of sentences have equal ones."""
-    told = "\n".join(f"{one.id}\t{one.language}\t{one.text}" for one in sorted(sentences, key=lambda one: one.id))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    listed = "\n".join(f"{one.id}\t{one.language}\t{one.text}" for one in sorted(sentences, key=lambda one: one.id))
+    return hashlib.sha256(listed.encode()).hexdigest()[:16]

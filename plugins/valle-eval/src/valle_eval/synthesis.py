@@ -48,7 +48,7 @@ def open_speaker(context: CommandContext) -> Synthesizer:
     return ready(opened, own, context.registry)
 
 
-def model_told(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:
+def facts_of_model(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:
     """What its speech depends on: weights by hash, codec, samplers with their options."""
     parts = speaker.components
     halves = {"level 0": parts.ar} if parts.ar is parts.nar else {"level 0": parts.ar, "other levels": parts.nar}
@@ -65,7 +65,7 @@ def model_told(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:
 
 def speak(
     speaker: Synthesizer,
-    told: Mapping[str, Any],
+    facts_of: Mapping[str, Any],
     sentences: Sequence[Sentence],
     own: EvalOptions,
     folder: Path,
@@ -89,7 +89,7 @@ def speak(
             max_seconds=own.max_duration,
         )
         facts = (one.text, request.language, request.prompt_text, request.seed, own.max_duration, own.split)
-        key = key_of("said", told, one.voice and digests[one.voice], *facts)
+        key = key_of("said", facts_of, one.voice and digests[one.voice], *facts)
         path = folder / f"{file_name(one.id)}.wav"
         known = journal.get(key)
         if known and path.is_file() and Recording(path).digest == known["digest"]:

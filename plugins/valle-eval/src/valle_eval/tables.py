@@ -132,7 +132,7 @@ def _number(value: Any, where: str) -> float | None:
 def _truth(value: Any, where: str) -> bool | None:
     if value in (None, ""):
         return None
-    told = str(value).lower()
-    if told not in ("true", "false", "1", "0"):
+    word = str(value).lower()
+    if word not in ("true", "false", "1", "0"):
         raise UserError(f"{where}: ended must be true or false, got {value!r:.60}")
-    return told in ("true", "1")
+    return word in ("true", "1")

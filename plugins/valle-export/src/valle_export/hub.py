@@ -24,7 +24,7 @@ def push(folder: Path, repository: str, *, private: bool, message: str) -> str:
     """
     refuse_unfit(folder)
     check_name(repository)
-    with told(repository):
+    with with_reasons(repository):
         from huggingface_hub import HfApi
 
         api = HfApi(library_name="valle")
@@ -42,7 +42,7 @@ def pull(repository: str, out: Path, *, revision: str) -> Path:
         UserError: no such repository or revision, the Hub does not answer, or it holds no model of valle.
     """
     check_name(repository)
-    with told(repository):
+    with with_reasons(repository):
         from huggingface_hub import snapshot_download
 
         snapshot_download(
@@ -77,7 +77,7 @@ def check_name(repository: str) -> None:
 
 
 @contextmanager
-def told(repository: str) -> Iterator[None]:
+def with_reasons(repository: str) -> Iterator[None]:
     """What the Hub's client raises, as one line."""
     try:
         yield
@@ -95,5 +95,5 @@ def told(repository: str) -> Iterator[None]:
             "RevisionNotFoundError": "there is no such revision",
             "GatedRepoError": "its owner must give you access",
         }
-        told_by_hub = hints.get(name) or f"{name}: {first}"
-        raise UserError(f"{repository}: {told_by_hub}") from error
+        reason = hints.get(name) or f"{name}: {first}"
+        raise UserError(f"{repository}: {reason}") from error

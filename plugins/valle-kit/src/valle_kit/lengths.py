@@ -37,7 +37,7 @@ class Likeliest:
 
 
 def with_lengths(synthesizer: Synthesizer, resolved: Resolved, registry: Registry) -> Synthesizer:
-    """The synthesizer, able to fill level 0, and told how long its answers are where its model alone can say it.
+    """The synthesizer, able to fill level 0, with the lengths of its answers where its model alone can say it.
 
     Args:
         synthesizer: as it was opened.
@@ -61,10 +61,10 @@ def with_lengths(synthesizer: Synthesizer, resolved: Resolved, registry: Registr
     telling = Synthesizer(replace(components, **changed, chain=SamplerChain([Likeliest()]), safeguards=None))
 
     def lengths(requests: Sequence[Request]) -> list[float]:
-        told = write(telling, requests)
-        for answer in told:
+        answers = write(telling, requests)
+        for answer in answers:
             if not answer.seconds:
                 raise UserError("the model says that the answer has no frames; give its seconds with --duration")
-        return [min(answer.seconds, LONGEST) for answer in told]
+        return [min(answer.seconds, LONGEST) for answer in answers]
 
     return Synthesizer(replace(components, lengths=lengths))

@@ -98,7 +98,7 @@ class RetNetBackbone(CompiledSteps, nn.Module):
                 kept[index] = x
         if cache is not None and isinstance(mask, SequenceMask):
             cache.lengths = mask.lengths.clone()
-        return BackboneOutput(h=x, kept=kept, **_told(routings, self.router_loss))
+        return BackboneOutput(h=x, kept=kept, **_figures(routings, self.router_loss))
 
     def step(self, x: Float[Tensor, "B 1 D"], cache: RetNetCache) -> Float[Tensor, "B D"]:
         """Append one position to every row and return its finished state: forward, then finish, in one go."""
@@ -177,7 +177,7 @@ def _one_step(mask: SequenceMask | PackedMask) -> bool:
     )
 
 
-def _told(routings: list[Routing], factor: float) -> dict[str, dict[str, Tensor]]:
+def _figures(routings: list[Routing], factor: float) -> dict[str, dict[str, Tensor]]:
     """The router's loss, and each expert's part of the assignments, as means over layers."""
     if not routings:
         return {}

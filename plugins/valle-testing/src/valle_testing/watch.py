@@ -361,8 +361,8 @@ def in_words(changed: dict[str, Sequence[str]]) -> str:
     for check, names in changed.items():
         for name in names:
             places.setdefault(name, []).append(check)
-    told = []
+    listed = []
     for name, checks in places.items():
         more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
-        told.append(f"{name} (in {checks[0]}{more})")
-    return ", ".join(told)
+        listed.append(f"{name} (in {checks[0]}{more})")
+    return ", ".join(listed)

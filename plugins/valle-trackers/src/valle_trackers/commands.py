@@ -49,7 +49,7 @@ def plot(context: CommandContext) -> CommandResult:
     from valle_trackers.metrics import read_run
 
     own: PlotOptions = context.options("plot")
-    folders, more = told_apart(own.runs)
+    folders, more = folders_and_others(own.runs)
     ys = list(dict.fromkeys((*own.y, *more))) or ["loss"]
     if len(ys) > 8:
         raise UserError(f"--y must be at most 8 columns, got {len(ys)}")
@@ -59,7 +59,7 @@ def plot(context: CommandContext) -> CommandResult:
     return CommandResult(text=text, facts={"out": str(own.out), "x": own.x, "y": ys, "runs": folders})
 
 
-def told_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def folders_and_others(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Folders, and the columns that were typed behind `--y loss` as in `--y loss level0.accuracy`.
 
     Raises:

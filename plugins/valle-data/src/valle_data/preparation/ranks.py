@@ -17,20 +17,20 @@ class Ranks:
     Attributes:
         rank: 0 … world_size − 1; it makes the parts k with k mod world_size = rank.
         world_size: how many there are.
-        told_by: who said so, for messages; "" for nobody.
+        source: who said so, for messages; "" for nobody.
     """
 
     rank: int = 0
     world_size: int = 1
-    told_by: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.world_size < 1:
-            raise UserError(f"world size must be at least 1, got {self.world_size} ({self.told_by})")
+            raise UserError(f"world size must be at least 1, got {self.world_size} ({self.source})")
         if not 0 <= self.rank < self.world_size:
             raise UserError(
                 f"rank must be in [0, {self.world_size - 1}] (world size {self.world_size}), "
-                f"got {self.rank} ({self.told_by})"
+                f"got {self.rank} ({self.source})"
             )
 
     @property
@@ -51,7 +51,7 @@ def find_ranks(rank: int | None, world_size: int | None, environment: Mapping[st
     if rank is not None or world_size is not None:
         if rank is None or world_size is None:
             raise UserError("--rank and --world-size belong together. Give both: --rank 0 --world-size 4")
-        return Ranks(rank=rank, world_size=world_size, told_by="--rank, --world-size")
+        return Ranks(rank=rank, world_size=world_size, source="--rank, --world-size")
     pair = [name for name in ("RANK", "WORLD_SIZE") if environment.get(name)]
     if len(pair) == 1:
         missing = "WORLD_SIZE" if pair == ["RANK"] else "RANK"
@@ -64,7 +64,7 @@ def find_ranks(rank: int | None, world_size: int | None, environment: Mapping[st
     if len(pair) < 2:
         return Ranks()
     rank, world_size = (_number(name, environment) for name in pair)
-    return Ranks(rank=rank, world_size=world_size, told_by=", ".join(pair))
+    return Ranks(rank=rank, world_size=world_size, source=", ".join(pair))
 
 
 def _number(name: str, environment: Mapping[str, str]) -> int:

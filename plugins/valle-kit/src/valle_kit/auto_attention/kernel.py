@@ -82,7 +82,7 @@ class AutoKernel:
             if not self._measure:
                 break
         if not able:
-            raise UserError(f"attention 'auto' finds no kernel for {situation}: {_told(out)}")
+            raise UserError(f"attention 'auto' finds no kernel for {situation}: {_listed(out)}")
         if self._measure and not set(took) >= {one.name for one in able}:
             took = {one.name: _timed(one, q, k, v, mask) for one in able}
             write(place(), {**read(place()), situation: took})
@@ -91,7 +91,7 @@ class AutoKernel:
             if one.name != best.name and one.name not in out:
                 times = took[one.name] / took[best.name] if one.name in took else 0.0
                 out[one.name] = f"takes {times:.2f} times as long" if times else "comes later"
-        self._say(f"attention auto: {best.name} for {situation}. Passed over: {_told(out)}")
+        self._say(f"attention auto: {best.name} for {situation}. Passed over: {_listed(out)}")
         return best
 
 
@@ -127,5 +127,5 @@ def _timed(one: Candidate, q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask |
     return statistics.median(seconds)
 
 
-def _told(reasons: Mapping[str, str]) -> str:
+def _listed(reasons: Mapping[str, str]) -> str:
     return "; ".join(f"{name} ({reason})" for name, reason in reasons.items()) or "none"

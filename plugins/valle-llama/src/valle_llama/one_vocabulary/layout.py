@@ -67,7 +67,7 @@ def mapping_of(ids: OneVocabulary, rules: PackRules) -> dict[str, Any]:
 
 def generation_of(ids: OneVocabulary, bias: list[float]) -> dict[str, Any]:
     """generation_config.json: what ends an answer, what none may hold or begin with, and the head's bias."""
-    told: dict[str, Any] = {
+    config: dict[str, Any] = {
         "bos_token_id": None,
         "eos_token_id": ids.stop,
         "pad_token_id": ids.stop,
@@ -75,5 +75,5 @@ def generation_of(ids: OneVocabulary, bias: list[float]) -> dict[str, Any]:
         "suppress_tokens": list(range(ids.answers, ids.size)),
     }
     if any(bias):
-        told["sequence_bias"] = [[[answer], value] for answer, value in enumerate(bias)]
-    return told
+        config["sequence_bias"] = [[[answer], value] for answer, value in enumerate(bias)]
+    return config

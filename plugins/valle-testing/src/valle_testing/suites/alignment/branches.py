@@ -38,7 +38,7 @@ def state(row: int, said: Sequence[int]) -> Float[Tensor, "D"]:
     return states((row,), len(said))[0] * (1 + 0.7 * sum(said) / (len(said) + 1))
 
 
-class Told:
+class Followed:
     """Rows of a walk as a decoder asks for them, with a state for all that each has said."""
 
     def __init__(self, walk: Walk) -> None:
@@ -64,18 +64,18 @@ def follows_every_beginning(build: Build, *, device: str = "cpu") -> None:
     alignment = made(build)
     if not isinstance(alignment, Branching):
         raise SkipTest("it follows one beginning")
-    told = Told(alignment.walk(spoken(times=False, rows=ROWS)))
-    found = alignment.along(told.walk, Crossing()).search(told.logits(), told.follow, [LONGEST] * 3, STOP)
+    followed = Followed(alignment.walk(spoken(times=False, rows=ROWS)))
+    found = alignment.along(followed.walk, Crossing()).search(followed.logits(), followed.follow, [LONGEST] * 3, STOP)
     frames = [found.shape[1]] * 3
-    times, alone = told.walk.times(frames), said_alone(alignment, found.tolist())
+    times, alone = followed.walk.times(frames), said_alone(alignment, found.tolist())
     for row in ROWS:
         assert torch.equal(times[row], alone[row]), f"row {row} has the times {times[row]}, alone {alone[row]}"
 
 
 def said_alone(alignment: Alignment, answers: Sequence[Sequence[int]]) -> list[Tensor]:
     """The times of answers that nothing was searched for."""
-    told = Told(alignment.walk(spoken(times=False, rows=ROWS)))
-    told.logits()
+    followed = Followed(alignment.walk(spoken(times=False, rows=ROWS)))
+    followed.logits()
     for tokens in zip(*answers, strict=True):
-        told.follow(torch.tensor(ROWS), torch.tensor(tokens))
-    return told.walk.times([len(answers[0])] * 3)
+        followed.follow(torch.tensor(ROWS), torch.tensor(tokens))
+    return followed.walk.times([len(answers[0])] * 3)

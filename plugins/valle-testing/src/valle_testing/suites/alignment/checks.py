@@ -25,11 +25,11 @@ LENGTH = 14
 def repeats_itself(build: Build, *, device: str = "cpu") -> None:
     """Equal texts are guided and said alike, whatever the random state of torch."""
     alignment = made(build)
-    first, told = alignment.guide(spoken(), LENGTH).x, walked(alignment, ROWS)
+    first, batched = alignment.guide(spoken(), LENGTH).x, walked(alignment, ROWS)
     torch.randn(7)
     assert torch.equal(alignment.guide(spoken(), LENGTH).x, first), "a second guide is another"
     again = walked(alignment, ROWS)
-    assert again[0] == told[0], "a second walk says other frames"
+    assert again[0] == batched[0], "a second walk says other frames"
 
 
 @contract("Alignment.guide", "what belongs to the frame that a position answers, zeros at others")
@@ -60,13 +60,13 @@ def guides_the_first_frame_without_times(build: Build, *, device: str = "cpu") -
 def rows_are_independent(build: Build, *, device: str = "cpu") -> None:
     """Guided and said, whatever stands beside it and however it is padded."""
     alignment = made(build)
-    together, told = alignment.guide(spoken(), LENGTH).x, walked(alignment, ROWS)
+    together, batched = alignment.guide(spoken(), LENGTH).x, walked(alignment, ROWS)
     for row in ROWS:
         alone = alignment.guide(spoken(rows=(row,)), LENGTH).x[0]
         torch.testing.assert_close(alone, together[row], rtol=1e-4, atol=1e-5, msg=f"row {row} is another alone")
         frames, times, _ = walked(alignment, (row,))
-        assert frames[0] == told[0][row], f"row {row} has {frames[0]} frames alone, {told[0][row]} in a batch"
-        assert torch.equal(times[0], told[1][row]), f"row {row} has other times alone"
+        assert frames[0] == batched[0][row], f"row {row} has {frames[0]} frames alone, {batched[0][row]} in a batch"
+        assert torch.equal(times[0], batched[1][row]), f"row {row} has other times alone"
 
 
 @contract("Alignment", "a text says itself to its end, in the order of its symbols")

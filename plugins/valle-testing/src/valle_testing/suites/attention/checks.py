@@ -28,7 +28,7 @@ from valle_testing.suites.attention.cases import (
     tensors_of,
     visible,
 )
-from valle_testing.suites.attention.rule import TOLERANCE, by_the_rule, cannot_learn, close, compare, told
+from valle_testing.suites.attention.rule import TOLERANCE, by_the_rule, cannot_learn, close, compare, described
 from valle_testing.suites.attention.shapes import SHAPE_CHECKS
 
 
@@ -203,7 +203,7 @@ def withstands_large_scores(kernel: AttentionKernel, capabilities: frozenset[str
             ("very negative", much * k.abs(), -60 * q.abs()),
         ):
             found = kernel(queries, keys, v, case.mask)
-            what = f"{told(case, (q, k, v), None)}, {name} scores: output"
+            what = f"{described(case, (q, k, v), None)}, {name} scores: output"
             wanted = by_the_rule(queries.double(), keys.double(), v.double(), visible(case), scale=None)
             close(found, wanted, {torch.float32: 1e-3, torch.float16: 2e-2}.get(q.dtype, torch.inf), what)
 

@@ -34,7 +34,7 @@ def compare(
     kernel: AttentionKernel, case: Case, inputs: Inputs, *, scale: float | None = None, gradients: bool = True
 ) -> None:
     """Output and gradients beside those of the rule in float64; output alone where the kernel has no gradients."""
-    what = told(case, inputs, scale)
+    what = described(case, inputs, scale)
     q, k, v = lent = each(inputs, lambda x: x.detach().requires_grad_(gradients))
     try:
         found = kernel(q, k, v, case.mask, scale=scale)
@@ -61,7 +61,7 @@ def cannot_learn(error: UserError) -> bool:
     return "has no backward pass" in str(error)
 
 
-def told(case: Case, inputs: Inputs, scale: float | None) -> str:
+def described(case: Case, inputs: Inputs, scale: float | None) -> str:
     """A case for a message: its mask, heads, head width, dtype and scale."""
     q, k, _ = inputs
     heads = f"{q.shape[1]} query heads on {k.shape[1]} key heads of width {q.shape[-1]}"

@@ -15,7 +15,7 @@ from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
 from valle_testing.contract import contract
 from valle_testing.suites.attention.cases import HEADS, Case, Inputs, declared, each, inputs_for, visible
-from valle_testing.suites.attention.rule import TOLERANCE, backward, cannot_learn, close, compare, told
+from valle_testing.suites.attention.rule import TOLERANCE, backward, cannot_learn, close, compare, described
 
 GROUPS = ((3, 1), (6, 2), (8, 2), (5, 1), (10, 2), (16, 2), (7, 7))
 """(query heads, key heads): groups of 3, 4, 5 and 8, and an odd number without groups."""
@@ -199,7 +199,7 @@ def _same(
         found = after[name] if but is None else after[name].masked_fill(but, 0.0)
         wanted = wanted if but is None else wanted.masked_fill(but, 0.0)
         tolerance = out_tolerance if name == "output" else grad_tolerance
-        close(found, wanted, tolerance, f"{told(case, clean, None)}: with {what}, {name}")
+        close(found, wanted, tolerance, f"{described(case, clean, None)}: with {what}, {name}")
 
 
 def _is_refused(kernel: AttentionKernel, case: Case, inputs: Inputs) -> None:

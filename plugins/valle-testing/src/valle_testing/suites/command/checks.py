@@ -22,7 +22,7 @@ UNKNOWN = "--no-option-is-called-so"
 def explains_itself(run: Run, *, example: Sequence[str] = ()) -> None:
     """`--help`: exit code 0, usage, a sentence and its options, all on standard output, the same every time."""
     first = ran(run, "--help")
-    assert first.code == 0, f"--help ends with {first.told()}"
+    assert first.code == 0, f"--help ends with {first.described()}"
     assert not first.err.strip(), f"--help prints on standard error: {first.err.strip().splitlines()[0]!r}"
     assert re.search(r"(?i)\busage:", first.out), "--help shows no usage"
     text = re.sub(r"(?is)^.*?\busage:[^\n]*(?:\n[ \t]+\S[^\n]*\[[^\n]*)*", "", first.out, count=1)
@@ -39,7 +39,7 @@ def refuses_unknown_options(run: Run, *, example: Sequence[str] = ()) -> None:
     """Nothing on standard output, no traceback, the option is named."""
     for words in ([UNKNOWN], [*example, UNKNOWN]):
         found = ran(run, *words)
-        assert found.code == 2, f"{' '.join(words)} ends with {found.told()}, expected exit code 2"
+        assert found.code == 2, f"{' '.join(words)} ends with {found.described()}, expected exit code 2"
         assert not found.out.strip(), f"{UNKNOWN} prints on standard output: {found.out.strip().splitlines()[0]!r}"
         assert "Traceback" not in found.err, f"{UNKNOWN} shows a traceback"
         lines = [line for line in found.err.splitlines() if line.startswith("error:")]
@@ -56,7 +56,7 @@ def takes_its_examples(run: Run, *, example: Sequence[str] = ()) -> None:
     for words in found:
         own = words[next((at for at, word in enumerate(words) if word.startswith("-")), len(words)) :]
         tried = ran(run, *own, "--help")
-        assert tried.code == 0, f"the example 'valle {' '.join(words)}' is refused: {tried.told()}"
+        assert tried.code == 0, f"the example 'valle {' '.join(words)}' is refused: {tried.described()}"
 
 
 @contract("CommandSpec", "with `--json` standard output is JSON alone")
@@ -67,7 +67,7 @@ def prints_json_alone(run: Run, *, example: Sequence[str] = ()) -> None:
     if not example:
         raise SkipTest("no words to try it with: example=(…)")
     found = ran(run, *example, "--json")
-    assert found.code in (0, 1), f"{' '.join(example)} --json ends with {found.told()}"
+    assert found.code in (0, 1), f"{' '.join(example)} --json ends with {found.described()}"
     try:
         json.loads(found.out)
     except json.JSONDecodeError as error:

@@ -46,7 +46,7 @@ class Ran:
     out: str
     err: str
 
-    def told(self) -> str:
+    def described(self) -> str:
         """For messages: the exit code and the last line of what was printed."""
         lines = (self.err or self.out).strip().splitlines()
         return f"exit code {self.code}, {lines[-1]!r}" if lines else f"exit code {self.code}, nothing printed"

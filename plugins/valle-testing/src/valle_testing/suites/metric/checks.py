@@ -46,12 +46,14 @@ def states_its_facts(build: Build, *, device: str = "cpu") -> None:
 def names_its_judge(build: Build, *, device: str = "cpu") -> None:
     """Text for text, something at all, the same in a second object and after a measurement."""
     metric = build()
-    told = dict(metric.identity())
-    assert told, "it does not say what its numbers depend on"
-    strange = [key for key, value in told.items() if not (isinstance(key, str) and isinstance(value, str) and value)]
+    identity = dict(metric.identity())
+    assert identity, "it does not say what its numbers depend on"
+    strange = [
+        key for key, value in identity.items() if not (isinstance(key, str) and isinstance(value, str) and value)
+    ]
     assert not strange, f"identity holds no text at {', '.join(map(repr, strange))}"
     metric.measure(good_clip(metric))
-    assert dict(metric.identity()) == told == dict(build().identity()), "its identity changes"
+    assert dict(metric.identity()) == identity == dict(build().identity()), "its identity changes"
 
 
 @contract("Metric.measure", "Finite scores by the names of its figures.")
@@ -136,9 +138,9 @@ def moves_the_right_way(build: Build, *, device: str = "cpu") -> None:
         raise SkipTest("none of its figures is good or bad")
     both = [name for name in ways if name in good and name in bad]
     better = [name for name in both if ways[name] * (bad[name] - good[name]) < 0]
-    told = ", ".join(f"{name} {good[name]:.4g} → {bad[name]:.4g}" for name in better or both)
-    assert not better, f"of speech that is spoilt it says better: {told}"
-    assert any(bad[name] != good[name] for name in both), f"it does not tell spoilt speech from good: {told}"
+    shown = ", ".join(f"{name} {good[name]:.4g} → {bad[name]:.4g}" for name in better or both)
+    assert not better, f"of speech that is spoilt it says better: {shown}"
+    assert any(bad[name] != good[name] for name in both), f"it does not tell spoilt speech from good: {shown}"
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
