@@ -113,11 +113,7 @@ def attention(context: CommandContext) -> CommandResult:
     with context.progress("measured") as bar:
         found = run(candidate, left, cells, settings, bar.move, against=own.against, before=before)
     page = AttentionReport(
-        rows=found.rows,
-        settings=settings,
-        peaks=found.peaks,
-        against=own.against,
-        facts=facts | facts_of_peaks(found.peaks),
+        rows=found.rows, settings=settings, peaks=found.peaks, against=own.against, facts=facts | listed(found.peaks)
     )
     if own.out is not None:
         save(page, own.out)
@@ -188,7 +184,7 @@ def words(name: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-def facts_of_peaks(peaks: Any) -> dict[str, object]:
+def listed(peaks: Any) -> dict[str, object]:
     """The machine's peaks as facts of the page."""
     return {"peaks, measured beside the kernels": in_words(peaks)} if peaks else {}
 

@@ -107,12 +107,16 @@ class ColumnWriter:
         `row` is −1 where the location is a file of its own."""
         columns: Columns = {}
         for name, (content, offsets) in self._strings.items():
-            columns |= {name: np.frombuffer(bytes(content), np.uint8), f"{name}_offsets": np.array(offsets)}
+            columns |= {name: np.frombuffer(bytes(content), np.uint8), f"{name}_offsets": np.array(offsets, np.int64)}
         for name, table in (("speakers", "speaker_names"), ("languages", "language_names"), ("file", "files")):
             columns |= _numbered(name, table, *self._named[name])
         if self._tones[0]:
             columns |= _numbered("tones", "tone_names", *self._tones)
-        columns |= {"row": np.array(self._row), "frames": np.array(self._frames), "seconds": np.array(self._seconds)}
+        columns |= {
+            "row": np.array(self._row, np.int64),
+            "frames": np.array(self._frames),
+            "seconds": np.array(self._seconds),
+        }
         if max(self._symbols, default=-1) >= 0:
             columns["symbols"] = np.array(self._symbols)
         order = np.arange(len(self._row))
