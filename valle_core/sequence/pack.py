@@ -95,20 +95,20 @@ class RowBatch:
         offsets: [B · T] where each position's indices start; a padded position has none.
         mask: lengths and who sees whom.
         positions: [B, T] position ids.
-        levels: [B] level that each row predicts.
+        levels: [R] level that each row predicts.
         predicted: level (or output that is not codes) → where it is predicted; `MASKED` for a masked level 0.
-        filled: [B] frames of a masked row of level 0, which stand at its end; 0 for other rows.
+        filled: [R] frames of a masked row of level 0, which stand at its end; 0 for other rows.
         text: what an alignment reads, where the rules say that there is one.
         tasks: names of the rows' tasks, each once.
-        packed: how the rows lie end to end, where they do: x is [1, N, D] then, and so are positions and offsets.
+        packed: how the R rows lie end to end, where they do: B is 1 then; else R is B.
     """
 
     indices: Int[Tensor, "M"]
     offsets: Int[Tensor, "BT"]
     mask: SequenceMask
     positions: Int[Tensor, "B T"]
-    levels: Int[Tensor, "B"]
-    filled: Int[Tensor, "B"]
+    levels: Int[Tensor, "R"]
+    filled: Int[Tensor, "R"]
     predicted: dict[Answer, PredictedPositions] = field(default_factory=dict)
     text: SpokenText | None = None
     tasks: tuple[str, ...] = ()
