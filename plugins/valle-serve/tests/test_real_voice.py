@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from itertools import pairwise
 
 import httpx2
@@ -76,6 +77,22 @@ def test_there_is_no_click_where_windows_and_sentences_join(speaker):
         for join in (*joins, *begins):
             inside = np.concatenate([steps[join - 320 : join - 3], steps[join + 2 : join + 320]])
             assert steps[join - 1] <= max(inside.max(), 2e-3), join
+
+
+def test_a_client_that_leaves_within_a_sentence_is_spoken_no_further(url):
+    body = {"input": " ".join([TEXT] * 20), "response_format": "pcm"}
+    with httpx2.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=300, trust_env=False) as answer:
+        coming = answer.iter_bytes()
+        assert next(coming)
+        assert httpx2.get(f"{url}/healthz", trust_env=False).json()["speaking"] == 1
+    for _ in range(1000):
+        if httpx2.get(f"{url}/healthz", trust_env=False).json()["speaking"] == 0:
+            break
+        time.sleep(0.01)
+    else:
+        raise AssertionError("it is still being spoken")
+    text = httpx2.get(f"{url}/metrics", trust_env=False).text
+    assert 'valle_requests_total{outcome="left"} 1.0' in text
 
 
 def test_words_are_those_of_the_text(url):
