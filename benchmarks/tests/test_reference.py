@@ -30,5 +30,5 @@ def test_those_of_the_benchmark_and_the_part_are_found_by_being_installed():
     registry = Registry.open()
     assert [one.name for one in references_of(registry, "arch", "retnet")] == ["torchscale-retnet"]
     assert [one.name for one in references_of(registry, "codec", "dac")] == ["descript-audio-codec", "transformers-dac"]
-    assert [one.name for one in references_of(registry, "decode")] == ["llama-decode", "onnx-decode"]
+    assert [one.name for one in references_of(registry, "decode")] == ["draft-decode", "llama-decode", "onnx-decode"]
     assert references_of(registry, "arch", "nobody") == []
