@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from valle_draft import bench_decode as draft_decode
 from valle_export.onnx import bench_decode as onnx_decode
 from valle_llama import bench_decode
 
@@ -38,6 +39,7 @@ def measured(monkeypatch) -> list[dict[str, object]]:
     nothing.parts = ()
     monkeypatch.setattr(bench_decode, "compare", compare)
     monkeypatch.setattr(onnx_decode, "compare", nothing)
+    monkeypatch.setattr(draft_decode, "compare", nothing)
     monkeypatch.setattr(asking, "converse", converse_here)
     monkeypatch.setattr(machine, "cores_in_use", lambda: 0.0)
     return settings

@@ -14,4 +14,4 @@ def test_planted_drafts_hold_as_often_as_they_should_and_change_no_token(monkeyp
     assert all(row.match for row in rows)
     assert [row.per_step for row in rows] == [1.0, 1.0, 4.0, 1.0, 4.0]
     assert rows[0].ratio == pytest.approx(1.0)
-    assert not DECODE.load(part="other")
+    assert not DECODE.load(part="other", compiled=True)

@@ -42,6 +42,7 @@ class Measurement:
         size: of the model.
         setting: who drafts how many tokens, and how many of them hold.
         batch: rows.
+        compiled: how the step was, "" for as it comes.
         match: the tokens are those of one a step.
         per_step: tokens for each pass of the backbone.
         tokens_per_s: after the prompt has been read.
@@ -51,6 +52,7 @@ class Measurement:
     size: str
     setting: str
     batch: int = 1
+    compiled: str = ""
     match: bool
     per_step: float
     tokens_per_s: float
@@ -94,8 +96,12 @@ def compare(
     prompt_tokens: int = 100,
     repeats: int = 3,
     drafts: int = 3,
+    compiled: bool = False,
 ) -> list[Measurement]:
-    """All settings at all sizes, or at the one that `part` names; they take turns and the median counts."""
+    """All settings at all sizes, or at the one that `part` names; they take turns and the median counts.
+
+    `compiled` is of other cases of the benchmark.
+    """
     return [
         row
         for size in sizes
@@ -162,7 +168,7 @@ def _compare_one(size: str, new: int, prompt: int, repeats: int, drafts: int) ->
     }
     return [
         Measurement(
-            size=size,
+            size=f"drafts, {size}",
             setting=setting,
             match=torch.equal(found[setting].tokens[0], plain.tokens[0]),
             per_step=(new - 1) / found[setting].steps,
