@@ -34,6 +34,7 @@ from valle_core.synthesis.request import Encoded, Request, Timing
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_data.audio.reading import load as load_audio
+from valle_kit.engine import Together
 from valle_kit.opened import ready
 from valle_kit.pauses import cut_at_pause
 from valle_kit.safeguards import Safeguards
@@ -198,8 +199,9 @@ class Speaker(OtherTasks, Streams):
         tagged = [with_language(request, self.languages) for request in requests]
         asked = [request for request, _ in tagged]
         synthesizer = self.at(sampler, speed)
-        answers = speak_long(synthesizer, asked, splitting, self.languages)
-        self.synthesizer.timing = synthesizer.timing
+        said = Together(synthesizer)
+        answers = speak_long(said, asked, splitting, self.languages)
+        self.synthesizer.timing = said.timing
         speeches = [
             Speech.of(answer, request, request.language or self.languages[0], found)
             for answer, (request, found) in zip(answers, tagged, strict=True)

@@ -10,7 +10,7 @@ import torch
 from valle_core.api import Request, UserError
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.types import SequenceMask
-from valle_kit.engine import Ended, Engine, Tokens, together
+from valle_kit.engine import Ended, Engine, Together, Tokens, together
 from valle_kit.together import one_by_one, step_of
 
 SPOKEN = (("abc", 0.3), ("fed cba", 0.5), ("a", 0.1), ("ccc ddd", 0.4), ("bead", 0.2))
@@ -119,3 +119,20 @@ def test_a_row_that_fails_ends_alone(speaker):
     with pytest.raises(UserError, match="not numbers"):
         ended[tickets[1]].finish()
     assert same(ended[tickets[0]].finish(), good)
+
+
+def test_what_is_called_as_a_synthesizer_says_each_request_as_alone(spoken):
+    synthesizer, alone = spoken
+    said = Together(synthesizer)
+    assert all(map(same, said(REQUESTS), alone))
+    assert said.timing is not None
+    assert said.timing.tokens == sum(len(one.codes) for one in alone)
+
+
+def test_what_drafts_goes_as_one_batch(speaker, monkeypatch):
+    synthesizer = speaker()
+    drafting = Synthesizer(replace(synthesizer.components, drafts=2))
+    seen = []
+    monkeypatch.setattr(Synthesizer, "__call__", lambda self, requests: seen.append(len(requests)) or [])
+    Together(drafting)(REQUESTS)
+    assert seen == [len(REQUESTS)]

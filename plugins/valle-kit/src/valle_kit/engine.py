@@ -158,6 +158,21 @@ def together(synthesizer: Synthesizer, requests: Sequence[Request]) -> list[Spee
     return speeches
 
 
+class Together:
+    """Says requests as `together` does; for who wants a synthesizer that is called and says its time."""
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        self.synthesizer = synthesizer
+        self.timing: Timing | None = None
+
+    def __call__(self, requests: Sequence[Request]) -> list[Speech]:
+        """See `together`. What drafts several frames a step goes as one batch: rows of the engine go one by one."""
+        drafting = self.synthesizer.components.drafts or self.synthesizer.components.unchecked
+        speeches = self.synthesizer(requests) if drafting else together(self.synthesizer, requests)
+        self.timing = self.synthesizer.timing
+        return speeches
+
+
 def _summed(timings: Sequence[Timing | None], autoregressive: float) -> Timing:
     """Of requests that went together for so long."""
     all_of: list[dict[str, Any]] = [asdict(timing) for timing in timings if timing is not None]
