@@ -165,6 +165,11 @@ class Together:
         self.synthesizer = synthesizer
         self.timing: Timing | None = None
 
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the speech."""
+        return self.synthesizer.sample_rate
+
     def __call__(self, requests: Sequence[Request]) -> list[Speech]:
         """See `together`. What drafts several frames a step goes as one batch: rows of the engine go one by one."""
         drafting = self.synthesizer.components.drafts or self.synthesizer.components.unchecked
