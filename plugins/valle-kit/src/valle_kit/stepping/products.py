@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from valle_kit.stepping.vectors import HALF, SINGLE, STATES, WHOLE, tile
+from valle_kit.stepping.vectors import SINGLE, STATES, WHOLE, tile
 
 
 def _product(kind: int):
@@ -48,7 +48,7 @@ def _product(kind: int):
     return product
 
 
-single, half, whole = _product(SINGLE), _product(HALF), _product(WHOLE)
+single, whole = _product(SINGLE), _product(WHOLE)
 
 
 @njit
@@ -56,8 +56,6 @@ def product(kind, weight, step, scale, bias, x, x_row, depth, states, y, y_row, 
     """By the kind of the weights; see `_product`."""
     if kind == SINGLE:
         single(weight, step, scale, bias, x, x_row, depth, states, y, y_row, first, last, add)
-    elif kind == HALF:
-        half(weight, step, scale, bias, x, x_row, depth, states, y, y_row, first, last, add)
     else:
         whole(weight, step, scale, bias, x, x_row, depth, states, y, y_row, first, last, add)
 

@@ -28,9 +28,9 @@ VECTOR = ir.VectorType(FLOAT, WIDTH)
 Value = Any
 """A value of LLVM's."""
 
-SINGLE, HALF, WHOLE = range(3)
-"""Weights as float32, as bfloat16, as int8."""
-BYTES = {SINGLE: 4, HALF: 2, WHOLE: 1}
+SINGLE, WHOLE = range(2)
+"""Weights as float32, as int8."""
+BYTES = {SINGLE: 4, WHOLE: 1}
 
 
 def _number(value: int) -> ir.Constant:
@@ -44,15 +44,11 @@ def _fma(builder: ir.IRBuilder, a: Value, b: Value, c: Value) -> Value:
 
 def _read(builder: ir.IRBuilder, address: Value, kind: int) -> Value:
     """A vector of weights as float32."""
-    number = {SINGLE: FLOAT, HALF: ir.IntType(16), WHOLE: BYTE}[kind]
+    number = {SINGLE: FLOAT, WHOLE: BYTE}[kind]
     found = builder.load(builder.inttoptr(address, ir.VectorType(number, WIDTH).as_pointer()), align=BYTES[kind])
     if kind == SINGLE:
         return found
-    integers = ir.VectorType(INT, WIDTH)
-    if kind == HALF:
-        shifted = builder.shl(builder.zext(found, integers), ir.Constant(integers, [16] * WIDTH))
-        return builder.bitcast(shifted, VECTOR)
-    return builder.sitofp(builder.sext(found, integers), VECTOR)
+    return builder.sitofp(builder.sext(found, ir.VectorType(INT, WIDTH)), VECTOR)
 
 
 def _rest(builder: ir.IRBuilder, address: Value, mask: Value) -> Value:
