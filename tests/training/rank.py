@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partialmethod
 from pathlib import Path
 
+import torch
+
 from valle_core.config.resolve import resolve
+from valle_core.model.codec_lm import CodecLM
 from valle_core.registry.hooks import open_observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
@@ -17,15 +21,24 @@ from valle_core.training.run import run_training
 
 def main(runs: Path) -> None:
     registry, rank, example = Registry.open(), os.environ["RANK"], RowMaker.example
+    forward = CodecLM.forward
+
+    def bound(model, most, batch):
+        if len(batch.levels) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(model, batch)
+
     for settings in json.loads(runs.read_text()):
         read = runs.with_name(f"{Path(settings['out']).name}-read-{rank}.jsonl")
 
-        def written(maker, epoch, ids, read=read):
+        def written(maker, epoch, ids, share=None, read=read):
             with read.open("a") as file:
                 file.write(json.dumps([epoch, ids]) + "\n")
-            return example(maker, epoch, ids)
+            return example(maker, epoch, ids, share)
 
         RowMaker.example = written
+        most = settings.pop("most rows of the second", None)
+        CodecLM.forward = forward if most is None or rank == "0" else partialmethod(bound, int(most))
         resolved = resolve(TRAIN_SCHEMA, registry, flags=list(settings.items()))
         run_training(resolved, registry, open_observers(registry))
 

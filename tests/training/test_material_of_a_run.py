@@ -22,7 +22,7 @@ from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
-from valle_core.training.workers import _Refusal, _Rows
+from valle_data.batching.workers import _Refusal, _Rows
 from valle_data.preparation.noise import prepare_noise
 from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions

@@ -14,10 +14,10 @@ from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
 from valle_core.training.examples import Example
-from valle_core.training.loop import train_step
 from valle_core.training.meter import Meter
 from valle_core.training.options import TrainOptions
 from valle_core.training.processes import Processes
+from valle_core.training.step import train_step
 from valle_core.types import TaskInputs
 from valle_testing.fakes.backbone import FakeBackbone
 

@@ -13,9 +13,10 @@ from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
-from valle_core.training import loop, workers
+from valle_core.training import step as steps
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
+from valle_data.batching import workers
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
@@ -35,7 +36,7 @@ def losses(out: Path) -> list[float]:
 
 def failing(monkeypatch, at: int) -> None:
     """The loss of one step cannot be computed."""
-    calls, real = [], loop.token_loss
+    calls, real = [], steps.token_loss
 
     def token_loss(*given):
         calls.append(1)
@@ -43,7 +44,7 @@ def failing(monkeypatch, at: int) -> None:
             raise RuntimeError("the device is gone")
         return real(*given)
 
-    monkeypatch.setattr(loop, "token_loss", token_loss)
+    monkeypatch.setattr(steps, "token_loss", token_loss)
 
 
 def test_a_step_that_fails_saves_the_steps_before_and_the_run_goes_on_as_if_nothing_had_been(

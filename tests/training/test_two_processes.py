@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,12 @@ def runs(tone_dataset, tmp_path_factory) -> Path:
         run_training(resolve(TRAIN_SCHEMA, Registry.open(), flags=list(flags.items())), Registry.open(), Observers())
 
     alone("alone")
+    alone("large", **{"batching.seconds": "30", "steps": "3"})
     made = [
         {"out": "ddp"}, {"out": "fsdp", "shard": "true"},
         {"out": "changed", "shard": "true", "minutes": "0.000001"}, {"out": "changed", "resume": "true"},
+        {"out": "short", "most rows of the second": "1", "batching.seconds": "30", "steps": "3",
+         "text_gain_every": "0"},
         {"out": "asked", "control": "[stdin]", "steps": "100000", "minutes": "2"},
     ]  # fmt: skip
     processes = together([settings | one | {"out": str(folder / one["out"])} for one in made], folder)
@@ -75,6 +79,12 @@ def runs(tone_dataset, tmp_path_factory) -> Path:
 
 def test_two_processes_at_half_the_batch_have_the_losses_of_one(runs):
     assert losses(runs / "ddp") == pytest.approx(losses(runs / "alone"), abs=1e-5)
+
+
+def test_one_that_is_short_of_memory_takes_its_batches_in_parts_and_both_stay_in_step(runs):
+    assert losses(runs / "short") == pytest.approx(losses(runs / "large"), abs=1e-5)
+    lines = [json.loads(line) for line in RunFolder(runs / "short").metrics.read_text().splitlines()]
+    assert sum(line.get("halved_batches", 0) for line in lines) > 0
 
 
 def test_split_weights_learn_what_whole_ones_learn(runs):
@@ -113,4 +123,31 @@ def test_one_of_them_writes_and_none_warns(runs):
     lines = [json.loads(line) for line in RunFolder(runs / "ddp").metrics.read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert "text_gain" in lines[2]
-    assert "warning: " not in (runs / "errors.txt").read_text()
+    warned = [line for line in (runs / "errors.txt").read_text().splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 1
+    assert "out of memory" in warned[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_where_one_is_killed_the_other_leaves_by_itself_and_the_run_can_be_resumed(tone_dataset, tmp_path, killed):
+    out = tmp_path / "r"
+    settings = SETTINGS | {"data": str(tone_dataset), "out": str(out), "steps": "100000", "text_gain_every": "0"}
+    processes = together([settings], tmp_path)
+    metrics = RunFolder(out).metrics
+    for _ in range(1200):
+        if metrics.exists() and len(metrics.read_text().splitlines()) > 6:
+            break
+        time.sleep(0.1)
+    processes[killed].kill()
+    _, err = processes[1 - killed].communicate(timeout=60)  # far less than the patience of the processes
+    processes[killed].communicate()
+    assert processes[1 - killed].returncode == 1, err
+    assert "another process of the run is gone, or does not answer" in err
+    (step,) = {RunFolder(out).steps()[-1]}
+    if killed:
+        assert f"the run is saved at step {step}: go on with --resume" in err
+    again = together([settings | {"resume": "true", "steps": str(step + 1)}], tmp_path)
+    said = [process.communicate(timeout=600)[1] for process in again]
+    assert [process.returncode for process in again] == [0, 0], said
+    assert RunFolder(out).steps()[-1] == step + 1

@@ -64,6 +64,11 @@ class Specifications:
         """A checkpoint stands complete at `path`."""
 
     @hookspec
+    def train_stuck(self, step: int, batches: Sequence[Any]) -> str | None:
+        """Step after step had no finite gradient, and the run stops: the batches (`Example`) of this process in the
+        last one. A phrase that is returned says where they are kept. Every process calls it."""
+
+    @hookspec
     def train_failed(self, step: int) -> None:
         """The run ends with an error within or after this step; `train_end` is not called."""
 
@@ -125,9 +130,9 @@ class Observers:
         """Names of the plugins that implement a hook, in the order in which they are called."""
         return [implementation.plugin_name for implementation in self._implementations(hook)]
 
-    def narrow(self, hook: str) -> None:
-        """Leave out the plugins that do not implement a hook: of a run's processes, only the first tells them."""
-        for name in set(self.names) - set(self.order(hook)):
+    def narrow(self, *hooks: str) -> None:
+        """Leave out the plugins that implement none of these: of a run's processes, only the first tells them."""
+        for name in set(self.names).difference(*map(self.order, hooks)):
             self._manager.unregister(name=name)
 
     def call(self, hook: str, **facts: Any) -> list[Any]:

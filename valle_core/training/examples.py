@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from valle_core.plugin import UserError
 from valle_core.training.rows import Example, Nothing
-from valle_core.training.survey import refusal
 
 BatchIds = tuple[int, tuple[str, ...]]
 """Epoch, and the ids of a batch."""
@@ -76,3 +75,13 @@ class ExampleStream:
             raise UserError("the noise is not that of the interrupted run. Give the same --data.noise, or start anew")
         self._batches.load_state_dict({name: value for name, value in state.items() if name != "noise"})
         self._at = self._batches.state_dict()
+
+
+def refusal(reasons: Mapping[str, int], examined: int) -> str:
+    """What to say where nothing can be trained on."""
+    return f"none of {examined} utterances can be used by the chosen tasks: {named(reasons)}"
+
+
+def named(reasons: Mapping[str, int]) -> str:
+    """`5 × reason, 2 × another`, the most frequent first."""
+    return ", ".join(f"{count} × {reason}" for reason, count in Counter(reasons).most_common())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from valle_core.checkpoint.folder import RunFolder, read_manifest, save_checkpoi
 from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
+from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import warn
 from valle_core.sequence.pack import RowBatch
@@ -26,13 +27,12 @@ from valle_core.training.examples import ExampleStream
 from valle_core.training.interrupt import StopRequest
 from valle_core.training.live_run import LiveRun
 from valle_core.training.meter import Meter
-from valle_core.training.optimization import Optimization, Term
+from valle_core.training.optimization import Optimization
 from valle_core.training.optimizer import optimizer_tensors
-from valle_core.training.options import TrainOptions
 from valle_core.training.place import Place
 from valle_core.training.processes import Processes
 from valle_core.training.restore import restore
-from valle_core.training.rows import Example
+from valle_core.training.step import Halves, train_step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +68,7 @@ def train(
     observers: Observers,
     report: Callable[[dict[str, Any]], None],
     live: Callable[[Callable[[RowBatch], float], Callable[[Path, int], Path | None]], LiveRun],
+    halves: Halves,
 ) -> TrainResult:
     """Train until `options.steps` (or minutes, a signal or a request to stop, which saves first).
 
@@ -82,6 +83,7 @@ def train(
         observers: told of start, steps, checkpoints and the end.
         report: called with every line of the metrics.
         live: makes what observers see of the run, from the loss of a batch and what copies the model.
+        halves: splits a batch that memory does not hold.
     """
     options = optimization.options
     model.to(processes.accelerator.device).train()
@@ -98,7 +100,7 @@ def train(
 
     wrapped, optimizer = processes.prepare(model, optimizer, average)
     meter, line, reason, signals = Meter(), {}, "steps", (0,)
-    begun, saved, changed = time.perf_counter(), step, step
+    begun, saved, changed, late = time.perf_counter(), step, step, False
 
     def changes(*given: Any) -> None:
         nonlocal changed
@@ -120,7 +122,7 @@ def train(
 
     def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
         kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
-        return write(run, kept, options.keep, step=step, progress=at)
+        return write(run, kept, 0 if meter.bad_in_a_row else options.keep, step=step, progress=at)
 
     def copy(to: Path, step: int) -> Path | None:
         return write(RunFolder(to), {"model": average.tensors()["model"]}, 1, step=step)
@@ -135,32 +137,38 @@ def train(
                 group["lr"] = rate
             before = progress(), Processes.random(processes)
             try:
-                train_step(wrapped, optimizer, processes, examples, meter, options, optimization.terms)
+                terms = optimization.terms
+                taken = train_step(wrapped, optimizer, processes, examples, meter, options, terms, halves)
+                average.update()
+                step, before = step + 1, (progress(), Processes.random(processes))
+                late = bool(options.minutes) and time.perf_counter() - begun > 60 * options.minutes
+                requests = dict(ChainMap(*observers.call("train_requests", step=step)))
+                signals, over, (asked, *_) = zip(*processes.exchange([stop.signal, late, requests]), strict=True)
+                if 0 < options.max_bad_steps <= meter.bad_in_a_row:
+                    raise stuck(
+                        place, step, meter.bad_in_a_row, observers.call("train_stuck", step=step, batches=taken)
+                    )
+                if any(signals) or any(over) or "quit" in asked:
+                    reason = "interrupted" if any(signals) else "minutes" if any(over) else "quit"
+                optimization = optimization.at(asked["lr"]) if "lr" in asked else optimization
+                due = step % options.checkpoint_every == 0 and not meter.bad_in_a_row  # else the last good one stays
+                saving = due or "save" in asked or step == options.steps or reason != "steps"
+                last = step == options.steps or reason == "minutes"
+                paused = time.perf_counter()
+                figures = observers.call("train_figures", step=step, last=last, asked="eval" in asked)
+                figures = dict(ChainMap(*figures))
+                meter.started += time.perf_counter() - paused  # what hooks measure is no time of training
+                logged = saving or figures or "eval" in asked or step % options.log_every == 0
+                if logged:
+                    line = meter.line(step, rate, processes.exchange) | figures
+                    place.append(line)
+                observers.call("train_step_end", step=step, metrics=line if logged else {}, figures=figures)
             except Exception:
-                if saved < step >= changed and not processes.rank and processes.keeps_all:
-                    save(step, *before)  # no weight was changed: the step is taken anew by --resume
-                    warn(f"step {step + 1} failed; the run is saved at step {step}: go on with --resume")
+                if saved < step >= changed and not (processes.rank or meter.bad_in_a_row) and processes.keeps_all:
+                    with suppress(UserError):  # the first error is the one to tell
+                        save(step, *before)  # no weight was changed since: what failed is done anew by --resume
+                        warn(f"step {step + 1} failed; the run is saved at step {step}: go on with --resume")
                 raise
-            average.update()
-            step += 1
-            late = bool(options.minutes) and time.perf_counter() - begun > 60 * options.minutes
-            requests = dict(ChainMap(*observers.call("train_requests", step=step)))
-            signals, over, (asked, *_) = zip(*processes.exchange([stop.signal, late, requests]), strict=True)
-            if any(signals) or any(over) or "quit" in asked:
-                reason = "interrupted" if any(signals) else "minutes" if any(over) else "quit"
-            optimization = optimization.at(asked["lr"]) if "lr" in asked else optimization
-            saving = step % options.checkpoint_every == 0 or step == options.steps or reason != "steps"
-            saving = saving or "save" in asked
-            last = step == options.steps or reason == "minutes"
-            paused = time.perf_counter()
-            figures = observers.call("train_figures", step=step, last=last, asked="eval" in asked)
-            figures = dict(ChainMap(*figures))
-            meter.started += time.perf_counter() - paused  # what hooks measure is no time of training
-            logged = saving or figures or "eval" in asked or step % options.log_every == 0
-            if logged:
-                line = meter.line(step, rate, processes.exchange) | figures
-                place.append(line)
-            observers.call("train_step_end", step=step, metrics=line if logged else {}, figures=figures)
             if saving:
                 path, saved = save(step, progress(), processes.random()), step
                 if path is not None:
@@ -173,6 +181,16 @@ def train(
     return TrainResult(step=step, reason=reason, last_line=line, seconds=seconds, warning=warning, signal=max(signals))
 
 
+def stuck(place: Place, step: int, bad: int, kept: Sequence[str]) -> UserError:
+    """What ends a run that takes no step any more."""
+    newest = max(place.run.steps(), default=0)
+    way = f"go on from {place.run.checkpoint(newest)} with --resume and" if newest else "begin anew with"
+    return UserError(
+        f"{bad} steps in a row up to step {step} had a loss or gradient that is not finite, or no memory; nothing was "
+        f"learnt in them{''.join(f' ({one})' for one in kept)}. Look at that batch, then {way} a lower --lr"
+    )
+
+
 @contextmanager
 def told(observers: Observers, step: Callable[[], int]) -> Iterator[None]:
     """Whoever observes the run learns that it fails."""
@@ -181,60 +199,6 @@ def told(observers: Observers, step: Callable[[], int]) -> Iterator[None]:
     except BaseException:
         observers.call("train_failed", step=step())
         raise
-
-
-def train_step(
-    model: Any,
-    optimizer: Any,
-    processes: Processes,
-    examples: Iterator[Example],
-    meter: Meter,
-    options: TrainOptions,
-    terms: Sequence[Term] = (),
-) -> None:
-    """One optimizer step over `accumulate` batches; a step with a non-finite gradient is skipped and counted.
-
-    The loss is the mean over the predicted positions of the whole step, however they lie in batches and processes.
-    """
-    accelerator = processes.accelerator
-    taken = [next(examples) for _ in range(options.accumulate)]
-    counts = [{level: found.positions.numel() for level, found in one.batch.predicted.items()} for one in taken]
-    mine = sum(count.get(0, 0) for count in counts), sum(sum(count.values()) for count in counts)
-    frames, positions = (sum(each) for each in zip(*processes.exchange(mine), strict=True))
-    for example, count in zip(taken, counts, strict=True):
-        batch, own = example.batch.to(accelerator.device), sum(count.values())
-        with nullcontext() if example is taken[-1] else accelerator.no_sync(model):
-            with accelerator.autocast():
-                output = model(batch)
-                for term in terms:
-                    output = term(batch, output)
-            loss, figures = token_loss(output.logits, batch.predicted, batch.tasks if example.tasks else ())
-            loss = sum(output.losses.values(), loss) * (own / positions)
-            for value in output.frame_losses.values():
-                loss = loss + value * (count[0] / frames)
-            accelerator.backward(loss * processes.world)  # gradients are averaged over the processes
-        meter.add("loss", loss * (positions / own), own)
-        for name, value in {**figures, **output.losses, **output.figures}.items():
-            meter.add(name, value, own)
-        for name, value in output.frame_losses.items():
-            meter.add(name, value, count[0])
-        meter.seconds += example.seconds
-        meter.tokens += example.tokens
-        meter.waited += example.waited
-        meter.add("padding", torch.tensor(example.padding), example.batch.positions.numel())
-        meter.skipped.update(example.skipped)
-    for weight in model.parameters():  # what no position reached follows its momentum, in one process as in several
-        if weight.requires_grad and weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
-    # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
-    norm = accelerator.clip_grad_norm_(model.parameters(), options.clip or float("inf"))
-    norm = processes.full_tensor(torch.as_tensor(norm))
-    meter.add("grad_norm", norm, 1)
-    finite = bool(torch.isfinite(norm))
-    if finite or accelerator.scaler is not None:
-        optimizer.step()  # with a scaler, torch skips overflowed steps; fused optimizers do so without a word
-    meter.bad_steps += not finite
-    optimizer.zero_grad(set_to_none=True)
 
 
 def evaluated_loss(model: Any, processes: Processes, batch: RowBatch) -> float:

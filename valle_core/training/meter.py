@@ -17,6 +17,7 @@ from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import is_of
+from valle_core.training.rows import Example
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,12 +31,23 @@ class Meter:
     waited: float = 0.0
     skipped: Counter[str] = field(default_factory=Counter)
     bad_steps: int = 0
+    bad_in_a_row: int = 0
+    halved: int = 0
+    halved_in_all: int = 0
 
     def add(self, name: str, value: Tensor, weight: float = 1.0) -> None:
         """Take a mean over so many positions, or a sum [2] with what it is of."""
         value = value.detach().float()
         pair = value if value.ndim else torch.stack([value * weight, torch.full_like(value, weight)])
         self.sums.setdefault(name, []).append(pair)
+
+    def count(self, example: Example) -> None:
+        """Take what a batch holds, and how long it was waited for."""
+        self.seconds += example.seconds
+        self.tokens += example.tokens
+        self.waited += example.waited
+        self.add("padding", torch.tensor(example.padding), example.batch.positions.numel())
+        self.skipped.update(example.skipped)
 
     def line(self, step: int, lr: float, exchange: Callable[[Any], list[Any]] = lambda said: [said]) -> dict[str, Any]:
         """The line for the steps of all processes since the last one; empties the meter.
@@ -46,7 +58,7 @@ class Meter:
         elapsed = time.perf_counter() - self.started
         stacked = {name: torch.stack(found) for name, found in self.sums.items()}
         finite = {name: found[found.isfinite().all(1)].sum(0).tolist() for name, found in stacked.items()}
-        every = exchange([finite, self.skipped, self.tokens, self.seconds, self.waited])
+        every = exchange([finite, self.skipped, self.tokens, self.seconds, self.waited, self.halved])
         names = {name for found, *_ in every for name in found}
         line: dict[str, Any] = {"step": step, "lr": lr}
         for name in sorted(dict.fromkeys([*finite, *sorted(names)]), key=_place):
@@ -63,7 +75,9 @@ class Meter:
             "audio_seconds_per_second": sum(said[3] for said in every) / elapsed,
             "data_seconds_per_second": sum(said[4] for said in every) / (len(every) * elapsed),
         }
-        self.started = time.perf_counter()
+        halved = sum(said[5] for said in every)
+        line |= {"halved_batches": halved} if halved else {}
+        self.started, self.halved = time.perf_counter(), 0
         self.sums, self.seconds, self.tokens, self.waited, self.skipped = {}, 0.0, 0, 0.0, Counter()
         return line
 

@@ -24,6 +24,7 @@ class TrainOptions:
         train_only: name patterns of the parameters to train, e.g. `*.lora_*` or `embedding.table`; all by default.
         average: decay of the moving average of the weights, saved for synthesis; 0: save the weights themselves.
         clip: maximum gradient norm (after unscaling); 0: no clipping.
+        max_bad_steps: steps in a row without a finite gradient (or enough memory) after which the run stops; 0: never.
         accumulate: gradient accumulation: batches per optimizer step.
         precision: data type of the forward and backward pass; weights stay float32; auto: bf16 on CUDA, else fp32.
         compile: run the backbone through torch.compile.
@@ -53,6 +54,7 @@ class TrainOptions:
     train_only: tuple[str, ...] = ()
     average: float = 0.0
     clip: float = 1.0
+    max_bad_steps: int = 25
     accumulate: int = 1
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
@@ -79,7 +81,8 @@ class TrainOptions:
         for name in ("steps", "accumulate", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every", "eval_every"):
+        may_be_0 = ("minutes", "lr", "warmup", "weight_decay", "clip", "keep", "text_gain_every", "eval_every")
+        for name in (*may_be_0, "max_bad_steps"):
             value = 0 if getattr(self, name) == "auto" else getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, got {value}")

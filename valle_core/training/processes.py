@@ -56,6 +56,9 @@ class Processes:
         """The model and the optimizer to train with."""
         return self.accelerator.prepare(model, optimizer)
 
+    def average_gradients(self, model: nn.Module) -> None:
+        """Make the gradients of all processes their mean, unless the passes themselves do it."""
+
     def full_tensor(self, tensor: Tensor) -> Tensor:
         """A tensor that is split over the processes, put together."""
         return tensor

@@ -45,6 +45,9 @@ class Example:
         skipped: reason → utterances left out: the drawn task could not use them, or the backbone cannot hold their row.
         tasks: whether the run has several, so that each has its figures.
         waited: seconds until it was there.
+        epoch: of the data.
+        ids: utterances that it was made of.
+        share: of `RowMaker.share`.
     """
 
     batch: RowBatch
@@ -53,6 +56,9 @@ class Example:
     skipped: Mapping[str, int]
     tasks: bool = False
     waited: float = 0.0
+    epoch: int = 0
+    ids: tuple[str, ...] = ()
+    share: float = 0.0
 
     @property
     def padding(self) -> float:
@@ -135,9 +141,10 @@ class RowMaker:
         """The example of each (epoch, ids), made when it is asked for."""
         return (self.example(epoch, ids) for epoch, ids in batch_ids)
 
-    def example(self, epoch: int, ids: Sequence[str]) -> Example | Nothing:
+    def example(self, epoch: int, ids: Sequence[str], share: float | None = None) -> Example | Nothing:
         """The batch of these utterances."""
-        rows = [self.row(id, epoch, self.share(epoch, ids)) for id in ids]
+        share = self.share(epoch, ids) if share is None else share
+        rows = [self.row(id, epoch, share) for id in ids]
         kept = [row for row in rows if isinstance(row, TaskSequence)]
         kept.sort(key=lambda row: (not row.causal, row.level))  # rows of a kind are a slice of the batch
         skipped = dict(Counter(row.reason for row in rows if isinstance(row, LeftOut)))
@@ -152,7 +159,17 @@ class RowMaker:
             tokens=int(batch.mask.lengths.sum()),
             skipped=skipped,
             tasks=len(self.tasks) > 1,
+            epoch=epoch,
+            ids=tuple(ids),
+            share=share,
         )
+
+    def halves(self, example: Example) -> list[Example]:
+        """The same rows as two batches, or as one of fewer utterances; none for a single one."""
+        middle = len(example.ids) // 2
+        parts = (example.ids[:middle], example.ids[middle:]) if middle else ()
+        made = [self.example(example.epoch, ids, example.share) for ids in parts]
+        return [one for one in made if isinstance(one, Example)]
 
     def share(self, epoch: int, ids: Sequence[str]) -> float:
         """Where between their shortest and longest the prompts of a batch are."""

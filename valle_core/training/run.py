@@ -43,8 +43,6 @@ from valle_core.training.processes import joined
 from valle_core.training.recipe import RowRecipe
 from valle_core.training.restore import named_checkpoint
 from valle_core.training.rows import RowSettings
-from valle_core.training.survey import survey
-from valle_core.training.workers import fetch_ahead
 
 StartsFrom: TypeAlias = Callable[[CodecLM, Path, Manifest, str], None]
 """(model, checkpoint, manifest of the new run, its model's YAML)."""
@@ -83,7 +81,7 @@ def run_training(
     resolved, selected = with_alignment(resolved, selected, registry, dataset, device.type)
     processes = joined(observers.call("train_processes", options=options), options)
     if processes.rank:
-        observers.narrow("train_figures")
+        observers.narrow("train_figures", "train_stuck")
     codebooks = _check_codec(resolved, registry, dataset)
     torch.manual_seed(options.seed)
     names = _task_names(selected["task"], options)
@@ -116,11 +114,12 @@ def run_training(
     plan = reader_of("batches", f"dataset '{data.path}' is read in batches")
     share = {"rank": processes.rank, "world": processes.world}
     batches: IdBatches = plan(dataset, resolved.sections["batching"], sizes=maker.sizes(dataset), **share)
+    survey = reader_of("survey", f"dataset '{data.path}' is looked through")
     if (line := survey(maker, dataset.ids)) and not processes.rank:
         warn(line)
-    stream = ExampleStream(
-        batches, partial(fetch_ahead, recipe, data.workers) if data.workers else maker.examples, noise=maker.noise
-    )
+    ahead = reader_of("workers", f"{data.workers} data workers are asked for") if data.workers else None
+    fetch = partial(ahead, recipe, data.workers) if ahead else maker.examples
+    stream = ExampleStream(batches, fetch, noise=maker.noise)
     model_config = to_yaml(with_portable_arch(model_part(resolved), model.backbone))
     if checkpoint is not None and not run_options.resume:
         if start_from is None:
@@ -146,6 +145,7 @@ def run_training(
             model_config=model_config,
             observers=observers,
             report=report,
+            halves=maker.halves,
             live=lambda loss, copy: LiveRun(
                 options=options,
                 source=maker.source,

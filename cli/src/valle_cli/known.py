@@ -113,7 +113,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "valle-serve": {"command": ("serve", "bench serve")},
     "valle-text": {"frontend": ("text",), "command": ("train-tokenizer",)},
     "valle-trackers": {"command": ("plot", "runs"), "hook": ("trackers",)},
-    "valle-training": {"hook": ("text-gain", "processes")},
+    "valle-training": {"hook": ("text-gain", "stuck-batch", "processes")},
     "valle-voice": {"voices": ("english",)},
 }  # fmt: skip
 """distribution → kind → names; a voice is no plugin, and stands under the last word of its group."""

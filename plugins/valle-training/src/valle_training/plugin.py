@@ -12,6 +12,14 @@ TEXT_GAIN = HookSpec(
     observes=("train_start", "train_figures", "train_end"),
 )
 
+STUCK_BATCH = HookSpec(
+    name="stuck-batch",
+    api=1,
+    summary="Keeps the batch of a run that stops because its loss is not finite any more",
+    plugin="valle_training.stuck_batch:HOOK",
+    observes=("train_start", "train_stuck"),
+)
+
 PROCESSES = HookSpec(
     name="processes",
     api=1,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, patch_environment
+from accelerate.utils import InitProcessGroupKwargs, patch_environment
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
@@ -18,10 +20,22 @@ from valle_training.sharding import split, split_with_optimizer
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others, at the start and at every step."""
+BUCKET = 8_000_000
+
+
+@contextmanager
+def alive() -> Iterator[None]:
+    """What the processes do together. Raises `UserError` where one of them is gone."""
+    try:
+        yield
+    except (dist.DistError, RuntimeError) as error:
+        raise UserError(
+            "another process of the run is gone, or does not answer. Start them all again with --resume"
+        ) from error
 
 
 class DistributedProcesses(Processes):
-    """DDP, or FSDP2 with `--shard` (or `accelerate launch --use_fsdp`), on any device."""
+    """Whole weights in every process, or FSDP2 with `--shard` (or `accelerate launch --use_fsdp`), on any device."""
 
     def __init__(self, options: TrainOptions) -> None:
         """Raises `UserError` where the processes do not find each other."""
@@ -31,11 +45,7 @@ class DistributedProcesses(Processes):
             raise UserError("--shard cannot scale the loss of --precision fp16; use bf16 or fp32")
         # What processes tell each other stays on the CPU, so that nobody waits for a GPU.
         backend = {} if options.device == "cpu" or not torch.cuda.is_available() else {"backend": "cpu:gloo,cuda:nccl"}
-        handlers = [
-            InitProcessGroupKwargs(timeout=PATIENCE, **backend),
-            # Not every batch reaches every weight: a level, an expert or the alignment may be missing.
-            DistributedDataParallelKwargs(find_unused_parameters=True),
-        ]
+        handlers = [InitProcessGroupKwargs(timeout=PATIENCE, **backend)]
         try:
             with patch_environment(ACCELERATE_USE_FSDP="false"):  # `split` does it, on every device
                 super().__init__(options, kwargs_handlers=handlers)
@@ -47,6 +57,7 @@ class DistributedProcesses(Processes):
                 "WORLD_SIZE says, each of them able to reach MASTER_ADDR and MASTER_PORT"
             ) from error
 
+    @alive()
     def exchange(self, said: Any) -> list[Any]:
         text = torch.frombuffer(bytearray(json.dumps(said).encode()), dtype=torch.uint8)
         sizes = [torch.zeros(1, dtype=torch.long) for _ in range(self.world)]
@@ -58,12 +69,30 @@ class DistributedProcesses(Processes):
 
     def prepare(self, model: nn.Module, optimizer: Any, average: Any) -> tuple[Any, Any]:
         if not self.shards:
-            return super().prepare(model, optimizer, average)
+            for weight in model.state_dict().values():
+                dist.broadcast(weight, src=0)  # drawn alike already, as long as all machines draw alike
+            return self.accelerator.prepare_model(model, evaluation_mode=True), self.accelerator.prepare(optimizer)
         split_with_optimizer(model, optimizer, self.accelerator.device)
         if average.averaged is not None:
             split(average.averaged.module, self.accelerator.device)
         # As if it were for evaluation: no DDP around what is split.
         return self.accelerator.prepare_model(model, evaluation_mode=True), self.accelerator.prepare(optimizer)
+
+    @alive()
+    def average_gradients(self, model: nn.Module) -> None:
+        """After the passes, not during them: a process that is short of memory takes its batch in parts, and the others
+        need not know."""
+        if self.shards:
+            return
+        with torch.no_grad():
+            found = [weight.grad for weight in model.parameters() if weight.grad is not None]
+            sums = [torch.cat([one.flatten() for one in bucket]) for bucket in _buckets(found)]
+            for wait in [dist.all_reduce(one, async_op=True) for one in sums]:
+                assert wait is not None
+                wait.wait()
+            for bucket, one in zip(_buckets(found), sums, strict=True):
+                for gradient, mean in zip(bucket, one.split([each.numel() for each in bucket]), strict=True):
+                    gradient.copy_(mean.view_as(gradient)).div_(self.world)
 
     def full_tensor(self, tensor: Tensor) -> Tensor:
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
@@ -93,6 +122,18 @@ class ProcessesHook:
 
 
 HOOK = ProcessesHook()
+
+
+def _buckets(gradients: list[Tensor]) -> list[list[Tensor]]:
+    """Gradients of one type and about `BUCKET` numbers each, in their order, which is that of every process."""
+    buckets: list[list[Tensor]] = []
+    for gradient in gradients:
+        last = buckets[-1] if buckets else []
+        if last and last[0].dtype == gradient.dtype and sum(one.numel() for one in last) < BUCKET:
+            last.append(gradient)
+        else:
+            buckets.append([gradient])
+    return buckets
 
 
 def _name(device: str, rank: int) -> str:

@@ -60,6 +60,7 @@ def calls(hook: str, run: Path) -> list[dict[str, Any]]:
             {"step": 11, "metrics": {}, "figures": {}},
         ],
         "checkpoint_saved": [{"step": 10, "path": run / "checkpoints" / "10"}],
+        "train_stuck": [{"step": 10, "batches": []}],
         "train_failed": [{"step": 10}],
         "train_end": [{"step": 10, "metrics": metrics}, {"step": 0, "metrics": {}}],
         "doctor_checks": [{}],

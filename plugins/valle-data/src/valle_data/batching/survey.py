@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from valle_core.plugin import UserError
+from valle_core.training.examples import named, refusal
 from valle_core.training.rows import RowMaker
 
 MOST = 1000
@@ -37,13 +38,3 @@ def survey(maker: RowMaker, ids: Sequence[str]) -> str:
         return ""
     seen = f"{examined} utterances" if examined == len(ids) else f"{examined} utterances examined ({len(ids)} in all)"
     return f"{left} of {seen} are left out: {named(reasons)}"
-
-
-def refusal(reasons: Mapping[str, int], examined: int) -> str:
-    """What to say where nothing can be trained on."""
-    return f"none of {examined} utterances can be used by the chosen tasks: {named(reasons)}"
-
-
-def named(reasons: Mapping[str, int]) -> str:
-    """`5 × reason, 2 × another`, the most frequent first."""
-    return ", ".join(f"{count} × {reason}" for reason, count in Counter(reasons).most_common())

@@ -1,0 +1,93 @@
+"""A run whose gradients are not finite step after step stops, with its batch and the last good checkpoint kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from valle_core.checkpoint.folder import RunFolder
+from valle_core.config.resolve import resolve
+from valle_core.plugin import UserError
+from valle_core.registry.hooks import TRAINING, open_observers
+from valle_core.registry.registry import Registry
+from valle_core.training import step as steps
+from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.run import run_training
+
+SETTINGS = {
+    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0",
+    "steps": "8", "warmup": "2", "log_every": "1", "checkpoint_every": "1", "keep": "2", "device": "cpu",
+    "batching.seconds": "8", "max_bad_steps": "3", "text_gain_every": "0",
+}  # fmt: skip
+
+
+def run(data: Path, out: Path, **changes):
+    flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
+    registry = Registry.open()
+    resolved = resolve(TRAIN_SCHEMA, registry, flags=list(flags.items()))
+    return run_training(resolved, registry, open_observers(registry, of=TRAINING))
+
+
+def lines(out: Path) -> list[dict]:
+    return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
+
+
+def broken(monkeypatch, at: range) -> None:
+    """Steps whose loss is no number."""
+    calls, real = [], steps.token_loss
+
+    def token_loss(*given):
+        calls.append(1)
+        loss, figures = real(*given)
+        return (loss * float("nan") if len(calls) in at else loss), figures
+
+    monkeypatch.setattr(steps, "token_loss", token_loss)
+
+
+def test_it_stops_says_what_to_do_and_keeps_the_batch_and_the_last_good_checkpoint(tone_dataset, tmp_path, monkeypatch):
+    out = tmp_path / "r"
+    run(tone_dataset, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        broken(patch, range(4, 99))
+        with pytest.raises(UserError) as told:
+            run(tone_dataset, out)
+    text = str(told.value)
+    assert text.startswith("3 steps in a row up to step 6 had a loss or gradient that is not finite")
+    assert f"go on from {RunFolder(out).checkpoint(3)} with --resume and a lower --lr" in text
+    assert f"the names of its utterances are in {out}/bad-steps/step-00000006.*" in text
+    assert len(text.splitlines()) == 1
+    assert RunFolder(out).steps() == [2, 3]
+    tensors = load_file(out / "bad-steps" / "step-00000006.safetensors")
+    assert {"0.indices", "0.offsets", "0.mask.lengths"} <= tensors.keys()
+    facts = json.loads((out / "bad-steps" / "step-00000006.json").read_text())
+    assert facts["step"] == 6
+    assert facts["batches"][0]["utterances"]
+    run(tone_dataset, out, resume="true")
+    assert [line["loss"] for line in lines(out)] == [line["loss"] for line in lines(tmp_path / "whole")]
+
+
+def test_fewer_in_a_row_are_passed_over_and_drive_no_good_checkpoint_out(tone_dataset, tmp_path, monkeypatch):
+    broken(monkeypatch, range(4, 6))
+    run(tone_dataset, tmp_path / "r", steps="6", keep="1")
+    assert RunFolder(tmp_path / "r").steps() == [6]
+    assert lines(tmp_path / "r")[-1]["bad_steps"] == 2
+    assert not (tmp_path / "r" / "bad-steps").exists()
+
+
+def test_the_count_begins_anew_after_a_good_step_and_0_never_stops(tone_dataset, tmp_path, monkeypatch):
+    broken(monkeypatch, (2, 3, 5, 6))
+    run(tone_dataset, tmp_path / "r")
+    broken(monkeypatch, range(2, 99))
+    run(tone_dataset, tmp_path / "s", max_bad_steps="0")
+    assert RunFolder(tmp_path / "s").steps() == [1, 8]
+
+
+def test_without_a_checkpoint_it_says_to_begin_anew_and_that_works(tone_dataset, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        broken(patch, range(1, 99))
+        with pytest.raises(UserError, match="Look at that batch, then begin anew with a lower --lr"):
+            run(tone_dataset, tmp_path / "r")
+    run(tone_dataset, tmp_path / "r", lr="1e-4")
