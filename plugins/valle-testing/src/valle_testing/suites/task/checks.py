@@ -208,15 +208,11 @@ def lays_rows_out_in_order(build: Build) -> None:
                 assert roles[-1] == "response", f"{what}: the last segment is {roles[-1]}"
                 assert known == sorted(set(known), key=ORDER.index), f"{what}: roles stand as {roles}"
                 assert ("tone" in roles) == (tone is not None), f"{what}: tone {tone} gives the roles {roles}"
-                stated_of = {
-                    "level": (level, row.level),
-                    "language": (inputs.language, row.language),
-                    "tone": (tone, tone),
-                }
+                says = {"level": (level, row.level), "language": (inputs.language, row.language), "tone": (tone, tone)}
                 for segment in row.segments:
                     assert not segment.tokens.is_floating_point(), f"{what}: {segment.role} is {segment.tokens.dtype}"
-                    if segment.role in stated_of:
-                        asked, stated = stated_of[segment.role]
+                    if segment.role in says:
+                        asked, stated = says[segment.role]
                         assert segment.tokens.tolist() == [asked], (
                             f"{what}: the {segment.role} segment says {segment.tokens.tolist()}, asked was {asked}"
                         )
