@@ -7,13 +7,13 @@ import sys
 import zipfile
 
 from valle_core.registry.registry import Registry
-from valle_core.registry.scan import STORAGE, Found, Scan, normalise, scan
+from valle_core.registry.scan import SERVICES, Found, Scan, normalise, scan
 from valle_testing.kinds import every_kind
 
 
 def reference(path=None):
     if path is None:
-        groups = ["valle.kinds", "valle.directory", "valle.voices", STORAGE, *(row.group for row in every_kind())]
+        groups = ["valle.kinds", "valle.directory", "valle.voices", SERVICES, *(row.group for row in every_kind())]
         points = [point for group in groups for point in importlib.metadata.entry_points(group=group)]
     else:
         points = [point for dist in importlib.metadata.distributions(path=path) for point in dist.entry_points]
@@ -34,7 +34,7 @@ def test_it_finds_what_importlib_metadata_finds_on_this_machine():
         "valle.kinds",
         "valle.directory",
         "valle.voices",
-        STORAGE,
+        SERVICES,
         *(row.group for row in every_kind()),
     }
 

@@ -13,7 +13,7 @@ from valle_cli.known import KNOWN
 from valle_core.plugin import Kind, UserError
 from valle_core.registry.kinds import KINDS, ROWS
 from valle_core.registry.registry import Registry
-from valle_core.registry.scan import STORAGE, Found, Scan, scan
+from valle_core.registry.scan import SERVICES, Found, Scan, scan
 from valle_testing.kinds import every_kind
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ def test_an_unknown_kind_names_the_kinds():
 ANNOUNCED = """from valle_core.plugin import CommandSpec, Kind
 GOOD = Kind(name="metric", group="valle.metric", interface="builtins:object", api=1, suite="")
 TAKEN = Kind(name="commands", group="valle.commands", interface="builtins:object", api=1, suite="")
-STORAGE = Kind(name="storage", group="valle.storage", interface="builtins:object", api=1, suite="")
+SERVICES = Kind(name="services", group="valle.services", interface="builtins:object", api=1, suite="")
 OTHERS = Kind(name="archs", group="valle.arch", interface="builtins:object", api=1, suite="")
 NO_KIND = 5
 import_error = 1
@@ -148,7 +148,7 @@ def test_what_is_announced_is_imported_only_where_a_kind_is_not_the_cores(site):
     ("name", "value", "why"),
     [
         ("commands", "announced:TAKEN", "taken by the kind 'command'"),
-        ("storage", "announced:STORAGE", "a group must be 'valle.' and the name, and not taken"),
+        ("services", "announced:SERVICES", "a group must be 'valle.' and the name, and not taken"),
         ("archs", "announced:OTHERS", "a group must be 'valle.' and the name, and not taken"),
         ("five", "announced:NO_KIND", "is a int, expected a Kind"),
         ("other", "announced:GOOD", "says name 'metric' but is announced as 'other'"),
@@ -204,7 +204,7 @@ def test_every_first_party_plugin_of_the_tree_is_in_the_table_of_known_ones():
                 "valle.kinds",
                 "valle.reference",
                 "valle.voices",
-                STORAGE,
+                SERVICES,
             ) or not group.startswith("valle."):
                 continue
             listed = KNOWN.get(project["name"], {}).get(kind_of[group], ())

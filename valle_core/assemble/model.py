@@ -12,11 +12,11 @@ from torch import Tensor
 from valle_core.assemble.part import build
 from valle_core.assemble.rewriting import rewritten
 from valle_core.config.schema import Resolved
-from valle_core.data.storage import reader_of
 from valle_core.interfaces import Backbone, Codec
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
+from valle_core.registry.loading import service
 from valle_core.registry.select import Selected
 from valle_core.sequence.alignment import Alignment
 from valle_core.sequence.vocabulary import Vocabulary
@@ -102,7 +102,7 @@ def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ..
     if resolved.parts["attention"]:
         (chosen,) = selected["attention"]
         kernel = build(chosen, resolved.part("attention").options)
-        attention = reader_of("mixed-rows", "a kernel serves rows of several kinds")(kernel, chosen.spec.capabilities)
+        attention = service("mixed-rows", "a kernel serves rows of several kinds")(kernel, chosen.spec.capabilities)
     (arch,) = selected["arch"]
     backbone = build(arch, resolved.part("arch").options, attention=attention)
     for rewrite, part in zip(selected.get("rewrite", ()), resolved.parts.get("rewrite", ()), strict=True):

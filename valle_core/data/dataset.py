@@ -15,8 +15,9 @@ from torch import Tensor
 
 from valle_core.data.manifest import NO_TEXT, Manifest
 from valle_core.data.record import IndexEntry, Record
-from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store, reader_of
+from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store
 from valle_core.plugin import UserError
+from valle_core.registry.loading import service
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import CodecIdentity, Utterance
 
@@ -219,7 +220,7 @@ def open_dataset(
         UserError: no dataset, a half-written one, an unknown format, or a language missing from `languages`.
     """
     path = Path(path)
-    manifest: Manifest = reader_of("manifest", f"dataset '{path}' has a dataset.json")(path)
+    manifest: Manifest = service("manifest", f"dataset '{path}' has a dataset.json")(path)
     if not manifest.complete:
         raise UserError(f"dataset '{path}' is half-written. Finish it: run the same `valle prepare` again")
     index = open_index(path, manifest)

@@ -9,8 +9,9 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from valle_core.data.dataset import Dataset
-from valle_core.data.storage import Mixes, Neighbours, Noise, Pair, reader_of
+from valle_core.data.storage import Mixes, Neighbours, Noise, Pair
 from valle_core.plugin import UserError
+from valle_core.registry.loading import service
 from valle_core.types import Utterance
 
 
@@ -52,7 +53,7 @@ class TrainingPool:
         """See `Pool.similar`; the index is opened when it is first asked for."""
         if across not in self._similar:
             folder, manifest = self.dataset.path, self.dataset.manifest
-            open_index = reader_of("similar", f"a task asks for similar utterances of '{folder}'")
+            open_index = service("similar", f"a task asks for similar utterances of '{folder}'")
             self._similar[across] = open_index(folder, manifest, across=across)
         return self.dataset.nearest(self._similar[across], id, n)
 

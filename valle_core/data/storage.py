@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from jaxtyping import Float, Int, Integer
@@ -14,9 +14,7 @@ from torch import Tensor
 from valle_core.data.manifest import Manifest
 from valle_core.data.options import StorageName
 from valle_core.data.record import IndexEntry, Location, Record
-from valle_core.plugin import UserError
-from valle_core.registry.loading import load
-from valle_core.registry.scan import STORAGE, scan
+from valle_core.registry.loading import service
 
 
 class Store(Protocol):
@@ -119,27 +117,10 @@ class Mixes(Protocol):
 
 
 def open_store(storage: StorageName, folder: Path) -> Store:
-    """A reader. Safe to carry into worker processes.
-
-    Readers are announced in the entry points of `valle.storage`.
-
-    Raises:
-        UserError: nobody here reads it.
-    """
-    return cast(Callable[[Path], Store], reader_of(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
+    """A reader. Safe to carry into worker processes. Raises `UserError` where nobody here reads it."""
+    return cast(Callable[[Path], Store], service(storage, f"dataset '{folder}' is stored as {storage}"))(folder)
 
 
 def open_index(folder: Path, manifest: Manifest) -> Index:
     """The rows of a dataset. Raises `UserError` where they are missing, damaged or others, or nobody reads them."""
-    return cast(Index, reader_of("index", f"dataset '{folder}' has an index")(folder, manifest))
-
-
-def reader_of(name: str, what: str) -> Any:
-    """What another distribution announces in `valle.storage` under this name; `what` begins the error."""
-    for found in scan().found:
-        if (found.group, found.name) == (STORAGE, name):
-            return load(found.value)
-    raise UserError(
-        f"{what}. That needs valle-data and valle-kit, which are not both installed. "
-        "Install it with: pip install ./plugins/valle-{data,kit,language,testing} (in a checkout of valle)"
-    )
+    return cast(Index, service("index", f"dataset '{folder}' has an index")(folder, manifest))

@@ -8,10 +8,10 @@ from typing import Any
 from valle_core.plugin import CommandSpec, HookSpec, Kind, PluginSpec, ReferenceSpec
 from valle_core.registry.directory import DIRECTORY
 from valle_core.registry.loading import LoadError, load_spec
-from valle_core.registry.scan import STORAGE, VOICES, Found
+from valle_core.registry.scan import SERVICES, VOICES, Found
 
 GROUP = "valle.kinds"
-NOT_OF_KINDS = (GROUP, STORAGE, VOICES, DIRECTORY)
+NOT_OF_KINDS = (GROUP, SERVICES, VOICES, DIRECTORY)
 SPECS = (PluginSpec, CommandSpec, HookSpec, ReferenceSpec)
 _FIELDS: dict[str, type] = {"group": str, "interface": str, "api": int, "suite": str, "floor": int, "template": str}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 SUFFIXES = (".dist-info", ".egg-info")
 
-STORAGE = "valle.storage"
+SERVICES = "valle.services"
 """Group of what the core asks valle-data and valle-kit for by name: readers of datasets, batches, …; no plugins."""
 
 VOICES = "valle.voices"

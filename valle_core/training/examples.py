@@ -21,7 +21,7 @@ _PATIENCE = 100
 
 
 class IdBatches(Protocol):
-    """Batches of utterance ids, epoch after epoch; what `batches` of `valle.storage` makes."""
+    """Batches of utterance ids, epoch after epoch; what `batches` of `valle.services` makes."""
 
     def __iter__(self) -> Iterator[tuple[str, ...]]: ...
     def state_dict(self) -> dict[str, Any]: ...

@@ -13,8 +13,9 @@ from valle_core.assemble.stored_codec import open_stored_codec
 from valle_core.config.schema import Part, Resolved
 from valle_core.data.dataset import Dataset, open_dataset
 from valle_core.data.pool import TrainingPool
-from valle_core.data.storage import Mixes, Noise, reader_of
+from valle_core.data.storage import Mixes, Noise
 from valle_core.interfaces import Codec
+from valle_core.registry.loading import service
 from valle_core.registry.registry import Registry
 from valle_core.training.config import DataOptions
 from valle_core.training.rows import RowMaker, RowSettings
@@ -56,7 +57,7 @@ class RowRecipe:
     def _pool(self, registry: Registry, dataset: Dataset) -> TrainingPool:
         noise: Noise | None = None
         if self.data.noise:
-            open_noise = reader_of("noise", f"--data.noise '{self.data.noise}' names a set of noise")
+            open_noise = service("noise", f"--data.noise '{self.data.noise}' names a set of noise")
             noise = open_noise(Path(self.data.noise), dataset.codec, dataset.path)
 
         def open_codec() -> Codec:
@@ -72,7 +73,7 @@ class RowRecipe:
 
         def open_mixer() -> Mixes:
             folder = Path(self.data.mixes) if self.data.mixes else dataset.path / "mixes"
-            mixer = reader_of("mixer", "a task mixes sounds")
+            mixer = service("mixer", "a task mixes sounds")
             return mixer(dataset.codec, open_codec, folder, int(self.data.mixes_gb * 1e9))
 
         return TrainingPool(dataset, noise=noise, open_mixer=open_mixer)

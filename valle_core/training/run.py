@@ -21,13 +21,13 @@ from valle_core.checkpoint.manifest import Manifest
 from valle_core.config.save import plain, to_yaml
 from valle_core.config.schema import Resolved
 from valle_core.data.dataset import Dataset, open_dataset, refuse_noise
-from valle_core.data.storage import reader_of
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import identity_of, warn
+from valle_core.registry.loading import service
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
@@ -111,13 +111,13 @@ def run_training(
         safe=registry.safe,
     )
     maker = recipe.open(registry, dataset)
-    plan = reader_of("batches", f"dataset '{data.path}' is read in batches")
+    plan = service("batches", f"dataset '{data.path}' is read in batches")
     share = {"rank": processes.rank, "world": processes.world}
     batches: IdBatches = plan(dataset, resolved.sections["batching"], sizes=maker.sizes(dataset), **share)
-    survey = reader_of("survey", f"dataset '{data.path}' is looked through")
+    survey = service("survey", f"dataset '{data.path}' is looked through")
     if (line := survey(maker, dataset.ids)) and not processes.rank:
         warn(line)
-    ahead = reader_of("workers", f"{data.workers} data workers are asked for") if data.workers else None
+    ahead = service("workers", f"{data.workers} data workers are asked for") if data.workers else None
     fetch = partial(ahead, recipe, data.workers) if ahead else maker.examples
     stream = ExampleStream(batches, fetch, noise=maker.noise)
     model_config = to_yaml(with_portable_arch(model_part(resolved), model.backbone))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from valle_core.data.storage import reader_of
+from valle_core.registry.loading import service
 
 FRAME_RATE = 50.0
 
@@ -35,7 +35,7 @@ def frames_of(lengths: str, count: int) -> list[int]:
 
 def write_corpus(folder: Path, lengths: str, count: int) -> Path:
     """A dataset of random codes with these lengths, of 30 speakers."""
-    made = reader_of("made", "bench train writes a dataset of made recordings")
+    made = service("made", "bench train writes a dataset of made recordings")
     frames = frames_of(lengths, count)
     made(folder, frames, [round(FEWEST_SYMBOLS + SYMBOLS_PER_FRAME * one) for one in frames])
     return folder

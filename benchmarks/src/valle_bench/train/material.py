@@ -14,9 +14,9 @@ from torch import Tensor
 from valle_core.assemble.model import ModelFacts, build_model
 from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
-from valle_core.data.storage import reader_of
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.levels import level_weights
+from valle_core.registry.loading import service
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import pack
@@ -91,6 +91,6 @@ def material(flags: Mapping[str, Any]) -> Material:
     )
     recipe = RowRecipe(data=resolved.sections["data"], tasks=resolved.parts["task"], codec=None, settings=settings)
     maker = recipe.open(registry, dataset)
-    plan = reader_of("batches", "bench train reads in batches")
+    plan = service("batches", "bench train reads in batches")
     batches = plan(dataset, resolved.sections["batching"], sizes=maker.sizes(dataset))
     return Material(model=model, maker=maker, batches=batches, ids=dataset.ids)
