@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from valle_bench.train.corpus import LENGTHS, frames_of
-from valle_bench.train.run import Found, _compared, equal
+from valle_bench.train.run import Found, _compared, _process, equal, scaling
 from valle_bench.train.settings import Settings
 
 
@@ -40,3 +42,22 @@ def test_a_ratio_is_to_the_best_of_the_others_and_needs_equal_losses():
 def test_both_sides_are_told_one_token_for_each_position():
     flags = Settings().flags("data", "out", attention="sdpa", steps=4, log_every=1)
     assert (flags["model.parts"], flags["model.levels"], flags["weight_decay"], flags["warmup"]) == ("ar", 1, 0.0, 0)
+
+
+def test_scaling_is_that_of_one_thread_in_one_process_and_in_two_with_the_same_kernel():
+    rows = [row("valle train", "attention cpu", 900.0)]
+    assert scaling(rows) == "not measured"
+    rows += [
+        replace(rows[0], processes=number, threads=1, tokens_per_s=speed) for number, speed in ((1, 400), (2, 640))
+    ]
+    rows += [replace(rows[1], setting="attention sdpa", tokens_per_s=10.0)]
+    assert scaling(rows) == "1.60 × tokens/s, one thread each (attention cpu)"
+    assert scaling([*rows[:2], replace(rows[2], tokens_per_s=None)]) == "not measured"
+
+
+def test_peak_memory_of_a_launcher_is_that_of_the_largest_process_it_started_and_no_sum():
+    hold = "import sys; held = b'x' * (int(sys.argv[1]) << 20)"
+    start = f"import subprocess, sys; [subprocess.run([sys.executable, '-c', {hold!r}, s]) for s in ('200', '120')]"
+    peak, said = _process(["-c", start], threads=1)
+    assert not said
+    assert 200 <= peak < 300

@@ -31,7 +31,7 @@ COLUMNS = [
     Column(key="audio_per_s", title="audio s/s", form=".1f"),
     Column(key="padding", title="padding", form=".3f"),
     Column(key="waiting", title="waiting for data", form=".3f"),
-    Column(key="peak_mib", title="peak MiB", form=".0f"),
+    Column(key="peak_mib", title="peak MiB of the largest process", form=".0f"),
     Column(key="note", title="note"),
 ]
 
@@ -85,7 +85,7 @@ def train(context: CommandContext) -> CommandResult:
     the losses of the first steps are equal. Both train level 0 of one codebook, so that each position is one token.
     """
     from valle_bench.reference import references_of
-    from valle_bench.train.run import audio_of, refuse, run
+    from valle_bench.train.run import audio_of, refuse, run, scaling
     from valle_bench.train.settings import Settings
 
     own: Options = context.options("train")
@@ -100,10 +100,12 @@ def train(context: CommandContext) -> CommandResult:
     facts |= {"quick": own.quick, **{name: str(value) for name, value in asdict(settings).items()}}
     with context.progress("run") as bar:
         rows = run(settings, titles, bar.move)
+    facts |= {"one process to two": scaling(rows)}
     report = Report(title=TITLE, facts=facts, rows=[asdict(row) for row in rows], columns=COLUMNS)
     if own.out is not None:
         for path in report.save(own.out, "train"):
             sys.stderr.write(f"wrote {path}\n")
     used = f"{facts['cores']} cores, {facts['cores_in_use_by_others']} in use by others"
-    text = "\n".join([report.text(), audio_of(rows, settings), f"{used}; ratio to the other trainer's best"])
+    lines = [report.text(), audio_of(rows, settings), f"one process to two: {facts['one process to two']}"]
+    text = "\n".join([*lines, f"{used}; ratio to the other trainer's best"])
     return CommandResult(text=text, facts=report.to_json())

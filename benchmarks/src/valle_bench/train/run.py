@@ -25,7 +25,7 @@ NEAR = 1e-3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """One row of the table; speeds are of positions that are not padding."""
+    """One row of the table; speeds are of positions that are not padding, memory of the largest of its processes."""
 
     what: str
     setting: str
@@ -199,6 +199,15 @@ def _process(words: Sequence[str], threads: int) -> tuple[float, str]:
         said = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     failed = next((line for line in said if line.startswith("error:")), said[-1] if said else "it failed")
     return usage.ru_maxrss / 1024, failed if started.returncode else ""
+
+
+def scaling(rows: Sequence[Found]) -> str:
+    """How many times the tokens/s of one process with one thread two of them have, as a line."""
+    speeds = {(row.processes, row.setting): row.tokens_per_s for row in rows if row.threads == 1 and row.tokens_per_s}
+    for (processes, setting), speed in speeds.items():
+        if processes > 1 and (1, setting) in speeds:
+            return f"{speed / speeds[1, setting]:.2f} × tokens/s, one thread each ({setting})"
+    return "not measured"
 
 
 def audio_of(rows: Sequence[Found], settings: Settings) -> str:
