@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.run import run_training
+from valle_kit.init_from import start_from
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "steps": "3",
@@ -30,7 +32,8 @@ LAUNCHERS = {
 
 def alone(data: Path, out: Path, **changes: str) -> list[float]:
     flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    run_training(resolve(TRAIN_SCHEMA, Registry.open(), flags=list(flags.items())), Registry.open(), Observers())
+    resolved = resolve(TRAIN_SCHEMA, Registry.open(), flags=list(flags.items()))
+    run_training(resolved, Registry.open(), Observers(), start_from=start_from)
     return losses(out)
 
 
@@ -51,7 +54,10 @@ def test_a_launcher_starts_the_command_in_every_process(launcher, tone_dataset, 
     assert losses(tmp_path / "two") == pytest.approx(alone(tone_dataset, tmp_path / "one", accumulate="2"), abs=1e-5)
 
 
-def test_a_run_of_another_number_of_processes_is_refused_and_goes_on_as_it_says(tone_dataset, tmp_path):
+def test_a_run_of_another_number_of_processes_is_refused_and_a_new_one_starts_from_its_weights_as_it_says(
+    tone_dataset, tmp_path
+):
+    """`test_two_processes.py` resumes with as many, the other way that is named."""
     alone(tone_dataset, tmp_path / "run", steps="1")
     manifest = next((tmp_path / "run" / "checkpoints").glob("*/manifest.json"))
     text = json.loads(manifest.read_text())
@@ -61,4 +67,8 @@ def test_a_run_of_another_number_of_processes_is_refused_and_goes_on_as_it_says(
         alone(tone_dataset, tmp_path / "run", resume="true")
     assert "\n" not in str(refused.value)
     assert "to 2 processes, not 1. Resume with as many (torchrun --nproc-per-node 2 -m valle_cli" in str(refused.value)
-    assert f"--init-from {tmp_path / 'run'} --out NEW" in str(refused.value)
+    named = re.search(r"--init-from (\S+) --out NEW", str(refused.value))
+    assert named is not None
+    (begun,) = alone(tone_dataset, tmp_path / "new", init_from=named[1], steps="1")
+    (fresh,) = losses(tmp_path / "run")
+    assert begun < fresh
