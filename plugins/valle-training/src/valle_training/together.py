@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,12 +15,14 @@ from accelerate.utils import InitProcessGroupKwargs, patch_environment
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from valle_core.api import Processes, TrainOptions, UserError, hookimpl
+from valle_core.api import Processes, TrainOptions, UserError, hookimpl, warn
 from valle_training.sharding import split, split_with_optimizer
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others, at the start and at every step."""
 BUCKET = 8_000_000
+COUNTS = frozenset({"WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE"})
+"""Where launchers, those of MPI included, say how many processes they started."""
 
 
 @contextmanager
@@ -118,10 +120,27 @@ class ProcessesHook:
 
     @hookimpl
     def train_processes(self, options: TrainOptions) -> DistributedProcesses | None:
-        return DistributedProcesses(options) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            return DistributedProcesses(options)
+        if started_alone(os.environ):
+            warn(
+                "accelerate launch was asked for several processes and started one, as it does with --cpu or without "
+                "--multi-gpu; this one trains alone. For several: accelerate launch --multi-gpu --num-processes N"
+            )
+        return None
 
 
 HOOK = ProcessesHook()
+
+
+def started_alone(environment: Mapping[str, str]) -> bool:
+    """Whether `accelerate launch` was asked for several processes and started a single one: it then says where they are
+    to meet, as it does for several only, but not how many they are."""
+    return {
+        "ACCELERATE_USE_CPU",
+        "MASTER_ADDR",
+        "MASTER_PORT",
+    } <= environment.keys() and not COUNTS & environment.keys()
 
 
 def _buckets(gradients: list[Tensor]) -> list[list[Tensor]]:

@@ -1,0 +1,50 @@
+"""What the launchers' environment tells the hook that joins processes."""
+
+from __future__ import annotations
+
+import pytest
+from valle_training.together import HOOK, started_alone
+
+from valle_core.api import TrainOptions
+
+
+def launched(*words: str) -> dict[str, str]:
+    """The environment that `accelerate launch` gives the process of a script."""
+    from accelerate.commands.launch import launch_command_parser
+    from accelerate.utils.launch import prepare_simple_launcher_cmd_env
+
+    fixed = ("--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "script.py")
+    given = launch_command_parser().parse_args([*words, *fixed])
+    given.use_cpu = given.cpu
+    return prepare_simple_launcher_cmd_env(given)[1]
+
+
+@pytest.fixture
+def no_launcher(monkeypatch):
+    for name in ("ACCELERATE_USE_CPU", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_accelerate_that_starts_one_process_where_several_were_asked_for_is_named_in_a_line(
+    no_launcher, monkeypatch, capsys
+):
+    for name, value in launched("--cpu", "--num_processes", "2").items():
+        monkeypatch.setenv(name, value)
+    assert HOOK.train_processes(TrainOptions()) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: accelerate launch was asked for several processes and started one")
+    assert line.endswith("accelerate launch --multi-gpu --num-processes N")
+
+
+@pytest.mark.parametrize("words", [(), ("--cpu",), ("--cpu", "--num_processes", "1")])
+def test_one_that_was_asked_for_is_not_warned_of(no_launcher, monkeypatch, capsys, words):
+    for name, value in launched(*words).items():
+        monkeypatch.setenv(name, value)
+    assert HOOK.train_processes(TrainOptions()) is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_place_to_meet_alone_says_nothing_of_accelerate_and_processes_of_mpi_are_several():
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    assert not started_alone(meeting)
+    assert not started_alone(meeting | {"ACCELERATE_USE_CPU": "True", "OMPI_COMM_WORLD_SIZE": "2"})
