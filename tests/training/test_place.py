@@ -77,16 +77,26 @@ def test_a_resumed_training_is_refused_too_and_the_folder_stays_as_it_is(tone_da
 # --- nothing is left --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hook", ["train_start", "train_step_end"])
-def test_a_new_run_that_comes_to_nothing_leaves_no_folder(tone_dataset, tmp_path, hook):
+def failing(hook) -> Observers:
     def fail():
         raise RuntimeError("boom")
 
     observers = Observers(lambda line: None)
     observers.add("guard", type("Guard", (), {hook: staticmethod(hookimpl(fail))})(), critical=True)
+    return observers
+
+
+def test_a_new_run_that_comes_to_nothing_leaves_no_folder(tone_dataset, tmp_path):
     with pytest.raises(UserError, match="boom"):
-        run(tone_dataset, tmp_path / "a" / "b", observers=observers, log_every="4")
+        run(tone_dataset, tmp_path / "a" / "b", observers=failing("train_start"), log_every="4")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_step_that_was_taken_before_a_hook_failed_is_saved(tone_dataset, tmp_path):
+    with pytest.raises(UserError, match="boom"):
+        run(tone_dataset, tmp_path / "r", observers=failing("train_step_end"), log_every="4")
+    assert RunFolder(tmp_path / "r").steps() == [1]
+    assert run(tone_dataset, tmp_path / "r", resume="true").step == 4
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ class SynthesisOptions:
     Attributes:
         model: run or checkpoint folder; for all codec levels, or for level 0 only where --nar-model is given.
         nar_model: run or checkpoint folder for codec levels ≥ 1, where they were trained separately.
-        adapter: adapter of --model or --nar-model to speak with, as FOLDER or FOLDER=SCALE; may be repeated.
+        adapter: adapter of --model or --nar-model, as FOLDER or FOLDER=SCALE; may be repeated.
         device: torch device: cpu, cuda, …; auto uses CUDA if available.
         dtype: data type of weights and activations.
         quantize: int8 keeps the matrices of level 0 in whole numbers of 8 bits, on a CPU; auto: if that is faster here.

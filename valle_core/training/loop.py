@@ -130,7 +130,7 @@ def train(
     examples = iter(stream)
     facts = {"step": step, "steps": options.steps, "run": str(run.path)}
     observers.call("train_start", facts={**facts, "live": live(partial(evaluated_loss, wrapped, processes), copy)})
-    with StopRequest() as stop, told(observers, lambda: step + 1):
+    with StopRequest() as stop, failure_reported(observers, lambda: step + 1):
         while step < options.steps and reason == "steps":
             rate = optimization.rate(step)
             for group in optimizer.param_groups:
@@ -192,7 +192,7 @@ def stuck(place: Place, step: int, bad: int, kept: Sequence[str]) -> UserError:
 
 
 @contextmanager
-def told(observers: Observers, step: Callable[[], int]) -> Iterator[None]:
+def failure_reported(observers: Observers, step: Callable[[], int]) -> Iterator[None]:
     """Whoever observes the run learns that it fails."""
     try:
         yield

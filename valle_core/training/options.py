@@ -36,7 +36,7 @@ class TrainOptions:
             never.
         eval_every: steps between two evaluations on held-out utterances (losses, speech, pictures); 0: never.
         eval_sentences: number of held-out sentences an evaluation speaks, in [0, 32].
-        eval_with: run with the other half, to speak with where --model.parts is ar or nar.
+        eval_with: run with the other half, for speech where --model.parts is ar or nar.
         task_weights: how often each --task is drawn, in their order and in proportion; left out: equally often.
         control: where words such as save and quit come from: terminal, stdin (also a pipe), socket, none.
         trackers: where metrics go beside metrics.jsonl: tensorboard, wandb (both of valle-trackers).

@@ -54,11 +54,16 @@ def test_every_sampler_of_the_table_is_one_and_takes_its_options():
 
 def test_a_masked_system_is_asked_for_with_its_steps_and_its_guidance():
     import masked_level
+    import torch
 
-    given = Namespace(voices=Path("v"), nar=Path("n"))
-    run, sampler = masked_level.SYSTEMS["masked, 16 steps, guidance 2"]
-    words = " ".join(masked_level.command(Path(run), sampler, given, Path("out")))
-    assert "--model masked --nar-model n" in words
-    assert words.endswith("--sampler masked --sampler.steps 16 --guidance 2")
-    assert "--sampler" not in " ".join(masked_level.command(Path("ar"), (), given, Path("out")))
-    assert masked_level.row_of("AR", [row("a", 0.1, 0.5)])[:3] == ["AR", "1", "10.0 [10.0, 10.0]"]
+    from valle.samplers import chain_of
+    from valle_core.registry.registry import Registry
+
+    found = masked_level.systems(Namespace(runs=Path("runs"), pointer=Path("ar"), nar=Path("n")))
+    guided = found["masked, 16 steps, guidance 2"]
+    assert (guided.model, guided.nar, dict(guided.options)) == (Path("runs/masked"), Path("n"), {"guidance": 2.0})
+    assert [found[f"masked, {steps} steps"].sampler["steps"] for steps in (8, 16, 32)] == [8, 16, 32]
+    assert found[masked_level.POINTER].model == Path("ar")
+    registry = Registry.open()
+    for system in found.values():
+        chain_of(system.sampler, registry, device=torch.device("cpu"), dtype=torch.float32, no_search="")
