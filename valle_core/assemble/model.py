@@ -16,7 +16,7 @@ from valle_core.interfaces import Backbone, Codec
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 from valle_core.registry.select import Selected
 from valle_core.sequence.alignment import Alignment
 from valle_core.sequence.vocabulary import Vocabulary
@@ -102,7 +102,9 @@ def build_backbone(resolved: Resolved, selected: Mapping[str, tuple[Selected, ..
     if resolved.parts["attention"]:
         (chosen,) = selected["attention"]
         kernel = build(chosen, resolved.part("attention").options)
-        attention = service("mixed-rows", "a kernel serves rows of several kinds")(kernel, chosen.spec.capabilities)
+        attention = service("mixed-rows", "a kernel serves rows of several kinds", "valle-kit")(
+            kernel, chosen.spec.capabilities
+        )
     (arch,) = selected["arch"]
     backbone = build(arch, resolved.part("arch").options, attention=attention)
     for rewrite, part in zip(selected.get("rewrite", ()), resolved.parts.get("rewrite", ()), strict=True):

@@ -17,7 +17,7 @@ from valle_core.data.manifest import NO_TEXT, Manifest
 from valle_core.data.record import IndexEntry, Record
 from valle_core.data.storage import Index, Neighbours, Store, open_index, open_store
 from valle_core.plugin import UserError
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 from valle_core.text.symbols import SymbolMap, language_index
 from valle_core.types import CodecIdentity, Utterance
 

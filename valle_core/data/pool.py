@@ -11,7 +11,7 @@ from torch import Tensor
 from valle_core.data.dataset import Dataset
 from valle_core.data.storage import Mixes, Neighbours, Noise, Pair
 from valle_core.plugin import UserError
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 from valle_core.types import Utterance
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from valle_core.data.manifest import Manifest
 from valle_core.data.options import StorageName
 from valle_core.data.record import IndexEntry, Location, Record
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 
 
 class Store(Protocol):

@@ -1,12 +1,13 @@
-"""The distributions that valle's makers know, as the distribution `valle` announces them in `valle.directory`."""
+"""The distributions that valle's makers know, as `valle` announces them in `valle.directory`, and their services."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
-from valle_core.registry.loading import LoadError, load_spec
-from valle_core.registry.scan import Scan, normalise
+from valle_core.plugin import UserError
+from valle_core.registry.loading import LoadError, load, load_spec
+from valle_core.registry.scan import SERVICES, Scan, normalise, scan
 
 DIRECTORY = "valle.directory"
 Known = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -34,3 +35,15 @@ def how_to_install(known: Known, distribution: str, version: str = "", *, upgrad
 def distribution_of(known: Known, kind: str, name: str) -> str | None:
     """The distribution of ours that provides `name`, or None."""
     return next((home for home, kinds in known.items() if name in kinds.get(kind, ())), None)
+
+
+def service(name: str, what: str, home: str = "valle-data") -> Any:
+    """What `home` announces in `valle.services` under this name; `what` begins the error where nothing does."""
+    found = scan()
+    for entry in found.found:
+        if (entry.group, entry.name) == (SERVICES, name):
+            return load(entry.value)
+    stale = home in found.distributions
+    how = how_to_install(known_plugins(found), home, upgrade=stale)
+    lacking = f"does not announce '{name}'" if stale else "is not installed"
+    raise UserError(f"{what}. That needs {home}, which {lacking}. Install it with: {how}")

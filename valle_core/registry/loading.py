@@ -8,11 +8,8 @@ import importlib.machinery
 import importlib.util
 import io
 import sys
-from typing import Any
 
-from valle_core.plugin import UserError
 from valle_core.registry.guard import Refused, guarded
-from valle_core.registry.scan import SERVICES, scan
 
 
 class LoadError(Exception):
@@ -88,14 +85,3 @@ def one_line(error: BaseException) -> str:
     message = " ".join(str(error).split())
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def service(name: str, what: str) -> Any:
-    """What another distribution announces in `valle.services` under this name; `what` begins the error."""
-    for found in scan().found:
-        if (found.group, found.name) == (SERVICES, name):
-            return load(found.value)
-    raise UserError(
-        f"{what}. That needs valle-data and valle-kit, which are not both installed. "
-        "Install it with: pip install ./plugins/valle-{data,kit,language,testing} (in a checkout of valle)"
-    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 SUFFIXES = (".dist-info", ".egg-info")
 
 SERVICES = "valle.services"
-"""Group of what the core asks valle-data and valle-kit for by name: readers of datasets, batches, …; no plugins."""
+"""Group of what the core asks other distributions of ours for by name: readers of datasets, adapters, …; no plugins."""
 
 VOICES = "valle.voices"
 """Group of folders that hold a model with named voices, for `valle synth` without a model; no plugins."""

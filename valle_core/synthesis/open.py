@@ -20,9 +20,9 @@ from valle_core.config.resolve import stored_part
 from valle_core.config.schema import Part, Resolved
 from valle_core.interfaces import Codec, Frontend
 from valle_core.plugin import UserError
+from valle_core.registry.directory import service
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import check_plugin, warn
-from valle_core.registry.loading import service
 from valle_core.registry.preflight import capabilities, preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected
@@ -108,7 +108,9 @@ def open_synthesizer(
         of_nar = preflight(registry, nar.resolved.choices(), device=device.type, dtype=options.dtype)
         second = nar.load(of_nar, device=device, dtype=dtype)
     if options.adapter:
-        service("adapters", "--adapter reads what `valle adapter save` wrote")((first, second), options.adapter)
+        service("adapters", "--adapter reads what `valle adapter save` wrote", "valle-lora")(
+            (first, second), options.adapter
+        )
     _check_halves(first, second, speaks="codes" in words)
     for half in (first, second):
         half.model.embedding.fold()

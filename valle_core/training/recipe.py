@@ -15,7 +15,7 @@ from valle_core.data.dataset import Dataset, open_dataset
 from valle_core.data.pool import TrainingPool
 from valle_core.data.storage import Mixes, Noise
 from valle_core.interfaces import Codec
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 from valle_core.registry.registry import Registry
 from valle_core.training.config import DataOptions
 from valle_core.training.rows import RowMaker, RowSettings

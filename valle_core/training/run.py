@@ -25,9 +25,9 @@ from valle_core.model.codec_lm import CodecLM
 from valle_core.model.levels import level_weights
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
+from valle_core.registry.directory import service
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import identity_of, warn
-from valle_core.registry.loading import service
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.registry.select import Selected

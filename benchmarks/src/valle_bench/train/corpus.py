@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 
 FRAME_RATE = 50.0
 

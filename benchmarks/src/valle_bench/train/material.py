@@ -16,7 +16,7 @@ from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.levels import level_weights
-from valle_core.registry.loading import service
+from valle_core.registry.directory import service
 from valle_core.registry.preflight import preflight
 from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import pack
