@@ -50,7 +50,7 @@ def test_the_compiled_step_reads_int8_as_the_layers_do(speaker):
     backbone = synthesizer.components.ar.backbone
     quantize(backbone, "int8")
     compiled = states(backbone)
-    backbone._decoding._enabled = False
+    backbone.by_torch = True
     torch.testing.assert_close(compiled, states(backbone), atol=1e-4, rtol=0)
 
 

@@ -11,12 +11,12 @@ import warnings
 
 import pytest
 import torch
-from valle_llama import decoding
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
 
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
+from valle_kit import compiled_steps
 from valle_kit.stepping import runner
 
 pytest.importorskip("numba")
@@ -58,8 +58,8 @@ def test_steps_equal_those_through_the_layers(kernel, changes, lengths):
         assert mine.shape == (len(x), fused.d_model)
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=0)
         assert caches[0].lengths.tolist() == (lengths + i + 1).tolist()
-    assert caches[0].fused is not None
-    assert caches[1].fused is None
+    assert caches[0].compiled is not None
+    assert caches[1].compiled is None
 
 
 @torch.inference_mode()
@@ -97,7 +97,7 @@ def test_positions_that_restart_are_honoured(kernel):
             for model, cache in zip((fused, layers), caches, strict=True)
         )
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=0)
-        assert caches[0].fused is not None
+        assert caches[0].compiled is not None
         for cache in caches:
             cache.rewind(start)
 
@@ -115,7 +115,7 @@ def test_one_thread_and_several_give_the_same_bits(kernel, monkeypatch):
     try:
         cache = prompted(fused, x, lengths)
         together = fused.step(new, cache)
-        assert cache.fused._runner.team.size in (1, 3)  # one where torch does not run on GNU OpenMP
+        assert cache.compiled._runner.team.size in (1, 3)  # one where torch does not run on GNU OpenMP
     finally:
         torch.set_num_threads(before)
     assert torch.equal(together, alone)
@@ -143,6 +143,7 @@ def test_a_team_smaller_than_asked_for_still_does_all_the_work():
     """OMP_THREAD_LIMIT is read when a process starts, hence a fresh one."""
     code = """
 import torch
+from valle_kit import compiled_steps
 from valle_kit.stepping import runner
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
@@ -220,7 +221,7 @@ def takes_the_fused_step(model, **where):
         cache = model.new_cache(1, 8, x.dtype, CPU)
         model(x, SequenceMask.causal(torch.tensor([3])), torch.arange(3)[None], cache=cache)
         model.step(x[:, :1], cache)
-    return cache.fused is not None
+    return cache.compiled is not None
 
 
 def test_hooks_rewrites_dropout_and_other_dtypes_go_through_the_layers(kernel):
@@ -242,12 +243,12 @@ def test_gradients_flow_through_a_cached_step(kernel):
     model, _ = pair(kernel)
     cache = model.new_cache(1, 4, torch.float32, CPU)
     model.step(torch.randn(1, 1, 48), cache).sum().backward()
-    assert cache.fused is None
+    assert cache.compiled is None
     assert model.layers[0].mlp.up_proj.weight.grad.abs().max() > 0
 
 
-def test_without_numba_the_layers_decode_and_asking_for_the_fused_step_is_refused(kernel, monkeypatch):
-    monkeypatch.setattr(decoding, "find_spec", lambda name: None)
+def testby_torch_the_layers_decode_and_asking_for_the_fused_step_is_refused(kernel, monkeypatch):
+    monkeypatch.setattr(compiled_steps, "find_spec", lambda name: None)
     assert not takes_the_fused_step(build(LlamaOptions(d_model=16, n_heads=2), attention=kernel).eval())
     with pytest.raises(UserError, match=r"pip install numba"):
         build(LlamaOptions(decode_step="fused"), attention=kernel)
@@ -257,7 +258,7 @@ def test_a_numba_that_cannot_be_imported_is_reported_once(kernel, monkeypatch):
     real = builtins.__import__
 
     def broken(name, *rest):
-        if name == "valle_llama.fused_step":
+        if name == "valle_llama.program":
             raise ImportError("Numba needs NumPy 2.4 or less")
         return real(name, *rest)
 

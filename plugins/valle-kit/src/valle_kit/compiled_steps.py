@@ -32,6 +32,10 @@ class SteppedCache:
     compiled: CompiledStep | None = None
     _tables: tuple[tuple[int, ...], Tables] | None = None
 
+    def held(self) -> Sequence[Tensor]:
+        """The tensors that the buffers lie in."""
+        raise NotImplementedError
+
     def buffers(self) -> Sequence[tuple[Tensor, Tensor, int]]:
         """Of each layer what `Tables` takes."""
         raise NotImplementedError
@@ -43,12 +47,11 @@ class SteppedCache:
     @property
     def tables(self) -> Tables:
         """Where a compiled step finds each row."""
-        layers = self.buffers()
-        place = (len(self.lengths), *(one.data_ptr() for pair in layers for one in pair[:2]))
+        place = (len(self.lengths), *(one.data_ptr() for one in self.held()))
         if self._tables is None or self._tables[0] != place:
             from valle_kit.stepping.runner import Tables
 
-            self._tables = place, Tables(layers)
+            self._tables = place, Tables(self.buffers())
         return self._tables[1]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,7 +69,8 @@ class CompiledSteps:
     """Types of the modules that a program stands for, but for linear layers."""
     step_arch: str
     """Name for messages."""
-    _without_numba = False
+    by_torch = False
+    """Whether no step is compiled, whatever else fits."""
 
     def step_modules(self) -> Iterable[nn.Module]:
         """All that a step reads."""
@@ -82,16 +86,27 @@ class CompiledSteps:
 
     def compiled_step(self, x: Float[Tensor, "B 1 D"], cache: Any) -> Float[Tensor, "B D"] | None:
         """The finished states of the next position of every row, or None where torch must do it."""
+        compiled = self.compiled_for(x, cache)
+        return None if compiled is None else compiled.advance(x, cache)
+
+    def compiled_for(self, x: Float[Tensor, "B 1 D"], cache: Any) -> CompiledStep | None:
+        """The step that `cache` keeps, made where it has none that fits; None where torch must do it."""
         if not (self._enabled() and plain_inference(x, cache)):
             return None
         if cache.compiled is None or not cache.compiled.fits():
             cache.compiled = self._make(len(x), cache.capacity)
-        if cache.compiled is None:
+        return cache.compiled
+
+    def compiled_together(
+        self, x: Float[Tensor, "B D"], caches: Sequence[Any], known: CompiledStep | None
+    ) -> CompiledStep | None:
+        """A step for several caches: the one known, a larger one, or None where torch must do it."""
+        if not (self._enabled() and all(plain_inference(x, cache) for cache in caches)):
             return None
-        cache.grow()
-        h = cache.compiled(x[:, 0], cache.tables.rows, cache.lengths)
-        cache.lengths = cache.lengths + 1
-        return h
+        capacity = max(cache.capacity for cache in caches)
+        if known is None or known.capacity < capacity or not known.fits():
+            return self._make(TOGETHER, max(512, 1 << (capacity - 1).bit_length()))
+        return known
 
     def together(self) -> StepTogether:
         """See `valle_kit.together.StepsTogether`."""
@@ -99,11 +114,7 @@ class CompiledSteps:
 
         def step(x: Float[Tensor, "B D"], caches: Sequence[Any]) -> Float[Tensor, "B D"]:
             nonlocal known
-            if not (self._enabled() and all(plain_inference(x, cache) for cache in caches)):
-                return one_by_one(self, x, caches)
-            capacity = max(cache.capacity for cache in caches)
-            if known is None or known.capacity < capacity or not known.fits():
-                known = self._make(TOGETHER, max(512, 1 << (capacity - 1).bit_length()))
+            known = self.compiled_together(x, caches, known)
             if known is None:
                 return one_by_one(self, x, caches)
             for cache in caches:
@@ -128,7 +139,7 @@ class CompiledSteps:
         kernel.compiled()
 
     def _enabled(self) -> bool:
-        return not self._without_numba and find_spec("numba") is not None
+        return not self.by_torch and find_spec("numba") is not None
 
     def _make(self, rows: int, capacity: int) -> CompiledStep | None:
         if not unmodified(self.step_modules(), self.plain):
@@ -137,7 +148,7 @@ class CompiledSteps:
             return self.listed_step(rows, capacity)
         except ImportError as error:  # numba refuses a numpy it does not know
             warnings.warn(f"arch '{self.step_arch}' decodes without its compiled step: {error}", stacklevel=2)
-            self._without_numba = True
+            self.by_torch = True
             return None
 
 
@@ -150,7 +161,7 @@ def plain_inference(x: Tensor, cache: Any) -> bool:
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
-        and all(one.dtype == torch.float32 and one.device.type == "cpu" for one in cache.buffers()[0][:2])
+        and all(one.dtype == torch.float32 and one.device.type == "cpu" for one in cache.held())
     )
 
 

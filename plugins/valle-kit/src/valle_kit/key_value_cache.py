@@ -117,5 +117,8 @@ class KeyValueCache:
 class SteppedKeyValueCache(KeyValueCache, SteppedCache):
     """The same with room for a compiled step."""
 
+    def held(self) -> tuple[Tensor, Tensor]:
+        return self.keys, self.values
+
     def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
         return [(keys, values, self.keys.shape[3]) for keys, values in zip(self.keys, self.values, strict=True)]

@@ -38,7 +38,7 @@ def pair(request):
     for parameter in backbone.parameters():
         parameter.data.add_(torch.randn_like(parameter) * 0.1)
     by_torch = copy.deepcopy(backbone)
-    by_torch._without_numba = True
+    by_torch.by_torch = True
     return backbone, by_torch
 
 
@@ -104,10 +104,10 @@ def test_one_thread_and_several_give_the_same_bits(pair, monkeypatch):
 def test_int8_weights_are_read_as_the_layers_read_them(pair):
     x, lengths = torch.randn(2, 4, pair[0].d_model), torch.tensor([4, 3])
     for model in pair:
-        if model._without_numba:  # which quantize refuses
-            model._without_numba = False
+        if model.by_torch:  # which quantize refuses
+            model.by_torch = False
             assert quantize(model, "int8")
-            model._without_numba = True
+            model.by_torch = True
         else:
             assert quantize(model, "int8")
     both(pair, [prompted(model, x, lengths) for model in pair], 2)

@@ -82,6 +82,9 @@ class MambaCache(SteppedCache):
         self.lengths = lengths.to(self.lengths).clone()
         self._exact = False
 
+    def held(self) -> tuple[Tensor, Tensor]:
+        return self.conv, self.state
+
     def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
         return [(conv, state, 0) for conv, state in zip(self.conv, self.state, strict=True)]
 

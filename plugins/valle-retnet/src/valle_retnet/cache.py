@@ -58,6 +58,9 @@ class RetNetCache(SteppedCache):
             return
         self._fit(int(mask.lengths.max()) if len(mask.lengths) else 0)
 
+    def held(self) -> list[Tensor]:
+        return self.states
+
     def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
         return [(state, state, 0) for state in self.states]
 

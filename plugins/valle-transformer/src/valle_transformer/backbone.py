@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float, Int
@@ -13,6 +12,7 @@ from torch.nn import functional
 from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.ahead import through_layers
 from valle_kit.attention_stack.stack import AttentionStack, StackSizes
 from valle_kit.compiled_steps import CompiledSteps
 from valle_kit.key_value_cache import SteppedKeyValueCache
@@ -98,11 +98,7 @@ class SteppingTransformer(CompiledSteps, TransformerBackbone):
         Positions are the rows' lengths.
         """
         found = self.compiled_step(x, cache)
-        if found is not None:
-            return found
-        start = cache.lengths
-        mask = replace(SequenceMask.causal(start + 1, query_start=start), padded=len(start) > 1)
-        return self.finish(self(x, mask, start[:, None], cache=cache).h[:, 0])
+        return through_layers(self)(x, cache, 0, self.n_layers)[:, 0] if found is None else found
 
     def step_modules(self) -> Iterable[nn.Module]:
         return (*self.layers, self.norm, self.positions)
