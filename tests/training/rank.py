@@ -1,4 +1,5 @@
-"""One process of several: trains each run of a JSON list in turn, and writes down which utterances it read."""
+"""One process of several, or all of them: trains each run of a JSON list in turn, and writes down which utterances it
+read."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from functools import partialmethod
 from pathlib import Path
 
 import torch
+import torch._dynamo  # an optimizer loads it at its first step: here, once for all processes
+import torch.distributed.fsdp
 
 from valle_core.config.resolve import resolve
 from valle_core.model.codec_lm import CodecLM
@@ -43,5 +46,22 @@ def main(runs: Path) -> None:
         run_training(resolved, registry, open_observers(registry))
 
 
+def forked(world: int) -> list[int]:
+    """This process becomes the first of so many; the ids of the others. What is imported is so once for all."""
+    started = []
+    for rank in range(1, world):
+        if not (process := os.fork()):
+            os.environ["RANK"] = os.environ["LOCAL_RANK"] = str(rank)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what is typed is typed to the first
+            return []
+        started.append(process)
+    return started
+
+
 if __name__ == "__main__":
+    others = forked(int(os.environ["WORLD_SIZE"])) if "RANK" not in os.environ else []
+    os.environ.setdefault("RANK", "0")
+    os.environ.setdefault("LOCAL_RANK", "0")
     main(Path(sys.argv[1]))
+    if any(os.waitpid(process, 0)[1] for process in others):
+        raise SystemExit("error: another of the processes failed")
