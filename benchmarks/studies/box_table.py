@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 Rows = Mapping[str, Mapping[str, Any]]
+Figures = Sequence[tuple[str, str, float, int]]
+"""Name, title, scale and digits of each."""
 SHOWN = (
     ("wer", "WER %", 100, 1), ("per", "phoneme error %", 100, 1),
     ("skips", "skips", 1, 3), ("repeats", "repeats", 1, 3),
@@ -42,7 +44,7 @@ def mean(values: Iterable[float | None]) -> tuple[float, float, float] | None:
     return sum(known) / len(known), drawn[25], drawn[974]
 
 
-def told(found: tuple[float, float, float] | None, scale: float, digits: int) -> str:
+def interval(found: tuple[float, float, float] | None, scale: float, digits: int) -> str:
     """`7.0 [3.2, 11.3]`."""
     if found is None:
         return ""
@@ -52,7 +54,9 @@ def told(found: tuple[float, float, float] | None, scale: float, digits: int) ->
 
 def figures(rows: Rows) -> list[str]:
     """Of one system, in the order of `SHOWN`."""
-    return [told(mean(share(row, name) for row in rows.values()), scale, digits) for name, _, scale, digits in SHOWN]
+    return [
+        interval(mean(share(row, name) for row in rows.values()), scale, digits) for name, _, scale, digits in SHOWN
+    ]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -65,6 +69,30 @@ def paired(one: Rows, other: Rows, figure: str) -> tuple[float, float, float] | 
     """Mean of the differences, sentence by sentence."""
     pairs = [(share(one[id], figure), share(other[id], figure)) for id in one.keys() & other.keys()]
     return mean([a - b for a, b in pairs if a is not None and b is not None])
+
+
+def judged(out: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """System → sentence → row of `judged/result.json` in `out`, whose ids are `system/sentence`."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
+        system, _, sentence = row["id"].partition("/")
+        found.setdefault(system, {})[sentence] = row
+    return found
+
+
+def compared(found: Mapping[str, Rows], system: str, beside: str, figures: Figures) -> list[str]:
+    """Cells of a system: its name, how many sentences, each figure and its difference to that of `beside`."""
+    cells = [system, str(len(found[system]))]
+    for figure, _, scale, digits in figures:
+        cells.append(interval(mean(share(row, figure) for row in found[system].values()), scale, digits))
+        other = None if system == beside else paired(found[system], found[beside], figure)
+        cells.append(interval(other, scale, digits))
+    return cells
+
+
+def headed(figures: Figures, beside: str) -> list[str]:
+    """Heads of the figures of `compared`."""
+    return [head for _, title, *_ in figures for head in (title, f"less {beside}")]
 
 
 def nearer(speech: Rows, ceiling: Rows, floor: Rows) -> tuple[int, int]:
@@ -83,9 +111,9 @@ def by_group(speech: Rows, codec: Rows) -> str:
         beside = {id: row for id, row in codec.items() if id in own}
         line = [group, str(len(own))]
         for figure in ("wer", "per"):
-            line += [told(mean(share(row, figure) for row in rows.values()), 100, 1) for rows in (own, beside)]
+            line += [interval(mean(share(row, figure) for row in rows.values()), 100, 1) for rows in (own, beside)]
         for figure in ("skips", "repeats", "run_ons", "similarity"):
-            line.append(told(mean(share(row, figure) for row in own.values()), 1, 2))
+            line.append(interval(mean(share(row, figure) for row in own.values()), 1, 2))
         lines.append(line)
     head = ["WER %", "codec", "phoneme error %", "codec", "skips", "repeats", "run-ons", "similarity"]
     return table(["group", "sentences", *head], lines)
@@ -103,7 +131,7 @@ def main() -> None:
     for name in ("codec", "recording"):
         if name in systems:
             for figure in ("wer", "per"):
-                print(f"\nspeech − {name}, {figure}, points: {told(paired(speech, systems[name], figure), 100, 1)}")
+                print(f"\nspeech − {name}, {figure}, points: {interval(paired(speech, systems[name], figure), 100, 1)}")
             if "other-voice" in systems:
                 near, all_ = nearer(speech, systems[name], systems["other-voice"])
                 print(

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from box_table import mean, paired, share, table, told
+from box_table import compared, headed, judged, table
 from valle_eval.presets.box import box
 
 import valle
@@ -87,21 +87,12 @@ def loudness(wav: np.ndarray) -> float:
 def report(out: Path) -> str:
     """A row for each system, as a Markdown table."""
     steps = {row["id"]: row["step"] for row in map(json.loads, (out / "table.jsonl").read_text("utf-8").splitlines())}
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
-        system, _, sentence = row["id"].partition("/")
-        found.setdefault(system, {})[sentence] = row
+    found = judged(out)
     lines = []
     for system in SYSTEMS:
-        cells = [system, str(len(found[system]))]
-        for figure, _, scale, digits in FIGURES:
-            cells.append(told(mean(share(row, figure) for row in found[system].values()), scale, digits))
-            other = None if system == "alone" else paired(found[system], found["alone"], figure)
-            cells.append(told(other, scale, digits))
-        cells.append(f"{np.mean([steps[f'{system}/{one}'] for one in found[system]]):.2f}")
-        lines.append(cells)
-    heads = [head for _, title, *_ in FIGURES for head in (title, "less alone")]
-    return table(["second sentence", "texts", *heads, "step dB"], lines)
+        step = f"{np.mean([steps[f'{system}/{one}'] for one in found[system]]):.2f}"
+        lines.append([*compared(found, system, "alone", FIGURES), step])
+    return table(["second sentence", "texts", *headed(FIGURES, "alone"), "step dB"], lines)
 
 
 if __name__ == "__main__":

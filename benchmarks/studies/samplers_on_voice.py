@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from box_table import mean, paired, share, table, told
+from box_table import compared, headed, judged, table
 from valle_eval.presets.box import box
 
 import valle
@@ -103,20 +103,9 @@ def speak(out: Path, names: Sequence[str], *, first: int) -> None:
 
 def report(out: Path) -> str:
     """A row for each chain, as a Markdown table."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
-        name, _, sentence = row["id"].partition("/")
-        found.setdefault(name, {})[sentence] = row
-    lines = []
-    for name in (name for name in CHAINS if name in found):
-        cells = [name, str(len(found[name]))]
-        for figure, _, scale, digits in FIGURES:
-            cells.append(told(mean(share(row, figure) for row in found[name].values()), scale, digits))
-            other = None if name == "shipped" else paired(found[name], found["shipped"], figure)
-            cells.append(told(other, scale, digits))
-        lines.append(cells)
-    heads = (head for _, title, *_ in FIGURES for head in (title, "less shipped"))
-    return table(["sampler", "sentences", *heads], lines)
+    found = judged(out)
+    lines = (compared(found, name, "shipped", FIGURES) for name in CHAINS if name in found)
+    return table(["sampler", "sentences", *headed(FIGURES, "shipped")], lines)
 
 
 if __name__ == "__main__":

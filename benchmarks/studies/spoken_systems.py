@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from box_table import mean, paired, share, table, told
+from box_table import compared, headed, judged, table
 from valle_eval.presets.box import box
 
 import valle
@@ -87,18 +87,10 @@ def list_all(out: Path) -> None:
 
 def report(names: Sequence[str], out: Path, *, beside: str) -> str:
     """A row for each system, with the differences to `beside` sentence by sentence, as a Markdown table."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
-        name, _, sentence = row["id"].partition("/")
-        found.setdefault(name, {})[sentence] = row
+    found = judged(out)
     lines = []
     for name in (name for name in names if name in found):
-        cells = [name, str(len(found[name]))]
-        for figure, _, scale, digits in FIGURES:
-            cells.append(told(mean(share(row, figure) for row in found[name].values()), scale, digits))
-            cells.append("" if name == beside else told(paired(found[name], found[beside], figure), scale, digits))
         made = out / name.replace(" ", "-").replace(",", "") / "made.jsonl"
         factors = [json.loads(line)["rtf"] for line in made.open(encoding="utf-8")]
-        lines.append([*cells, f"{sum(factors) / len(factors):.3f}"])
-    heads = (head for _, title, *_ in FIGURES for head in (title, f"less {beside}"))
-    return table(["system", "sentences", *heads, "seconds of processor a second"], lines)
+        lines.append([*compared(found, name, beside, FIGURES), f"{sum(factors) / len(factors):.3f}"])
+    return table(["system", "sentences", *headed(FIGURES, beside), "seconds of processor a second"], lines)

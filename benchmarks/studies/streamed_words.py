@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from box_table import mean, paired, share, table, told
+from box_table import compared, headed, judged, table
 from valle_eval.presets.box import box
 
 import valle
@@ -90,20 +90,9 @@ def decoded(speaker: valle.Speaker, codes: Any) -> Any:
 
 def report(out: Path) -> str:
     """A row for each system, as a Markdown table."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in json.loads((out / "judged" / "result.json").read_text("utf-8"))["rows"]:
-        system, _, sentence = row["id"].partition("/")
-        found.setdefault(system, {})[sentence] = row
-    lines = []
-    for system in (system for system in SYSTEMS if system in found):
-        cells = [system, str(len(found[system]))]
-        for figure, _, scale, digits in FIGURES:
-            cells.append(told(mean(share(row, figure) for row in found[system].values()), scale, digits))
-            other = None if system == "whole" else paired(found[system], found["whole"], figure)
-            cells.append(told(other, scale, digits))
-        lines.append(cells)
-    heads = (head for _, title, *_ in FIGURES for head in (title, "less whole"))
-    return table(["system", "sentences", *heads], lines)
+    found = judged(out)
+    lines = (compared(found, system, "whole", FIGURES) for system in SYSTEMS if system in found)
+    return table(["system", "sentences", *headed(FIGURES, "whole")], lines)
 
 
 if __name__ == "__main__":
