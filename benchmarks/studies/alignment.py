@@ -61,9 +61,9 @@ def bits(rows: Sequence[tuple[Sequence[str], np.ndarray, np.ndarray]], frame: fl
 
 def best(rows: Sequence[tuple[Sequence[str], np.ndarray, np.ndarray]], frame: float) -> tuple[int, float, float]:
     """The shift (ms) at which times tell most, the bits there, and those of the times as they are."""
-    told = {shift: bits(rows, frame, shift / 1000) for shift in SHIFTS}
-    shift = max(told, key=lambda one: told[one])
-    return shift, told[shift], told[0]
+    found = {shift: bits(rows, frame, shift / 1000) for shift in SHIFTS}
+    shift = max(found, key=lambda one: found[one])
+    return shift, found[shift], found[0]
 
 
 def place(aligner: Aligner, wav: np.ndarray, rate: int, symbols: Sequence[str]) -> tuple[np.ndarray, float] | None:

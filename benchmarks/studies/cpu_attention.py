@@ -120,8 +120,8 @@ def main() -> None:
             "clock": "processor time" if threads == 1 else "wall",
             "shapes": f"float32, {HEADS} heads of {WIDTH}; four rows, steps as named",
         }
-        told = "\n".join(f"* {name}: {value}" for name, value in more.items())
-        page = "\n".join(("# Kernel `cpu` beside `flash`", "", *table, "", told, ""))
+        facts = "\n".join(f"* {name}: {value}" for name, value in more.items())
+        page = "\n".join(("# Kernel `cpu` beside `flash`", "", *table, "", facts, ""))
         options.out.write_text(page, encoding="utf-8")
 
 

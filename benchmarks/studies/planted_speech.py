@@ -46,8 +46,8 @@ def planted(table: Path, out: Path, *, reference: bool) -> Iterator[dict[str, st
         for fault, spoilt in zip(FAULTS, made, strict=True):
             name = f"{fault.replace(' ', '-')}-{number}"
             write(out / f"{name}.wav", spoilt, RATE)
-            told = {"id": name, "audio": f"{name}.wav", "text": row["text"], "group": fault}
-            yield told | ({"reference": str(paths[number])} if reference else {})
+            row_of_clip = {"id": name, "audio": f"{name}.wav", "text": row["text"], "group": fault}
+            yield row_of_clip | ({"reference": str(paths[number])} if reference else {})
 
 
 def joined(*pieces: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ def joined(*pieces: np.ndarray) -> np.ndarray:
     return np.concatenate(faded)
 
 
-def told(result: Path) -> Iterator[str]:
+def fault_table(result: Path) -> Iterator[str]:
     """A table: of each fault, in how many clips each figure is above 0, and the phoneme errors."""
     rows = json.loads(result.read_text(encoding="utf-8"))["rows"]
     yield "| | clips | " + " | ".join(FIGURES) + " | per % |\n" + "|---" * (len(FIGURES) + 3) + "|"
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--judged", type=Path, help="result.json of valle eval: print the table")
     given = parser.parse_args()
     if given.judged:
-        print("\n".join(told(given.judged)))
+        print("\n".join(fault_table(given.judged)))
         return
     given.out.mkdir(parents=True, exist_ok=True)
     rows = list(planted(given.table, given.out, reference=given.reference))

@@ -80,11 +80,13 @@ def test_a_backbone_of_others_is_measured_beside_its_references_though_its_proce
     assert at["other", "64"][6:8] == ["-", "NO"]
     assert "killed by signal 9, probably out of memory" in text
     assert "acme, gone, cannot be loaded: ImportError: libpeer.so" in text
-    told = json.loads((out / "arch.json").read_text())
-    assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "peak_memory"} <= set(told["facts"])
-    decoding = [row for row in told["rows"] if row["what"] == "decode" and row["implementation"] == "valle"]
+    report = json.loads((out / "arch.json").read_text())
+    assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "peak_memory"} <= set(
+        report["facts"]
+    )
+    decoding = [row for row in report["rows"] if row["what"] == "decode" and row["implementation"] == "valle"]
     assert all(row["tokens_per_s"] and row["nbytes"] for row in decoding)
-    weights = {row["implementation"]: row["nbytes"] for row in told["rows"] if row["what"] == "weights memory"}
+    weights = {row["implementation"]: row["nbytes"] for row in report["rows"] if row["what"] == "weights memory"}
     assert weights["valle"] == weights["same"] > 0
     assert sorted(path.name for path in out.iterdir()) == ["arch.json", "arch.md", "arch.png"]
 

@@ -72,8 +72,8 @@ def test_kernels_of_others_are_measured_though_one_ends_its_process(valle, insta
     code, text, err = valle("bench", "attention", *SMALL, *asked, "--lengths", "32,48", "--against", "acme-good",
                             "--out", str(out))  # fmt: skip
     assert code == 0, err
-    told = json.loads((out / "attention.json").read_text())
-    rows = {(row["kernel"], row.get("size")): row for row in told["rows"]}
+    report = json.loads((out / "attention.json").read_text())
+    rows = {(row["kernel"], row.get("size")): row for row in report["rows"]}
     for kernel in ("eager", "acme-good", "acme beside", "torch, dense mask"):
         assert rows[kernel, 32]["match"] is rows[kernel, 48]["match"] is True, kernel
         assert rows[kernel, 48]["times_eager"] > 0
@@ -84,7 +84,7 @@ def test_kernels_of_others_are_measured_though_one_ends_its_process(valle, insta
     assert rows["acme-mortal", 48]["note"] == "failed: the process was killed by signal 9, probably out of memory"
     assert rows["acme-gone", None]["note"] == "needs cuda, found cpu"
     assert "acme-gone: needs cuda, found cpu" in text
-    assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "preset"} <= set(told["facts"])
+    assert {"commit", "date", "command", "processor", "cores", "torch", "threads", "preset"} <= set(report["facts"])
     names = ["attention-dark.png", "attention.csv", "attention.json", "attention.md", "attention.png"]
     assert sorted(path.name for path in out.iterdir()) == names
 

@@ -91,8 +91,8 @@ def test_a_codec_of_others_is_measured_beside_its_references_though_its_process_
     code, text, err = valle("bench", "codec", "--codec", "acme", "--quick", "--seconds", "1,2", "--batch", "1",
                             "--clips", "0", "--out", str(out))  # fmt: skip
     assert code == 0, err
-    told = json.loads((out / "codec.json").read_text())
-    rows = {(row["implementation"], row["what"], row["seconds"]): row for row in told["codecs"][0]["rows"]}
+    report = json.loads((out / "codec.json").read_text())
+    rows = {(row["implementation"], row["what"], row["seconds"]): row for row in report["codecs"][0]["rows"]}
     assert rows["same", "encode", 1]["match"] is True
     assert rows["same", "decode", 1]["ratio"] > 0
     assert rows["other", "encode", 1]["match"] is rows["other", "decode", 1]["match"] is False
@@ -107,10 +107,10 @@ def test_a_codec_of_others_is_measured_beside_its_references_though_its_process_
     }
     assert rows["valle", "long encode", 3.0]["audio"] == 3.0
     assert rows["valle", "stream", 0.2]["difference"] < 1e-6
-    assert {"commit", "date", "command", "processor", "cores", "torch", "threads"} <= set(told["facts"])
+    assert {"commit", "date", "command", "processor", "cores", "torch", "threads"} <= set(report["facts"])
     assert "random weights, because codec 'acme' has no weights here" in text
-    assert told["codecs"][0]["facts"]["random"] is True
-    assert told["codecs"][0]["bits_per_second"] == 50 * 4 * 5
+    assert report["codecs"][0]["facts"]["random"] is True
+    assert report["codecs"][0]["bits_per_second"] == 50 * 4 * 5
     assert sorted(path.name for path in out.iterdir()) == ["codec.json", "codec.md", "codec.png"]
 
 
@@ -131,15 +131,15 @@ def test_the_built_in_codec_and_a_small_encodec_are_measured(valle, idle, tmp_pa
                             "--json")  # fmt: skip
     assert code == 0, err
     assert "note: codec 'encodec': The published EnCodec weights are CC-BY-NC 4.0" in err
-    told = {one["codec"]: one for one in json.loads(text)["codecs"]}
-    own = {row["what"]: row for row in told["tiny"]["rows"]}
+    report = {one["codec"]: one for one in json.loads(text)["codecs"]}
+    own = {row["what"]: row for row in report["tiny"]["rows"]}
     assert own["quality"]["pesq"] > 1.5
     assert own["quality"]["stoi"] > 0.8
-    assert {row["implementation"] for row in told["tiny"]["rows"]} == {"valle"}
-    assert told["tiny"]["bits_per_second"] == 3200
-    beside = [row for row in told["encodec"]["rows"] if row["implementation"] == "transformers EncodecModel"]
+    assert {row["implementation"] for row in report["tiny"]["rows"]} == {"valle"}
+    assert report["tiny"]["bits_per_second"] == 3200
+    beside = [row for row in report["encodec"]["rows"] if row["implementation"] == "transformers EncodecModel"]
     assert [row["what"] for row in beside if row["match"] and row["ratio"] > 0] == ["encode", "decode"] * 2
-    assert told["encodec"]["facts"]["levels"] == 3
+    assert report["encodec"]["facts"]["levels"] == 3
 
 
 @pytest.mark.parametrize(

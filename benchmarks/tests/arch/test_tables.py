@@ -73,8 +73,8 @@ def test_the_tables_say_count_speed_state_and_how_flat_decoding_is(report):
 
 def test_json_is_strict_and_the_picture_is_drawn(report, tmp_path):
     report.save(tmp_path)
-    told = json.loads((tmp_path / "arch.json").read_text(), parse_constant=lambda word: pytest.fail(word))
-    assert {row["implementation"] for row in told["rows"]} == {OWN, "same", "other", "absent"}
+    saved = json.loads((tmp_path / "arch.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+    assert {row["implementation"] for row in saved["rows"]} == {OWN, "same", "other", "absent"}
     draw(tmp_path / "arch.png", "t", report.rows)
     assert (tmp_path / "arch.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -156,9 +156,9 @@ def test_a_kernel_that_is_slow_on_one_short_row_is_not_given_a_batch(monkeypatch
 
 
 def test_the_worker_is_told_which_kernel_begins_alone():
-    told = []
-    measure(bench(one=DenseMask(), two=DenseMask()), MIXED, ("one",), told.append)
-    assert told == ["two", ""]
+    begun = []
+    measure(bench(one=DenseMask(), two=DenseMask()), MIXED, ("one",), begun.append)
+    assert begun == ["two", ""]
 
 
 @pytest.fixture
@@ -190,8 +190,8 @@ def test_the_page_has_a_row_for_what_cannot_run(page):
 
 def test_json_is_strict_csv_has_every_row_and_both_pictures_are_drawn(page, tmp_path):
     paths = page.save(tmp_path)
-    told = json.loads(paths[0].read_text(), parse_constant=lambda word: pytest.fail(word))
-    right = next(row for row in told["rows"] if row["match"])
+    saved = json.loads(paths[0].read_text(), parse_constant=lambda word: pytest.fail(word))
+    right = next(row for row in saved["rows"] if row["match"])
     assert {"tflops", "peak_share", "gbps", "bandwidth_share", "nbytes", "times_eager", "of_best"} <= set(right)
     assert right["lengths"] == [9, 9]
     lines = list(csv.DictReader(io.StringIO(paths[2].read_text())))

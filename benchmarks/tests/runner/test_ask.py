@@ -133,12 +133,12 @@ def test_one_side_at_a_time_has_a_reason_where_it_has_no_figure():
 
 
 def test_a_bar_never_passes_its_end():
-    told = []
-    count = Count(1, lambda done, total, name: told.append((done, total, name)))
+    begun = []
+    count = Count(1, lambda done, total, name: begun.append((done, total, name)))
     count.begin("a")
     count.begin("a again")
     count.end()
-    assert told == [(0, 1, "a"), (1, 1, "a again"), (1, 1, "")]
+    assert begun == [(0, 1, "a"), (1, 1, "a again"), (1, 1, "")]
 
 
 def test_sides_take_turns_and_long_runs_are_fewer():

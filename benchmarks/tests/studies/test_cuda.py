@@ -98,13 +98,13 @@ def test_what_was_found_before_the_time_was_over_counts(cuda, monkeypatch, tmp_p
     monkeypatch.setattr(cuda.Task, "start", lambda task, given: Process(*ends[task.plugin], pid=7))
     given = cuda.arguments(["--out", str(tmp_path)])
     rows = [row for found in cuda.finished(tasks, given, 0.3, 1) for row in found]
-    told = [(row["plugin"], row["ok"], row["found"]) for row in rows]
-    assert told[:3] == [
+    shown = [(row["plugin"], row["ok"], row["found"]) for row in rows]
+    assert shown[:3] == [
         ("quick", True, "quick"),
         ("dies", True, "dies"),
         ("dies", False, "exit code 3. what went wrong"),
     ]
-    assert told[3:] == [
+    assert shown[3:] == [
         ("slow", True, "slow"),
         ("slow", False, "stopped: its 100 s or those of all checks were over. what went wrong"),
         ("late", False, "not begun: the time of all checks was over."),

@@ -108,5 +108,5 @@ def test_an_export_runs_beside_the_training_and_is_waited_for_at_the_end(talk, m
     talk.session.end("over", wait=True)
     out = talk.session._run / "exports" / "step-00000005"
     assert asked == [(["export", str(checkpoint), "--out", str(out)], [])]
-    told = f"exported step-00000005 to {out}" if ok else "nothing was exported: disk full"
-    assert [(answer.ok, answer.text) for _, answer in talk.answers] == [(ok, told)]
+    message = f"exported step-00000005 to {out}" if ok else "nothing was exported: disk full"
+    assert [(answer.ok, answer.text) for _, answer in talk.answers] == [(ok, message)]

@@ -29,7 +29,7 @@ def test_a_rate_is_a_number():
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("lr", "lr takes one number, e.g. lr 3e-4, got ''"),
         ("lr abc", "lr takes a number, e.g. lr 3e-4, got 'abc'"),
@@ -45,7 +45,7 @@ def test_a_rate_is_a_number():
         ("a" * 201, "a line must have at most 200 characters, got 201"),
     ],
 )
-def test_what_is_no_word_is_refused_in_one_line(line, told):
-    with pytest.raises(UserError, match=told.replace("?", r"\?")) as error:
+def test_what_is_no_word_is_refused_in_one_line(line, message):
+    with pytest.raises(UserError, match=message.replace("?", r"\?")) as error:
         understood(line, nothing)
     assert len(str(error.value).splitlines()) == 1
