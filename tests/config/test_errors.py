@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
+
+from valle_core.config.schema import Setting
+from valle_core.config.values import validated
+from valle_core.plugin import UserError
 
 
 @pytest.mark.parametrize(
@@ -115,3 +121,10 @@ def test_an_option_of_a_plugin_out_of_range_is_named_once(read, complaint):
 def test_a_mistake_in_the_options_class_of_a_plugin_names_the_part(complaint):
     expected = "sampler 'top_k' fails on its options: KeyError: \"a plugin's own mistake\""
     assert complaint(flags=[("sampler", "top_k"), ("sampler.k", "9999999")]) == expected
+
+
+@pytest.mark.parametrize("value", [["terminal", "pipe"], "[terminal, pipe]"])
+def test_a_word_of_a_list_that_is_not_one_of_its_choices_is_named_alone(value):
+    setting = Setting(("control",), value, "--control", text=True)
+    with pytest.raises(UserError, match=r"expected one of terminal, none, got 'pipe'$"):
+        validated(setting, tuple[Literal["terminal", "none"], ...])

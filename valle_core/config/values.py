@@ -31,8 +31,10 @@ def validated(setting: Setting, hint: Any) -> Any:
         # Lax mode takes "512" and 1e-3 written as text, yet also True for a number: booleans are compared strictly.
         found = TypeAdapter(hint).validate_python(value, strict=True if isinstance(value, bool) else None)
     except ValidationError as error:
-        reason = _limit(error.errors()[0]) or f"expected {describe(hint)}"
-        raise UserError(f"{setting.where}: {reason}, got {setting.value!r}") from error
+        problem, got = error.errors()[0], setting.value
+        if is_many(hint) and isinstance(value, list) and problem["loc"] and choices(words := get_args(bare(hint))[0]):
+            hint, got = words, problem["input"]
+        raise UserError(f"{setting.where}: {_limit(problem) or f'expected {describe(hint)}'}, got {got!r}") from error
     if found != found:
         raise UserError(f"{setting.where}: expected {describe(hint)}, got nan")
     return found
