@@ -28,7 +28,7 @@ from valle_core.plugin import UserError
         ("compile: maybe", "run.yaml:1: compile: expected true or false, got 'maybe'"),
         ("title: 3", "run.yaml:1: title: expected text, got 3"),
         ("precision: fp8", "run.yaml:1: precision: expected one of fp32, bf16, got 'fp8'"),
-        ("levels: [1, x]", "run.yaml:1: levels: expected a list (an integer each), got [1, 'x']"),
+        ("levels: [1, x]", "run.yaml:1: levels: expected an integer, got 'x'"),
         ("arch:\n  dropout: x", "run.yaml:2: arch.dropout: expected a number, got 'x'"),
         ("arch: nte", "run.yaml:1: there is no arch 'nte'"),
         ("arch: [net]", "run.yaml:1: arch: takes one arch, got a list"),

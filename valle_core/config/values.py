@@ -32,8 +32,8 @@ def validated(setting: Setting, hint: Any) -> Any:
         found = TypeAdapter(hint).validate_python(value, strict=True if isinstance(value, bool) else None)
     except ValidationError as error:
         problem, got = error.errors()[0], setting.value
-        if is_many(hint) and isinstance(value, list) and problem["loc"] and choices(words := get_args(bare(hint))[0]):
-            hint, got = words, problem["input"]
+        if is_many(hint) and isinstance(value, list) and problem["loc"]:
+            hint, got = get_args(bare(hint))[0], problem["input"]
         raise UserError(f"{setting.where}: {_limit(problem) or f'expected {describe(hint)}'}, got {got!r}") from error
     if found != found:
         raise UserError(f"{setting.where}: expected {describe(hint)}, got nan")
