@@ -34,18 +34,20 @@ def test_a_rate_is_a_number():
         ("lr", "lr takes one number, e.g. lr 3e-4, got ''"),
         ("lr abc", "lr takes a number, e.g. lr 3e-4, got 'abc'"),
         ("lr 1 2", "lr takes one number"),
-        ("lr -1", "lr must be at least 0, got -1"),
-        ("lr nan", "lr must be at least 0, got nan"),
-        ("lr 1e999", "lr must be at least 0, got inf"),
+        ("lr -1", "lr must be in [0, 10], got -1"),
+        ("lr nan", "lr must be in [0, 10], got nan"),
+        ("lr 3e4", "lr must be in [0, 10], got 30000"),
+        ("lr 1e999", "lr must be in [0, 10], got inf"),
         ("lr 0,001", "lr takes a number"),
         ("sav", "unknown word 'sav'. Did you mean 'save'? Words: status, save"),
         ("", "unknown word ''. Words:"),
-        ("\x1b[2J", r"unknown word '\\x1b\[2j'"),
-        ("größe", r"unknown word 'gr\\xf6\\xdfe'"),
+        ("\x1b[2J", r"unknown word '\x1b[2j'"),
+        ("größe", r"unknown word 'gr\xf6\xdfe'"),
         ("a" * 201, "a line must have at most 200 characters, got 201"),
     ],
 )
 def test_what_is_no_word_is_refused_in_one_line(line, message):
-    with pytest.raises(UserError, match=message.replace("?", r"\?")) as error:
+    with pytest.raises(UserError) as error:
         understood(line, nothing)
+    assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,9 @@ WORDS: Mapping[str, str] = {
 }
 LONGEST = 200
 """Characters of a line."""
+
+HIGHEST = 10.0
+"""Of a learning rate; one that is typed by mistake (3e4) must not cost a run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +83,6 @@ def _rate(rest: list[str]) -> float:
         value = float(rest[0])
     except ValueError:
         raise UserError(f"lr takes a number, e.g. lr 3e-4, got {rest[0]!a}") from None
-    if not 0 <= value < math.inf:
-        raise UserError(f"lr must be at least 0, got {value:g}")
+    if not 0 <= value <= HIGHEST:
+        raise UserError(f"lr must be in [0, {HIGHEST:g}], got {value:g}")
     return value
