@@ -70,7 +70,8 @@ class SynthesisOptions:
         if not -1 <= self.drafts <= 64:
             raise UserError(f"drafts must be in [-1, 64], got {self.drafts}")
         if self.unchecked and not self.drafts:
-            raise UserError("there are no drafts to leave unchecked; add --drafts 1, or leave --unchecked out")
+            ways = "leave --unchecked out, or add --drafts 1 to a model trained with --draft"
+            raise UserError(f"there are no drafts to leave unchecked; {ways}")
         for name, least in (("phoneme_seconds", 0.05), ("stuck_seconds", 0.5)):
             if (value := getattr(self, name)) != 0 and not least <= value <= 60:
                 raise UserError(f"{name} must be 0 or in [{least}, 60], got {value:g}")

@@ -105,7 +105,7 @@ def test_an_engine_says_the_same():
 
 
 def test_unchecked_without_drafts_is_refused():
-    with pytest.raises(UserError, match="no drafts to leave unchecked; add --drafts 1"):
+    with pytest.raises(UserError, match="leave --unchecked out, or add --drafts 1 to a model trained with"):
         SynthesisOptions(unchecked=True)
     with pytest.raises(UserError, match=r"drafts must be in \[-1, 64\], got 65"):
         SynthesisOptions(drafts=65)

@@ -45,7 +45,7 @@ class Options:
         pause: silence between two sentences in seconds
         max_letters: maximum length of a sentence in letters; longer ones are split at clauses
         seed: random seed; the same seed reproduces the same audio
-        max_duration: maximum duration of a sentence in seconds; longer output is truncated with a warning
+        max_duration: maximum duration of a sentence in seconds, at speed 1; longer output is truncated with a warning
         duration: duration of a sentence in seconds, for --sampler masked; left out: predicted by an alignment
     """
 
