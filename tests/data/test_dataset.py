@@ -198,8 +198,8 @@ def test_records_without_frames_or_words_survive(storage, tmp_path):
 
 
 def test_a_storage_that_nobody_here_reads_is_named_with_what_installs_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("valle_core.registry.loading.scan", lambda: Scan((), frozenset()))
-    with pytest.raises(UserError, match=r"stored as hdf5.*pip install \./plugins/valle-\{data,"):
+    monkeypatch.setattr("valle_core.registry.directory.scan", lambda: Scan((), frozenset()))
+    with pytest.raises(UserError, match=r"stored as hdf5.*pip install --requirement requirements\.txt"):
         open_store("hdf5", tmp_path)
 
 
@@ -207,12 +207,12 @@ def test_mixing_and_noise_without_valle_data_name_what_installs_it(tmp_path, mon
     write_dataset(tmp_path / "data", list(made_records(2, seconds=(0.1, 0.2))))
     dataset = open_dataset(tmp_path / "data")
     codes = dataset.codes(dataset.ids[0])
-    monkeypatch.setattr("valle_core.registry.loading.scan", lambda: Scan((), frozenset()))
+    monkeypatch.setattr("valle_core.registry.directory.scan", lambda: Scan((), frozenset()))
     settings = SimpleNamespace(frame_rate=10.0)
     recipe = RowRecipe(data=DataOptions(path=str(tmp_path / "data")), tasks=(), codec=None, settings=settings)
     pool = recipe.open(Registry.open(), dataset).source
-    with pytest.raises(UserError, match=r"^a task mixes sounds\. .*pip install \./plugins/valle-\{data,"):
+    with pytest.raises(UserError, match=r"^a task mixes sounds\. .*pip install --requirement requirements\.txt"):
         pool.mix(codes, codes, 0.0)
     with_noise = replace(recipe, data=replace(recipe.data, noise="hum"))
-    with pytest.raises(UserError, match=r"^--data\.noise 'hum' .*pip install \./plugins/valle-\{data,"):
+    with pytest.raises(UserError, match=r"^--data\.noise 'hum' .*pip install --requirement requirements\.txt"):
         with_noise.open(Registry.open(), dataset)

@@ -12,6 +12,7 @@ from valle_core.plugin import UserError
 from valle_core.registry import directory
 from valle_core.registry.scan import SERVICES, Found, Scan, scan
 
+IN_A_CHECKOUT = "pip install --requirement requirements.txt (in a checkout of valle)"
 ROOT = Path(__file__).parents[2]
 COMMAND_LINE = Found("valle.directory", "valle", "valle_cli.known:KNOWN", "valle", "0.1.0")
 
@@ -43,7 +44,7 @@ def test_the_calls_are_found():
 @pytest.mark.parametrize(
     ("there", "ending"),
     [
-        ((), "which is not installed. Install it with: pip install valle-lora"),
+        ((), f"which is not installed. Install it with: {IN_A_CHECKOUT}"),
         (("valle",), "which is not installed. Install it with: valle plugins install valle-lora"),
         (
             ("valle", "valle-lora"),

@@ -43,7 +43,8 @@ def service(name: str, what: str, home: str = "valle-data") -> Any:
     for entry in found.found:
         if (entry.group, entry.name) == (SERVICES, name):
             return load(entry.value)
-    stale = home in found.distributions
-    how = how_to_install(known_plugins(found), home, upgrade=stale)
+    known, stale = known_plugins(found), home in found.distributions
+    how = "pip install --requirement requirements.txt (in a checkout of valle)"
+    how = how_to_install(known, home, upgrade=stale) if normalise(home) in known else how
     lacking = f"does not announce '{name}'" if stale else "is not installed"
     raise UserError(f"{what}. That needs {home}, which {lacking}. Install it with: {how}")
