@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.distributed as dist
 from valle_training.evaluation.attention import Watched
 from valle_training.evaluation.hook import HOOK, EvaluationHook
 from valle_training.evaluation.undisturbed import undisturbed
@@ -108,6 +110,19 @@ def test_the_same_utterances_and_rows_whatever_the_random_seed(sung, evaluated, 
     assert facts["utterances"] == others["utterances"]
     assert set(facts["utterances"]) == set(open_dataset(sung, part="held-out").ids)
     assert others["sentences"] == []
+
+
+def test_another_process_than_the_first_leaves_the_copy_that_the_first_speaks_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(dist, "get_rank", lambda: 1)
+    copied = tmp_path / "eval" / ".model-3"
+    copied.mkdir(parents=True)
+    hook = EvaluationHook()
+    hook._run = tmp_path
+    held = SimpleNamespace(losses=lambda loss: {"held_out_loss": 1.0})
+    live = SimpleNamespace(loss=None, copy=lambda to, step: None)
+    assert hook._evaluate(live, held, 3) == {"held_out_loss": 1.0}  # type: ignore[arg-type]
+    assert [path.name for path in (tmp_path / "eval").iterdir()] == [".model-3"]
 
 
 def test_it_is_measured_with_the_average_off_and_spoken_with_it(sung, tmp_path):

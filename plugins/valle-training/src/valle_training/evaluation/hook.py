@@ -58,16 +58,18 @@ class EvaluationHook:
     def _evaluate(self, live: LiveRun, held: HeldOut, step: int) -> dict[str, float]:
         losses = held.losses(live.loss)
         copied = folder_of(self._run, step).with_name(f".model-{step}")
+        first = not (dist.is_initialized() and dist.get_rank())
         try:
             model = live.copy(copied, step)
-            if not (dist.is_initialized() and dist.get_rank()):
+            if first:
                 evaluation = Evaluation(run=self._run, step=step, held=held, said=self._said, losses=losses)
                 self._tell(evaluation.write(live, model))
         except (OSError, UserError) as error:
             why = getattr(error, "strerror", None) or error
             self._tell([f"the evaluation of step {step} could not be written: {why}"])
         finally:
-            shutil.rmtree(copied, ignore_errors=True)
+            if first:  # the others get here while it still reads the copy
+                shutil.rmtree(copied, ignore_errors=True)
         return losses
 
     def _tell(self, lines: list[str]) -> None:
