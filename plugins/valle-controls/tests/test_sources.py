@@ -158,7 +158,9 @@ def test_a_folder_with_a_long_name_has_its_socket_too(tmp_path):
     ("make", "told"),
     [
         (lambda run: None, "there is no run"),
-        (lambda run: run.mkdir(), "is not being trained, or takes no words from a socket"),
+        (lambda run: run.mkdir(), "is not a run. Name the folder that `valle train --out` names"),
+        (lambda run: run.write_text(""), "is not a run. Name the folder that `valle train --out` names"),
+        (lambda run: (run.mkdir(), (run / "config.yaml").write_text("")), "is not being trained, or takes no words"),
         (lambda run: (run.mkdir(), (run / NAME).write_text("")), "the process that trained"),
     ],
 )

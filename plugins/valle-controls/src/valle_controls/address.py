@@ -57,8 +57,9 @@ class Door:
 def connect(run: Path, timeout: float) -> socket.socket:
     """A connection to the process that trains a run. Raises `UserError` where there is none."""
     path = run.absolute() / NAME
-    if not run.is_dir():
-        raise UserError(f"there is no run {run}. Name the folder that `valle train --out` names")
+    if not (path.exists() or (run / "config.yaml").is_file()):
+        what = f"'{run}' is not a run" if run.exists() else f"there is no run '{run}'"
+        raise UserError(f"{what}. Name the folder that `valle train --out` names")
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     found.settimeout(timeout)
     try:
