@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from box_table import compared, headed, judged, table
+from spoken_systems import write_lines
 from valle_eval.presets.box import box
 
 import valle
@@ -44,8 +45,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for system in ("first", *SYSTEMS):
         (given.out / system).mkdir(parents=True, exist_ok=True)
-    rows = "".join(json.dumps(row) + "\n" for row in spoken(given.out))
-    (given.out / "table.jsonl").write_text(rows, encoding="utf-8")
+    write_lines(given.out / "table.jsonl", list(spoken(given.out)))
 
 
 def spoken(out: Path) -> Iterator[dict[str, Any]]:

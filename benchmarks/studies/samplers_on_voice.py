@@ -12,7 +12,6 @@ Differences are of the same sentence by the shipped samplers, with the bounds of
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import torch
 from box_table import compared, headed, judged, table
+from spoken_systems import FIGURES, decoded, finish, is_made, saved
 from valle_eval.presets.box import box
 
 import valle
@@ -51,8 +51,6 @@ CHAINS: Mapping[str, Chain] = {
 }
 """length_penalty and banned_tokens act on tokens that this voice never answers; beam follows no alignment."""
 
-FIGURES = (("per", "phoneme error %", 100, 1), ("similarity", "similarity", 1, 3))
-
 
 def main() -> None:
     """See the top of the file."""
@@ -74,31 +72,20 @@ def speak(out: Path, names: Sequence[str], *, first: int) -> None:
     (out / "voices").mkdir(parents=True, exist_ok=True)
     assert speaker.box is not None
     for voice in voices:
-        codes = speaker.box.prompt(voice)
-        with torch.inference_mode():
-            wav, _ = speaker.synthesizer.components.codec.decode(codes[None], torch.tensor([len(codes)]))
-        write_audio(out / "voices" / f"{voice}.wav", wav[0].numpy(), speaker.sample_rate)
+        write_audio(out / "voices" / f"{voice}.wav", decoded(speaker, speaker.box.prompt(voice)), speaker.sample_rate)
     sentences = list(enumerate(box()))[first::2]
     for name in names:
-        folder = out / name.replace(" ", "-").replace(",", "")
-        made = folder / "made.jsonl"
-        if made.is_file():
+        if is_made(out, name):
             continue
-        folder.mkdir(exist_ok=True)
         start, rows = time.process_time(), []
         for place, voice in enumerate(voices):
             batch = sentences[place :: len(voices)]
             texts, seeds = [one.text for _, one in batch], [number for number, _ in batch]
             speeches = speaker.speak(texts, voice=voice, seed=seeds, sampler=CHAINS[name])
             for (_, one), speech in zip(batch, speeches, strict=True):
-                path = folder / f"{one.id}.wav"
-                speech.save(path)
-                rows.append({"id": f"{name}/{one.id}", "audio": str(path.relative_to(out)), "text": one.text,
-                             "voice": f"voices/{voice}.wav", "group": name})  # fmt: skip
-        made.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+                rows.append(saved(out, name, one, speech, f"voices/{voice}.wav"))
+        finish(out, name, rows)
         print(f"{name}: {time.process_time() - start:.0f} s of processor", flush=True)
-    spoken = sorted(out.glob("*/made.jsonl"))
-    (out / "table.jsonl").write_text("".join(path.read_text("utf-8") for path in spoken), encoding="utf-8")
 
 
 def report(out: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,8 @@ def speak(systems: Mapping[str, System], voices: Path, out: Path, *, sentences: 
     asked = [*enumerate(box())]
     asked = asked[:: max(1, len(asked) // sentences)][:sentences]
     for name, system in systems.items():
-        folder = out / name.replace(" ", "-").replace(",", "")
-        made = folder / "made.jsonl"
-        if made.is_file() or not system.model.is_dir():
+        if is_made(out, name) or not system.model.is_dir():
             continue
-        folder.mkdir(parents=True, exist_ok=True)
         speaker = valle.load(system.model, nar_model=system.nar, sampler=system.sampler, device="cpu", **system.options)
         codes = [speaker.encode(prompt).codes for prompt in prompts]
         speaker.speak("a word first", prompt=codes[0], seed=0)  # what loads at the first call is not timed
@@ -69,20 +66,47 @@ def speak(systems: Mapping[str, System], voices: Path, out: Path, *, sentences: 
             spent = time.process_time() - began
             seconds = sum(speech.seconds for speech in speeches)
             for (_, one), place, speech in zip(batch, voice, speeches, strict=True):
-                path = folder / f"{one.id}.wav"
-                speech.save(path)
-                rows.append({"id": f"{name}/{one.id}", "audio": str(path.relative_to(out)), "text": one.text,
-                             "voice": str(prompts[place]), "group": name, "rtf": spent / seconds})  # fmt: skip
-        made.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+                rows.append(saved(out, name, one, speech, prompts[place]) | {"rtf": spent / seconds})
+        finish(out, name, rows)
         print(f"{name}: real-time factor {rows[0]['rtf']:.3f} at first", flush=True)
-        list_all(out)
 
 
-def list_all(out: Path) -> None:
-    """Write `table.jsonl`, what `valle eval` reads, of all that was said."""
+def made_by(out: Path, system: str) -> Path:
+    """The rows of a system, which are there once all of it was said."""
+    return out / system.replace(" ", "-").replace(",", "") / "made.jsonl"
+
+
+def is_made(out: Path, system: str) -> bool:
+    """Whether it was said before."""
+    return made_by(out, system).is_file()
+
+
+def saved(out: Path, system: str, sentence: Any, speech: valle.Speech, voice: Path | str) -> dict[str, Any]:
+    """Save what a system said; its row of the table."""
+    path = made_by(out, system).with_name(f"{sentence.id}.wav")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    speech.save(path)
+    found = {"id": f"{system}/{sentence.id}", "audio": str(path.relative_to(out)), "text": sentence.text}
+    return {**found, "voice": str(voice), "group": system}
+
+
+def finish(out: Path, system: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the rows of a system, and list in `table.jsonl`, which `valle eval` reads, all that was said."""
+    write_lines(made_by(out, system), rows)
     spoken = [json.loads(line) for path in sorted(out.glob("*/made.jsonl")) for line in path.open(encoding="utf-8")]
-    kept = [{key: value for key, value in row.items() if key != "rtf"} for row in spoken]
-    (out / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+    write_lines(out / "table.jsonl", [{key: row[key] for key in row if key != "rtf"} for row in spoken])
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """A JSON object a line."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def decoded(speaker: valle.Speaker, codes: Any) -> Any:
+    """Sound of codes [T, Q]."""
+    with torch.inference_mode():
+        wav, _ = speaker.synthesizer.components.codec.decode(codes[None], torch.tensor([len(codes)]))
+    return wav[0].numpy()
 
 
 def report(names: Sequence[str], out: Path, *, beside: str) -> str:
@@ -90,7 +114,6 @@ def report(names: Sequence[str], out: Path, *, beside: str) -> str:
     found = judged(out)
     lines = []
     for name in (name for name in names if name in found):
-        made = out / name.replace(" ", "-").replace(",", "") / "made.jsonl"
-        factors = [json.loads(line)["rtf"] for line in made.open(encoding="utf-8")]
+        factors = [json.loads(line)["rtf"] for line in made_by(out, name).open(encoding="utf-8")]
         lines.append([*compared(found, name, beside, FIGURES), f"{sum(factors) / len(factors):.3f}"])
     return table(["system", "sentences", *headed(FIGURES, beside), "seconds of processor a second"], lines)

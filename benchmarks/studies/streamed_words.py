@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from box_table import compared, headed, judged, table
+from spoken_systems import decoded, write_lines
 from valle_eval.presets.box import box
 
 import valle
@@ -41,8 +42,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for system in ("voices", *SYSTEMS[:3]):
         (given.out / system).mkdir(parents=True, exist_ok=True)
-    rows = "".join(json.dumps(row) + "\n" for row in spoken(given.out, given.recordings))
-    (given.out / "table.jsonl").write_text(rows, encoding="utf-8")
+    write_lines(given.out / "table.jsonl", list(spoken(given.out, given.recordings)))
 
 
 def spoken(out: Path, recordings: Path | None) -> Iterator[dict[str, Any]]:
@@ -50,9 +50,9 @@ def spoken(out: Path, recordings: Path | None) -> Iterator[dict[str, Any]]:
     speaker = valle.load()
     assert speaker.box is not None
     found = {}
-    for line in recordings.read_text("utf-8").splitlines() if recordings else ():
-        row = json.loads(line)
-        found[row["id"]] = recordings.parent / row["audio"] if recordings else None
+    if recordings is not None:
+        rows = map(json.loads, recordings.read_text("utf-8").splitlines())
+        found = {row["id"]: recordings.parent / row["audio"] for row in rows}
     voices, sentences = list(speaker.voices), list(enumerate(box()))[::5]
     for voice in voices:
         write_audio(out / "voices" / f"{voice}.wav", decoded(speaker, speaker.box.prompt(voice)), speaker.sample_rate)
@@ -79,13 +79,6 @@ def encoded(speaker: valle.Speaker, path: Path) -> Any:
     with torch.inference_mode():
         codes, _ = speaker.synthesizer.components.codec.encode(sound[None], torch.tensor([len(sound)]))
     return codes[0]
-
-
-def decoded(speaker: valle.Speaker, codes: Any) -> Any:
-    """Sound of codes [T, Q]."""
-    with torch.inference_mode():
-        wav, _ = speaker.synthesizer.components.codec.decode(codes[None], torch.tensor([len(codes)]))
-    return wav[0].numpy()
 
 
 def report(out: Path) -> str:

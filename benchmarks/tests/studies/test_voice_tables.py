@@ -16,7 +16,7 @@ STUDIES = Path(__file__).parents[2] / "studies"
 def studies(monkeypatch):
     monkeypatch.syspath_prepend(str(STUDIES))
     yield
-    for name in ("box_table", "samplers_on_voice", "masked_level"):
+    for name in ("box_table", "samplers_on_voice", "masked_level", "spoken_systems"):
         sys.modules.pop(name, None)
 
 
@@ -67,3 +67,20 @@ def test_a_masked_system_is_asked_for_with_its_steps_and_its_guidance():
     registry = Registry.open()
     for system in found.values():
         chain_of(system.sampler, registry, device=torch.device("cpu"), dtype=torch.float32, no_search="")
+
+
+def test_what_was_said_is_kept_by_system_and_listed_for_the_judges(tmp_path):
+    import spoken_systems
+    from valle_eval.presets.box import box
+
+    speech = Namespace(save=lambda path: path.write_bytes(b"sound"))
+    sentence = next(iter(box()))
+    for system in ("masked, 8 steps", "AR"):
+        assert not spoken_systems.is_made(tmp_path, system)
+        row = spoken_systems.saved(tmp_path, system, sentence, speech, "voices/anna.wav")
+        spoken_systems.finish(tmp_path, system, [row | {"rtf": 0.5}])
+        assert spoken_systems.is_made(tmp_path, system)
+    listed = [json.loads(line) for line in (tmp_path / "table.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in listed] == [f"AR/{sentence.id}", f"masked, 8 steps/{sentence.id}"]
+    assert all((tmp_path / row["audio"]).read_bytes() == b"sound" and "rtf" not in row for row in listed)
+    assert json.loads(spoken_systems.made_by(tmp_path, "AR").read_text())["rtf"] == 0.5
