@@ -58,8 +58,8 @@ def test_an_option_that_a_stream_would_not_follow_is_refused(name):
 def test_a_stream_follows_or_refuses_every_option():
     followed = inspect.getsource(piped)
     elsewhere = {"stream", "voices", "list_voices"}
-    told = {one.name for one in fields(Options) if f"own.{one.name}" in followed}
-    assert {one.name for one in fields(Options)} == told | set(UNFOLLOWED) | elsewhere
+    forwarded = {one.name for one in fields(Options) if f"own.{one.name}" in followed}
+    assert {one.name for one in fields(Options)} == forwarded | set(UNFOLLOWED) | elsewhere
 
 
 def test_level_0_and_the_windows_share_the_cores():

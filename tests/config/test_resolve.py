@@ -176,10 +176,10 @@ def test_a_slot_that_serves_a_plugin_which_takes_nothing_of_it_stays_empty(read)
 
 
 def test_a_plugin_for_one_that_takes_none_is_refused(complaint):
-    told = complaint("arch: other\nkernel: exact", schema=SERVED)
-    assert told == "run.yaml:2: arch 'other' takes no kernel; leave kernel out"
-    told = complaint("arch: other", flags=[("kernel", "quick")], schema=SERVED)
-    assert told == "--kernel: arch 'other' takes no kernel; leave kernel out"
+    message = complaint("arch: other\nkernel: exact", schema=SERVED)
+    assert message == "run.yaml:2: arch 'other' takes no kernel; leave kernel out"
+    message = complaint("arch: other", flags=[("kernel", "quick")], schema=SERVED)
+    assert message == "--kernel: arch 'other' takes no kernel; leave kernel out"
 
 
 def test_set_speaks_of_the_plugin_that_a_flag_beside_it_selects(read, complaint):

@@ -27,14 +27,14 @@ def test_a_study_measures_each_backbone_once_and_keeps_its_budget(tmp_path):
     second = study(tmp_path, "--arch", "transformer", "--arch", "llama")
     assert second.returncode == 0, second.stderr
     assert "llama: done before" in second.stderr
-    told = json.loads((tmp_path / "compare-archs.json").read_text())
-    assert [row["name"] for row in told["rows"]] == ["transformer", "llama"]
-    for row in told["rows"]:
+    report = json.loads((tmp_path / "compare-archs.json").read_text())
+    assert [row["name"] for row in report["rows"]] == ["transformer", "llama"]
+    for row in report["rows"]:
         assert [point["step"] for point in row["curve"]] == [1, 2, 3, 4]
         assert len(row["accuracies"]) == 8
         assert row["training_tokens_per_s"] > 0
         assert row["decoding_tokens_per_s"] > 0
-    assert {"command", "commit", "cores", "corpus"} <= set(told["facts"])
+    assert {"command", "commit", "cores", "corpus"} <= set(report["facts"])
     assert (tmp_path / "compare-archs.png").exists()
 
     other = study(tmp_path, "--arch", "llama", "--steps", "5")

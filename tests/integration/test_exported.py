@@ -164,7 +164,7 @@ def test_what_is_there_is_not_replaced(refused, spine, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["export", "nowhere", "--out", "o"], "no such run"),
         (["export", "RUN", "--out", "o", "--format", "tarball"], "tarball"),
@@ -174,9 +174,9 @@ def test_what_is_there_is_not_replaced(refused, spine, tmp_path):
         (["plugins", "lock", "--check"], "Name a run"),
     ],
 )
-def test_mistakes_are_told_in_one_line(refused, spine, tmp_path, monkeypatch, words, told):
+def test_mistakes_are_told_in_one_line(refused, spine, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    assert told in refused(*(str(spine.run) if word == "RUN" else word for word in words))
+    assert message in refused(*(str(spine.run) if word == "RUN" else word for word in words))
 
 
 def test_adapters_are_merged_into_the_weights(valle, spine, tmp_path):

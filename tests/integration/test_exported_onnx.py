@@ -74,8 +74,8 @@ def test_it_gives_the_codes_and_the_sound_of_the_run(valle, run, spine, tmp_path
 def test_an_arch_without_attention_layers_is_refused_and_leaves_nothing(refused, valle, spine, tmp_path):
     words = spine.training(tmp_path / "run", "--steps", "1", "--arch", "retnet", "--alignment", "none")
     assert valle(*words)[0] == 0
-    told = refused("export", tmp_path / "run", "--out", tmp_path / "out", "--format", "onnx")
-    assert "format onnx exports backbones of attention layers, got RetNet" in told
+    message = refused("export", tmp_path / "run", "--out", tmp_path / "out", "--format", "onnx")
+    assert "format onnx exports backbones of attention layers, got RetNet" in message
     assert not (tmp_path / "out").exists()
 
 

@@ -89,20 +89,20 @@ def test_connections_that_say_nothing_do_not_keep_others_out(started):
 
 def test_who_asked_is_told_when_the_run_ends_first(started):
     hook, run = started
-    told = []
+    answers = []
 
     def say() -> None:
         try:
-            told.append(ask(run, "save", 10)["text"])
+            answers.append(ask(run, "save", 10)["text"])
         except UserError as error:
-            told.append(str(error))
+            answers.append(str(error))
 
     asked = threading.Thread(target=say)
     asked.start()
     wait_for(lambda: hook._session is not None and not hook._session._asked.empty())
     hook.train_failed(4)
     asked.join()
-    assert told == ["the run ended with an error in step 4"]
+    assert answers == ["the run ended with an error in step 4"]
     assert not (run / NAME).exists()
 
 
@@ -155,7 +155,7 @@ def test_a_folder_with_a_long_name_has_its_socket_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda run: None, "there is no run"),
         (lambda run: run.mkdir(), "is not a run. Name the folder that `valle train --out` names"),
@@ -164,11 +164,11 @@ def test_a_folder_with_a_long_name_has_its_socket_too(tmp_path):
         (lambda run: (run.mkdir(), (run / NAME).write_text("")), "the process that trained"),
     ],
 )
-def test_a_run_that_nobody_trains_is_one_line(tmp_path, capsys, make, told):
+def test_a_run_that_nobody_trains_is_one_line(tmp_path, capsys, make, message):
     make(tmp_path / "run")
     assert valle(["control", str(tmp_path / "run"), "save"]) == 2
     err = capsys.readouterr().err
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 

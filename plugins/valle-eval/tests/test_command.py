@@ -97,10 +97,12 @@ def test_an_earlier_run_is_compared_by_sentence_and_only_with_like_judges(table,
 def test_what_lacks_is_said_or_refused(table, tmp_path, capsys):
     table.write_text(table.read_text().replace(', "making": 0.05', ""))
     run(table, tmp_path / "out")
-    told = capsys.readouterr().err.splitlines()
-    assert "note: metric 'rtf' is left out: no sentence brings `making`" in told
+    lines = capsys.readouterr().err.splitlines()
+    assert "note: metric 'rtf' is left out: no sentence brings `making`" in lines
     if find_spec("ctranslate2") is None:  # then nobody knows words: pocketsphinx is not taken in its place
-        assert any(line.startswith("note: metric 'wer' is left out: recognizer 'whisper-tiny' cannot") for line in told)
+        assert any(
+            line.startswith("note: metric 'wer' is left out: recognizer 'whisper-tiny' cannot") for line in lines
+        )
     with pytest.raises(UserError, match="metric 'rtf' needs making: no sentence brings `making`"):
         run(table, tmp_path / "out", metric=("rtf",))
 

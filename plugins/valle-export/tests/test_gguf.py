@@ -29,8 +29,8 @@ def llama(tmp_path) -> Path:
     model = transformers.LlamaForCausalLM(config)
     folder = tmp_path / "llama"
     model.save_pretrained(folder)
-    told = json.loads((folder / "config.json").read_text()) | {"rope_theta": 500.0, "head_dim": 8}
-    (folder / "config.json").write_text(json.dumps(told))
+    changed = json.loads((folder / "config.json").read_text()) | {"rope_theta": 500.0, "head_dim": 8}
+    (folder / "config.json").write_text(json.dumps(changed))
     mapping = {"ids": {"code": [0, 8]}, "order": ["text"], "order_continuing": ["text"], "bias": None}
     (folder / "valle.json").write_text(json.dumps(mapping))
     return folder

@@ -150,7 +150,7 @@ def test_a_repository_that_is_not_there_is_told_in_one_line(hub, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["push", "nowhere", "anna/voice"], "there is no folder nowhere"),
         (["push", "EXPORTED", "a/b/c"], "'a/b/c' is not the name of a repository"),
@@ -160,10 +160,10 @@ def test_a_repository_that_is_not_there_is_told_in_one_line(hub, tmp_path, capsy
         (["pull", "EXPORTED/x/y", "--out", "o"], "is not the name of a repository"),
     ],
 )
-def test_mistakes_are_told_before_the_hub_is_asked(hub, exported, tmp_path, capsys, words, told):
+def test_mistakes_are_told_before_the_hub_is_asked(hub, exported, tmp_path, capsys, words, message):
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     places = {"EXPORTED": exported, "RUN": tmp_path / "run", "EMPTY": tmp_path / "empty"}
     assert valle([str(places.get(word, word)) for word in words]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert hub.calls == []

@@ -26,10 +26,10 @@ def page(live) -> Iterator:
                   "--use-fake-ui-for-media-stream"],
         )  # fmt: skip
         opened = browser.new_page(permissions=["microphone"])
-        opened.asked, opened.told = [], []
+        opened.asked, opened.messages = [], []
         opened.on("request", lambda request: opened.asked.append(request.url))
-        opened.on("console", lambda message: opened.told.append(message.text))
-        opened.on("pageerror", lambda error: opened.told.append(str(error)))
+        opened.on("console", lambda message: opened.messages.append(message.text))
+        opened.on("pageerror", lambda error: opened.messages.append(str(error)))
         opened.set_default_timeout(120_000)
         opened.goto(live.url)
         opened.wait_for_selector("#voice option", state="attached")
@@ -62,7 +62,7 @@ def test_it_speaks_draws_and_lights_up_the_words(page, live):
     assert 500 < ink(page) < 100_000
     assert page.get_attribute("#save", "href").startswith("blob:")
     assert live.tones.asked[-1].voice == "ben"
-    assert page.told == []
+    assert page.messages == []
     assert all(url.startswith((live.url, "blob:")) for url in page.asked)
 
 
@@ -130,7 +130,7 @@ def test_a_recording_is_kept_with_consent_and_removed(page, live, tmp_path):
     page.click("#forget")
     page.wait_for_function("() => document.querySelector('#voice').value !== 'me'")
     assert "me" not in live.tones.kept
-    assert page.told == []
+    assert page.messages == []
 
 
 def test_the_microphone_makes_a_recording(page):

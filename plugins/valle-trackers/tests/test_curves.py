@@ -78,7 +78,7 @@ def test_several_runs_are_drawn_in_one_picture(runs, tmp_path, capsys, ending, b
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["A", "--y", "los"], "no column 'los'. Did you mean 'loss'?"),
         (["A", "--x", "epoch"], "no column 'epoch'"),
@@ -90,14 +90,14 @@ def test_several_runs_are_drawn_in_one_picture(runs, tmp_path, capsys, ending, b
         ([], "missing RUNS"),
     ],
 )
-def test_mistakes_are_told_in_one_line_and_write_nothing(runs, tmp_path, monkeypatch, capsys, words, told):
+def test_mistakes_are_told_in_one_line_and_write_nothing(runs, tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     places = {"A": runs[0], "EMPTY": tmp_path / "empty", "OLD": made(tmp_path / "old", [{"step": 1, "loss": 2.0}])}
     before = sorted(tmp_path.iterdir())
     assert valle(["plot", *(str(places.get(word, word)) for word in words)]) == 2
     err = capsys.readouterr().err
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
 

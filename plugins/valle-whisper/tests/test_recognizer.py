@@ -227,8 +227,8 @@ def test_options_out_of_range_are_refused(option, value, bound):
 
 
 def test_it_says_which_weights_it_recognizes_with(parts, random_one):
-    told = random_one.identity()
-    assert told == WhisperRecognizer(parts, WhisperOptions(), CPU).identity()
-    assert set(told) == {"weights", "transformers"}
+    identity = random_one.identity()
+    assert identity == WhisperRecognizer(parts, WhisperOptions(), CPU).identity()
+    assert set(identity) == {"weights", "transformers"}
     other = build(WhisperOptions(weights="random", seed=9), device=CPU)
-    assert other.identity()["weights"] != told["weights"]
+    assert other.identity()["weights"] != identity["weights"]

@@ -167,16 +167,16 @@ def test_aligning_needs_a_recognizer_that_does(record, run):
 
 def test_texts_may_be_written_beside_the_recordings(record, run, tmp_path):
     audio = record("a/1", 0.2, "abba", 0.8, "dace")
-    told = record("a/2", 0.2, "fed")
-    told.with_suffix(".txt").write_text("as it was\n")
-    told.with_suffix(".json").write_text('{"language": "xx", "take": 3}')
+    written = record("a/2", 0.2, "fed")
+    written.with_suffix(".txt").write_text("as it was\n")
+    written.with_suffix(".json").write_text('{"language": "xx", "take": 3}')
     report, _ = run(beside=True, align=False)
     assert audio.with_suffix(".txt").read_text() == "abba dace\n"
     facts = json.loads(audio.with_suffix(".json").read_text())
     assert facts["language"] == "xx"
     assert [word for word, _, _ in facts["words"]] == ["abba", "dace"]
-    assert told.with_suffix(".txt").read_text() == "as it was\n"
-    assert json.loads(told.with_suffix(".json").read_text()) == {"language": "xx", "take": 3}
+    assert written.with_suffix(".txt").read_text() == "as it was\n"
+    assert json.loads(written.with_suffix(".json").read_text()) == {"language": "xx", "take": 3}
     assert (report.files, report.utterances) == (1, 1)
     assert run(beside=True)[1] == 0
 

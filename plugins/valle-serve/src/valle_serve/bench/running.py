@@ -54,10 +54,10 @@ def started(model: str) -> Iterator[Server]:
     """A server on a free port of this machine. Raises `UserError` with its last line where it does not start."""
     command = [sys.executable, "-m", "valle_cli", "serve", "--port", "0", "--speaking", "32", "--waiting", "64"]
     command += ["--wait-seconds", "600", "--timeout", "600", "--no-uploads"] + (["--model", model] if model else [])
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told, stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, stdin=subprocess.DEVNULL)
         try:
-            yield Server(_address(process, told.fileno()), pid=process.pid)
+            yield Server(_address(process, errors.fileno()), pid=process.pid)
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -66,14 +66,14 @@ def started(model: str) -> Iterator[Server]:
             process.wait()
 
 
-def _address(process: subprocess.Popen[bytes], told: int) -> str:
+def _address(process: subprocess.Popen[bytes], errors: int) -> str:
     """What the process says on stderr that it serves at."""
     for _ in range(round(START_SECONDS / 0.1)):
-        lines = os.pread(told, 1 << 16, 0).decode("utf-8", "replace")
+        lines = os.pread(errors, 1 << 16, 0).decode("utf-8", "replace")
         if found := re.search(r"^note: serving at (\S+);", lines, re.M):
             return found[1]
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-            last = (lines.strip().splitlines() or ["it told no reason"])[-1]
+            last = (lines.strip().splitlines() or ["it gave no reason"])[-1]
             raise UserError(f"the server did not start: {last.removeprefix('error: ')}")
     raise UserError(f"the server did not start within {START_SECONDS:g} s")
