@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -50,6 +54,45 @@ def test_weights_that_change_are_laid_out_anew():
     assert conv.bias is not None
     conv.bias.zero_()
     torch.testing.assert_close(function(x), conv(x), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_weights_at_the_address_of_earlier_ones_are_laid_out_anew():
+    conv, x = nn.Conv1d(64, 64, 7), torch.randn(1, 64, 20)
+    function = Packed(conv)
+    for _ in range(5):
+        function(x)
+        conv.weight = nn.Parameter(torch.zeros(0))  # lets the memory go, for the next line to take
+        conv.weight = nn.Parameter(torch.randn(64, 64, 7))
+        torch.testing.assert_close(function(x), conv(x), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("conv", CONVOLUTIONS, ids=str)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+def test_a_copy_of_what_was_called_has_its_own_weights(conv, again):
+    function, x = Packed(conv), inputs(conv, 1, 12)
+    with torch.no_grad():
+        wanted = function(x)
+        other = again(function)
+        assert torch.equal(other(x), wanted)
+        other._conv.weight.zero_()
+        other._conv.bias = None
+        assert not other(x).any()
+        assert torch.equal(function(x), wanted)
+
+
+@torch.inference_mode()
+def test_threads_with_other_sizes_do_not_disturb_each_other():
+    conv = nn.Conv1d(4, 6, 3)
+    function, given = Packed(conv), [torch.randn(1, 4, length) for length in (12, 70, 20, 9)]
+    wanted = [conv(x) for x in given]
+
+    def called(place: int) -> bool:
+        with torch.inference_mode():
+            return all(torch.allclose(function(given[place]), wanted[place], atol=1e-5) for _ in range(50))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(called, range(4)))
 
 
 def test_gradients_and_other_types_go_pytorchs_way():

@@ -7,6 +7,8 @@ few steps (a push of a stream), and computes convolutions with a kernel of one s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,7 +18,29 @@ from torch.nn import functional as F
 FEW = 4
 """Outputs up to which a depthwise convolution is faster as a sum of products."""
 
-NEEDED = ("_convolution_pointwise", "_reorder_convolution_weight", "_reorder_convolution_transpose_weight")
+NEEDED = (
+    "_convolution_pointwise",
+    "_convolution_transpose_pointwise",
+    "_reorder_convolution_weight",
+    "_reorder_convolution_transpose_weight",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A convolution whose weights are laid out.
+
+    Attributes:
+        weight: what they were made from; held, so that no other weight comes to lie at its address.
+        version: of that weight.
+        sizes: of the inputs they are for.
+        run: the convolution.
+    """
+
+    weight: Tensor
+    version: int
+    sizes: torch.Size
+    run: Callable[[Tensor], Tensor]
 
 
 class Packed:
@@ -25,28 +49,39 @@ class Packed:
     The weights are laid out for the sizes of an input, and stay so for all that follow with the same ones, as the
     pushes of a stream and the chunks of a long sound do. What oneDNN does not take (another device or type, gradients,
     compiling) or what is no faster by it (groups) goes PyTorch's usual way. `steps_first` tells how its outputs lie.
+    Any number of threads may call it; copies and pickles lay the weights out for themselves.
     """
 
     def __init__(self, conv: nn.Conv1d | nn.ConvTranspose1d) -> None:
         self._conv = conv
-        self._run: Callable[[Tensor], Tensor] | None = None
-        self._made_for: tuple[object, ...] | None = None
+        self._layout: _Layout | None = None  # replaced as a whole: another thread may read it at any time
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._conv,)
 
     def __call__(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B D U"]:
         conv, shape = self._conv, x.shape
         if conv.groups == 1 and _takes(x, conv.weight):
-            version = -1 if conv.weight.is_inference() else conv.weight._version
-            run, made_for = self._run, (shape, conv.weight.data_ptr(), version)
-            if run is None or self._made_for != made_for:
-                run = _packed(conv, x[:, :, None].shape)
-                self._run, self._made_for = run, made_for
-            return run(x[:, :, None])[:, :, 0]
+            return self._laid_out(shape).run(x[:, :, None])[:, :, 0]
         if isinstance(conv, nn.ConvTranspose1d):
             return F.conv_transpose1d(x, conv.weight, conv.bias, conv.stride, groups=conv.groups)
         if shape[2] < conv.kernel_size[0] + FEW and _is_plain_depthwise(conv) and x.device.type == "cpu":
             y = torch.einsum("bctk,ck->bct", x.unfold(2, conv.kernel_size[0], 1), conv.weight[:, 0])
             return y if conv.bias is None else y + conv.bias[:, None]
         return F.conv1d(x, conv.weight, conv.bias, conv.stride, 0, conv.dilation, conv.groups)
+
+    def _laid_out(self, sizes: torch.Size) -> _Layout:
+        """The weights for inputs of these sizes: those at hand, or new ones."""
+        made, weight = self._layout, self._conv.weight
+        version = -1 if weight.is_inference() else weight._version
+        if (
+            made is None
+            or (made.sizes, made.version) != (sizes, version)
+            or made.weight.data_ptr() != weight.data_ptr()
+        ):
+            made = _Layout(weight.detach(), version, sizes, _packed(self._conv, sizes))
+            self._layout = made
+        return made
 
 
 def _is_plain_depthwise(conv: nn.Conv1d) -> bool:
@@ -71,7 +106,7 @@ def _takes(x: Tensor, weight: Tensor) -> bool:
 
 
 def _packed(conv: nn.Conv1d | nn.ConvTranspose1d, sizes: torch.Size) -> Callable[[Tensor], Tensor]:
-    weight, none, shape = conv.weight.detach()[:, :, None], [0, 0], list(sizes)
+    weight, none, shape = conv.weight.detach()[:, :, None], [0, 0], [*sizes[:2], 1, sizes[2]]
     stride, dilation, ops = [1, *conv.stride], [1, *conv.dilation], torch.ops.mkldnn
     if isinstance(conv, nn.ConvTranspose1d):
         made = ops._reorder_convolution_transpose_weight(weight, none, none, stride, dilation, 1, shape)
