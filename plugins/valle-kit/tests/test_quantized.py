@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -73,8 +75,11 @@ def test_a_step_is_timed(speaker):
 
 def test_where_no_compiled_step_reads_int8_it_is_refused_and_auto_goes_without(speaker):
     backbone = speaker("mamba").components.ar.backbone
-    with pytest.raises(UserError, match=r"Leave --quantize out"):
+    with pytest.raises(UserError, match=r"Leave --quantize out") as refused:
         quantize(backbone, "int8")
+    for arch in ("llama", "mamba", "mamba2", "retnet", "transformer"):
+        named = bool(re.search(rf"\b{arch}\b", str(refused.value)))
+        assert speaker(arch).components.ar.backbone.compiles() is named
     assert not quantize(backbone, "auto")
     assert not quantize(backbone, "none")
     half = speaker().components.ar.backbone.bfloat16()

@@ -47,7 +47,7 @@ def quantize(backbone: nn.Module, way: Quantize) -> bool:
             return False
         raise UserError(
             "quantize = int8 is for models whose level 0 decodes by a compiled step: on a CPU, in float32, with numba, "
-            "by a backbone that has one (llama), without an adapter. Leave --quantize out"
+            "by a backbone that has one (llama, mamba2, retnet, transformer), without an adapter. Leave --quantize out"
         )
     found: dict[str, nn.Module] = {name: Int8Linear(layer) for name, layer in layers.items()}
     if way == "auto" and not _faster(backbone, layers, found):
