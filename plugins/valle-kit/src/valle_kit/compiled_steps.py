@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +25,7 @@ TOGETHER = 64
 """Rows with caches of their own that are computed at a time."""
 
 
-class SteppedCache:
+class SteppedCache(ABC):
     """What a cache has beside its buffers for a compiled step, which is made anew wherever the buffers have moved."""
 
     lengths: Int[Tensor, "B"]
@@ -32,17 +33,20 @@ class SteppedCache:
     compiled: CompiledStep | None = None
     _tables: tuple[tuple[int, ...], Tables] | None = None
 
+    @abstractmethod
     def held(self) -> Sequence[Tensor]:
         """The tensors that the buffers lie in."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def buffers(self) -> Sequence[tuple[Tensor, Tensor, int]]:
         """Of each layer what `Tables` takes."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def grow(self) -> None:
         """Make room for one position more in every row. Raises `UserError` where there is none."""
-        raise NotImplementedError
+        ...
 
     @property
     def tables(self) -> Tables:
@@ -59,7 +63,7 @@ class SteppedCache:
         return {**self.__dict__, "compiled": None, "_tables": None}
 
 
-class CompiledSteps:
+class CompiledSteps(ABC):
     """A backbone whose step of inference in float32 on the CPU is a program, where its modules are as it made them.
 
     Whatever else comes (training, hooks, rewritten layers, autocast, torch.compile, other dtypes) goes by torch.
@@ -72,13 +76,15 @@ class CompiledSteps:
     by_torch = False
     """Whether no step is compiled, whatever else fits."""
 
+    @abstractmethod
     def step_modules(self) -> Iterable[nn.Module]:
         """All that a step reads."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def listed_step(self, rows: int, capacity: int) -> CompiledStep:
         """The step of at most `rows` states at a time, for caches of at most `capacity` positions."""
-        raise NotImplementedError
+        ...
 
     def compiles(self) -> bool:
         """See `valle_kit.quantized.Compiles`."""
