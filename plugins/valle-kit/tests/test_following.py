@@ -7,20 +7,10 @@ import threading
 import pytest
 import torch
 
-from valle_core.api import Registry, Request, UserError
-from valle_core.assemble.part import build
-from valle_core.model.codec_lm import CodecLM
-from valle_core.model.options import ModelOptions
-from valle_core.registry.hooks import Observers
-from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
-from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
+from valle_core.api import Request, UserError
 from valle_kit.engine import Ended, Engine
 from valle_kit.following import Following
 from valle_kit.streaming import Windowing, stream
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
 SPOKEN = (("abc", 0.3), ("fed cba", 0.5), ("a", 0.1), ("ccc ddd", 0.4), ("bead", 0.2))
 REQUESTS = [Request(text=text, seed=seed, max_seconds=seconds) for seed, (text, seconds) in enumerate(SPOKEN)]
@@ -41,37 +31,9 @@ def followed(engine: Engine, requests):
 
 
 @pytest.fixture(scope="module")
-def synthesizer():
+def synthesizer(speaker):
     """One with random weights."""
-
-    def built(kind, name, options=None, **parts):
-        selected = Registry.open().select(kind, name)
-        return build(selected, selected.options_type()(**(options or {})), **parts)
-
-    torch.manual_seed(3)
-    sizes = {"d_model": 48, "n_layers": 2, "n_heads": 6, "n_kv_heads": 2, "ffn_dim": 70}
-    backbone, codec = built("arch", "llama", sizes, attention=built("attention", "sdpa")), FakeCodec()
-    symbols = SymbolMap(("<pad>", "<unk>", " ", *"abcdef"))
-    vocabulary = Vocabulary(
-        symbols=len(symbols.symbols), languages=2, num_levels=codec.num_levels, codebook_size=codec.codebook_size
-    )
-    model = CodecLM(backbone, vocabulary, ModelOptions()).eval()
-    for parameter in model.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.1)
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model,
-            nar=model,
-            symbols=symbols,
-            languages=("xx", "yy"),
-            codec=codec,
-            frontend=FakeFrontend(),
-            task=built("task", "tts"),
-            chain=SamplerChain([built("sampler", "top_k", {"k": 20})]),
-            nar_chain=SamplerChain([built("sampler", "greedy")]),
-            observers=Observers(),
-        )
-    )
+    return speaker(samplers=(("top_k", {"k": 20}),))
 
 
 def test_chunks_are_those_of_a_stream_alone_and_beside_others(synthesizer):
