@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -118,8 +117,8 @@ def _compare_one(size: str, new: int, prompt: int, repeats: int, drafts: int) ->
     torch.manual_seed(0)
     registry = Registry.open()
     plugin, kernel = registry.select("arch", "llama"), registry.select("attention", "sdpa")
-    options = _load(plugin.spec.options)(d_model=width, n_layers=layers, n_heads=width // 64)
-    backbone = build(plugin, options, attention=build(kernel, _load(kernel.spec.options)())).eval()
+    options = plugin.options_type()(d_model=width, n_layers=layers, n_heads=width // 64)
+    backbone = build(plugin, options, attention=build(kernel, kernel.options_type()())).eval()
     table, weight, x = torch.randn(VOCABULARY, width), torch.randn(VOCABULARY, width), torch.randn(1, prompt, width)
     right: list[Tensor] = []
 
@@ -177,8 +176,3 @@ def _compare_one(size: str, new: int, prompt: int, repeats: int, drafts: int) ->
         )
         for setting, rate in rates.items()
     ]
-
-
-def _load(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)

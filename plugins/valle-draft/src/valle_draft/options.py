@@ -23,8 +23,7 @@ class HeadsOptions:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.count <= 16:
-            raise UserError(f"count must be in [1, 16], got {self.count}")
+        _check_count(self.count)
         if not 0.25 <= self.width <= 8:
             raise UserError(f"width must be in [0.25, 8], got {self.width:g}")
         _check_weight(self.weight)
@@ -40,7 +39,7 @@ class LayerSkipOptions:
         dropout: probability that a row skips the last layer in training, in [0, 1); less for earlier layers, none for
             the first.
         scale: weight of early exits in the loss, in [0, 1].
-        every: a training step has the early exits of every so manieth layer, in turn; 1: of all.
+        every: a training step has the early exits of every nth layer (n is this), in turn; 1: of all.
     """
 
     exit: int = 0
@@ -52,14 +51,18 @@ class LayerSkipOptions:
     def __post_init__(self) -> None:
         if self.exit < 0:
             raise UserError(f"exit must be at least 0, got {self.exit}")
-        if not 1 <= self.count <= 16:
-            raise UserError(f"count must be in [1, 16], got {self.count}")
+        _check_count(self.count)
         if not 0 <= self.dropout < 1:
             raise UserError(f"dropout must be in [0, 1), got {self.dropout:g}")
         if not 0 <= self.scale <= 1:
             raise UserError(f"scale must be in [0, 1], got {self.scale:g}")
         if self.every < 1:
             raise UserError(f"every must be at least 1, got {self.every}")
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= 16:
+        raise UserError(f"count must be in [1, 16], got {count}")
 
 
 def _check_weight(weight: float) -> None:
