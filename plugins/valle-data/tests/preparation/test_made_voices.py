@@ -15,7 +15,7 @@ from valle_core.plugin import UserError
 from valle_data.preparation.loading import load_recording
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.recordings import Recording
-from valle_data.preparation.voices import made_voice, with_made_voices
+from valle_data.preparation.voices import made_voice, source_of, with_made_voices
 from valle_data.testing import run
 
 RATE, UNIT = 16_000, 0.025
@@ -54,6 +54,21 @@ def test_each_recording_is_there_once_more_as_another_speaker(table, tmp_path):
         factor = float(id.split("@")[1])
         assert row.speaker == f"train/anna@{factor:g}"
         assert row.seconds == pytest.approx(1.1 / factor, abs=0.03)
+
+
+def test_what_is_made_of_a_recording_is_held_out_with_it_and_no_other(table, tmp_path):
+    given = {"duration_unit": UNIT, "held_out_fraction": 0.3}
+    run(table, tmp_path / "own", **given)
+    run(table, tmp_path / "out", **given, voice_factors=(0.8, 1.25))
+    own, held = (set(open_dataset(tmp_path / name, part="held-out").ids) for name in ("own", "out"))
+    made = {id for id in held if "@" in id}
+    assert len(own) == len(made) == 4
+    assert held - made == own == {id.split("@")[0] for id in made}
+
+
+def test_an_id_with_an_at_is_a_made_voice_only_where_its_speaker_has_it_too():
+    assert source_of("a/1@0.9", "a@0.9") == "a/1"
+    assert source_of("a/1@0.9", "a") == source_of("a/1", "a@0.9") == source_of("a/1@0.9", "a@0.8") == ""
 
 
 def test_times_are_those_of_the_recording_divided_by_the_factor(table, tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from valle_core.plugin import UserError
+from valle_data.preparation.voices import source_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +32,16 @@ class SplitOptions:
 def held_out_ids(utterances: Iterable[tuple[str, str]], options: SplitOptions) -> tuple[str, ...]:
     """Sorted ids to hold out of (id, speaker) pairs; see `SplitOptions`.
 
-    Within a speaker the ids with the smallest hashes are chosen, so adding utterances moves few others.
+    Within a speaker the ids with the smallest hashes are chosen, so adding utterances moves few others. What was
+    made of another recording (`--voice-factors`) is held out with that one and not by itself: both say the same.
     """
-    chosen = []
+    chosen: list[str] = []
     free: dict[str, list[str]] = defaultdict(list)
-    for id, speaker in utterances:
+    speakers = dict(utterances)
+    made = {id: source for id, speaker in speakers.items() if (source := source_of(id, speaker)) in speakers}
+    for id, speaker in speakers.items():
+        if id in made:
+            continue
         if id.split("/", 1)[0] in options.groups and "/" in id:
             chosen.append(id)
         else:
@@ -45,7 +51,8 @@ def held_out_ids(utterances: Iterable[tuple[str, str]], options: SplitOptions) -
             if len(ids) >= 3:
                 count = min(max(1, round(options.fraction * len(ids))), len(ids) - 2)
                 chosen.extend(sorted(ids, key=_rank)[:count])
-    return tuple(sorted(chosen))
+    held_out = frozenset(chosen)
+    return tuple(sorted([*chosen, *(id for id, source in made.items() if source in held_out)]))
 
 
 def _rank(id: str) -> bytes:

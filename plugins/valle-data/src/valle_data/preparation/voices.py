@@ -26,3 +26,9 @@ def made_voice(recording: Recording, factor: float) -> Recording:
     """The recording read `factor` times as fast, with an id and a speaker of its own."""
     mark = f"@{factor:g}"
     return replace(recording, id=f"{recording.id}{mark}", speaker=f"{recording.speaker}{mark}", factor=factor)
+
+
+def source_of(id: str, speaker: str) -> str:
+    """The id of the recording that a made voice reads; empty where it is no made voice."""
+    source, at, factor = id.rpartition("@")
+    return source if at and speaker.endswith(f"@{factor}") else ""
