@@ -66,7 +66,9 @@ def test_a_run_of_another_number_of_processes_is_refused_and_a_new_one_starts_fr
     with pytest.raises(UserError) as refused:
         alone(tone_dataset, tmp_path / "run", resume="true")
     assert "\n" not in str(refused.value)
-    assert "to 2 processes, not 1. Resume with as many (torchrun --nproc-per-node 2 -m valle_cli" in str(refused.value)
+    assert "with 2 processes, not 1. Resume with as many (torchrun --nproc-per-node 2 -m valle_cli" in str(
+        refused.value
+    )
     named = re.search(r"--init-from (\S+) --out NEW", str(refused.value))
     assert named is not None
     (begun,) = alone(tone_dataset, tmp_path / "new", init_from=named[1], steps="1")

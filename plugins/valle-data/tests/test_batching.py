@@ -186,7 +186,7 @@ def test_a_filter_that_leaves_nothing_is_refused_with_its_counts():
 
 def test_a_state_of_one_process_is_refused_by_two():
     state = Batches(Listed(), BatchOptions()).state_dict()
-    with pytest.raises(UserError, match=r"1 processes, not 2. Resume with as many \(without a launcher\)"):
+    with pytest.raises(UserError, match=r"trained with 1 process, not 2. Resume with as many \(without a launcher\)"):
         Batches(Listed(), BatchOptions(), rank=1, world=2).load_state_dict(state)
 
 

@@ -139,7 +139,8 @@ class Batches:
             before = state["world"]
             way = f"torchrun --nproc-per-node {before} -m valle_cli train …" if before > 1 else "without a launcher"
             raise UserError(
-                f"the batches were distributed to {before} processes, not {self._world}. Resume with as many ({way})"
+                f"the run was trained with {before} process{'es' * (before != 1)}, not {self._world}. "
+                f"Resume with as many ({way})"
             )
         if state.get("planner") != BATCHES_VERSION:
             raise UserError(
