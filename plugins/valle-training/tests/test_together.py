@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from valle_training.together import HOOK, started_alone
+import torch
+from torch import nn
+from valle_training.together import HOOK, DistributedProcesses, started_alone
 
 from valle_core.api import TrainOptions
 
@@ -48,3 +50,16 @@ def test_a_place_to_meet_alone_says_nothing_of_accelerate_and_processes_of_mpi_a
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     assert not started_alone(meeting)
     assert not started_alone(meeting | {"ACCELERATE_USE_CPU": "True", "OMPI_COMM_WORLD_SIZE": "2"})
+
+
+def test_no_memory_for_the_mean_of_gradients_is_not_taken_for_a_process_that_is_gone(monkeypatch):
+    processes, model = DistributedProcesses.__new__(DistributedProcesses), nn.Linear(2, 1)
+    processes.shards, processes.world = False, 2
+    model(torch.ones(1, 2)).sum().backward()
+
+    def short(tensors):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch, "cat", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        processes.average_gradients(model)

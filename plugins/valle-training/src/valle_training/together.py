@@ -80,7 +80,6 @@ class DistributedProcesses(Processes):
         # As if it were for evaluation: no DDP around what is split.
         return self.accelerator.prepare_model(model, evaluation_mode=True), self.accelerator.prepare(optimizer)
 
-    @alive()
     def average_gradients(self, model: nn.Module) -> None:
         """After the passes, not during them: a process that is short of memory takes its batch in parts, and the others
         need not know."""
@@ -88,11 +87,13 @@ class DistributedProcesses(Processes):
             return
         with torch.no_grad():
             found = [weight.grad for weight in model.parameters() if weight.grad is not None]
-            sums = [torch.cat([one.flatten() for one in bucket]) for bucket in _buckets(found)]
-            for wait in [dist.all_reduce(one, async_op=True) for one in sums]:
-                assert wait is not None
-                wait.wait()
-            for bucket, one in zip(_buckets(found), sums, strict=True):
+            buckets = _buckets(found)
+            sums = [torch.cat([one.flatten() for one in bucket]) for bucket in buckets]  # may be short of memory
+            with alive():
+                for wait in [dist.all_reduce(one, async_op=True) for one in sums]:
+                    assert wait is not None
+                    wait.wait()
+            for bucket, one in zip(buckets, sums, strict=True):
                 for gradient, mean in zip(bucket, one.split([each.numel() for each in bucket]), strict=True):
                     gradient.copy_(mean.view_as(gradient)).div_(self.world)
 
