@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -49,8 +48,7 @@ def train_step(
         found = Meter()
         for place, part in enumerate(parts):
             try:
-                with nullcontext() if part is parts[-1] else accelerator.no_sync(model):
-                    _backward(model, part, processes, found, terms, frames, positions)
+                _backward(model, part, processes, found, terms, frames, positions)
             except (RuntimeError, MemoryError) as error:
                 if not short_of_memory(error):
                     raise
