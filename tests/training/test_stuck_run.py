@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import TRAINING, open_observers
+from valle_core.registry.hooks import TRAINING, hookimpl, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.training import step as steps
 from valle_core.training.config import TRAIN_SCHEMA
@@ -24,11 +24,25 @@ SETTINGS = {
 }  # fmt: skip
 
 
-def run(data: Path, out: Path, **changes):
+class Asking:
+    """Asks for something after a step."""
+
+    def __init__(self, step: int, word: str) -> None:
+        self.step, self.word = step, word
+
+    @hookimpl
+    def train_requests(self, step):
+        return {self.word: True} if step == self.step else None
+
+
+def run(data: Path, out: Path, asking: Asking | None = None, **changes):
     flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
     registry = Registry.open()
     resolved = resolve(TRAIN_SCHEMA, registry, flags=list(flags.items()))
-    return run_training(resolved, registry, open_observers(registry, of=TRAINING))
+    observers = open_observers(registry, of=TRAINING)
+    if asking is not None:
+        observers.add("asking", asking)
+    return run_training(resolved, registry, observers)
 
 
 def lines(out: Path) -> list[dict]:
@@ -56,7 +70,7 @@ def test_it_stops_says_what_to_do_and_keeps_the_batch_and_the_last_good_checkpoi
             run(tone_dataset, out)
     text = str(told.value)
     assert text.startswith("3 steps in a row up to step 6 had a loss or gradient that is not finite")
-    assert f"go on from {RunFolder(out).checkpoint(3)} with --resume and a lower --lr" in text
+    assert "go on with --resume --checkpoint step-00000003 and a lower --lr" in text
     assert f"the names of its utterances are in {out}/bad-steps/step-00000006.*" in text
     assert len(text.splitlines()) == 1
     assert RunFolder(out).steps() == [2, 3]
@@ -65,7 +79,7 @@ def test_it_stops_says_what_to_do_and_keeps_the_batch_and_the_last_good_checkpoi
     facts = json.loads((out / "bad-steps" / "step-00000006.json").read_text())
     assert facts["step"] == 6
     assert facts["batches"][0]["utterances"]
-    run(tone_dataset, out, resume="true")
+    run(tone_dataset, out, resume="true", checkpoint="step-00000003")
     assert [line["loss"] for line in lines(out)] == [line["loss"] for line in lines(tmp_path / "whole")]
 
 
@@ -91,3 +105,27 @@ def test_without_a_checkpoint_it_says_to_begin_anew_and_that_works(tone_dataset,
         with pytest.raises(UserError, match="Look at that batch, then begin anew with a lower --lr"):
             run(tone_dataset, tmp_path / "r")
     run(tone_dataset, tmp_path / "r", lr="1e-4")
+
+
+def test_what_is_asked_to_be_saved_meanwhile_waits_for_a_good_step(tone_dataset, tmp_path, monkeypatch):
+    """It was saved, and the message named that checkpoint to go on from."""
+    broken(monkeypatch, range(4, 6))
+    run(tone_dataset, tmp_path / "r", Asking(4, "save"), checkpoint_every="99")
+    assert RunFolder(tmp_path / "r").steps() == [6, 8]
+    broken(monkeypatch, range(4, 99))
+    with pytest.raises(UserError, match=r"--checkpoint step-00000003 and"):
+        run(tone_dataset, tmp_path / "s", Asking(5, "save"))
+    assert RunFolder(tmp_path / "s").steps() == [2, 3]
+
+
+def test_the_one_to_go_on_from_is_of_before_them_though_the_run_was_left_and_resumed(
+    tone_dataset, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        broken(patch, range(4, 99))
+        run(tone_dataset, tmp_path / "r", Asking(5, "quit"))
+        broken(patch, range(1, 99))
+        with pytest.raises(UserError, match=r"3 steps in a row up to step 6 .*--checkpoint step-00000003 and"):
+            run(tone_dataset, tmp_path / "r", resume="true")
+    assert RunFolder(tmp_path / "r").steps() == [2, 3, 5]
+    run(tone_dataset, tmp_path / "r", resume="true", checkpoint="step-00000003", lr="1e-4")

@@ -19,6 +19,7 @@ from valle_core.checkpoint.manifest import Manifest
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
+from valle_core.reading.kinds import is_of
 from valle_core.registry.hooks import Observers
 from valle_core.registry.identity import warn
 from valle_core.sequence.pack import RowBatch
@@ -89,18 +90,19 @@ def train(
     model.to(processes.accelerator.device).train()
     optimizer = optimization.optimizer(model)
     average = Average(model, options.average, optimizer)
-    run, step = place.run, 0
+    run, step, bad = place.run, 0, 0
     if place.resume:
         step = restore(model, average, optimizer, stream, run, place.resume, manifest, processes)
-        optimization = optimization.as_left(read_manifest(place.resume).progress.get("lr"))
+        left = read_manifest(place.resume).progress
+        optimization, bad = optimization.as_left(left.get("lr")), left.get("bad_in_a_row", 0)
     place.begin()
     if options.compile:
         assert isinstance(model.backbone, nn.Module)
         model.backbone.compile(dynamic=True)
 
     wrapped, optimizer = processes.prepare(model, optimizer, average)
-    meter, line, reason, signals = Meter(), {}, "steps", (0,)
-    begun, saved, changed, late = time.perf_counter(), step, step, False
+    meter, line, reason, signals = Meter(bad_in_a_row=bad if is_of(bad, int) else 0), {}, "steps", (0,)
+    begun, saved, changed, late, due = time.perf_counter(), step, step, False, False
 
     def changes(*given: Any) -> None:
         nonlocal changed
@@ -109,9 +111,10 @@ def train(
     optimizer.optimizer.register_step_pre_hook(changes)
 
     def progress() -> dict[str, Any]:
-        """Where data, loss scaling and the learning rate stand."""
+        """Where data, bad steps, loss scaling and the learning rate stand."""
         scaler, rates = processes.accelerator.scaler, [float(options.lr), float(optimization.options.lr)]
         at: dict[str, Any] = {"stream": stream.state_dict()}
+        at |= {"bad_in_a_row": meter.bad_in_a_row} if meter.bad_in_a_row else {}
         at |= {} if scaler is None else {"scaler": scaler.state_dict()}
         return at if rates[0] == rates[1] else at | {"lr": rates}
 
@@ -151,8 +154,8 @@ def train(
                 if any(signals) or any(over) or "quit" in asked:
                     reason = "interrupted" if any(signals) else "minutes" if any(over) else "quit"
                 optimization = optimization.at(asked["lr"]) if "lr" in asked else optimization
-                due = step % options.checkpoint_every == 0 and not meter.bad_in_a_row  # else the last good one stays
-                saving = due or "save" in asked or step == options.steps or reason != "steps"
+                due = due or step % options.checkpoint_every == 0 or "save" in asked  # waits for a good step
+                saving = (due and not meter.bad_in_a_row) or step == options.steps or reason != "steps"
                 last = step == options.steps or reason == "minutes"
                 paused = time.perf_counter()
                 figures = observers.call("train_figures", step=step, last=last, asked="eval" in asked)
@@ -170,7 +173,7 @@ def train(
                         warn(f"step {step + 1} failed; the run is saved at step {step}: go on with --resume")
                 raise
             if saving:
-                path, saved = save(step, progress(), processes.random()), step
+                path, saved, due = save(step, progress(), processes.random()), step, False
                 if path is not None:
                     observers.call("checkpoint_saved", step=step, path=path)
             if logged and not processes.rank:
@@ -183,8 +186,9 @@ def train(
 
 def stuck(place: Place, step: int, bad: int, kept: Sequence[str]) -> UserError:
     """What ends a run that takes no step any more."""
-    newest = max(place.run.steps(), default=0)
-    way = f"go on from {place.run.checkpoint(newest)} with --resume and" if newest else "begin anew with"
+    good = max((one for one in place.run.steps() if one <= step - bad), default=0)
+    name = place.run.checkpoint(good).name  # the newest one may lie behind it
+    way = f"go on with --resume --checkpoint {name} and" if good else "begin anew with"
     return UserError(
         f"{bad} steps in a row up to step {step} had a loss or gradient that is not finite, or no memory; nothing was "
         f"learnt in them{''.join(f' ({one})' for one in kept)}. Look at that batch, then {way} a lower --lr"
