@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Evaluation:
         making.mkdir(parents=True)
         facts: dict[str, Any] = {"step": self.step, "losses": dict(self.losses), "utterances": list(self.held.ids)}
         notes: list[str] = []
-        with _told(notes):
+        with _noted(notes):
             if model is not None:
                 loaded = load_model(model, Registry.open(), device=torch.device("cpu")).model
                 facts["attention"] = self._attention(loaded, making)
@@ -100,17 +101,10 @@ class Evaluation:
         return "attention.png"
 
 
-class _told:
-    """Turns what a user can be told into a line, so that the rest is written all the same."""
-
-    def __init__(self, notes: list[str]) -> None:
-        self._notes = notes
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, UserError):
-            self._notes.append(str(error))
-            return True
-        return False
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[None]:
+    """What a user can be told becomes a line, so that the rest is written all the same."""
+    try:
+        yield
+    except UserError as error:
+        notes.append(str(error))
