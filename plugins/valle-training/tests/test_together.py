@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 from valle_training.together import HOOK, DistributedProcesses, started_alone
 
-from valle_core.api import TrainOptions
+from valle_core.api import TrainOptions, UserError
 
 
 def launched(*words: str) -> dict[str, str]:
@@ -19,6 +20,13 @@ def launched(*words: str) -> dict[str, str]:
     given = launch_command_parser().parse_args([*words, *fixed])
     given.use_cpu = given.cpu
     return prepare_simple_launcher_cmd_env(given)[1]
+
+
+def of_two() -> DistributedProcesses:
+    """One of two processes with whole weights, before they meet."""
+    processes = DistributedProcesses.__new__(DistributedProcesses)
+    processes.shards, processes.world = False, 2
+    return processes
 
 
 @pytest.fixture
@@ -53,8 +61,7 @@ def test_a_place_to_meet_alone_says_nothing_of_accelerate_and_processes_of_mpi_a
 
 
 def test_no_memory_for_the_mean_of_gradients_is_not_taken_for_a_process_that_is_gone(monkeypatch):
-    processes, model = DistributedProcesses.__new__(DistributedProcesses), nn.Linear(2, 1)
-    processes.shards, processes.world = False, 2
+    processes, model = of_two(), nn.Linear(2, 1)
     model(torch.ones(1, 2)).sum().backward()
 
     def short(tensors):
@@ -63,3 +70,12 @@ def test_no_memory_for_the_mean_of_gradients_is_not_taken_for_a_process_that_is_
     monkeypatch.setattr(torch, "cat", short)
     with pytest.raises(torch.OutOfMemoryError):
         processes.average_gradients(model)
+
+
+def test_a_process_that_is_gone_before_the_first_step_is_told_in_one_line(monkeypatch):
+    def closed(weight, src):
+        raise RuntimeError("Connection closed by the other side")
+
+    monkeypatch.setattr(dist, "broadcast", closed)
+    with pytest.raises(UserError, match="another process of the run is gone"):
+        of_two().prepare(nn.Linear(2, 1), None, None)

@@ -71,8 +71,9 @@ class DistributedProcesses(Processes):
 
     def prepare(self, model: nn.Module, optimizer: Any, average: Any) -> tuple[Any, Any]:
         if not self.shards:
-            for weight in model.state_dict().values():
-                dist.broadcast(weight, src=0)  # drawn alike already, as long as all machines draw alike
+            with alive():
+                for weight in model.state_dict().values():
+                    dist.broadcast(weight, src=0)  # drawn alike already, as long as all machines draw alike
             return self.accelerator.prepare_model(model, evaluation_mode=True), self.accelerator.prepare(optimizer)
         split_with_optimizer(model, optimizer, self.accelerator.device)
         if average.averaged is not None:
