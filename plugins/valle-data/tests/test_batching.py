@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from random import Random
@@ -104,6 +105,14 @@ def test_a_state_taken_after_the_last_batch_goes_on_with_the_next_epoch():
     resumed.load_state_dict(state)
     assert list(resumed) == []
     assert list(resumed) == second
+
+
+def test_the_sizes_of_all_utterances_are_hashed_once_and_not_at_every_batch(monkeypatch):
+    batches, hashed, sha256 = Batches(Listed(40), BatchOptions(seconds=30.0)), [], hashlib.sha256
+    monkeypatch.setattr(hashlib, "sha256", lambda content: hashed.append(len(content)) or sha256(content))
+    states = [batches.state_dict() for _ in batches]
+    assert len(states) > 2
+    assert hashed == [40 * 8]
 
 
 def test_epochs_and_seeds_differ_and_repeat():

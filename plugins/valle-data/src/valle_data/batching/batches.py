@@ -121,7 +121,7 @@ class Batches:
             "planner": BATCHES_VERSION,
             "fingerprint": self._identity,
             "options": described(self._options),
-            "sizes": hashlib.sha256(np.ascontiguousarray(self._sizes, np.float64).tobytes()).hexdigest()[:16],
+            "sizes": self._sizes_hash,
             "utterances": len(self._kept),
             "sketch": self._sketch,
         }
@@ -152,7 +152,7 @@ class Batches:
         self.epoch, self.batch, self._before = epoch, int(state["batch"]), before
         if state["fingerprint"] != self._identity:
             self._go_on_with_more(state)
-        elif state.get("sizes") != self.state_dict()["sizes"]:
+        elif state.get("sizes") != self._sizes_hash:
             raise UserError(
                 "rows are not as long as those of the interrupted run. Give the same tasks with their options"
             )
@@ -172,6 +172,11 @@ class Batches:
             "the dataset has grown from %d to %d utterances: the run goes on with a new epoch", had, len(self._kept)
         )
         self.start_epoch(self.epoch + 1)
+
+    @cached_property
+    def _sizes_hash(self) -> str:
+        """Once: the state is asked for at every batch, and a million utterances take milliseconds."""
+        return hashlib.sha256(np.ascontiguousarray(self._sizes, np.float64).tobytes()).hexdigest()[:16]
 
     @cached_property
     def _sketch(self) -> list[str]:
