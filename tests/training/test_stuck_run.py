@@ -89,6 +89,9 @@ def test_fewer_in_a_row_are_passed_over_and_drive_no_good_checkpoint_out(tone_da
     assert RunFolder(tmp_path / "r").steps() == [6]
     assert lines(tmp_path / "r")[-1]["bad_steps"] == 2
     assert not (tmp_path / "r" / "bad-steps").exists()
+    broken(monkeypatch, range(4, 6))
+    run(tone_dataset, tmp_path / "s", steps="5", keep="1")
+    assert RunFolder(tmp_path / "s").steps() == [3, 5], "the end is saved though it is bad, and the last good one stays"
 
 
 def test_the_count_begins_anew_after_a_good_step_and_0_never_stops(tone_dataset, tmp_path, monkeypatch):

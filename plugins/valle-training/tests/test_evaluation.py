@@ -85,7 +85,7 @@ def test_speech_recording_and_pictures_lie_in_the_folder_of_the_step(evaluated):
     assert sorted(path.name for path in folder.iterdir()) == [
         "1-recording.wav", "1.png", "1.wav", "attention.png", "eval.json",
     ]  # fmt: skip
-    assert one["speech"], one["spectrogram"] == ("1.wav", "1.png")
+    assert (one["speech"], one["spectrogram"]) == ("1.wav", "1.png")
     assert one["prompt"] != one["id"]
     assert sorted(path.name for path in (out / "eval").iterdir()) == [f"step-0000000{n}" for n in (2, 4, 5)]
 
