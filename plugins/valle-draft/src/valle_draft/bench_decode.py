@@ -7,8 +7,6 @@ that is right (or wrong) with the probability asked for.
 from __future__ import annotations
 
 import random
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +21,7 @@ from valle_core.types import SequenceMask
 from valle_draft.heads import DraftHeads, HeadDrafter
 from valle_draft.layer_skip import EarlyExit
 from valle_draft.options import HeadsOptions
+from valle_kit.decode_rates import Greedy, in_turns
 from valle_kit.drafting import Drafter, decode_drafted
 
 VOCABULARY = 1024
@@ -80,13 +79,6 @@ class Planted:
         """See `Drafter.select`."""
 
 
-class _Greedy:
-    """The most probable token."""
-
-    def choose(self, logits: Float[Tensor, "B V"], view: object) -> Int[Tensor, "B"]:
-        return logits.argmax(-1)
-
-
 def compare(
     *,
     sizes: Sequence[str] = tuple(SIZES),
@@ -133,7 +125,7 @@ def _compare_one(size: str, new: int, prompt: int, repeats: int, drafts: int) ->
             Prompted(x=x, mask=SequenceMask.causal(torch.tensor([prompt])), positions=torch.arange(prompt)[None]),
             lambda token, rows: table[token][:, None],
             head,
-            SamplerChain([_Greedy()]),
+            SamplerChain([Greedy()]),
             SamplingView(seeds=row_seeds(0, [0], device="cpu"), capacity=count),
         )
         if drafter is None:
@@ -154,17 +146,9 @@ def _compare_one(size: str, new: int, prompt: int, repeats: int, drafts: int) ->
                 made(), states, holds
             )
     found = {setting: run(new, make()) for setting, make in settings.items()}  # also the warm-up
-    spans = {setting: ([], []) for setting in settings}
-    for _ in range(repeats):
-        for setting, make in settings.items():
-            for span, count in zip(spans[setting], (1, new), strict=True):
-                start = time.perf_counter()
-                run(count, make())
-                span.append(time.perf_counter() - start)
-    rates = {
-        setting: (new - 1) / (statistics.median(whole) - statistics.median(first))
-        for setting, (first, whole) in spans.items()
-    }
+    ways = [lambda count, make=make: run(count, make()) for make in settings.values()]
+    timed = in_turns(ways, new, repeats)
+    rates = {setting: one.tokens_per_s for setting, one in zip(settings, timed, strict=True)}
     return [
         Measurement(
             size=f"drafts, {size}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from valle_core.interfaces import AttentionKernel
+from valle_kit.decode_rates import in_turns
 from valle_llama.bench_ways import (
     VOCABULARY,
     Size,
@@ -112,7 +112,7 @@ def read_rate(nbytes: int, tries: int = 20) -> float:
     matrix = torch.ones(nbytes // 4096, 1024)
     vector, row = torch.ones(1024), torch.ones(1, 1024)
     ways = (lambda: matrix.sum(), lambda: torch.mv(matrix, vector), lambda: F.linear(row, matrix))
-    return matrix.nbytes / min(_timed(way)[0] for _ in range(tries) for way in ways)
+    return matrix.nbytes / min(_seconds(way) for _ in range(tries) for way in ways)
 
 
 def _compare_one(
@@ -122,16 +122,10 @@ def _compare_one(
     tokens = torch.randint(VOCABULARY, (TOGETHER, prompt))
     ways = _ways(model, size, attention, tokens, compiled=compiled)
     tokens_of = [way.run(new) for way in ways]  # also the warm-up
-    whole: list[list[float]] = [[] for _ in ways]
-    first: list[list[float]] = [[] for _ in ways]
-    for _ in range(repeats):
-        for at, way in enumerate(ways):
-            first[at].append(_timed(lambda way=way: way.run(1))[0])
-            whole[at].append(_timed(lambda way=way: way.run(new))[0])
-    steps = [statistics.median(all_of) - statistics.median(one) for all_of, one in zip(whole, first, strict=True)]
-    rates = [way.batch * (new - 1) / seconds for way, seconds in zip(ways, steps, strict=True)]
+    timed = in_turns([way.run for way in ways], new, repeats)
+    rates = [way.batch * one.tokens_per_s for way, one in zip(ways, timed, strict=True)]
     shown = torch.cat([tokens[:1], tokens_of[0][:1]], 1)
-    return _rows(model, size, ways, rates, [statistics.median(one) for one in whole], tokens_of, shown, prompt)
+    return _rows(model, size, ways, rates, [one.call_s for one in timed], tokens_of, shown, prompt)
 
 
 def _ways(model: Any, size: Size, attention: AttentionKernel, tokens: Tensor, *, compiled: bool) -> list[Way]:
@@ -210,7 +204,7 @@ def _rows(
     return rows
 
 
-def _timed(run: Callable[[], object]) -> tuple[float, object]:
+def _seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
-    out = run()
-    return time.perf_counter() - start, out
+    run()
+    return time.perf_counter() - start

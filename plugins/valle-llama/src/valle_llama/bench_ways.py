@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from valle_core.interfaces import AttentionKernel
 from valle_core.types import PackedMask, SequenceMask
+from valle_kit.decode_rates import Greedy
 from valle_kit.quantized import quantize
 from valle_llama.backbone import LlamaBackbone
 from valle_llama.factory import build
@@ -125,7 +126,7 @@ def ours(model: Any, backbone: LlamaBackbone, tokens: Int[Tensor, "B P"]) -> Dec
 
     table, head = model.model.embed_tokens.weight.detach(), model.lm_head.weight.detach()
     B, P = tokens.shape
-    chain = SamplerChain([_Greedy()])
+    chain = SamplerChain([Greedy()])
 
     def run(new: int) -> Int[Tensor, "B N"]:
         prompted = Prompted(
@@ -184,13 +185,6 @@ class TorchAttention:
         self, q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask, *, scale: float | None = None
     ) -> Float[Tensor, "B H Tq Dh"]:
         return F.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1, scale=scale, enable_gqa=True)
-
-
-class _Greedy:
-    """The most probable token."""
-
-    def choose(self, logits: Float[Tensor, "B V"], view: object) -> Int[Tensor, "B"]:
-        return logits.argmax(-1)
 
 
 def weights_of(model: Any) -> Mapping[str, Tensor]:

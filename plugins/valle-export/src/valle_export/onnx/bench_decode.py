@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -31,6 +29,7 @@ from valle_core.api import (
     row_seeds,
 )
 from valle_core.types import SequenceMask
+from valle_kit.decode_rates import Greedy, in_turns
 
 VOCABULARY = 1024
 SIZES = ((256, 4), (512, 8))
@@ -103,13 +102,6 @@ class Head(nn.Module):
         return weight, weight.new_zeros(VOCABULARY)
 
 
-class _Greedy:
-    """The most probable token."""
-
-    def choose(self, logits: Float[Tensor, "B V"], view: object) -> Int[Tensor, "B"]:
-        return logits.argmax(-1)
-
-
 def compare(
     *,
     part: str = "",
@@ -153,14 +145,7 @@ def _compare_one(width: int, layers: int, new: int, prompt: int, repeats: int, t
     tokens = torch.randint(VOCABULARY, (1, prompt))
     ways: dict[str, Decode] = {"exported ONNX": exported(model, tokens, threads), "valle": ours(model, tokens)}
     found = {name: way(new) for name, way in ways.items()}  # also the warm-up
-    whole: dict[str, list[float]] = {name: [] for name in ways}
-    first: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats):
-        for name, way in ways.items():
-            first[name].append(_seconds(way, 1))
-            whole[name].append(_seconds(way, new))
-    calls = {name: statistics.median(whole[name]) for name in ways}
-    rates = {name: (new - 1) / (calls[name] - statistics.median(first[name])) for name in ways}
+    rates = dict(zip(ways, in_turns([*ways.values()], new, repeats), strict=True))
     fused = type(model.backbone).__name__ == "LlamaBackbone" and find_spec("numba") is not None
     return [
         Measurement(
@@ -168,9 +153,9 @@ def _compare_one(width: int, layers: int, new: int, prompt: int, repeats: int, t
             setting=name,
             compiled="numba" if fused and name == "valle" else "",
             match=found[name] == found["exported ONNX"],
-            tokens_per_s=rates[name],
-            call_s=calls[name],
-            ratio=rates[name] / rates["exported ONNX"],
+            tokens_per_s=rates[name].tokens_per_s,
+            call_s=rates[name].call_s,
+            ratio=rates[name].tokens_per_s / rates["exported ONNX"].tokens_per_s,
         )
         for name in ways
     ]
@@ -232,7 +217,7 @@ def exported(model: OneLevel, tokens: Int[Tensor, "1 P"], threads: int) -> Decod
 def ours(model: OneLevel, tokens: Int[Tensor, "1 P"]) -> Decode:
     """The loop of `valle_core.synthesis.autoregressive`."""
     table, P = model.embedding.table.detach(), tokens.shape[1]
-    chain = SamplerChain([_Greedy()])
+    chain = SamplerChain([Greedy()])
 
     def run(new: int) -> list[int]:
         with torch.inference_mode():
@@ -253,9 +238,3 @@ def ours(model: OneLevel, tokens: Int[Tensor, "1 P"]) -> Decode:
         return decoded.tokens[0].tolist()
 
     return run
-
-
-def _seconds(way: Decode, new: int) -> float:
-    start = time.perf_counter()
-    way(new)
-    return time.perf_counter() - start
