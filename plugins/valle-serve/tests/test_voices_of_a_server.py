@@ -44,7 +44,7 @@ def test_a_recording_becomes_a_voice_and_goes_again(client, tones):
         ({"sample": ("a.wav", b"ID3 an mp3")}, 400, "audio 'audio_sample' is not readable as audio"),
         ({"sample": ("a.wav", b"")}, 400, "audio_sample is empty"),
         ({"sample": ("../../x", WAV), "name": "ada"}, 400, "there is a voice 'ada' already"),
-        ({"name": "a" * 65}, 400, "name: String should have at most 64 characters"),
+        ({"name": "a" * 65}, 400, "name must have at most 64 characters, got 65"),
     ],
 )
 def test_what_is_no_voice_is_refused_without_a_path_in_the_message(client, given, status, message):

@@ -17,6 +17,9 @@ OPENAI_VOICES = (
 )
 """Names that clients send where nobody chose one; the k-th means the k-th voice there is."""
 
+RANGES = {"speed": (0.25, 4), "seed": (0, (1 << 31) - 1)}
+"""Of the fields that are numbers: least and greatest."""
+
 MOST_LETTERS = 4096
 """Of a text, as OpenAI has it."""
 
@@ -39,13 +42,15 @@ class SpeechBody(BaseModel):
         ""
     )
     response_format: Annotated[FormatName, Field(description="pcm is 24 kHz, 16 bits, little-endian, mono.")] = "mp3"
-    speed: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
+    speed: Annotated[float, Field(ge=RANGES["speed"][0], le=RANGES["speed"][1], allow_inf_nan=False)] = 1.0
     stream_format: Annotated[
         Literal["audio", "sse"], Field(description="audio: bytes as they come; sse: events speech.audio.delta, done.")
     ] = "audio"
     instructions: Annotated[str, Field(max_length=100_000, description="Accepted and not followed.")] = ""
     language: Annotated[str, Field(max_length=40, description="Tag, or auto; left out: the model's first.")] = ""
-    seed: Annotated[int, Field(ge=0, lt=1 << 31, description="Equal seeds give equal speech.")] = 0
+    seed: Annotated[
+        int, Field(ge=RANGES["seed"][0], le=RANGES["seed"][1], description="Equal seeds give equal speech.")
+    ] = 0
     timestamp_granularities: Annotated[
         list[Literal["word"]],
         Field(max_length=1, description="[word]: with stream_format sse, events speech.audio.words."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from valle_core.api import UserError
+from valle_serve.dialect import RANGES
 from valle_serve.interface import Busy, UnknownVoice
 
 _KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error", 503: "server_error"}
+
+_EXPECTED = {"float": "a number", "int": "an integer", "string": "a text", "list": "a list"}
+"""By the first word of pydantic's name of an error."""
 
 
 class Refused(Exception):
@@ -52,13 +57,36 @@ def answer_to(error: Exception) -> JSONResponse:
 
 
 def told_by_validation(errors: list[Any]) -> tuple[str, str]:
-    """One line and the field it is about."""
+    """One line, in the words of `valle`'s own refusals, and the field it is about."""
     first = errors[0]
-    place = ".".join(str(part) for part in first.get("loc", ()) if part != "body")
     if first.get("type") == "json_invalid":
         return "the body is not JSON", ""
-    what = str(first.get("msg", "not valid")).removeprefix("Value error, ")
-    return (f"{place}: {what}" if place else what), place
+    place = next((str(part) for part in first.get("loc", ()) if part != "body"), "")
+    return (_told(place, first) if place else "the body is not a JSON object"), place
+
+
+def _told(place: str, error: Mapping[str, Any]) -> str:
+    kind, given, limits = str(error.get("type")), error.get("input"), error.get("ctx", {})
+    got = f"got {reprlib.repr(given)}"
+    if place in RANGES and kind in ("greater_than_equal", "less_than_equal", "finite_number"):
+        least, most = RANGES[place]
+        return f"{place} must be in [{least}, {most}], {got}"
+    if kind == "missing":
+        return f"{place} is missing"
+    if kind == "string_too_short":
+        return f"{place} is empty"
+    if kind in ("string_too_long", "too_long"):
+        many = "characters" if isinstance(given, str) else "items"
+        return f"{place} must have at most {limits['max_length']} {many}, got {len(given or ())}"
+    if kind == "literal_error":
+        choices = str(limits["expected"]).replace("'", "").replace(" or ", ", ")
+        return f"{place}: expected one of {choices}, {got}"
+    if place == "voice":
+        return f'voice: expected a name or {{"id": name}}, {got}'
+    expected = _EXPECTED.get(kind.partition("_")[0])
+    if expected and kind != "value_error":
+        return f"{place}: expected {expected}, {got}"
+    return f"{place}: {str(error.get('msg', 'not valid')).removeprefix('Value error, ')}"
 
 
 def tell_errors(app: FastAPI) -> None:
