@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.attention.bias import causal_lower_right
 
 from valle_core.types import SequenceMask
 from valle_kit.last_mask import LastMask
@@ -101,6 +100,8 @@ def _groups(mask: SequenceMask, Tq: int, Tk: int) -> list[Group] | None:
 def _lower_right(queries: int, keys: int) -> SdpaArguments:
     if queries == 1:
         return SdpaArguments()
+    from torch.nn.attention.bias import causal_lower_right  # here, for it loads TorchDynamo: a second
+
     return SdpaArguments(causal=True) if queries == keys else SdpaArguments(visible=causal_lower_right(queries, keys))
 
 
