@@ -91,7 +91,7 @@ class OtherTasks(Speaking):
 
 
 def _expect(*, seed: int, max_seconds: float, **texts: str | None) -> None:
-    """Raises `UserError` for an argument of another type, or a bound that is none."""
+    """Raises `UserError` for an argument of another type, or a bound out of range."""
     expect(str, "a text", **texts)
     expect(int, "a whole number", seed=seed)
     expect_bound(max_seconds)

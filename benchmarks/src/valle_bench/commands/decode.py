@@ -16,7 +16,7 @@ from valle_core.plugin import UserError
 
 TITLE = "Autoregressive decoding beside generate: CPU, greedy"
 QUICK = {"new_tokens": 24, "prompt_tokens": 32, "repeats": 2}
-"""Settings of `--quick`: a look in about half a minute."""
+"""Settings of `--quick`: a look in about two minutes."""
 
 COLUMNS = [
     Column(key="case", title="case"),

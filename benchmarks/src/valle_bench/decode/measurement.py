@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from valle_bench.reference import references_of
@@ -69,8 +69,7 @@ def opens(registry: Registry, job: Job) -> Opened:
 
 def _parts(case: ReferenceSpec, cell: Cell, settings: Settings) -> Figure:
     """Their names, where the case has any."""
-    module, _, attribute = case.loads.partition(":")
-    return Figure(rows=[{"part": part} for part in getattr(getattr(import_module(module), attribute), "parts", ("",))])
+    return Figure(rows=[{"part": part} for part in getattr(resolve_name(case.loads), "parts", ("",))])
 
 
 def _measured(case: ReferenceSpec, cell: Cell, settings: Settings) -> Figure:
