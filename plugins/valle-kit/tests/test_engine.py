@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from valle_core.api import Request, UserError
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.types import SequenceMask
 from valle_kit.engine import Ended, Engine, Together, Tokens, together
+from valle_kit.speaking_row import Row
 from valle_kit.together import one_by_one, step_of
 
 SPOKEN = (("abc", 0.3), ("fed cba", 0.5), ("a", 0.1), ("ccc ddd", 0.4), ("bead", 0.2))
@@ -119,6 +121,32 @@ def test_a_row_that_fails_ends_alone(speaker):
     with pytest.raises(UserError, match="not numbers"):
         ended[tickets[1]].finish()
     assert same(ended[tickets[0]].finish(), good)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_request_that_fails_in_a_batch_leaves_no_thread_of_the_others(speaker, failing):
+    given = list(REQUESTS[:3])
+    given[failing] = Request(text="abc", seed=1, max_seconds=-1.0)
+    before = set(threading.enumerate())
+    with pytest.raises(UserError, match="max_duration"):
+        together(speaker(), given)
+    for thread in set(threading.enumerate()) - before:  # they may be at their last line
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_row_whose_thread_is_about_to_end_may_leave(speaker, monkeypatch):
+    gate, usual = threading.Event(), Row._run
+    monkeypatch.setattr(Row, "_run", lambda row, request: (usual(row, request), gate.wait(10))[0])
+    row = Row(speaker(), Request(text="abc", seed=1, max_seconds=-1.0))
+    row.go_on()
+    assert row.error is not None
+    leaving = threading.Thread(target=row.leave, daemon=True)
+    leaving.start()
+    leaving.join(5)
+    stuck = leaving.is_alive()
+    gate.set()
+    assert not stuck
 
 
 def test_what_is_called_as_a_synthesizer_says_each_request_as_alone(spoken):

@@ -146,14 +146,20 @@ def together(synthesizer: Synthesizer, requests: Sequence[Request]) -> list[Spee
         return synthesizer(requests)
     engine = Engine(synthesizer, rows=min(len(requests), 64))
     tickets = [engine.submit(request) for request in requests]
-    finish: dict[int, Callable[[], Speech]] = {}
+    ended: dict[int, Ended] = {}
     start = time.perf_counter()
-    while not engine.idle:
-        finish |= {event.ticket: event.finish for event in engine.step() if isinstance(event, Ended)}
-    seconds, speeches, timings = time.perf_counter() - start, [], []
-    for ticket in tickets:
-        speeches.append(finish[ticket]())
-        timings.append(synthesizer.timing)
+    try:
+        while not engine.idle:
+            ended |= {event.ticket: event for event in engine.step() if isinstance(event, Ended)}
+        seconds, speeches, timings = time.perf_counter() - start, [], []
+        for ticket in tickets:
+            speeches.append(ended[ticket].finish())
+            timings.append(synthesizer.timing)
+    finally:  # one that failed leaves no thread of the others
+        for ticket in tickets:
+            engine.cancel(ticket)
+        for one in ended.values():
+            one.row.leave()
     synthesizer.timing = _summed(timings, seconds)
     return speeches
 

@@ -42,7 +42,7 @@ class Row:
         self.tokens = torch.zeros(0, dtype=torch.long)
         self.walk: Any = None
         self.level0: Any = None
-        self.ended = self._left = False
+        self.ended = self._left = self._over = False  # over: its thread does nothing more, alive or not
         self.error: Exception | None = None
         self.synthesizer, self.request, self._speech = synthesizer, request, None
         self._speaking = _Speaking(synthesizer, self, request)
@@ -75,7 +75,7 @@ class Row:
         """End it, wherever it is."""
         with self._turn:
             self._left = True
-            if self._thread.is_alive():
+            if self._thread.ident is not None:
                 self._switch()
 
     def wait(self) -> None:
@@ -86,7 +86,7 @@ class Row:
             raise _Left
 
     def _switch(self) -> None:
-        if self._left and not self._thread.is_alive():
+        if self._over or (self._left and self._thread.ident is None):
             return
         if self._thread.ident is None:
             self._thread.start()
@@ -101,7 +101,7 @@ class Row:
             pass
         except Exception as error:
             self.error = error
-        self.ended, self.cache = True, None
+        self.ended, self.cache, self._over = True, None, True
         self._theirs.release()
 
 

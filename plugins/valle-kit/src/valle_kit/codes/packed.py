@@ -49,6 +49,7 @@ class Packed:
     The weights are laid out for the sizes of an input, and stay so for all that follow with the same ones, as the
     pushes of a stream and the chunks of a long sound do. What oneDNN does not take (another device or type, gradients,
     compiling) or what is no faster by it (groups) goes PyTorch's usual way. `steps_first` tells how its outputs lie.
+    What is laid out takes the memory of the weights once more.
     Any number of threads may call it; copies and pickles lay the weights out for themselves.
     """
 
