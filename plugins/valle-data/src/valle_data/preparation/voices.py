@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from valle_data.preparation.recordings import Recording
+if TYPE_CHECKING:  # the options read ids by `source_of`, and help must not wait for torch
+    from valle_data.preparation.recordings import Recording
 
 
 def with_made_voices(recordings: Iterable[Recording], factors: Sequence[float]) -> Iterator[Recording]:
