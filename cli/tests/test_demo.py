@@ -8,23 +8,26 @@ import sys
 
 import pytest
 
+from valle_cli.demo.report import shown
 from valle_cli.main import run
 
 
 def test_a_demo_without_time_to_learn_ends_in_a_failure_that_says_so(tmp_path, capsys):
     out = tmp_path / "demo"
     assert run(["demo", "--out", str(out), "--steps", "2"]) == 1
-    shown = capsys.readouterr().out
-    assert "NOT RECOGNISED" in shown
-    assert "The demo FAILED" in shown
+    shown_text = capsys.readouterr().out
+    assert "NOT RECOGNISED" in shown_text
+    assert "The demo FAILED" in shown_text
+    assert "time for training was over" not in shown_text
     report = json.loads((out / "report.json").read_text())
+    assert "after 278 of 900 steps" in "\n".join(shown(report | {"steps": 278, "steps_wanted": 900}))
     by_name = {trial["what"]: trial for trial in report["trials"]}
     assert not by_name["the model"]["passed"]
     assert by_name["recordings through the codec"]["passed"]
     assert by_name["untrained model"]["recognised"] <= 1
     assert by_name["shuffled text"]["recognised"] <= 1
     for path in report["files"].values():
-        assert path in shown
+        assert path in shown_text
     assert "held-out" in report["prompt"], "the prompt is a recording training never saw"
 
 

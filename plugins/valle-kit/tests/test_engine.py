@@ -141,10 +141,10 @@ def test_a_row_whose_thread_is_about_to_end_may_leave(speaker, monkeypatch):
     row = Row(speaker(), Request(text="abc", seed=1, max_seconds=-1.0))
     row.go_on()
     assert row.error is not None
-    leaving = threading.Thread(target=row.leave, daemon=True)
-    leaving.start()
-    leaving.join(5)
-    stuck = leaving.is_alive()
+    removed = threading.Thread(target=row.leave, daemon=True)
+    removed.start()
+    removed.join(5)
+    stuck = removed.is_alive()
     gate.set()
     assert not stuck
 
@@ -155,6 +155,14 @@ def test_what_is_called_as_a_synthesizer_says_each_request_as_alone(spoken):
     assert all(map(same, said(REQUESTS), alone))
     assert said.timing is not None
     assert said.timing.tokens == sum(len(one.codes) for one in alone)
+
+
+def test_on_a_cpu_several_never_go_as_one_batch(speaker, monkeypatch):
+    """Models of this size often round alike in a batch, so that equal codes alone would not tell."""
+    batches, real = [], Synthesizer.__call__
+    monkeypatch.setattr(Synthesizer, "__call__", lambda self, given: batches.append(len(given)) or real(self, given))
+    assert len(Together(speaker())(REQUESTS[:2])) == 2
+    assert max(batches, default=1) == 1
 
 
 def test_what_drafts_goes_as_one_batch(speaker, monkeypatch):

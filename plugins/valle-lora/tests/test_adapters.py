@@ -84,6 +84,9 @@ def test_several_are_put_on_a_model_that_is_about_to_speak(trained, tmp_path):
         speak_with((other, other), [str(tmp_path / "one")])
     with pytest.raises(UserError, match=r"the scale must be a number, as in .*one=0.5, got 'much'"):
         speak_with((other, other), [f"{tmp_path / 'one'}=much"])
+    fresh = load_model(base, Registry.open(), device=device)
+    with pytest.raises(UserError, match=r"the scale of adapter .*one must be above 0, got -1"):
+        speak_with((fresh, fresh), [f"{tmp_path / 'one'}=-1"])
 
 
 def test_each_half_gets_the_adapter_that_was_trained_on_it(trained, tmp_path, tone_dataset):

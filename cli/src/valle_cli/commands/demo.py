@@ -22,7 +22,7 @@ class Options:
     """
 
     out: Path = Path("demo")
-    minutes: float = 4.8
+    minutes: float = 12.0
     steps: int = 900
     seed: int = 0
 
@@ -43,7 +43,7 @@ def demo(context: CommandContext) -> CommandResult:
     voices; the voice prompt is a recording it was not trained on. A recognizer that knows the 24 sentences checks each
     of them, and controls that must not be recognized.
     """
-    from valle_cli.demo.recipe import LEVELS, SAMPLERS, VOICES, greet, make_data, say, train
+    from valle_cli.demo.recipe import LEVELS, SAMPLERS, VOICES, greet, make_data, say, steps_of, train
     from valle_cli.demo.report import check, shown
     from valle_cli.demo.sentences import demo_sentences
 
@@ -60,4 +60,5 @@ def demo(context: CommandContext) -> CommandResult:
         "--seed", seed, "--max-duration", 4, *SAMPLERS,
     )  # fmt: skip
     report = check(out, sentence=sentence, prompt=prompt, voice=VOICES[0], samplers=SAMPLERS, seed=seed, levels=LEVELS)
+    report |= {"steps": steps_of(out / "run"), "steps_wanted": own.steps}
     return CommandResult(text="\n".join(shown(report)), facts=report, code=0 if report["passed"] else 1)

@@ -58,17 +58,22 @@ def make_data(command: Command, out: Path) -> None:
 
 def train(command: Command, run: Path, *, steps: int, minutes: float, seed: int, lr: float = 2e-3) -> None:
     """Train on the dataset beside `run`, or go on where an interrupted demo stopped."""
-    from valle_core.checkpoint.folder import RunFolder, read_manifest
-
     words: list[object] = [
         "--data", run.parent / "data", "--out", run, "--steps", steps, "--minutes", minutes, "--seed", seed, "--lr", lr,
         "--checkpoint-every", 100, "--keep", 1, *ARCH, *RECIPE,
     ]  # fmt: skip
-    done = RunFolder(run).steps()
-    if done and read_manifest(RunFolder(run).latest()).step >= steps:
+    done = steps_of(run)
+    if done >= steps:
         print(f"{run} is trained already", file=sys.stderr)
         return
     say(command, "train", *words, *(["--resume"] if done else []))
+
+
+def steps_of(run: Path) -> int:
+    """Steps that a run was trained, 0 where nothing is saved."""
+    from valle_core.checkpoint.folder import RunFolder
+
+    return max(RunFolder(run).steps(), default=0)
 
 
 def say(command: Command, *words: object) -> None:

@@ -142,6 +142,11 @@ def shown(report: dict[str, Any]) -> Iterator[str]:
     yield f"\nasked to say: {report['sentence']}\nrecognized:   {hypothesis}\n{verdict}"
     if not report["passed"]:
         yield "The demo FAILED: see the table above."
+    if report.get("steps", 0) < report.get("steps_wanted", 0):
+        yield (
+            f"The time for training was over after {report['steps']} of {report['steps_wanted']} steps: the machine "
+            "is slow or busy. The same command goes on from there."
+        )
 
 
 def commit() -> str:

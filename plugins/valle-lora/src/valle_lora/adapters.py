@@ -149,6 +149,10 @@ def add(loaded: LoadedModel, saved: Saved, scale: float, folder: Path, changed: 
     """
     backbone = backbone_of(loaded)
     had = {name: len(adapters_of(backbone.get_submodule(name))) for name in linear_layers(backbone)}
+    if not 0 < scale < float("inf"):
+        raise UserError(
+            f"the scale of adapter {folder} must be above 0, got {scale:g}; leave the adapter out instead of 0"
+        )
     scaled = [replace(one, alpha=one.alpha * scale) for one in saved.rewrites]
     for options in scaled:
         LoraRewrite(options).apply(backbone)
