@@ -52,6 +52,14 @@ def test_each_output_has_its_logits_and_all_of_them_a_gradient(options):
         assert found.heads.answers[name].weight.grad.abs().sum() > 0
 
 
+def test_codebooks_leave_what_is_written_a_table_of_its_own():
+    found = model(codebook_embeddings=True)
+    ranges, rows = VOCABULARY.ranges(), found.embedding.rows()
+    for name in ("text", *VOCABULARY.answers()):
+        written = rows[ranges[name].start : ranges[name].stop]
+        assert len(written.unique(dim=0)) == len(written), f"all {name} are read alike at first"
+
+
 def test_a_model_without_written_answers_has_the_weights_it_had():
     plain = CodecLM(FakeBackbone(), replace(VOCABULARY, writes=False), ModelOptions())
     assert not [name for name in plain.state_dict() if "answers" in name]

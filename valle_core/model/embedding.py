@@ -36,7 +36,7 @@ class TokenEmbedding(nn.Module):
         self.prompt_projection = nn.Parameter(torch.randn(width, d_model) * (width * d_model) ** -0.5)
         self.response_projection = nn.Parameter(torch.randn(width, d_model) * (width * d_model) ** -0.5)
         with torch.no_grad():
-            self.table[vocabulary.ranges()["prompt:0"].start :] = 0
+            self.table[vocabulary.ranges()["prompt:0"].start : vocabulary.ranges()["NAR:0:0"].stop] = 0
 
     def rows(self) -> Float[Tensor, "R D"]:
         """The table as it is used now."""
