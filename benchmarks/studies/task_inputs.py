@@ -22,7 +22,7 @@ from valle_core.api import (
     open_synthesizer,
     resolve,
 )
-from valle_core.config.schema import Resolved
+from valle_core.config.schema import Part, Resolved
 from valle_core.interfaces import Pool, Task
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
@@ -120,10 +120,10 @@ class HeldOut:
             row.id for row in held.rows() if row.text.lower() not in known and shortest <= row.seconds <= longest
         ]
         settings = RowSettings(level_weights=(1.0,), packing=rules, frame_rate=everything.frame_rate, seed=0)
-        recipe = RowRecipe(data=data, tasks=resolved.parts["task"], codec=None, settings=settings)
-        maker = recipe.open(registry, everything)
+        parts = tuple(_of_whole_utterances(part) for part in resolved.parts["task"])
+        maker = RowRecipe(data=data, tasks=parts, codec=None, settings=settings).open(registry, everything)
         self.pool, tasks = maker.source, maker.tasks
-        self.tasks = {part.name: task for part, task in zip(resolved.parts["task"], tasks, strict=True)}
+        self.tasks = {part.name: task for part, task in zip(parts, tasks, strict=True)}
         self.train, self.rate, self._registry = train, everything.frame_rate, registry
 
     def inputs(self, name: str) -> list[tuple[Utterance, TaskInputs]]:
@@ -183,6 +183,11 @@ class HeldOut:
 
     def _some(self, count: int) -> list[str]:
         return Random(0).sample(list(self.train.ids), count)
+
+
+def _of_whole_utterances(part: Part) -> Part:
+    """The task as it is asked afterwards: `pieces` are for training alone."""
+    return replace(part, options=replace(part.options, pieces=0.0)) if hasattr(part.options, "pieces") else part
 
 
 def _request(name: str, utterance: Utterance, drawn: TaskInputs, symbols: Sequence[str]) -> Request:

@@ -43,8 +43,9 @@ from valle_kit.init_from import start_from
 
 STEM = "tasks"
 TASKS = ("ns", "sr", "tse", "vc", "cse", "nse", "len", "stt", "phn", "un-phn")
-OPTIONS = {name: {"min_seconds": 1.0, "max_seconds": 1.5} for name in ("tse", "vc", "len")}
-"""Prompts as short as those of the voice, which keeps rows short."""
+OPTIONS = {name: {"min_seconds": 1.0, "max_seconds": 1.5} for name in ("tse", "vc", "len")} | {"stt": {"pieces": 0.6}}
+"""Prompts as short as those of the voice, which keeps rows short; recognition learns from pieces, and answers for whole
+utterances."""
 
 WRITTEN = {"len": "seconds of error", "stt": "phoneme error", "phn": "phoneme error", "un-phn": "letter error"}
 RESAMPLES = 4000

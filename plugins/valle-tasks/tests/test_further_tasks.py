@@ -154,6 +154,47 @@ def test_recognition_and_spelling_answer_with_phonemes_and_bytes():
     assert spelt.letters is None
 
 
+def timed(times):
+    frames = int(times[-1]) + 3
+    return replace(
+        CorpusPool().utterance("anna/2"),
+        symbols=torch.arange(1, len(times)),
+        codes=torch.arange(frames)[:, None].expand(frames, LEVELS),
+        times=torch.tensor(times),
+    )
+
+
+def test_a_piece_that_recognition_reads_sounds_as_its_phonemes_and_nothing_else():
+    utterance, pool = timed([0.5, 2.0, 2.0, 5.2, 9.0, 14.0, 20.0]), CorpusPool()
+    task, found = Recognition(options.RecognitionOptions(pieces=1, min_seconds=0.2)), set()
+    for seed in range(200):
+        inputs = task.draw(utterance, pool, Random(seed), frame_rate=RATE)
+        said, sound = inputs.response[:, 0].tolist(), inputs.source[:, 0].tolist()
+        assert said == list(range(said[0], said[-1] + 1))
+        begin, end = float(utterance.times[said[0] - 1]), float(utterance.times[said[-1]])
+        assert sound[0] == int(begin)
+        assert sound[-1] < end <= sound[-1] + 1
+        found.add(len(said))
+    assert found >= {1, 2, 3, 4}
+
+
+def test_recognition_reads_pieces_in_their_share_of_the_rows_and_whole_where_times_are_unknown():
+    utterance, pool = timed([0.0, 4.0, 8.0, 12.0, 16.0]), CorpusPool()
+    task, whole = Recognition(options.RecognitionOptions(pieces=0.5)), 0
+    for seed in range(200):
+        whole += len(task.draw(utterance, pool, Random(seed), frame_rate=RATE).response) == 4
+        unknown = replace(utterance, times=None)
+        assert len(task.draw(unknown, pool, Random(seed), frame_rate=RATE).source) == len(utterance.codes)
+    assert 80 <= whole <= 140
+
+
+@pytest.mark.parametrize("times", [[3.0, 3.0], [0.0, 1.0], [2.0, 2.0, 2.0, 2.5]])
+def test_an_utterance_shorter_than_a_piece_is_read_whole(times):
+    task = Recognition(options.RecognitionOptions(pieces=1, min_seconds=10))
+    inputs = task.draw(timed(times), CorpusPool(), Random(0), frame_rate=RATE)
+    assert len(inputs.response) == len(times) - 1
+
+
 def test_a_written_answer_has_no_level_above_0():
     task = Recognition(options.RecognitionOptions())
     with pytest.raises(UserError, match="task 'stt' has no level 1"):
@@ -173,6 +214,8 @@ def test_a_written_answer_has_no_level_above_0():
         (options.SpeechEditOptions, {"min_seconds": 4}, r"cse's min_seconds must be in \(0, 3\], got 4"),
         (options.NoisyEditOptions, {"min_rest_seconds": 0}, r"nse's min_rest_seconds must be in \(0, 60\], got 0"),
         (options.NoisyEditOptions, {"min_db": float("nan")}, "nse's min_db must be in"),
+        (options.RecognitionOptions, {"pieces": 1.5}, r"stt's pieces must be in \[0, 1\], got 1.5"),
+        (options.RecognitionOptions, {"min_seconds": 0}, r"stt's min_seconds must be in \(0, 60\], got 0"),
         (options.LengthOptions, {"min_seconds": 9}, r"len's min_seconds must be in \(0, 6\], got 9"),
     ],
 )

@@ -211,7 +211,22 @@ class LengthOptions(PromptOptions):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecognitionOptions:
-    """`stt` has no options."""
+    """Which part of an utterance `stt` reads in training.
+
+    Attributes:
+        pieces: share of rows that read a random piece of the utterance, in [0, 1], where the times of its phonemes are
+            known; which frame is which phoneme is learnt much sooner from short pieces.
+        min_seconds: minimum duration of such a piece.
+    """
+
+    pieces: float = 0.0
+    min_seconds: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pieces <= 1:
+            raise UserError(f"stt's pieces must be in [0, 1], got {self.pieces:g}")
+        if not 0 < self.min_seconds <= 60:
+            raise UserError(f"stt's min_seconds must be in (0, 60], got {self.min_seconds:g}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
 from random import Random
 from typing import Literal
 
-from jaxtyping import Integer
+import torch
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from valle_core.interfaces import Pool
@@ -29,12 +31,18 @@ class Recognition:
         """None for an utterance without sound or phonemes."""
         if not len(utterance.codes) or not len(utterance.symbols):
             return None
+        codes, symbols = utterance.codes, utterance.symbols
+        pieces = self._options.pieces
+        if pieces and utterance.times is not None and rng.random() < pieces:
+            a, b = piece(utterance.times, rng, least=self._options.min_seconds * frame_rate)
+            codes = codes[int(utterance.times[a]) : ceil(utterance.times[b])]
+            symbols = symbols[a:b]
         return TaskInputs(
-            text=utterance.symbols[:0],
+            text=symbols[:0],
             language=utterance.language,
-            prompt=utterance.codes[:0],
-            source=utterance.codes,
-            response=utterance.symbols[:, None],
+            prompt=codes[:0],
+            source=codes,
+            response=symbols[:, None],
         )
 
     def why_not(self, utterance: Utterance, pool: Pool, *, frame_rate: float) -> str:
@@ -46,3 +54,14 @@ class Recognition:
 
     def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
         return output
+
+
+def piece(times: Float[Tensor, "P_plus_1"], rng: Random, *, least: float) -> tuple[int, int]:
+    """A random half-open range of phonemes that lasts at most what was drawn, uniform from `least` frames to all; all
+    of them where that is less, or where no phoneme begins and ends inside."""
+    first, last = float(times[0]), float(times[-1])
+    frames = rng.uniform(min(least, last - first), last - first)
+    begin = rng.uniform(first, last - frames)
+    a = int(torch.searchsorted(times, begin))
+    b = int(torch.searchsorted(times, begin + frames, right=True)) - 1
+    return (a, b) if b > a and times[b] > times[a] else (0, len(times) - 1)
