@@ -15,6 +15,7 @@ from valle_core.registry.hooks import TRAINING, hookimpl, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.training import step as steps
 from valle_core.training.config import TRAIN_SCHEMA
+from valle_core.training.meter import Meter
 from valle_core.training.run import run_training
 
 SETTINGS = {
@@ -92,6 +93,24 @@ def test_fewer_in_a_row_are_passed_over_and_drive_no_good_checkpoint_out(tone_da
     broken(monkeypatch, range(4, 6))
     run(tone_dataset, tmp_path / "s", steps="5", keep="1")
     assert RunFolder(tmp_path / "s").steps() == [3, 5], "the end is saved though it is bad, and the last good one stays"
+
+
+def test_the_device_is_asked_only_where_as_many_bad_steps_can_have_been_in_a_row(tone_dataset, tmp_path, monkeypatch):
+    asked: list[int] = []
+    real = Meter.bad_in_a_row.fget
+
+    def bad_in_a_row(meter):
+        asked.append(int(meter.bad[0]))
+        return real(meter)
+
+    monkeypatch.setattr(Meter, "bad_in_a_row", property(bad_in_a_row))
+    run(tone_dataset, tmp_path / "r", log_every="8", checkpoint_every="8", max_bad_steps="4")
+    assert len(asked) == 2 + 2, "at steps 4 and 8, and for the checkpoint: whether it is due, and what it says"
+    broken(monkeypatch, range(3, 99))
+    asked.clear()
+    with pytest.raises(UserError, match="4 steps in a row up to step 6 had"):
+        run(tone_dataset, tmp_path / "s", log_every="8", checkpoint_every="8", max_bad_steps="4")
+    assert asked == [2, 4, 4], "after step 4, when two were bad, two later, and as the run ends"
 
 
 def test_the_count_begins_anew_after_a_good_step_and_0_never_stops(tone_dataset, tmp_path, monkeypatch):

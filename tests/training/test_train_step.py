@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import CodecLM
@@ -129,7 +131,47 @@ def test_a_step_that_a_scaler_skips_is_counted_though_a_fused_optimizer_hides_it
     processes.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
     train_step(model, optimizer, processes, iter([example(model, 1, level=0)]), meter, options)
     assert not optimizer.step_was_skipped, "nobody says that it was"
-    assert meter.bad_steps == 1
+    assert int(meter.bad[0]) == 1
+
+
+class Reads(TorchDispatchMode):
+    """Counts what makes the host wait for the device: `.item()`, `float`, `bool` and what chooses by values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket.__name__ in ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero"):
+            self.found.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_step_reads_nothing_from_the_device_and_a_bad_one_leaves_weights_and_state_as_they_were(spoilt, scaled):
+    model, options = make_model(), TrainOptions(device="cpu", accumulate=2)
+    processes, meter, reads = Processes(options), Meter(), Reads()
+    if scaled:  # as with fp16 on a GPU, but computed in float32
+        processes.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    model, optimizer = processes.accelerator.prepare(model, torch.optim.AdamW(model.parameters(), fused=True))
+    if scaled:
+        processes.accelerator.native_amp, processes.accelerator.state._mixed_precision = True, "fp16"
+        processes.accelerator.autocast = nullcontext
+    batches = [example(model, seed, level=level) for seed, level in enumerate((0, 1))]
+    train_step(model, optimizer, processes, iter(batches), meter, options)  # lays the state out
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    state = [value.clone() for one in optimizer.state.values() for value in one.values()]
+    if spoilt:
+        model.heads.bias.register_hook(lambda gradient: gradient * float("nan"))
+    with reads:
+        train_step(model, optimizer, processes, iter(batches), meter, options)
+    assert reads.found == []
+    assert meter.bad.tolist() == [int(spoilt)] * 2
+    same = [torch.equal(weight, before[name]) for name, weight in model.state_dict().items()]
+    after = [value for one in optimizer.state.values() for value in one.values()]
+    same += [torch.equal(*pair) for pair in zip(after, state, strict=True)]
+    assert all(same) if spoilt else not any(same)
 
 
 def test_the_precision_is_that_of_the_device_unless_it_is_named():

@@ -101,8 +101,10 @@ def train(
         model.backbone.compile(dynamic=True)
 
     wrapped, optimizer = processes.prepare(model, optimizer, average)
-    meter, line, reason, signals = Meter(bad_in_a_row=bad if is_of(bad, int) else 0), {}, "steps", (0,)
+    bad = bad if is_of(bad, int) else 0
+    meter, line, reason, signals = Meter(bad=torch.tensor([0, bad])), {}, "steps", (0,)
     begun, saved, changed, late, due = time.perf_counter(), step, step, False, False
+    look = step + options.max_bad_steps - bad  # before it there cannot be so many bad steps in a row
 
     def changes(*given: Any) -> None:
         nonlocal changed
@@ -111,11 +113,9 @@ def train(
     optimizer.optimizer.register_step_pre_hook(changes)
 
     def progress() -> dict[str, Any]:
-        """Where data, bad steps, loss scaling and the learning rate stand."""
-        scaler, rates = processes.accelerator.scaler, [float(options.lr), float(optimization.options.lr)]
+        """Where data and the learning rate stand."""
+        rates = [float(options.lr), float(optimization.options.lr)]
         at: dict[str, Any] = {"stream": stream.state_dict()}
-        at |= {"bad_in_a_row": meter.bad_in_a_row} if meter.bad_in_a_row else {}
-        at |= {} if scaler is None else {"scaler": scaler.state_dict()}
         return at if rates[0] == rates[1] else at | {"lr": rates}
 
     def write(to: RunFolder, kept: dict[str, dict[str, Tensor]], keep: int, **state: Any) -> Path | None:
@@ -125,7 +125,10 @@ def train(
 
     def save(step: int, at: dict[str, Any], random: dict[str, Tensor]) -> Path | None:
         kept = {**average.tensors(), "optimizer": optimizer_tensors(model, optimizer.optimizer), "random": random}
-        return write(run, kept, 0 if meter.bad_in_a_row else options.keep, step=step, progress=at)
+        bad, scaler = meter.bad_in_a_row, processes.accelerator.scaler
+        at |= {"bad_in_a_row": bad} if bad else {}
+        at |= {} if scaler is None else {"scaler": scaler.state_dict()}
+        return write(run, kept, 0 if bad else options.keep, step=step, progress=at)
 
     def copy(to: Path, step: int) -> Path | None:
         return write(RunFolder(to), {"model": average.tensors()["model"]}, 1, step=step)
@@ -147,10 +150,10 @@ def train(
                 late = bool(options.minutes) and time.perf_counter() - begun > 60 * options.minutes
                 requests = dict(ChainMap(*observers.call("train_requests", step=step)))
                 signals, over, (asked, *_) = zip(*processes.exchange([stop.signal, late, requests]), strict=True)
-                if 0 < options.max_bad_steps <= meter.bad_in_a_row:
-                    raise stuck(
-                        place, step, meter.bad_in_a_row, observers.call("train_stuck", step=step, batches=taken)
-                    )
+                if options.max_bad_steps and step >= look:
+                    if (bad := meter.bad_in_a_row) >= options.max_bad_steps:
+                        raise stuck(place, step, bad, observers.call("train_stuck", step=step, batches=taken))
+                    look = step + options.max_bad_steps - bad
                 if any(signals) or any(over) or "quit" in asked:
                     reason = "interrupted" if any(signals) else "minutes" if any(over) else "quit"
                 optimization = optimization.at(asked["lr"]) if "lr" in asked else optimization

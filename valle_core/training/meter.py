@@ -22,7 +22,11 @@ from valle_core.training.rows import Example
 
 @dataclass(kw_only=True, slots=True)
 class Meter:
-    """Sums since the last line; nothing here reads the device before `line` does."""
+    """Sums since the last line; nothing that takes something reads the device.
+
+    Attributes:
+        bad: steps that were not taken, and how many of them in a row up to now.
+    """
 
     started: float = field(default_factory=time.perf_counter)
     sums: dict[str, list[Tensor]] = field(default_factory=dict)
@@ -30,8 +34,7 @@ class Meter:
     tokens: int = 0
     waited: float = 0.0
     skipped: Counter[str] = field(default_factory=Counter)
-    bad_steps: int = 0
-    bad_in_a_row: int = 0
+    bad: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.long))
     halved: int = 0
     halved_in_all: int = 0
 
@@ -40,6 +43,16 @@ class Meter:
         value = value.detach().float()
         pair = value if value.ndim else torch.stack([value * weight, torch.full_like(value, weight)])
         self.sums.setdefault(name, []).append(pair)
+
+    def step(self, good: Tensor) -> None:
+        """Take whether a step was taken."""
+        bad = (~good).long()
+        self.bad = torch.stack([self.bad[0] + bad, (self.bad[1] + 1) * bad])
+
+    @property
+    def bad_in_a_row(self) -> int:
+        """Steps not taken since the last one that was; read from the device."""
+        return int(self.bad[1])
 
     def count(self, example: Example) -> None:
         """Take what a batch holds, and how long it was waited for."""
@@ -67,7 +80,7 @@ class Meter:
         skipped = sum((Counter(said[1]) for said in every), Counter[str]())
         tokens = sum(said[2] for said in every)
         line |= {
-            "bad_steps": self.bad_steps,
+            "bad_steps": int(self.bad[0]),
             "skipped_utterances": skipped.total(),
             **{f"skipped: {reason}": count for reason, count in sorted(skipped.items())},
             "tokens": tokens,

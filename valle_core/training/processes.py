@@ -56,6 +56,31 @@ class Processes:
         """The model and the optimizer to train with."""
         return self.accelerator.prepare(model, optimizer)
 
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a share in the loss of the step; they are averaged over the processes."""
+        self.accelerator.backward(loss * self.world)
+
+    def update(self, model: nn.Module, optimizer: Any, clip: float) -> tuple[Tensor, Tensor]:
+        """Follow the gradients, no further than `clip` where it is not 0: their norm, and whether it was finite and the
+        step therefore taken. Nothing is read from the device, unless the optimizer cannot skip a step there."""
+        for weight in model.parameters():  # what no position reached follows its momentum, in one process as in several
+            if weight.requires_grad and weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
+        self.average_gradients(model)
+        # clip_grad_norm_ unscales fp16 gradients first; an infinite bound only measures.
+        norm = self.accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
+        norm = self.full_tensor(torch.as_tensor(norm))
+        good, inner = torch.isfinite(norm), optimizer.optimizer
+        if self.accelerator.scaler is not None:
+            optimizer.step()  # torch skips overflowed steps, fused optimizers do so without a word
+        elif getattr(inner, "_step_supports_amp_scaling", False):  # as torch calls it: fused AdamW and its like
+            inner.grad_scale, inner.found_inf = None, (~good).float()
+            optimizer.step()
+            del inner.grad_scale, inner.found_inf
+        elif good:
+            optimizer.step()
+        return norm, good
+
     def average_gradients(self, model: nn.Module) -> None:
         """Make the gradients of all processes their mean, unless the passes themselves do it."""
 

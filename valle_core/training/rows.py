@@ -164,13 +164,6 @@ class RowMaker:
             share=share,
         )
 
-    def halves(self, example: Example) -> list[Example]:
-        """The same rows as two batches, or as one of fewer utterances; none for a single one."""
-        middle = len(example.ids) // 2
-        parts = (example.ids[:middle], example.ids[middle:]) if middle else ()
-        made = [self.example(example.epoch, ids, example.share) for ids in parts]
-        return [one for one in made if isinstance(one, Example)]
-
     def share(self, epoch: int, ids: Sequence[str]) -> float:
         """Where between their shortest and longest the prompts of a batch are."""
         return Random(f"{self.settings.seed}/{epoch}/{ids[0]}/prompts").random()

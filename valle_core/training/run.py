@@ -145,7 +145,7 @@ def run_training(
             model_config=model_config,
             observers=observers,
             report=report,
-            halves=maker.halves,
+            halves=lambda *given: service("halves", "a batch does not fit into memory")(maker, *given),
             live=lambda loss, copy: LiveRun(
                 options=options,
                 source=maker.source,
