@@ -29,14 +29,18 @@ runpy.run_path(FOLDER + "/speak.py", run_name="__main__")
 @pytest.fixture(scope="module")
 def run(spine, tmp_path_factory) -> Path:
     """A short run of llama over the codec `tiny`."""
+    return trained(spine, tmp_path_factory.mktemp("onnx"), "--model.levels", "4", "--alignment", "none")
+
+
+def trained(spine, root: Path, *flags: str) -> Path:
+    """A run on the spoken recordings, with the times of their phonemes where the flags ask for a pointer."""
     from valle_cli.main import run as valle
 
-    root = tmp_path_factory.mktemp("onnx")
     words = ["prepare", spine.recordings, "--out", root / "data", "--codec", "tiny", "--device", "cpu", "--quiet"]
     assert valle(list(map(str, words))) == 0
     words = ["train", "--data", root / "data", "--out", root / "run", "--arch", "llama", "--arch.d-model", "32",
              "--arch.n-layers", "2", "--arch.n-heads", "2", "--batching.seconds", "80", "--steps", "30", "--lr", "0.01",
-             "--model.levels", "4", "--alignment", "none", "--device", "cpu", "--quiet"]  # fmt: skip
+             *flags, "--device", "cpu", "--quiet"]  # fmt: skip
     assert valle(list(map(str, words))) == 0
     return root / "run"
 
@@ -69,6 +73,36 @@ def test_it_gives_the_codes_and_the_sound_of_the_run(valle, run, spine, tmp_path
     found = subprocess.run([sys.executable, "-c", script, json.dumps(words)], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert soundfile.info(tmp_path / "alone.wav").samplerate == 16_000
+
+
+@pytest.mark.slow
+def test_two_halves_with_a_pointer_give_their_codes(valle, refused, spine, tmp_path):
+    from valle_export.onnx.runtime import OnnxSpeaker
+
+    flags = "--model.levels", "2", "--alignment", "pointer", "--model.parts"
+    ar, nar = [trained(spine, tmp_path / part, *flags, part) for part in ("ar", "nar")]
+    words = "export", ar, "--nar-model", nar, "--out", tmp_path / "model", "--format", "onnx"
+    code, out, err = valle(*words, "--json")
+    assert code == 0, err
+    graphs = ["step.onnx", "step_text.onnx", "levels.onnx", "levels_text.onnx", "codec.onnx"]
+    assert json.loads(out)["graphs"] == graphs
+    flags = {"model": str(ar), "nar_model": str(nar), "sampler": "greedy", "nar_sampler": "greedy", "device": "cpu",
+             "durations": "usual", "vectors": "chosen"}  # fmt: skip
+    registry = Registry.open()
+    speak = open_synthesizer(resolve(SYNTHESIS_SCHEMA, registry, flags=flags.items()), registry, Observers())
+    prompt = torch.randint(256, (60, 8), generator=torch.Generator().manual_seed(0))
+    (speech,) = speak([Request(text="the boat sails tonight", prompt=prompt)])
+    codes = OnnxSpeaker(tmp_path / "model").codes(speech.symbols, prompt.numpy())
+    assert speech.stopped
+    assert np.array_equal(codes, speech.codes.numpy())
+
+    message = refused("export", nar, "--nar-model", ar, "--out", tmp_path / "wrong", "--format", "onnx")
+    assert f"{nar} holds levels ≥ 1 only; name the run of level 0, and the other one with --nar-model" in message
+
+
+def test_the_other_half_is_refused_where_each_is_exported_by_itself(refused, spine, tmp_path):
+    message = refused("export", spine.run, "--nar-model", spine.run, "--out", tmp_path / "out")
+    assert "--nar-model is for --format onnx; other formats take each half by itself" in message
 
 
 def test_an_arch_without_attention_layers_is_refused_and_leaves_nothing(refused, valle, spine, tmp_path):

@@ -63,6 +63,7 @@ def about(model) -> dict:
 def speaker_of(model, step=None):
     speaker = runtime.OnnxSpeaker.__new__(runtime.OnnxSpeaker)
     speaker.about, speaker.step, speaker.levels, speaker.codec = about(model), step, None, None
+    speaker.step_text = speaker.levels_text = None
     return speaker
 
 

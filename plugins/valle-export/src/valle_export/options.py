@@ -16,9 +16,10 @@ class ExportOptions:
     """What is exported, and as what.
 
     Attributes:
-        run: run or checkpoint folder; for gguf also a folder of `valle export-llama`
+        run: run or checkpoint folder; for onnx also a voice box, for gguf a folder of `valle export-llama`
         out: new folder to write
         format: safetensors, which valle loads; onnx, for onnxruntime; gguf, level 0 of llama for llama.cpp
+        nar_model: run or checkpoint folder for codec levels ≥ 1, where they were trained separately; for onnx
         dtype: data type to store the weights in
         weights: average (the moving average, where the run kept one) or current (those that training goes on from)
         merge: merge the adapters of the model into its weights (needs valle-lora)
@@ -28,11 +29,14 @@ class ExportOptions:
     run: Path
     out: Path
     format: Literal["safetensors", "onnx", "gguf"] = "safetensors"
+    nar_model: Path | None = None
     dtype: Dtype = "float32"
     weights: Literal["average", "current"] = "average"
     merge: bool = False
     licence: str = ""
 
     def __post_init__(self) -> None:
+        if self.nar_model is not None and self.format != "onnx":
+            raise UserError("--nar-model is for --format onnx; other formats take each half by itself")
         if self.merge and self.weights == "current":
             raise UserError("--merge merges into the average; leave --weights current out")

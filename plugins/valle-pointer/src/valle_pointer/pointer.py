@@ -7,6 +7,7 @@ to its embedding, and gives beside the code whether frame t is the last of its u
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -18,10 +19,12 @@ from torch import Tensor, nn
 
 from valle_core.interfaces import Search
 from valle_core.sequence.alignment import Guided, SpokenText
+from valle_kit.pointer_graphs import PointerGraphs
 from valle_pointer.beginnings import Beginnings
 from valle_pointer.bounds import bounds_of
 from valle_pointer.dwells import Dwells
 from valle_pointer.encoder import PhonemeEncoder
+from valle_pointer.graphs import AdvanceGraph, TextGraph
 from valle_pointer.options import PointerOptions
 from valle_pointer.units import Units, kinds_of, symbol_begins, units_of
 from valle_pointer.walk import PointerWalk, Sounds
@@ -110,14 +113,18 @@ class Pointer(nn.Module):
             text,
             units,
             self.sounds(text, units),
-            self.dwells.limits(text.symbols, units, longest=self.options.longest, forced=self.options.forced),
-            self._begin(units),
-            units.counts + self.dwells.ends_in_silence().long(),
+            self.limits(text, units),
+            *self.ends(units),
             self.advance,
-            bias=-math.log(self.options.advance_weight),
+            bias=self._bias,
             speed=speed,
             steady=steady,
         )
+
+    def graphs(self) -> PointerGraphs:
+        """See `HasPointerGraphs`."""
+        pointer = copy.deepcopy(self).eval()
+        return PointerGraphs(TextGraph(pointer), AdvanceGraph(pointer.advance, self._bias))
 
     def along(self, walk: PointerWalk, search: Search) -> Search:
         """See `valle_core.sequence.alignment.Branching`."""
@@ -131,6 +138,19 @@ class Pointer(nn.Module):
         frames = ends.gather(1, units.counts[:, None] + 1)[:, 0].round().clamp(min=1)
         rows = zip(symbol_begins(units, begins).cpu(), text.lengths.tolist(), strict=True)
         return [torch.cat([row[:n], row[-1:]]) for row, n in rows], [int(count) for count in frames.tolist()]
+
+    def limits(self, text: SpokenText, units: Units) -> Int[Tensor, "B U"]:
+        """Most frames of each unit."""
+        return self.dwells.limits(text.symbols, units, longest=self.options.longest, forced=self.options.forced)
+
+    def ends(self, units: Units) -> tuple[Int[Tensor, "B"], Int[Tensor, "B"]]:
+        """The units that texts begin with, and their last ones: a silence where there was one in training."""
+        return self._begin(units), units.counts + self.dwells.ends_in_silence().long()
+
+    @property
+    def _bias(self) -> float:
+        """Added to the log odds of `advance`, whose loss was weighted."""
+        return -math.log(self.options.advance_weight)
 
     def _begin(self, units: Units) -> Int[Tensor, "B"]:
         """The unit that texts begin with: the silence before, if there was one in training."""

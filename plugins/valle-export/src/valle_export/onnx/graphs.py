@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from valle_core.api import UserError
 from valle_core.types import SequenceMask
 from valle_kit.attention_stack.stack import AttentionStack
+from valle_kit.pointer_graphs import HasPointerGraphs, PointerGraphs
 
 
 @runtime_checkable
@@ -79,7 +80,13 @@ class DecodingStep(_Rows):
         self, indices: Int[Tensor, "1 T K"], keys: Float[Tensor, "L 1 Hk S Dh"], values: Float[Tensor, "L 1 Hk S Dh"]
     ) -> tuple[Float[Tensor, "1 V"], Float[Tensor, "L 1 Hk A Dh"], Float[Tensor, "L 1 Hk A Dh"]]:
         """Logits behind the last position, and all keys and values."""
-        x = self.embed(indices)
+        h, kept = self.state(self.embed(indices), keys, values)
+        return F.linear(h, self.weight, self.bias), *kept
+
+    def state(
+        self, x: Float[Tensor, "1 T D"], keys: Float[Tensor, "L 1 Hk S Dh"], values: Float[Tensor, "L 1 Hk S Dh"]
+    ) -> tuple[Float[Tensor, "1 D"], tuple[Tensor, Tensor]]:
+        """The finished state of the last position, and all keys and values."""
         T, S = x.shape[1], keys.shape[3]
         positions = (torch.arange(T, device=x.device) + S)[None]
         zeros = torch.zeros(1, dtype=torch.long, device=x.device)
@@ -96,8 +103,26 @@ class DecodingStep(_Rows):
                 return kept[-1]
 
             x = backbone.run(layer, x, mask, shared, append)[0]
-        logits = F.linear(backbone.finish(x[:, -1]), self.weight, self.bias)
-        return logits, torch.stack([k for k, _ in kept]), torch.stack([v for _, v in kept])
+        return backbone.finish(x[:, -1]), (torch.stack([k for k, _ in kept]), torch.stack([v for _, v in kept]))
+
+
+class PointedStep(DecodingStep):
+    """The same with a pointer, which says what is added to each position and is told when to go on."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.advance = pointer_graphs(model.alignment).advance
+
+    def forward(
+        self,
+        indices: Int[Tensor, "1 T K"],
+        keys: Float[Tensor, "L 1 Hk S Dh"],
+        values: Float[Tensor, "L 1 Hk S Dh"],
+        guide: Float[Tensor, "1 T D"],
+    ) -> tuple[Float[Tensor, "1 V"], Float[Tensor, "L 1 Hk A Dh"], Float[Tensor, "L 1 Hk A Dh"], Float[Tensor, "1"]]:
+        """As without, and the log odds that the frame answered is the last of its unit."""
+        h, kept = self.state(self.embed(indices) + guide, keys, values)
+        return F.linear(h, self.weight, self.bias), *kept, self.advance(h)
 
 
 class OtherLevel(_Rows):
@@ -110,7 +135,10 @@ class OtherLevel(_Rows):
 
     def forward(self, indices: Int[Tensor, "1 T K"], level: Int[Tensor, "1"]) -> Float[Tensor, "1 T V"]:
         """Logits of a level at every position."""
-        x = self.embed(indices)
+        return self.logits(self.embed(indices), level)
+
+    def logits(self, x: Float[Tensor, "1 T D"], level: Int[Tensor, "1"]) -> Float[Tensor, "1 T V"]:
+        """The same of embedded positions."""
         T = x.shape[1]
         positions = torch.arange(T, device=x.device)[None]
         zeros = torch.zeros(1, dtype=torch.long, device=x.device)
@@ -121,6 +149,26 @@ class OtherLevel(_Rows):
         for layer in range(backbone.n_layers):
             x = backbone.run(layer, x, mask, shared)[0]
         return F.linear(backbone.finish(x), self.weight[level - 1][0], self.bias[level - 1][0])
+
+
+class PointedLevel(OtherLevel):
+    """The same with what a pointer adds to each position."""
+
+    def forward(
+        self, indices: Int[Tensor, "1 T K"], level: Int[Tensor, "1"], guide: Float[Tensor, "1 T D"]
+    ) -> Float[Tensor, "1 T V"]:
+        """Logits of a level at every position."""
+        return self.logits(self.embed(indices) + guide, level)
+
+
+def pointer_graphs(alignment: Any) -> PointerGraphs:
+    """The modules of an alignment. Raises `UserError` where it offers none."""
+    if not isinstance(alignment, HasPointerGraphs):
+        raise UserError(
+            f"format onnx cannot export the alignment {type(alignment).__name__}, which offers no graphs; "
+            "train with --alignment pointer or none"
+        )
+    return alignment.graphs()
 
 
 def attention_stack(backbone: Any) -> AttentionStack:

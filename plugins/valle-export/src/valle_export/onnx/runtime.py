@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -63,6 +64,7 @@ class OnnxSpeaker:
             return onnxruntime.InferenceSession(path, options, providers=providers) if path.is_file() else None
 
         self.step, self.levels, self.codec = map(opened, ("step.onnx", "levels.onnx", "codec.onnx"))
+        self.step_text, self.levels_text = map(opened, ("step_text.onnx", "levels_text.onnx"))
         self.sample_rate: int = self.about["sample_rate"]
 
     def speak(self, symbols: Sequence[str], prompt: np.ndarray | None = None, **how: Any) -> np.ndarray:
@@ -95,33 +97,52 @@ class OnnxSpeaker:
         """
         if prompt is None:
             prompt = np.zeros((0, self.about["codec_levels"]), dtype=np.int64)
-        text = self.indices(symbols)
-        level0 = self.first_level(text, prompt, language, choose, max_frames)
+        text, places = self.indices(symbols), list[Place]()
+        level0 = self.first_level(text, prompt, language, choose, max_frames, places)
         codes = np.array(level0, dtype=np.int64)[:, None]
-        for level in range(1, self.about["num_levels"]):
-            rows = filled(self.row(text, prompt, language, level, codes), self.about["table"])
-            if self.levels is None:
-                break
+        if self.levels is None:
+            return codes
+        rules, said = self.rules(1), self.spoken(self.levels_text, text, language)
+        for level in range(1, rules["num_levels"]):
+            rows = filled(self.row(text, prompt, language, level, codes), rules["table"])
             asked = {"indices": rows, "level": np.array([level])}
+            if said is not None:
+                asked["guide"] = said.guide(rows.shape[1], places)
             logits = self.levels.run(None, asked)[0][0, -len(codes) :]
             codes = np.concatenate([codes, logits.argmax(-1)[:, None]], 1)
         return codes
 
     def first_level(
-        self, text: list[int], prompt: np.ndarray, language: str, choose: Choose, max_frames: int
+        self,
+        text: list[int],
+        prompt: np.ndarray,
+        language: str,
+        choose: Choose,
+        max_frames: int,
+        places: list[Place] | None = None,
     ) -> list[int]:
-        """The codes of level 0; the first is never the stop token."""
+        """The codes of level 0; the first is never the stop token. `places` gets where a pointer was at each."""
         if self.step is None:
             raise ValueError("this folder has no step.onnx: the run has no level 0")
         layers, heads, width = self.about["cache"]
         keys = values = np.zeros((layers, 1, heads, 0, width), dtype=np.float32)
-        stop, found = self.about["codebook_size"], list[int]()
+        stop, found, places = self.about["codebook_size"], list[int](), [] if places is None else places
         rows = filled(self.row(text, prompt, language, 0, np.zeros((0, 1), dtype=np.int64)), self.about["table"])
         extra = self.markers(language, 0)
+        said = self.spoken(self.step_text, text, language)
+        walk = None if said is None else Walk(said)
         for _ in range(max_frames):
-            logits, keys, values = self.step.run(None, {"indices": rows, "keys": keys, "values": values})
-            if not found:
+            asked = {"indices": rows, "keys": keys, "values": values}
+            if walk is not None:
+                asked["guide"] = walk.text.guide(rows.shape[1], [walk.place])
+            logits, keys, values, *advance = self.step.run(None, asked)
+            if not found or walk is not None:
                 logits[:, stop] = -np.inf
+            if walk is not None:
+                if walk.over:
+                    break
+                places.append(walk.place)
+                walk.answered(float(advance[0][0]))
             code = choose(logits[0])
             if code == stop:
                 break
@@ -129,9 +150,23 @@ class OnnxSpeaker:
             rows = np.array([[[self.start("AR:0:0") + code, *extra]]])
         return found
 
-    def start(self, name: str) -> int:
-        """First table row of a range."""
-        return self.about["ranges"][name][0]
+    def spoken(self, graph: Any, text: list[int], language: str) -> SpokenText | None:
+        """What a text adds to the positions that answer its frames; None where the model attends to its text."""
+        if graph is None:
+            return None
+        if not text:
+            raise ValueError("there is no phoneme to say; give at least one")
+        return SpokenText(
+            *graph.run(None, {"symbols": np.array([text]), "language": np.array([self.language(language)])})
+        )
+
+    def rules(self, level: int) -> dict[str, Any]:
+        """What the half that answers a level says of its rows."""
+        return self.about if level == 0 else {**self.about, **self.about.get("levels", {})}
+
+    def start(self, name: str, level: int = 0) -> int:
+        """First table row of a range, in the half that answers a level."""
+        return self.rules(level)["ranges"][name][0]
 
     def indices(self, symbols: Sequence[str]) -> list[int]:
         """Phonemes as indices; one that the model does not know becomes its unknown symbol."""
@@ -148,31 +183,95 @@ class OnnxSpeaker:
 
     def markers(self, language: str, level: int) -> list[int]:
         """Table rows in every position, where markers are summed."""
-        if not self.about["sum_markers"]:
+        if not self.rules(level)["sum_markers"]:
             return []
-        return [self.start("language") + self.language(language), self.start("level") + level]
+        return [self.start("language", level) + self.language(language), self.start("level", level) + level]
 
     def row(self, text: list[int], prompt: np.ndarray, language: str, level: int, codes: np.ndarray) -> list[list[int]]:
         """Table rows of each position, in the order of the model; `codes` are the levels of the answer so far."""
-        about, tag = self.about, self.language(language)
-        first = self.start("text") + (tag * len(about["symbols"]) if about["per_language_text"] else 0)
+        about, tag = self.rules(level), self.language(language)
+        start = {name: first for name, (first, _) in about["ranges"].items()}
+        first = start["text"] + (tag * len(about["symbols"]) if about["per_language_text"] else 0)
         below = ["AR:0:0"] if level == 0 else [f"NAR:{one - 1}:{one}" for one in range(1, level + 1)]
-        spoken = [[self.start(f"prompt:{one}") + int(code) for one, code in enumerate(frame)]
+        spoken = [[start[f"prompt:{one}"] + int(code) for one, code in enumerate(frame)]
                   for frame in prompt[:, : about["num_levels"]]]  # fmt: skip
-        answer = [[self.start(name) + int(code) for name, code in zip(below, frame, strict=True)] for frame in codes]
+        answer = [[start[name] + int(code) for name, code in zip(below, frame, strict=True)] for frame in codes]
         segments = {
             "text": [[first + one] for one in text],
-            "language": [[self.start("language") + tag]],
-            "level": [[self.start("level") + level]],
+            "language": [[start["language"] + tag]],
+            "level": [[start["level"] + level]],
             "prompt": spoken if about["sum_prompt"] else [[frame[level]] for frame in spoken],
             "response": answer if about["sum_response"] else [frame[-1:] for frame in answer],
         }
         order = [name for name in about["order"] if name in segments]
         if about["sum_markers"]:
             order = [name for name in order if name not in ("language", "level")]
-        extra, separator = self.markers(language, level), [[self.start("separator")]]
+        extra, separator = self.markers(language, level), [[start["separator"]]]
         positions = [one for name in order for one in (*segments[name], *(separator if name != "response" else ()))]
         return [[*one, *extra] for one in positions]
+
+
+class Place(NamedTuple):
+    """Where a pointer is.
+
+    Attributes:
+        unit: a phoneme with its marks, by its number; 0 is the silence before the text.
+        lasted: frames of it before this one.
+    """
+
+    unit: int
+    lasted: int
+
+
+class SpokenText(NamedTuple):
+    """What `step_text.onnx` and `levels_text.onnx` give.
+
+    Attributes:
+        units: [1, U, D] what each unit adds.
+        dwell: [n, D] the same by the frames it has lasted; the last row is for more.
+        limits: [1, U] most frames of each unit.
+        begin: [1] unit that is said first.
+        last: [1] unit that is said last.
+    """
+
+    units: np.ndarray
+    dwell: np.ndarray
+    limits: np.ndarray
+    begin: np.ndarray
+    last: np.ndarray
+
+    def guide(self, positions: int, places: Sequence[Place]) -> np.ndarray:
+        """[1, positions, D] for the last positions, which answer frames at these places; zeros at others."""
+        found = np.zeros((1, positions, self.units.shape[2]), dtype=np.float32)
+        units = np.minimum([place.unit for place in places], self.units.shape[1] - 1)
+        lasted = np.minimum([place.lasted for place in places], len(self.dwell) - 1)
+        found[0, positions - len(places) :] = self.units[0, units] + self.dwell[lasted]
+        return found
+
+
+class Walk:
+    """Says a text with durations that are not drawn: a unit is left when it is as likely over as not.
+
+    Attributes:
+        place: of the frame that is answered next.
+    """
+
+    def __init__(self, text: SpokenText) -> None:
+        self.text, self.place, self._left = text, Place(int(text.begin[0]), 0), 1.0
+
+    @property
+    def over(self) -> bool:
+        """Whether all of the text is said."""
+        return self.place.unit > self.text.last[0]
+
+    def answered(self, advance: float) -> None:
+        """A frame was answered, with these log odds of being the last of its unit."""
+        self._left *= 1 - 1 / (1 + math.exp(-max(advance, -700.0)))
+        unit, lasted = self.place
+        if self._left <= 0.5 or lasted + 1 >= self.text.limits[0, unit]:
+            self.place, self._left = Place(unit + 1, 0), 1.0
+        else:
+            self.place = Place(unit, lasted + 1)
 
 
 def filled(rows: list[list[int]], zero: int) -> np.ndarray:
