@@ -22,10 +22,11 @@ class Draft(Protocol):
         """
         ...
 
-    def decode(self, model: Any, walk: Any, parts: Any, *given: Any, **more: Any) -> Any:
+    def decode(self, model: Any, walk: Any, parts: Any, batch: Any, *given: Any, **more: Any) -> Any:
         """As `valle_core.synthesis.autoregressive.decode(*given, **more)` of this model.
 
         `walk` is that of its alignment, or None; `parts` are the `SynthesisComponents`, of which `drafts` and
-        `unchecked` are meant for it. With neither, and with drafts that are checked, the codes are those of `decode`.
+        `unchecked` are meant for it; `batch` is the prompts, as `around` gets them. A draft that checks gives the codes
+        of `decode` unless it is told to leave them unchecked.
         """
         ...

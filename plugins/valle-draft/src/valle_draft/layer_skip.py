@@ -77,7 +77,9 @@ class LayerSkip(nn.Module):
         loss = F.cross_entropy(level0.logits(states), level0.targets)
         return loss + level0.advance(states, torch.arange(len(states), device=h.device))
 
-    def decode(self, model: Any, walk: Any, parts: Any, backbone: Any, prompted: Any, *given: Any, **more: Any) -> Any:
+    def decode(
+        self, model: Any, walk: Any, parts: Any, batch: Any, backbone: Any, prompted: Any, *given: Any, **more: Any
+    ) -> Any:
         """See `Draft.decode`."""
         drafts = self.options.count if parts.drafts < 0 else parts.drafts
         drafter = EarlyExit(backbone, prompted.condition, self.exit)
