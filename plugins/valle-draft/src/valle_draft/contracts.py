@@ -12,7 +12,12 @@ class Draft(Protocol):
 
     Factory: `(options, *, d_model: int, n_layers: int) → Draft`. A model may have an alignment and any backbone; what
     it cannot do without is in the spec's `needs`.
+
+    Attributes:
+        needed: whether the model cannot be decoded without it, so that who exports level 0 alone has to refuse.
     """
+
+    needed: bool
 
     def around(self, model: Any, batch: Any, targets: Any) -> Callable[..., Any]:
         """What is called in place of `model.backbone(x, mask, positions, condition=…)` for this batch.

@@ -62,6 +62,9 @@ class GroupCache:
 class GroupSteps:
     """What `valle_core.synthesis.autoregressive.decode` needs of a backbone, for these prompts.
 
+    Attributes:
+        steps: of the backbone behind the prompts.
+
     Args:
         backbone: reads groups.
         prompt: the backbone's way through the prompts: (x, condition, cache or None) → [B, T, D] states, places that
@@ -80,6 +83,7 @@ class GroupSteps:
         size: int,
     ) -> None:
         self._backbone, self._prompt, self._read, self._inside, self._size = backbone, prompt, read, inside, size
+        self.steps = 0
         self.d_model, self.n_layers = backbone.d_model, backbone.n_layers
         self.max_length, self.mask_forms = backbone.max_length, backbone.mask_forms
 
@@ -120,6 +124,7 @@ class GroupSteps:
         if place < self._size:
             cache.state = self.finish(self._inside(cache.group, cache.state, x[:, 0], place))
             return cache.state
+        self.steps += 1
         group = self._read(torch.cat(cache.read, 1))[:, None]
         cache.read = []
         if hasattr(self._backbone, "step"):

@@ -10,6 +10,7 @@ state, blind to what the group says (the paper's G distributions); `recurrent` g
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,8 +32,8 @@ class Grouped(nn.Module):
 
     def __init__(self, options: GroupedOptions, d_model: int) -> None:
         super().__init__()
-        self.size, self.d_model = options.size, d_model
-        if self.size == 1:
+        self.size, self.needed = options.size, options.size > 1
+        if not self.needed:
             return
         self.joined = nn.Linear(self.size * d_model, d_model, bias=False)
         self.cell = Cell(d_model, options.width) if options.inside == "recurrent" else None
@@ -121,9 +122,8 @@ class Grouped(nn.Module):
         def prompt(x: Tensor, cache: Callable[[Tensor], Any], condition: Tensor | None) -> Tensor:
             return self._through(backbone, groups, batch, x, condition, cache).h
 
-        return decode_autoregressive(
-            GroupSteps(backbone, prompt, self.read, self.inside, self.size), prompted, *given, **more
-        )
+        steps = GroupSteps(backbone, prompt, self.read, self.inside, self.size)
+        return replace(decode_autoregressive(steps, prompted, *given, **more), steps=steps.steps)
 
 
 def build(options: GroupedOptions, *, d_model: int, n_layers: int) -> Grouped:

@@ -25,6 +25,8 @@ from valle_kit.drafting import decode_drafted
 class DraftHeads(Cell):
     """See `valle_draft.contracts.Draft`. Of the model nothing but the alignment's own head learns from the drafts."""
 
+    needed = False
+
     def __init__(self, options: HeadsOptions, d_model: int) -> None:
         super().__init__(d_model, options.width)
         self.options = options

@@ -26,6 +26,8 @@ from valle_kit.drafting import decode_drafted
 class LayerSkip(nn.Module):
     """See `valle_draft.contracts.Draft`. It has no weights: every early exit is read by the model's own head."""
 
+    needed = False
+
     def __init__(self, options: LayerSkipOptions, n_layers: int) -> None:
         super().__init__()
         if n_layers < 2 or not options.exit < n_layers:
