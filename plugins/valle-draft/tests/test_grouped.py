@@ -290,8 +290,8 @@ def test_searches_guidance_and_an_engine_say_groups_too():
 
 def test_what_needs_one_frame_a_step_is_refused():
     for more, message in (
-        ({"drafts": 2}, "draft grouped drafts no frames.*leave --drafts out"),
-        ({"max_context": 4}, "draft grouped does not go with --max-context; leave it out"),
+        ({"drafts": 2}, "--draft grouped drafts nothing.*leave --drafts out"),
+        ({"max_context": 4}, "--max-context reads.*which --draft grouped cannot; leave it out"),
     ):
         with pytest.raises(UserError, match=message):
             level0(speaker(2), ASKED, **more)

@@ -27,6 +27,11 @@ class Draft(Protocol):
         """
         ...
 
+    def told(self, options: Any, searching: bool) -> str:
+        """What a user of these `SynthesisOptions` should know before anything is spoken, or "". `searching`: the last
+        sampler looks for whole answers. Raises `UserError` where they do not go with the draft."""
+        ...
+
     def decode(self, model: Any, walk: Any, parts: Any, batch: Any, *given: Any, **more: Any) -> Any:
         """As `valle_core.synthesis.autoregressive.decode(*given, **more)` of this model.
 

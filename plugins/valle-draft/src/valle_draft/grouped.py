@@ -107,16 +107,21 @@ class Grouped(nn.Module):
             h = h.index_copy(0, here, self.inside(group, before, x[here], place).to(h.dtype))
         return h
 
+    def told(self, options: Any, searching: bool) -> str:
+        """See `Draft.told`."""
+        if options.drafts or options.unchecked:
+            raise UserError("--draft grouped drafts nothing: all frames are decoded in groups; leave --drafts out")
+        if options.max_context and self.needed:
+            raise UserError("--max-context reads an answer frame by frame, which --draft grouped cannot; leave it out")
+        return ""
+
     def decode(
         self, model: Any, walk: Any, parts: Any, batch: Any, backbone: Any, prompted: Any, *given: Any, **more: Any
     ) -> Any:
-        """See `Draft.decode`. Raises `UserError` where one frame a step would be needed."""
-        if parts.drafts or parts.unchecked:
-            raise UserError("draft grouped drafts no frames: all are decoded in groups; leave --drafts out")
-        if self.size == 1:
+        """See `Draft.decode`. Raises `UserError` as `told` does."""
+        self.told(parts, False)
+        if not self.needed:
             return decode_autoregressive(backbone, prompted, *given, **more)
-        if 0 < more.get("max_context", 0) < max(more["bounds"], default=0):
-            raise UserError("draft grouped does not go with --max-context; leave it out")
         groups = Groups.of(batch, model.vocabulary, self.size)
 
         def prompt(x: Tensor, cache: Callable[[Tensor], Any], condition: Tensor | None) -> Tensor:

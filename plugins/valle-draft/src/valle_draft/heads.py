@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from valle_draft.cell import Cell
 from valle_draft.options import HeadsOptions
-from valle_draft.training import Level0, refuse_without_level0
+from valle_draft.training import Level0, refuse_without_level0, without_effect
 from valle_kit.ahead import Positions
 from valle_kit.drafting import decode_drafted
 
@@ -69,6 +69,10 @@ class DraftHeads(Cell):
             alike = (q.argmax(-1) == theirs.argmax(-1)).float().sum()
             figures[f"draft_{k}"] = torch.stack([alike, alike.new_tensor(float(len(follows)))])
         return self.options.weight * level0.share * total / self.options.count, figures
+
+    def told(self, options: Any, searching: bool) -> str:
+        """See `Draft.told`."""
+        return without_effect(options, searching)
 
     def decode(
         self, model: Any, walk: Any, parts: Any, batch: Any, backbone: Any, prompted: Any, *given: Any, **more: Any
