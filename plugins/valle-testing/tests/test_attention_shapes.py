@@ -131,10 +131,6 @@ def dense(q, k, v, mask, scale):
     return (weights @ v).masked_fill(~seen.any(-1, keepdim=True), 0.0)
 
 
-def weights_of_zero_meet_nan(q, k, v, mask, *, scale=None):
-    return dense(q, k, v, mask, scale)
-
-
 def nan_keys_leak_in_steps(q, k, v, mask, *, scale=None):
     return dense(q, k, v, mask, scale) if q.shape[2] == 1 else right(q, k, v, mask, scale=scale)
 
@@ -234,7 +230,7 @@ FAULTS = {
     the_window_hides_the_prefix: (None, WINDOW),
     the_prefix_has_no_window_behind_it: (None, WINDOW),
     a_window_counts_from_the_first_query: (None, WINDOW),
-    weights_of_zero_meet_nan: (None, NAN),
+    "weights of zero meet nan": (lambda q, k, v, mask, *, scale=None: dense(q, k, v, mask, scale), NAN),
     nan_keys_leak_in_steps: (None, NAN),
     nan_values_leak_between_segments: (None, NAN),
     only_nan_is_cleared: (None, NAN),

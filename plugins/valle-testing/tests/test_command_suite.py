@@ -95,10 +95,6 @@ def an_unknown_option_ends_with_1(self, word):
     return 1
 
 
-def an_unknown_option_is_ignored(self, word):
-    return 0
-
-
 def an_unknown_option_shows_help_on_stdout(self, word):
     show(self.help)
     return Command.refuse(self, word)
@@ -144,7 +140,7 @@ FAULTS = {
         "takes_its_examples",
     ),
     an_unknown_option_ends_with_1: (planting("refuse"), "refuses_unknown_options"),
-    an_unknown_option_is_ignored: (planting("refuse"), "refuses_unknown_options"),
+    "an unknown option is ignored": (planting("refuse")(lambda self, word: 0), "refuses_unknown_options"),
     an_unknown_option_shows_help_on_stdout: (planting("refuse"), "refuses_unknown_options"),
     an_unknown_option_is_not_named: (planting("refuse"), "refuses_unknown_options"),
     an_unknown_option_shows_a_traceback: (planting("refuse"), "refuses_unknown_options"),

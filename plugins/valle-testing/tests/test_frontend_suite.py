@@ -243,18 +243,6 @@ def the_first_clause_alone_is_said(text, language):
     return text.split(".")[0] if any(c.isalpha() for c in text.split(".")[0]) else text
 
 
-def five_hundred_letters_are_enough(text, language):
-    return text[:500]
-
-
-def a_consonant_is_dropped(text, language):
-    return text.replace("g", "")
-
-
-def two_consonants_are_one(text, language):
-    return text.replace("d", "t")
-
-
 def other_scripts_break_it(text, language):
     return text.encode("latin-1").decode("latin-1")
 
@@ -287,9 +275,9 @@ FAULTS = {
     unknown_words_are_dropped: (reading, "says_every_word"),
     the_last_word_is_dropped: (reading, "says_all_of_a_long_text"),
     the_first_clause_alone_is_said: (reading, "says_all_of_a_long_text"),
-    five_hundred_letters_are_enough: (reading, "says_all_of_a_long_text"),
-    a_consonant_is_dropped: (reading, "tells_sounds_apart"),
-    two_consonants_are_one: (reading, "tells_sounds_apart"),
+    "five hundred letters are enough": (reading(lambda text, language: text[:500]), "says_all_of_a_long_text"),
+    "a consonant is dropped": (reading(lambda text, language: text.replace("g", "")), "tells_sounds_apart"),
+    "two consonants are one": (reading(lambda text, language: text.replace("d", "t")), "tells_sounds_apart"),
     "the last language stays": (the_last_language_stays(), "repeats_itself"),
     "every call adds a mark": (every_call_adds_a_mark(), "repeats_itself"),
     "a hash decides": (a_hash_decides(), "repeats_itself"),

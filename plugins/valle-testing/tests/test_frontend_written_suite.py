@@ -45,24 +45,8 @@ def reading(change):
     return Faulty
 
 
-def figures_are_dropped(text, language):
-    return re.sub(r"\d", "", text)
-
-
 def figures_are_dropped_in_german(text, language):
     return re.sub(r"\d", "", text) if language == "de" else text
-
-
-def the_last_digit_is_dropped(text, language):
-    return re.sub(r"\d\b", "", text)
-
-
-def every_figure_is_the_same(text, language):
-    return re.sub(r"\d+", "1", text)
-
-
-def a_leading_figure_is_a_list_number(text, language):
-    return re.sub(r"^\d+\.?\s", "", text)
 
 
 def words_in_capitals_are_dropped(text, language):
@@ -81,25 +65,9 @@ def the_first_line_is_the_text(text, language):
     return text.strip().splitlines()[0] if text.strip() else text
 
 
-def text_ends_at_an_empty_line(text, language):
-    return text.split("\n\n")[0]
-
-
-def line_ends_join_words(text, language):
-    return text.replace("\r\n", "")
-
-
-def tabs_start_a_comment(text, language):
-    return text.split("\t")[0]
-
-
 def other_scripts_are_dropped(text, language):
     kept = "".join(c for c in text if ord(c) < 0x250 or language == "ru")
     return kept if kept.strip() or not text.strip() else text
-
-
-def ideographs_are_dropped(text, language):
-    return re.sub(r"[\u3000-\uffff]", "", text)
 
 
 def a_tag_is_mute():
@@ -137,20 +105,20 @@ FAULTS = {
     very_long_words_are_dropped: (reading, LONG),
     a_very_long_word_ends_the_text: (reading, LONG),
     a_very_long_word_is_no_error_of_the_user: (reading, LONG),
-    figures_are_dropped: (reading, FIGURES),
+    "figures are dropped": (reading(lambda text, language: re.sub(r"\d", "", text)), FIGURES),
     figures_are_dropped_in_german: (reading, FIGURES),
-    the_last_digit_is_dropped: (reading, FIGURES),
-    every_figure_is_the_same: (reading, FIGURES),
-    a_leading_figure_is_a_list_number: (reading, FIGURES),
+    "the last digit is dropped": (reading(lambda text, language: re.sub(r"\d\b", "", text)), FIGURES),
+    "every figure is the same": (reading(lambda text, language: re.sub(r"\d+", "1", text)), FIGURES),
+    "a leading figure is a list number": (reading(lambda text, language: re.sub(r"^\d+\.?\s", "", text)), FIGURES),
     words_in_capitals_are_dropped: (reading, CAPITALS),
     names_are_dropped: (reading, CAPITALS),
     capitals_at_the_head_are_the_word: (reading, CAPITALS),
     the_first_line_is_the_text: (reading, LINES),
-    text_ends_at_an_empty_line: (reading, LINES),
-    line_ends_join_words: (reading, LINES),
-    tabs_start_a_comment: (reading, LINES),
+    "text ends at an empty line": (reading(lambda text, language: text.split("\n\n")[0]), LINES),
+    "line ends join words": (reading(lambda text, language: text.replace("\r\n", "")), LINES),
+    "tabs start a comment": (reading(lambda text, language: text.split("\t")[0]), LINES),
     other_scripts_are_dropped: (reading, FOREIGN),
-    ideographs_are_dropped: (reading, FOREIGN),
+    "ideographs are dropped": (reading(lambda text, language: re.sub(r"[\u3000-\uffff]", "", text)), FOREIGN),
     "a tag is mute": (a_tag_is_mute(), TAGS),
 }
 CASES = planted.cases("frontend", FAULTS, spec=SPEC)

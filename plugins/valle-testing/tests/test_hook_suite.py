@@ -51,10 +51,6 @@ def a_hook_that_does_not_exist(function):
     return type("Faulty", (Good,), {"after_sound": hookimpl(function)})
 
 
-def misspelt(self, wav):
-    return wav
-
-
 def an_argument_that_does_not_exist(self, waveform):
     return waveform
 
@@ -79,52 +75,20 @@ def facts_are_changed(self, facts):
     facts.pop("run")
 
 
-def the_sound_is_changed_in_place(self, wav):
-    return wav.mul_(0.5)
-
-
 def facts_of_audio_are_changed(self, wav, facts):
     facts["loud"] = True
-
-
-def audio_becomes_an_array(self, wav):
-    return wav.numpy() * 0.5
-
-
-def audio_becomes_double(self, wav):
-    return wav.double()
-
-
-def audio_loses_its_last_sample(self, wav):
-    return wav[:-1]
-
-
-def audio_gets_a_channel(self, wav):
-    return wav[None]
 
 
 def short_audio_is_padded(self, wav):
     return torch.nn.functional.pad(wav, (0, max(0, 256 - len(wav))))
 
 
-def audio_of_no_sample_fails(self, wav):
-    return wav * 0.5 / wav.abs().max()
-
-
 def silence_becomes_nan(self, wav):
     return wav / wav.abs().max() if len(wav) else wav
 
 
-def audio_is_made_too_loud(self, wav):
-    return wav * 1.5
-
-
 def audio_carries_a_gradient(self, wav):
     return wav * torch.ones(1, requires_grad=True)
-
-
-def doctor_names_only(self):
-    return ["loudness"]
 
 
 def a_doctor_check_says_none(self):
@@ -146,28 +110,28 @@ def wrapped():
 
 AUDIO = "gives_audio_of_the_same_form"
 FAULTS = {
-    misspelt: (a_hook_that_does_not_exist, "names_hooks_and_arguments_there_are"),
+    "misspelt": (a_hook_that_does_not_exist(lambda self, wav: wav), "names_hooks_and_arguments_there_are"),
     an_argument_that_does_not_exist: (planting("after_audio"), "names_hooks_and_arguments_there_are"),
     "a wrapper": (wrapped(), "names_hooks_and_arguments_there_are"),
     "no hook at all": (object, "names_hooks_and_arguments_there_are"),
     a_metric_is_always_expected: (planting("train_step_end"), "takes_every_call"),
     a_first_run_is_expected: (planting("train_start"), "takes_every_call"),
     the_checkpoint_is_a_file: (planting("checkpoint_saved"), "takes_every_call"),
-    doctor_names_only: (planting("doctor_checks"), "takes_every_call"),
+    "doctor names only": (planting("doctor_checks")(lambda self: ["loudness"]), "takes_every_call"),
     a_doctor_check_says_none: (planting("doctor_checks"), "takes_every_call"),
     a_doctor_check_says_two_lines: (planting("doctor_checks"), "takes_every_call"),
     metrics_are_changed: (planting("train_step_end"), "changes_no_argument"),
     facts_are_changed: (planting("train_start"), "changes_no_argument"),
-    the_sound_is_changed_in_place: (planting("after_audio"), "changes_no_argument"),
+    "the sound is changed in place": (planting("after_audio")(lambda self, wav: wav.mul_(0.5)), "changes_no_argument"),
     facts_of_audio_are_changed: (planting("after_audio"), "changes_no_argument"),
-    audio_becomes_an_array: (planting("after_audio"), AUDIO),
-    audio_becomes_double: (planting("after_audio"), AUDIO),
-    audio_loses_its_last_sample: (planting("after_audio"), AUDIO),
-    audio_gets_a_channel: (planting("after_audio"), AUDIO),
+    "audio becomes an array": (planting("after_audio")(lambda self, wav: wav.numpy() * 0.5), AUDIO),
+    "audio becomes double": (planting("after_audio")(lambda self, wav: wav.double()), AUDIO),
+    "audio loses its last sample": (planting("after_audio")(lambda self, wav: wav[:-1]), AUDIO),
+    "audio gets a channel": (planting("after_audio")(lambda self, wav: wav[None]), AUDIO),
     short_audio_is_padded: (planting("after_audio"), AUDIO),
-    audio_of_no_sample_fails: (planting("after_audio"), AUDIO),
+    "audio of no sample fails": (planting("after_audio")(lambda self, wav: wav * 0.5 / wav.abs().max()), AUDIO),
     silence_becomes_nan: (planting("after_audio"), AUDIO),
-    audio_is_made_too_loud: (planting("after_audio"), AUDIO),
+    "audio is made too loud": (planting("after_audio")(lambda self, wav: wav * 1.5), AUDIO),
     audio_carries_a_gradient: (planting("after_audio"), AUDIO),
     "it observes less than it says": (Good, "is_what_its_spec_says", replace(SPEC, observes=("after_audio",))),
     "it observes more than it implements": (

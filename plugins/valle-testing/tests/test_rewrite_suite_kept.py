@@ -41,14 +41,6 @@ def scaled_along_the_row(x):
     return x / x.detach().abs().amax(1, keepdim=True).clamp(min=1e-5) if x.ndim == 3 and x.shape[1] else x
 
 
-def scaled_by_its_own_size(x):
-    return x / x.detach().abs().amax(-1, keepdim=True)
-
-
-def noise_is_drawn(y):
-    return y + 1e-3 * torch.randn_like(y)
-
-
 def writes_into_what_it_reads():
     def forward(self, x):
         with torch.no_grad():
@@ -146,8 +138,8 @@ FAULTS = {
     padding_counts: (around_forward, "keeps_padding_out"),
     scaled_by_the_whole_batch: (seeing, "equals_rows_one_by_one"),
     "NaN spreads": (seeing(scaled_by_the_whole_batch), "keeps_rows_apart"),
-    scaled_by_its_own_size: (seeing, "takes_empty_rows"),
-    noise_is_drawn: (giving, "has_no_dropout_in_eval"),
+    "scaled by its own size": (seeing(lambda x: x / x.detach().abs().amax(-1, keepdim=True)), "takes_empty_rows"),
+    "noise is drawn": (giving(lambda y: y + 1e-3 * torch.randn_like(y)), "has_no_dropout_in_eval"),
     "it writes into what it reads": (writes_into_what_it_reads(), "writes_nothing"),
     every_layer_is_run: (around_forward, "runs_an_ordered_subset_of_layers"),
     the_cache_is_forgotten: (around_forward, "decodes_ragged_rows"),

@@ -18,26 +18,14 @@ def finishing(change):
     return Faulty
 
 
-def the_answer_loses_its_last_frame(inputs, output):
-    return output[:-1]
-
-
-def the_answer_has_level_0_alone(inputs, output):
-    return output[:, :1]
-
-
-def the_answer_is_reversed(inputs, output):
-    return output.flip(0)
-
-
 def the_answer_is_cut_to_the_known_length(inputs, output):
     return output[: len(inputs.response)]
 
 
 FAULTS = {
-    the_answer_loses_its_last_frame: (finishing, "finishes_every_answer"),
-    the_answer_has_level_0_alone: (finishing, "finishes_every_answer"),
-    the_answer_is_reversed: (finishing, "finishes_every_answer"),
+    "the answer loses its last frame": (finishing(lambda inputs, output: output[:-1]), "finishes_every_answer"),
+    "the answer has level 0 alone": (finishing(lambda inputs, output: output[:, :1]), "finishes_every_answer"),
+    "the answer is reversed": (finishing(lambda inputs, output: output.flip(0)), "finishes_every_answer"),
     the_answer_is_cut_to_the_known_length: (finishing, "finishes_every_answer"),
 }
 """Fault → how it is planted, the check that must see it."""

@@ -35,22 +35,6 @@ def asking(change):
     return Faulty
 
 
-def others_are_a_set(ids):
-    return list(set(ids))
-
-
-def others_are_sorted_by_hash(ids):
-    return sorted(ids, key=hash)
-
-
-def the_first_of_a_set_is_taken(ids):
-    return list(frozenset(ids))[:1]
-
-
-def keys_of_pairs_are_a_set(ids):
-    return [id for id, _ in {(id, 0) for id in ids}]
-
-
 def the_hash_of_the_id_seeds():
     class Faulty(Good):
         def draw(self, utterance, pool, rng, *, frame_rate):
@@ -82,10 +66,10 @@ def the_target_is_cut():
 
 ORDER, LONG = "draws_alike_in_every_process", "composes_long_inputs_whole"
 FAULTS = {
-    others_are_a_set: (asking, ORDER),
-    others_are_sorted_by_hash: (asking, ORDER),
-    the_first_of_a_set_is_taken: (asking, ORDER),
-    keys_of_pairs_are_a_set: (asking, ORDER),
+    "others are a set": (asking(lambda ids: list(set(ids))), ORDER),
+    "others are sorted by hash": (asking(lambda ids: sorted(ids, key=hash)), ORDER),
+    "the first of a set is taken": (asking(lambda ids: list(frozenset(ids))[:1]), ORDER),
+    "keys of pairs are a set": (asking(lambda ids: [id for id, _ in {(id, 0) for id in ids}]), ORDER),
     "the hash of the id decides": (the_hash_of_the_id_seeds(), ORDER),
     "a text has 512 symbols at most": (composing(text=512), LONG),
     "a prompt has 1024 frames at most": (composing(prompt=1024), LONG),

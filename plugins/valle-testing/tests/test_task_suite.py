@@ -37,6 +37,32 @@ def composing(change):
     return Faulty
 
 
+def drawn(change):
+    """Inputs that `change` makes of good ones and the codes of the utterance."""
+
+    def changed(good, utterance, pool, rng):
+        inputs = good()
+        return inputs and change(inputs, utterance.codes)
+
+    return drawing(changed)
+
+
+def composed(change):
+    """Rows that `change` makes of good ones."""
+
+    def changed(compose, inputs, level, training):
+        return change(compose(inputs, level, training=training), inputs, level, training)
+
+    return composing(changed)
+
+
+def given(change):
+    """Rows composed of inputs that were changed before."""
+    return composing(
+        lambda compose, inputs, level, training: compose(change(inputs, training), level, training=training)
+    )
+
+
 def finishing(change):
     class Faulty(Good):
         def finish(self, inputs, output):
@@ -87,19 +113,8 @@ def a_set_decides_the_order():
     return build
 
 
-def the_prompt_is_the_target(good, utterance, pool, rng):
-    inputs = good()
-    return inputs and replace(inputs, prompt=utterance.codes)
-
-
 def prompt_and_answer_overlap_by_a_frame(good, utterance, pool, rng):
     return replace(good() or return_nothing(), prompt=utterance.codes[:31], response=utterance.codes[30:])
-
-
-def the_prompt_is_the_beginning_of_the_utterance(good, utterance, pool, rng):
-    """As a continuation does, which this task does not say it is."""
-    inputs = good()
-    return inputs and replace(inputs, prompt=utterance.codes[:20], response=utterance.codes[20:])
 
 
 def return_nothing():
@@ -127,26 +142,6 @@ def the_speaker_is_excluded_in_place_of_the_utterance(good, utterance, pool, rng
     return good(pool=Mistaken())
 
 
-def another_language_is_told(good, utterance, pool, rng):
-    inputs = good()
-    return inputs and replace(inputs, language=0)
-
-
-def the_prompt_has_level_0_alone(good, utterance, pool, rng):
-    inputs = good()
-    return inputs and replace(inputs, prompt=inputs.prompt[:, :1])
-
-
-def the_response_is_cut_to_its_first_level(good, utterance, pool, rng):
-    inputs = good()
-    return inputs and replace(inputs, response=inputs.response[:, :1])
-
-
-def codes_come_as_floats(good, utterance, pool, rng):
-    inputs = good()
-    return inputs and replace(inputs, prompt=inputs.prompt.float())
-
-
 def a_lonely_speaker_is_an_error(good, utterance, pool, rng):
     if not pool.other(utterance.speaker, utterance.id):
         raise IndexError("Cannot choose from an empty sequence")
@@ -169,10 +164,6 @@ def no_symbols_are_an_error(good, utterance, pool, rng):
     return good(utterance=replace(utterance, language=utterance.language + 0 * int(utterance.symbols[0])))
 
 
-def nothing_is_ever_drawn(good, utterance, pool, rng):
-    return None
-
-
 def the_pools_codes_are_shifted_in_place(good, utterance, pool, rng):
     inputs = good()
     if inputs is not None:
@@ -185,75 +176,42 @@ def symbols_are_written(good, utterance, pool, rng):
     return good()
 
 
-def the_target_is_visible(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def the_target_is_visible(row, inputs, level, training):
     return segment(row, "response", tokens=inputs.response[:, : level + 1])
 
 
-def the_whole_answer_is_visible(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def the_whole_answer_is_visible(row, inputs, level, training):
     return segment(row, "response", tokens=inputs.response) if level else row
 
 
-def the_answer_stands_in_the_prompt(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def the_answer_stands_in_the_prompt(row, inputs, level, training):
     prompt = torch.cat([inputs.prompt, inputs.response[:1, : inputs.prompt.shape[1]]])
     return segment(row, "prompt", tokens=prompt) if inputs.response.shape[1] == inputs.prompt.shape[1] else row
 
 
-def one_level_too_few_is_visible(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def one_level_too_few_is_visible(row, inputs, level, training):
     return segment(row, "response", tokens=inputs.response[:, : max(level - 1, 1)])
 
 
-def the_target_is_the_level_below(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def the_target_is_the_level_below(row, inputs, level, training):
     return replace(row, target=inputs.response[:, max(level - 1, 0)]) if training else row
 
 
-def the_target_is_shifted(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def the_target_is_shifted(row, inputs, level, training):
     return replace(row, target=row.target.roll(-1)) if training else row
 
 
-def training_has_no_target(compose, inputs, level, training):
-    return replace(compose(inputs, level, training=training), target=None)
-
-
-def synthesis_has_a_target(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def synthesis_has_a_target(row, inputs, level, training):
     return row if training else replace(row, target=inputs.response.new_zeros(len(inputs.response)))
-
-
-def nar_rows_are_causal(compose, inputs, level, training):
-    return replace(compose(inputs, level, training=training), causal=True)
 
 
 def synthesis_reads_level_0_in_full(compose, inputs, level, training):
     return replace(compose(inputs, level, training=training), causal=level == 0 and training)
 
 
-def the_level_counts_from_one(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
-    return segment(row, "level", tokens=torch.tensor([level + 1]))
-
-
-def the_language_of_the_row_is_left_out(compose, inputs, level, training):
-    return replace(compose(inputs, level, training=training), language=0)
-
-
-def the_prompt_stands_last(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def the_prompt_stands_last(row, inputs, level, training):
     last = [one for one in row.segments if one.role == "prompt"]
     return replace(row, segments=(*(one for one in row.segments if one.role != "prompt"), *last))
-
-
-def the_tone_is_dropped(compose, inputs, level, training):
-    return compose(replace(inputs, tone=None), level, training=training)
-
-
-def no_tone_is_tone_0(compose, inputs, level, training):
-    return compose(replace(inputs, tone=inputs.tone or 0), level, training=training)
 
 
 def the_prompt_is_cut_at_synthesis(compose, inputs, level, training):
@@ -265,12 +223,7 @@ def the_text_is_doubled_at_synthesis(compose, inputs, level, training):
     return compose(replace(inputs, text=text), level, training=training)
 
 
-def the_text_loses_its_end(compose, inputs, level, training):
-    return compose(replace(inputs, text=inputs.text[:-1]), level, training=training)
-
-
-def a_start_frame_is_made_up(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def a_start_frame_is_made_up(row, inputs, level, training):
     if level == 0 and not training and not len(inputs.response):
         return segment(row, "response", tokens=inputs.response.new_zeros(1, 1))
     return row
@@ -286,8 +239,7 @@ def an_empty_text_is_an_error(compose, inputs, level, training):
     return compose(inputs, level, training=training)
 
 
-def composing_masks_at_random(compose, inputs, level, training):
-    row = compose(inputs, level, training=training)
+def composing_masks_at_random(row, inputs, level, training):
     return segment(row, "text", tokens=inputs.text * (torch.rand(inputs.text.shape) > 0.5))
 
 
@@ -305,54 +257,74 @@ def the_answer_is_written(inputs, output):
     return output
 
 
+ANSWER, ORDER = "answers_its_level_without_showing_it", "lays_rows_out_in_order"
+WHOLE, ALIKE = "draws_whole_inputs", "composes_alike_for_training_and_synthesis"
 FAULTS = {
     "the output is unknown": (type("Faulty", (Good,), {"output": "audio"}), "states_its_output"),
     another_output_is_told: (composing, "states_its_output"),
-    nothing_is_ever_drawn: (drawing, "states_its_output"),
+    "nothing is ever drawn": (drawing(lambda good, utterance, pool, rng: None), "states_its_output"),
     the_global_generator_draws: (drawing, "draws_by_its_rng_alone"),
     torch_draws_the_place: (drawing, "draws_by_its_rng_alone"),
     "pieces are dealt in turn": (pieces_are_dealt_in_turn(), "draws_by_its_rng_alone"),
     "a hash decides the order": (a_set_decides_the_order(), "draws_by_its_rng_alone"),
-    the_prompt_is_the_target: (drawing, "keeps_the_answer_out_of_the_prompt"),
+    "the prompt is the target": (
+        drawn(lambda inputs, codes: replace(inputs, prompt=codes)),
+        "keeps_the_answer_out_of_the_prompt",
+    ),
     prompt_and_answer_overlap_by_a_frame: (drawing, "keeps_the_answer_out_of_the_prompt"),
     the_utterance_itself_is_among_the_others: (drawing, "asks_the_pool_for_others"),
     the_speaker_is_excluded_in_place_of_the_utterance: (drawing, "asks_the_pool_for_others"),
-    another_language_is_told: (drawing, "draws_whole_inputs"),
-    the_prompt_has_level_0_alone: (drawing, "draws_whole_inputs"),
-    the_response_is_cut_to_its_first_level: (drawing, "draws_whole_inputs"),
-    codes_come_as_floats: (drawing, "draws_whole_inputs"),
+    "another language is told": (drawn(lambda inputs, codes: replace(inputs, language=0)), WHOLE),
+    "the prompt has level 0 alone": (drawn(lambda inputs, codes: replace(inputs, prompt=inputs.prompt[:, :1])), WHOLE),
+    "the response is cut to its first level": (
+        drawn(lambda inputs, codes: replace(inputs, response=inputs.response[:, :1])),
+        WHOLE,
+    ),
+    "codes come as floats": (drawn(lambda inputs, codes: replace(inputs, prompt=inputs.prompt.float())), WHOLE),
     a_lonely_speaker_is_an_error: (drawing, "copes_with_poor_utterances"),
     a_lonely_speaker_prompts_himself: (drawing, "copes_with_poor_utterances"),
     a_short_utterance_is_an_error: (drawing, "copes_with_poor_utterances"),
     no_symbols_are_an_error: (drawing, "copes_with_poor_utterances"),
-    the_target_is_visible: (composing, "answers_its_level_without_showing_it"),
-    the_whole_answer_is_visible: (composing, "answers_its_level_without_showing_it"),
-    the_answer_stands_in_the_prompt: (composing, "answers_its_level_without_showing_it"),
-    one_level_too_few_is_visible: (composing, "answers_its_level_without_showing_it"),
-    the_target_is_the_level_below: (composing, "answers_its_level_without_showing_it"),
-    the_target_is_shifted: (composing, "answers_its_level_without_showing_it"),
-    training_has_no_target: (composing, "answers_its_level_without_showing_it"),
-    synthesis_has_a_target: (composing, "composes_alike_for_training_and_synthesis"),
-    nar_rows_are_causal: (composing, "reads_level_0_alone_causally"),
+    the_target_is_visible: (composed, ANSWER),
+    the_whole_answer_is_visible: (composed, ANSWER),
+    the_answer_stands_in_the_prompt: (composed, ANSWER),
+    one_level_too_few_is_visible: (composed, ANSWER),
+    the_target_is_the_level_below: (composed, ANSWER),
+    the_target_is_shifted: (composed, ANSWER),
+    "training has no target": (composed(lambda row, inputs, level, training: replace(row, target=None)), ANSWER),
+    synthesis_has_a_target: (composed, ALIKE),
+    "nar rows are causal": (
+        composed(lambda row, inputs, level, training: replace(row, causal=True)),
+        "reads_level_0_alone_causally",
+    ),
     synthesis_reads_level_0_in_full: (composing, "reads_level_0_alone_causally"),
-    the_level_counts_from_one: (composing, "lays_rows_out_in_order"),
-    the_language_of_the_row_is_left_out: (composing, "lays_rows_out_in_order"),
-    the_prompt_stands_last: (composing, "lays_rows_out_in_order"),
-    the_tone_is_dropped: (composing, "lays_rows_out_in_order"),
-    no_tone_is_tone_0: (composing, "lays_rows_out_in_order"),
-    the_text_loses_its_end: (composing, "lays_rows_out_in_order"),
-    the_prompt_is_cut_at_synthesis: (composing, "composes_alike_for_training_and_synthesis"),
-    the_text_is_doubled_at_synthesis: (composing, "composes_alike_for_training_and_synthesis"),
-    a_start_frame_is_made_up: (composing, "composes_alike_for_training_and_synthesis"),
+    "the level counts from one": (
+        composed(lambda row, inputs, level, training: segment(row, "level", tokens=torch.tensor([level + 1]))),
+        ORDER,
+    ),
+    "the language of the row is left out": (
+        composed(lambda row, inputs, level, training: replace(row, language=0)),
+        ORDER,
+    ),
+    the_prompt_stands_last: (composed, ORDER),
+    "the tone is dropped": (given(lambda inputs, training: replace(inputs, tone=None)), ORDER),
+    "no tone is tone 0": (given(lambda inputs, training: replace(inputs, tone=inputs.tone or 0)), ORDER),
+    "the text loses its end": (given(lambda inputs, training: replace(inputs, text=inputs.text[:-1])), ORDER),
+    the_prompt_is_cut_at_synthesis: (composing, ALIKE),
+    the_text_is_doubled_at_synthesis: (composing, ALIKE),
+    a_start_frame_is_made_up: (composed, ALIKE),
     an_empty_prompt_is_filled_up: (composing, "composes_without_text_or_prompt"),
     an_empty_text_is_an_error: (composing, "composes_without_text_or_prompt"),
-    composing_masks_at_random: (composing, "writes_nothing_and_keeps_nothing"),
+    composing_masks_at_random: (composed, "writes_nothing_and_keeps_nothing"),
     composing_writes_the_text: (composing, "writes_nothing_and_keeps_nothing"),
     the_pools_codes_are_shifted_in_place: (drawing, "writes_nothing_and_keeps_nothing"),
     symbols_are_written: (drawing, "writes_nothing_and_keeps_nothing"),
     the_answer_is_written: (finishing, "writes_nothing_and_keeps_nothing"),
     "it says that it continues": (type("Faulty", (Good,), {"continues": True}), "continues_where_it_says"),
-    the_prompt_is_the_beginning_of_the_utterance: (drawing, "continues_where_it_says"),
+    "the prompt is the beginning of the utterance": (
+        drawn(lambda inputs, codes: replace(inputs, prompt=codes[:20], response=codes[20:])),
+        "continues_where_it_says",
+    ),
     "another output is declared": (
         Good,
         "is_what_its_spec_says",
