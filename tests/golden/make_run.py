@@ -14,17 +14,12 @@ import torch
 
 from valle_core.checkpoint.folder import RunFolder
 from valle_core.checkpoint.load import load_model
-from valle_core.config.resolve import resolve
-from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
 from valle_core.types import TaskInputs
-from valle_data.preparation.options import PrepareOptions
-from valle_data.preparation.prepare import prepare
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
+from valle_data.testing import prepared_tones
+from valle_testing.runs import train
 
 HERE = Path(__file__).parent
 
@@ -51,15 +46,11 @@ def main() -> None:
     """Train two steps and keep the checkpoint with the logits it gives."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        tone_corpus(work / "wav")
-        options = PrepareOptions(source=work / "wav", out=work / "data")
-        prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
         settings = {
-            "data": str(work / "data"), "out": str(work / "run"), "device": "cpu", "steps": "2", "arch": "transformer",
+            "device": "cpu", "steps": "2", "arch": "transformer",
             "arch.d_model": "8", "arch.n_layers": "1", "arch.n_heads": "2", "batching.seconds": "8",
         }  # fmt: skip
-        registry = Registry.open()
-        run_training(resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, Observers())
+        train(settings, prepared_tones(work), work / "run")
         step = RunFolder(work / "run").latest()
         target = RunFolder(HERE / "run").checkpoints / step.name
         shutil.rmtree(HERE / "run", ignore_errors=True)

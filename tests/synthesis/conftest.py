@@ -7,15 +7,10 @@ import pytest
 import torch
 
 from valle_core.checkpoint.load import load_model
-from valle_core.config.resolve import resolve
 from valle_core.data.dataset import Dataset, open_dataset
-from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
-from valle_data.preparation.options import PrepareOptions
-from valle_data.preparation.prepare import prepare
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
+from valle_data.testing import prepared_tones
+from valle_testing.runs import train
 
 
 @dataclass
@@ -30,18 +25,15 @@ class Tones:
 @pytest.fixture(scope="session")
 def tones(tmp_path_factory) -> Tones:
     folder = tmp_path_factory.mktemp("tones")
-    tone_corpus(folder / "wav", speakers=2, utterances=4, letters=5, seed=1)
-    options = PrepareOptions(source=folder / "wav", out=folder / "data")
-    prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    data = prepared_tones(folder, speakers=2, utterances=4, letters=5, seed=1)
     settings = {
-        "data": str(folder / "data"), "out": str(folder / "run"), "device": "cpu", "arch": "transformer",
-        "arch.d_model": "64", "arch.n_layers": "2", "arch.n_heads": "2", "arch.dropout": "0.0",
+        "device": "cpu",
+        "arch": "transformer", "arch.d_model": "64", "arch.n_layers": "2", "arch.n_heads": "2", "arch.dropout": "0.0",
         "steps": "200", "lr": "2e-3", "warmup": "20", "checkpoint_every": "200", "batching.seconds": "96",
         "model.level_distribution": "list", "model.level_weights": "[0.7, 0.1, 0.1, 0.1]",
     }  # fmt: skip
-    registry = Registry.open()
-    run_training(resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, Observers())
-    return Tones(wav=folder / "wav", run=folder / "run", dataset=open_dataset(folder / "data", part="train"))
+    train(settings, data, folder / "run")
+    return Tones(wav=folder / "wav", run=folder / "run", dataset=open_dataset(data, part="train"))
 
 
 @pytest.fixture(scope="session")

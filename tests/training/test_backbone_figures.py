@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from valle_core.checkpoint.folder import RunFolder
-from valle_core.config.resolve import resolve
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
+from valle_testing.runs import lines, train
 
 MIXTRAL = {
     "arch": "mixtral",
@@ -28,12 +21,9 @@ MIXTRAL = {
 
 
 def test_the_router_loss_and_the_load_of_the_experts_are_in_the_metrics(tone_dataset, tmp_path):
-    settings = {**MIXTRAL, "data": str(tone_dataset), "out": str(tmp_path / "run")}
-    resolved = resolve(TRAIN_SCHEMA, Registry.open(), flags=list(settings.items()))
-    run_training(resolved, Registry.open(), Observers())
-    lines = [json.loads(line) for line in RunFolder(tmp_path / "run").metrics.read_text().splitlines()]
-    assert len(lines) == 3
-    for line in lines:
+    train(MIXTRAL, tone_dataset, tmp_path / "run")
+    assert len(lines(tmp_path / "run")) == 3
+    for line in lines(tmp_path / "run"):
         loads = [line[f"expert_{i}_load"] for i in range(4)]
         assert sum(loads) == pytest.approx(1.0, abs=1e-5)
         assert 0 <= line["expert_load_min"] <= min(loads) <= max(loads) <= line["expert_load_max"] <= 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import sys
@@ -28,7 +27,10 @@ from valle_data.preparation.noise_options import NoiseOptions
 from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
 from valle_data.similar import make_similar
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
+from valle_data.testing import prepared_tones
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.distribution import announce
+from valle_testing.runs import SMALL, figures
 
 PLUGIN = '''
 """What a third party would write: a codec, and a task whose prompt is noisy or has a second voice in it."""
@@ -81,10 +83,7 @@ def task(options):
     return NoisyTask()
 '''
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "20", "warmup": "2", "log_every": "1", "checkpoint_every": "4", "device": "cpu", "batching.seconds": "64",
-}  # fmt: skip
+SETTINGS = SMALL | {"steps": "20", "checkpoint_every": "4", "batching.seconds": "64"}
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +91,9 @@ def root(tmp_path_factory):
     """`data`, `noise`, and a distribution on the path that brings the codec and the task."""
     root = tmp_path_factory.mktemp("material")
     site = root / "site"
-    info = site / "acme_noisy-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-noisy\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[valle.codec]\nfake = acme_noisy:CODEC\n[valle.task]\nnoisy = acme_noisy:TASK\n"
-    )
-    (site / "acme_noisy.py").write_text(PLUGIN)
-    tone_corpus(root / "wav", utterances=6)
-    options = PrepareOptions(source=root / "wav", out=root / "data")
-    prepare(options, codec=FakeCodec(), frontend=FakeFrontend(), frontend_name="fake")
+    entries = {"valle.codec": {"fake": "acme_noisy:CODEC"}, "valle.task": {"noisy": "acme_noisy:TASK"}}
+    announce(site, "acme-noisy", entries, acme_noisy=PLUGIN)
+    prepared_tones(root, utterances=6)
     hiss(root / "noises" / "fan.wav", 1.0)
     hiss(root / "noises" / "rain.wav", 3.0)
     prepare_noise(NoiseOptions(source=root / "noises", out=root / "noise"), codec=FakeCodec())
@@ -126,11 +118,6 @@ def run(root: Path, out: Path, *, report=lambda line: None, tasks=("tts", "noisy
     registry = Registry.open()
     kept = [(name, value) for name, value in flags.items() if value is not None]
     return run_training(resolve(TRAIN_SCHEMA, registry, flags=[*kept, *chain]), registry, Observers(), report=report)
-
-
-def figures(out: Path) -> list[dict]:
-    lines = [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
-    return [{k: v for k, v in line.items() if "per_second" not in k} for line in lines]
 
 
 @pytest.fixture(scope="module")

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from valle_core.checkpoint.folder import RunFolder
-from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
-from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
+from valle_testing.runs import SMALL, lines, train
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "6", "warmup": "2", "log_every": "5", "checkpoint_every": "9", "device": "cpu", "batching.seconds": "8",
-    "lr": "0.01",
-}  # fmt: skip
+SETTINGS = SMALL | {"steps": "6", "log_every": "5", "checkpoint_every": "9", "batching.seconds": "8", "lr": "0.01"}
 
 
 class Asking:
@@ -51,15 +42,10 @@ class Asking:
 
 
 def run(data: Path, out: Path, asking: Asking | None = None, **changes: str):
-    flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    registry, observers = Registry.open(), Observers()
+    observers = Observers()
     if asking is not None:
         observers.add("asking", asking)
-    return run_training(resolve(TRAIN_SCHEMA, registry, flags=list(flags.items())), registry, observers)
-
-
-def lines(out: Path) -> list[dict]:
-    return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
+    return train(SETTINGS, data, out, observers=observers, **changes)
 
 
 def test_what_is_asked_for_is_done_after_that_step_and_told(tone_dataset, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,28 +15,16 @@ from safetensors.torch import save_file
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.meter import append_line
-from valle_core.training.run import run_training
 from valle_testing.damaged_files import hash_again
+from valle_testing.runs import SMALL, figures, train
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "6", "warmup": "2", "log_every": "1", "checkpoint_every": "2", "device": "cpu", "batching.seconds": "64",
-}  # fmt: skip
+SETTINGS = SMALL | {"steps": "6", "checkpoint_every": "2", "batching.seconds": "64"}
 
 
-def run(data: Path, out: Path, **changes):
-    flags = SETTINGS | {"data": str(data), "out": str(out)} | {k.replace("__", "."): v for k, v in changes.items()}
-    registry = Registry.open()
-    return run_training(resolve(TRAIN_SCHEMA, registry, flags=list(flags.items())), registry, Observers())
-
-
-def figures(out: Path) -> list[dict]:
-    lines = [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
-    return [{k: v for k, v in line.items() if "per_second" not in k} for line in lines]
+run = partial(train, SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,36 +22,12 @@ from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
+from valle_testing.runs import SMALL, figures, train
 
-SETTINGS = {
-    "arch": "transformer",
-    "arch.d_model": "32",
-    "arch.n_layers": "2",
-    "arch.n_heads": "2",
-    "arch.dropout": "0.1",
-    "steps": "12",
-    "warmup": "2",
-    "log_every": "1",
-    "checkpoint_every": "4",
-    "device": "cpu",
-    "batching.seconds": "64",
-}
-
-
-def configure(data: Path, out: Path, **changes):
-    settings = SETTINGS | {"data": str(data), "out": str(out)} | {k.replace("__", "."): v for k, v in changes.items()}
-    return resolve(TRAIN_SCHEMA, Registry.open(), flags=list(settings.items()))
-
-
-def run(data: Path, out: Path, observers=None, **changes):
-    return run_training(configure(data, out, **changes), Registry.open(), observers or Observers())
-
-
-def figures(out: Path) -> list[dict]:
-    """The metrics without what depends on the clock."""
-    lines = [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
-    return [{k: v for k, v in line.items() if "per_second" not in k} for line in lines]
+SETTINGS = SMALL | {
+    "arch.d_model": "32", "arch.n_layers": "2", "steps": "12", "checkpoint_every": "4", "batching.seconds": "64",
+}  # fmt: skip
+run = partial(train, SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +57,7 @@ def test_a_resumed_run_gives_the_figures_and_weights_of_an_uninterrupted_one(who
 
     out = tmp_path / "broken"
     with pytest.raises(Stop):
-        run_training(configure(tone_dataset, out), Registry.open(), Observers(), report=die_at_seven)
+        run(tone_dataset, out, report=die_at_seven)
     assert [line["step"] for line in figures(out)][-1] == 7
     run(tone_dataset, out, resume="true")
     assert figures(out) == figures(whole)
@@ -101,7 +78,7 @@ def test_interrupting_saves_and_resumes(tone_dataset, tmp_path, whole):
         if line["step"] == 6:
             os.kill(os.getpid(), signal.SIGINT)
 
-    result = run_training(configure(tone_dataset, out), Registry.open(), Observers(), report=interrupt)
+    result = run(tone_dataset, out, report=interrupt)
     assert result.reason == "interrupted"
     assert RunFolder(out).steps()[-1] == result.step < 12
     run(tone_dataset, out, resume="true")
@@ -132,7 +109,7 @@ def test_observers_are_told(tone_dataset, tmp_path):
 
     observers = Observers()
     observers.add("watch", Watch())
-    run(tone_dataset, tmp_path / "r", observers, steps="5", log_every="2")
+    run(tone_dataset, tmp_path / "r", observers=observers, steps="5", log_every="2")
     assert told == ["start", (4, True), (5, True), ("end", 5)]
     assert [step for step, _ in steps] == [1, 2, 3, 4, 5]
     logged = [line for _, line in steps if line is not None]
@@ -152,9 +129,9 @@ def test_a_failing_observer_is_reported_once_and_a_critical_one_stops_the_run(to
     observers.add("guard", type("Guard", (), {hook: staticmethod(hookimpl(fail))})(), critical=critical)
     if critical:
         with pytest.raises(UserError, match=rf"hook 'guard' failed in {hook}: RuntimeError: boom. It is critical"):
-            run(tone_dataset, tmp_path / "r", observers, steps="2")
+            run(tone_dataset, tmp_path / "r", observers=observers, steps="2")
         return
-    assert run(tone_dataset, tmp_path / "r", observers, steps="2").step == 2
+    assert run(tone_dataset, tmp_path / "r", observers=observers, steps="2").step == 2
     assert reports == [f"hook 'guard' failed in {hook}: RuntimeError: boom. It is left out from here on"]
 
 

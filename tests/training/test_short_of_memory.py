@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from valle_core.checkpoint.folder import RunFolder
-from valle_core.config.resolve import resolve
 from valle_core.model.codec_lm import CodecLM
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
+from valle_testing.runs import SMALL, lines, losses, train
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0",
-    "steps": "4", "warmup": "2", "log_every": "1", "checkpoint_every": "9", "device": "cpu", "batching.seconds": "60",
-}  # fmt: skip
+SETTINGS = SMALL | {"arch.dropout": "0", "steps": "4", "checkpoint_every": "9", "batching.seconds": "60"}
 CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to …")
 ERRORS = {"cuda": torch.OutOfMemoryError("CUDA out of memory."), "cpu": CPU, "python": MemoryError()}
 
 
-def run(data: Path, out: Path, **changes):
-    flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    registry = Registry.open()
-    return run_training(resolve(TRAIN_SCHEMA, registry, flags=list(flags.items())), registry, Observers())
-
-
-def lines(out: Path) -> list[dict]:
-    return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
-
-
-def losses(out: Path) -> list[float]:
-    return [line["loss"] for line in lines(out)]
+run = partial(train, SETTINGS)
 
 
 def small(monkeypatch, fits, error: Exception = ERRORS["cuda"]) -> list[int]:

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
 
 from valle_core.checkpoint.folder import RunFolder
-from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
 from valle_core.training import step as steps
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
 from valle_data.batching import workers
+from valle_testing.runs import SMALL, losses, train
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "6", "warmup": "2", "log_every": "1", "checkpoint_every": "9", "device": "cpu", "batching.seconds": "8",
-}  # fmt: skip
+SETTINGS = SMALL | {"steps": "6", "checkpoint_every": "9", "batching.seconds": "8"}
 
 
-def run(data: Path, out: Path, **changes):
-    flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    registry = Registry.open()
-    return run_training(resolve(TRAIN_SCHEMA, registry, flags=list(flags.items())), registry, Observers())
-
-
-def losses(out: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in RunFolder(out).metrics.read_text().splitlines()]
+run = partial(train, SETTINGS)
 
 
 def failing(monkeypatch, at: int) -> None:

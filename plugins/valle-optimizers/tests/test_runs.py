@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,17 +11,11 @@ import yaml
 from valle_optimizers.muon import MuonOptions, build
 
 from valle_core.checkpoint.folder import RunFolder, read_tensors
-from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
+from valle_testing.runs import SMALL, figures, train
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0.1",
-    "steps": "10", "warmup": "3", "log_every": "1", "checkpoint_every": "5", "device": "cpu", "batching.seconds": "8",
-}  # fmt: skip
+SETTINGS = SMALL | {"steps": "10", "warmup": "3", "checkpoint_every": "5", "batching.seconds": "8"}
 OPTIMIZERS = ("adamw", "adafactor", "adamw-8bit", "lion", "muon", "prodigy", "schedule-free")
 SCHEDULES = ("cosine", "constant", "linear", "noam", "one-cycle", "wsd")
 LIBRARIES = {
@@ -34,16 +27,7 @@ LIBRARIES = {
 
 
 def run(data: Path, out: Path, config: Path | None = None, **changes):
-    flags = ({} if config else SETTINGS) | {"data": str(data), "out": str(out)}
-    flags |= {key.replace("__", "."): value for key, value in changes.items()}
-    registry = Registry.open()
-    resolved = resolve(TRAIN_SCHEMA, registry, yaml_file=config, flags=list(flags.items()))
-    return run_training(resolved, registry, Observers())
-
-
-def figures(out: Path) -> list[dict]:
-    lines = [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
-    return [{key: value for key, value in line.items() if "per_second" not in key} for line in lines]
+    return train({} if config else SETTINGS, data, out, config=config, **changes)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

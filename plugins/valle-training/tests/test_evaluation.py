@@ -17,17 +17,14 @@ from valle_training.plugin import EVALUATION
 
 from valle_cli.main import run as valle
 from valle_core.checkpoint.folder import RunFolder, read_tensors
-from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.registry.hooks import Observers, hookimpl
-from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
 from valle_core.types import SequenceMask
 from valle_data.made_dataset import write_dataset
 from valle_data.storage.facts import write_manifest
 from valle_testing import suite
 from valle_testing.fakes.audio import tone_corpus
+from valle_testing.runs import lines, train
 
 test_it_conforms = suite.conformance("hook", lambda: HOOK, spec=EVALUATION)
 
@@ -48,13 +45,13 @@ def sung(tmp_path_factory) -> Path:
     return folder / "data"
 
 
-def run(data: Path, out: Path, **changes: str) -> list[dict]:
-    """The lines of the metrics of a run with the hook."""
-    settings = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    registry, observers = Registry.open(), Observers()
-    observers.add("evaluation", EvaluationHook(), critical=True)
-    run_training(resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, observers)
-    return [json.loads(text) for text in RunFolder(out).metrics.read_text().splitlines()]
+def run(data: Path, out: Path, more: dict[str, object] | None = None, **changes: str) -> list[dict]:
+    """The lines of the metrics of a run with the hook, and with `more`."""
+    observers = Observers()
+    for name, hook in {"evaluation": EvaluationHook(), **(more or {})}.items():
+        observers.add(name, hook, critical=True)
+    train(SETTINGS, data, out, observers=observers, **changes)
+    return lines(out)
 
 
 def losses(line: dict) -> dict:
@@ -137,12 +134,7 @@ def test_one_that_is_asked_for_comes_at_the_step_under_way(sung, tmp_path):
         def train_requests(self, step):
             return {"eval": True} if step == 3 else None
 
-    settings = SETTINGS | {"data": str(sung), "out": str(tmp_path / "r"), "eval_every": "0", "steps": "4",
-                           "eval_sentences": "0"}  # fmt: skip
-    registry, observers = Registry.open(), Observers()
-    observers.add("evaluation", EvaluationHook(), critical=True)
-    observers.add("control", Control(), critical=True)
-    run_training(resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, observers)
+    run(sung, tmp_path / "r", {"control": Control()}, eval_every="0", steps="4", eval_sentences="0")
     assert [path.name for path in (tmp_path / "r" / "eval").iterdir()] == ["step-00000003"]
 
 

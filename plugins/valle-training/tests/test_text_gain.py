@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -12,20 +11,18 @@ from valle_training.text_gain import HOOK, Measure, TextGain, TextGainHook, meas
 from valle_training.text_probe import TextProbe, text_probe
 
 from valle_core.checkpoint.folder import RunFolder, read_tensors
-from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
 from valle_core.registry.hooks import TRAINING, Observers, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.masking import MASKED
 from valle_core.sequence.pack import PackRules
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.live_run import LiveRun
 from valle_core.training.options import TrainOptions
 from valle_core.training.rows import RowSettings
-from valle_core.training.run import run_training
 from valle_testing import suite
 from valle_testing.fakes.parts import FakeTask
+from valle_testing.runs import lines, train
 
 test_it_conforms = suite.conformance("hook", lambda: HOOK, spec=TEXT_GAIN)
 
@@ -36,11 +33,7 @@ SETTINGS = {
 
 
 def run(data, out, report=lambda line: None, **changes):
-    settings = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    registry = Registry.open()
-    return run_training(
-        resolve(TRAIN_SCHEMA, registry, flags=list(settings.items())), registry, watched(), report=report
-    )
+    return train(SETTINGS, data, out, observers=watched(), report=report, **changes)
 
 
 def watched() -> Observers:
@@ -104,12 +97,11 @@ def test_the_probe_of_a_level_0_that_is_only_masked_hides_all_its_codes(tone_dat
 def test_metrics_hold_it_at_every_multiple_and_at_the_end_and_a_resumed_run_goes_on(tone_dataset, tmp_path):
     shown = []
     result = run(tone_dataset, tmp_path / "whole", report=shown.append)
-    lines = [json.loads(text) for text in RunFolder(tmp_path / "whole").metrics.read_text().splitlines()]
-    assert lines == shown
-    assert [line["step"] for line in lines if "text_gain" in line] == [4, 8, 9]
-    assert all(math.isfinite(line["text_gain"]) and line["text_loss"] > 0 for line in lines if "text_gain" in line)
+    assert lines(tmp_path / "whole") == shown
+    assert [line["step"] for line in shown if "text_gain" in line] == [4, 8, 9]
+    assert all(math.isfinite(line["text_gain"]) and line["text_loss"] > 0 for line in shown if "text_gain" in line)
     assert not result.warning
-    assert abs(lines[-1]["text_gain"]) > 0.02
+    assert abs(shown[-1]["text_gain"]) > 0.02
 
     class Stop(Exception):
         pass
@@ -138,10 +130,7 @@ def test_a_run_whose_text_is_worth_nothing_says_so_at_its_end(tone_dataset, tmp_
 def test_it_can_be_switched_off_and_changes_no_weight(tone_dataset, tmp_path):
     run(tone_dataset, tmp_path / "on", **{"arch.dropout": "0.2"})
     run(tone_dataset, tmp_path / "off", text_gain_every="0", **{"arch.dropout": "0.2"})
-    on, off = (
-        [json.loads(text) for text in RunFolder(tmp_path / name).metrics.read_text().splitlines()]
-        for name in ("on", "off")
-    )
+    on, off = (lines(tmp_path / name) for name in ("on", "off"))
     assert not any("text_gain" in line for line in off)
     assert [line["loss"] for line in on] == [line["loss"] for line in off]
     weights, others = (read_tensors(RunFolder(tmp_path / name).latest(), "model") for name in ("on", "off"))

@@ -14,7 +14,7 @@ from valle_data.preparation.options import PrepareOptions
 from valle_data.preparation.prepare import prepare
 from valle_data.preparation.report import PrepareReport
 from valle_data.preparation.work import Progress
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.audio import FakeCodec, FakeFrontend, tone_corpus
 
 
 def find(source: Path, **options: Any) -> Found:
@@ -25,6 +25,13 @@ def find(source: Path, **options: Any) -> Found:
 def reasons(found: Found) -> dict[str, int]:
     """How many recordings were left out for each reason."""
     return dict(Counter(rejection.reason for rejection in found.rejected))
+
+
+def prepared_tones(folder: Path, **corpus: int) -> Path:
+    """A prepared corpus in which every letter is a tone: `folder/data`, of the recordings in `folder/wav`."""
+    tone_corpus(folder / "wav", **corpus)
+    run(folder / "wav", folder / "data")
+    return folder / "data"
 
 
 def run(
