@@ -9,36 +9,21 @@ import torch
 from torch import Tensor
 from valle_samplers.beam import Beam
 
-from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.request import Request, Speech
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit.mixed_rows import MixedRows
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.speaking import Greedy, part, synthesizer_of
 
 ARCHS = ("llama", "retnet", "mamba2")
 
 
 SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefghˈː")
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
-
-
-def part(kind: str, name: str, options: dict, **parts):
-    plugin = Registry.open().select(kind, name)
-    return build(plugin, plugin.options_type()(**options), **parts)
 
 
 def model_of(arch: str, *, alignment: str = "pointer", silences: bool = False, **options) -> CodecLM:
@@ -65,20 +50,7 @@ def model_of(arch: str, *, alignment: str = "pointer", silences: bool = False, *
 
 
 def make(ar: CodecLM, nar: CodecLM) -> Synthesizer:
-    return Synthesizer(
-        SynthesisComponents(
-            ar=ar,
-            nar=nar,
-            symbols=SymbolMap(SYMBOLS),
-            languages=("xx", "yy"),
-            codec=FakeCodec(),
-            frontend=FakeFrontend(),
-            task=part("task", "tts", {}),
-            chain=SamplerChain([Greedy()]),
-            nar_chain=SamplerChain([Greedy()]),
-            observers=Observers(),
-        )
-    )
+    return synthesizer_of(ar, nar=nar, symbols=SYMBOLS, languages=("xx", "yy"), task=part("task", "tts"))
 
 
 def requests(seconds: float = 3.0) -> list[Request]:

@@ -7,22 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit.mixed_rows import MixedRows
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
+from valle_testing.fakes.speaking import SYMBOLS, part, synthesizer_of
 
 VARIANTS = [
     {},
@@ -37,20 +32,12 @@ VARIANTS = [
     {"sum_levels": "response"},
 ]
 ARCHS = [("transformer", {}), ("transformer", {"adaptive_norm": True}), ("llama", {})]
-SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefgh")
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
 
 
 def real(name: str, options: dict):
-    registry = Registry.open()
-    kernel, arch = registry.select("attention", "sdpa"), registry.select("arch", name)
-    attention = MixedRows(build(kernel, kernel.options_type()()), kernel.spec.capabilities)
+    attention = MixedRows(part("attention", "sdpa"), Registry.open().select("attention", "sdpa").spec.capabilities)
     sizes = {"d_model": 32, "n_layers": 2, "n_heads": 2, "max_length": 200, **options}
-    return build(arch, arch.options_type()(**sizes), attention=attention)
+    return part("arch", name, sizes, attention=attention)
 
 
 def make_model(backbone, levels: int, **options) -> CodecLM:
@@ -71,21 +58,7 @@ def make_model(backbone, levels: int, **options) -> CodecLM:
 
 
 def make(ar: CodecLM, nar: CodecLM, task: str = "tts") -> Synthesizer:
-    selected = Registry.open().select("task", task)
-    return Synthesizer(
-        SynthesisComponents(
-            ar=ar,
-            nar=nar,
-            symbols=SymbolMap(SYMBOLS),
-            languages=("xx", "yy"),
-            codec=FakeCodec(),
-            frontend=FakeFrontend(),
-            task=build(selected, selected.options_type()()),
-            chain=SamplerChain([Greedy()]),
-            nar_chain=SamplerChain([Greedy()]),
-            observers=Observers(),
-        )
-    )
+    return synthesizer_of(ar, nar=nar, languages=("xx", "yy"), task=part("task", task))
 
 
 def requests(task: str = "tts") -> list[Request]:

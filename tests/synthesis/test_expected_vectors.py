@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
-from valle_core.registry.hooks import Observers
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
-from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.audio import FakeCodec
 from valle_testing.fakes.backbone import FakeBackbone
-from valle_testing.fakes.parts import FakeTask
-
-SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefgh")
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
+from valle_testing.fakes.speaking import SYMBOLS, synthesizer_of
 
 
 class VectorCodec(FakeCodec):
@@ -44,16 +30,10 @@ def test_expected_vectors_are_those_of_the_codes_where_the_model_is_sure(sure):
         for head in model.heads.parameters():
             head.data *= 1e5
     codec = VectorCodec()
-    parts = SynthesisComponents(
-        ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx",), codec=codec, frontend=FakeFrontend(),
-        task=FakeTask(), chain=SamplerChain([Greedy()]), nar_chain=SamplerChain([Greedy()]), observers=Observers(),
-        expected=True,
-    )  # fmt: skip
     asked = [Request(text=text, max_seconds=0.2) for text in ("abc", "hg fe")]
-    for speech, plain in zip(
-        Synthesizer(parts)(asked), Synthesizer(replace(parts, expected=False))(asked), strict=True
-    ):
+    expected, chosen = (synthesizer_of(model, codec=codec, expected=expected) for expected in (True, False))
+    for speech, plain in zip(expected(asked), chosen(asked), strict=True):
         assert torch.equal(speech.codes, plain.codes)
-        chosen = sum(codec.codebooks[level, speech.codes[:, level]] for level in range(3))[:, 0]
-        assert len(speech.wav) == len(chosen)
-        assert torch.allclose(speech.wav, chosen, atol=1e-4) == sure
+        vectors = sum(codec.codebooks[level, speech.codes[:, level]] for level in range(3))[:, 0]
+        assert len(speech.wav) == len(vectors)
+        assert torch.allclose(speech.wav, vectors, atol=1e-4) == sure

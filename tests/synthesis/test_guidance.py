@@ -11,28 +11,17 @@ import torch
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.guidance import UNGUIDED, Guidance
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
-from valle_testing.fakes.parts import FakeTask
+from valle_testing.fakes.speaking import SYMBOLS, synthesizer_of
 
-SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefgh")
 EVERYTHING = frozenset({"text", "prompt", "tone"})
 GUIDED = Guidance(scale=3.0, rescale=0.5, without=EVERYTHING)
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
 
 
 class Counting(FakeBackbone):
@@ -51,13 +40,7 @@ def make(guidance: Guidance = UNGUIDED, nar_guidance: Guidance = UNGUIDED, **opt
         model.embedding.table *= 4
         model.heads.stop.normal_(std=0.3)
         model.heads.bias[:, 32] += 0.5
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx",), codec=FakeCodec(),
-            frontend=FakeFrontend(), task=FakeTask(), chain=SamplerChain([Greedy()]),
-            nar_chain=SamplerChain([Greedy()]), observers=Observers(), guidance=guidance, nar_guidance=nar_guidance,
-        )
-    )  # fmt: skip
+    return synthesizer_of(model, guidance=guidance, nar_guidance=nar_guidance)
 
 
 def requests() -> list[Request]:

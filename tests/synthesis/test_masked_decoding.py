@@ -7,34 +7,24 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
 from valle_core.sequence.masking import MASKED, masked
 from valle_core.sequence.pack import pack
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.guidance import UNGUIDED, Guidance
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit.masked import fill_level0
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
-from valle_testing.fakes.parts import FakeChooser, FakeFiller, FakeProcessor, FakeTask
+from valle_testing.fakes.parts import FakeChooser, FakeFiller, FakeProcessor
+from valle_testing.fakes.speaking import Greedy, part, synthesizer_of
 
 SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefghˈː")
 V = 32
 GUIDED = Guidance(scale=2.5, rescale=0.7, without=frozenset({"text", "prompt", "tone"}))
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
 
 
 class Counting(FakeBackbone):
@@ -57,11 +47,6 @@ class Asking:
         return codes % hidden
 
 
-def part(kind: str, name: str, options: dict | None = None, **parts):
-    plugin = Registry.open().select(kind, name)
-    return build(plugin, plugin.options_type()(**options or {}), **parts)
-
-
 def make(*samplers, guidance: Guidance = UNGUIDED, alignment=None, **options) -> Synthesizer:
     torch.manual_seed(0)
     vocabulary = Vocabulary(symbols=len(SYMBOLS), languages=1, num_levels=2, codebook_size=V)
@@ -69,13 +54,7 @@ def make(*samplers, guidance: Guidance = UNGUIDED, alignment=None, **options) ->
     model = CodecLM(Counting(), vocabulary, chosen, codebooks=torch.randn(2, V, 5), alignment=alignment).eval()
     with torch.no_grad():
         model.embedding.table *= 4
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx",), codec=FakeCodec(),
-            frontend=FakeFrontend(), task=FakeTask(), chain=SamplerChain(samplers),
-            nar_chain=SamplerChain([Greedy()]), observers=Observers(), guidance=guidance, fill=fill_level0,
-        )
-    )  # fmt: skip
+    return synthesizer_of(model, symbols=SYMBOLS, chain=samplers, guidance=guidance, fill=fill_level0)
 
 
 def requests(**changes) -> list[Request]:

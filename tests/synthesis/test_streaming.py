@@ -10,49 +10,29 @@ import pytest
 import torch
 from torch import nn
 
-from valle_core.assemble.part import build
 from valle_core.config.schema import Resolved
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit import onednn
 from valle_kit.opened import ready
 from valle_kit.streaming import Windowing, stream
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 from valle_testing.fakes.backbone import FakeBackbone
+from valle_testing.fakes.speaking import Greedy, part, synthesizer_of
 
 SMALL = Windowing(first=0.1, step=0.2, ahead=0.04, before=0.2)
 
 
-class Largest:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
-
-
 def make(model, chooser=None, observers: Observers | None = None) -> Synthesizer:
-    task = Registry.open().select("task", "tts")
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model.model,
-            nar=model.model,
-            symbols=SymbolMap(model.manifest.symbols),
-            languages=model.manifest.languages,
-            codec=FakeCodec(),
-            frontend=FakeFrontend(),
-            task=build(task, task.options_type()()),
-            chain=SamplerChain([chooser or Largest()]),
-            nar_chain=SamplerChain([Largest()]),
-            observers=observers or Observers(),
-        )
-    )
+    return synthesizer_of(
+        model.model, symbols=model.manifest.symbols, languages=model.manifest.languages, task=part("task", "tts"),
+        chain=[chooser or Greedy()], observers=observers or Observers(),
+    )  # fmt: skip
 
 
 @pytest.fixture

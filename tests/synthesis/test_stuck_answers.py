@@ -15,19 +15,17 @@ from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA, SynthesisOptions
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit.safeguards import Safeguards
 from valle_kit.streaming import Windowing, stream
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.audio import FakeCodec
 from valle_testing.fakes.backbone import FakeBackbone
+from valle_testing.fakes.speaking import SYMBOLS, part, synthesizer_of
 
-SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefgh")
 RATE = FakeCodec().frame_rate
 
 
@@ -48,16 +46,10 @@ def speaker(sampler, **options) -> Synthesizer:
     vocabulary = Vocabulary(symbols=len(SYMBOLS), languages=1, num_levels=2, codebook_size=32)
     model = CodecLM(FakeBackbone(d_model=16, n_layers=1), vocabulary, ModelOptions()).eval()
     codec = FakeCodec()
-    registry = Registry.open()
-    task = registry.select("task", "tts")
     chosen = SynthesisOptions(model="x", **options)
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx",), codec=codec, frontend=FakeFrontend(),
-            task=build(task, task.options_type()()), chain=SamplerChain([sampler]), nar_chain=SamplerChain([]),
-            observers=Observers(), safeguards=Safeguards.of(codec, chosen, device=torch.device("cpu")),
-            max_context=chosen.max_context,
-        )
+    return synthesizer_of(
+        model, codec=codec, task=part("task", "tts"), chain=[sampler], nar_chain=[], max_context=chosen.max_context,
+        safeguards=Safeguards.of(codec, chosen, device=torch.device("cpu")),
     )  # fmt: skip
 
 

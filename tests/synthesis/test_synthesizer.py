@@ -8,45 +8,25 @@ import numpy as np
 import pytest
 import torch
 
-from valle_core.assemble.part import build
 from valle_core.audio.wav import read, write
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
 from valle_core.registry.registry import Registry
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.open import open_synthesizer
 from valle_core.synthesis.options import SYNTHESIS_SCHEMA
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_language.phonemic import symbols_of
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.speaking import part, synthesizer_of
 
 
 def make(model, *samplers: tuple[str, dict], observers: Observers | None = None) -> Synthesizer:
-    registry = Registry.open()
-    task = registry.select("task", "tts")
-
-    def chain(parts):
-        selected = [registry.select("sampler", name) for name, _ in parts]
-        return SamplerChain([build(s, s.options_type()(**o)) for s, (_, o) in zip(selected, parts, strict=True)])
-
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model.model,
-            nar=model.model,
-            symbols=SymbolMap(model.manifest.symbols),
-            languages=model.manifest.languages,
-            codec=FakeCodec(),
-            frontend=FakeFrontend(),
-            task=build(task, task.options_type()()),
-            chain=chain(samplers or [("greedy", {})]),
-            nar_chain=chain([("greedy", {})]),
-            observers=observers or Observers(),
-        )
-    )
+    return synthesizer_of(
+        model.model, symbols=model.manifest.symbols, languages=model.manifest.languages, task=part("task", "tts"),
+        chain=[part("sampler", name, options) for name, options in samplers or [("greedy", {})]],
+        observers=observers or Observers(),
+    )  # fmt: skip
 
 
 def text_of(tones, id: str) -> str:

@@ -7,23 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit.written_answers import write
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.audio import FakeCodec
 from valle_testing.fakes.backbone import FakeBackbone
+from valle_testing.fakes.speaking import SYMBOLS, part, synthesizer_of
 
-SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefgh")
 CODES = torch.arange(40).view(10, 4) % 32
 
 
@@ -43,20 +38,8 @@ def speaker(name: str, *, known: tuple[str, ...] | None = None) -> Synthesizer:
         symbols=len(SYMBOLS), languages=1, num_levels=2, codebook_size=32, tasks=max(1, len(known)), writes=True
     )
     model = CodecLM(FakeBackbone(d_model=16, n_layers=1), vocabulary, ModelOptions(), tasks=known).eval()
-    registry = Registry.open()
-    task = registry.select("task", name)
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx",), codec=FakeCodec(),
-            frontend=FakeFrontend(), task=build(task, task.options_type()()), chain=SamplerChain([Stops()]),
-            nar_chain=SamplerChain([Greedy()]), observers=Observers(), takes=task.spec.capabilities, task_name=name,
-        )
-    )  # fmt: skip
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
+    takes = Registry.open().select("task", name).spec.capabilities
+    return synthesizer_of(model, task=part("task", name), chain=[Stops()], takes=takes, task_name=name)
 
 
 def asked(name: str, **more) -> Request:
