@@ -10,7 +10,6 @@ from valle_bitnet.plugin import BITLINEAR, PACKED, SPEC
 from valle_bitnet.rewrite_options import BitLinearOptions
 from valle_bitnet.rewrites import build_bitlinear, build_packed
 
-from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 from valle_testing import suite
@@ -43,14 +42,6 @@ def test_packed_it_passes_the_suite_but_for_training(kernel):
 
     report = suite.run("arch", packed)
     assert report.ok, report.table()
-
-
-def test_it_satisfies_the_protocols_and_its_spec(kernel):
-    model = small(kernel)
-    assert isinstance(model, Backbone)
-    assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
-    words = {"cache", "select", "rewind", "positions", "checkpointing", "compile", "rounds"}
-    assert model.mask_forms == SPEC.capabilities - words
 
 
 @pytest.mark.parametrize(

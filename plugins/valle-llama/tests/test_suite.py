@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
 from valle_llama.plugin import SPEC
 
-from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
-from valle_core.types import SequenceMask
 from valle_testing import suite
 from valle_testing.fakes.rule_kernel import RuleKernel
 
@@ -36,12 +33,6 @@ test_it_conforms_with_the_fused_step = suite.conformance(
 )
 
 
-def test_it_satisfies_the_protocols(kernel):
-    model = small(kernel)
-    assert isinstance(model, Backbone)
-    assert isinstance(model.new_cache(2, 8, torch.float32, torch.device("cpu")), Cache)
-
-
 def test_its_mask_forms_are_those_of_its_kernel(kernel):
     assert small(RuleKernel()).mask_forms >= {"prefix", "window", "tree"}
     assert small(kernel).mask_forms == {"causal", "full", "mixed", "packed"}
@@ -62,21 +53,3 @@ def test_impossible_sizes_are_refused_by_name(kernel, changes, words):
 def test_without_a_kernel_it_says_what_to_choose():
     with pytest.raises(UserError, match="--attention"):
         build(LlamaOptions(), attention=None)
-
-
-@pytest.mark.slow
-@torch.no_grad()
-def test_torch_compile_traces_training_and_cached_forwards(kernel):
-    model = small(kernel).eval()
-    compiled = torch.compile(model, backend="aot_eager")
-    x, lengths = torch.randn(2, 6, 32), torch.tensor([6, 4])
-    mask, positions = SequenceMask.causal(lengths), torch.arange(6).expand(2, -1)
-    want = model(x, mask, positions).h
-    torch.testing.assert_close(compiled(x, mask, positions).h, want, atol=1e-5, rtol=0)
-    cache = model.new_cache(2, 8, torch.float32, torch.device("cpu"))
-    compiled(x[:, :3], SequenceMask.causal(lengths.clamp(max=3)), positions[:, :3], cache=cache)
-    start = torch.tensor([3, 3])
-    step = SequenceMask.causal(start + 1, query_start=start)
-    torch.testing.assert_close(
-        compiled(x[:, 3:4], step, start[:, None], cache=cache).h, want[:, 3:4], atol=1e-5, rtol=0
-    )

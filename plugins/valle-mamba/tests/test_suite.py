@@ -10,7 +10,6 @@ from valle_mamba.factory import build_mamba, build_mamba2
 from valle_mamba.options import Mamba2Options, MambaOptions
 from valle_mamba.plugin import MAMBA, MAMBA2
 
-from valle_core.interfaces import Backbone, Cache
 from valle_core.plugin import UserError
 from valle_core.synthesis.autoregressive import Stepping
 from valle_core.types import PackedMask, SequenceMask
@@ -38,15 +37,6 @@ test_mamba_conforms = suite.conformance(
 test_mamba2_conforms = suite.conformance(
     "arch", lambda **changes: mamba2(**{"dropout": 0.3, "max_length": 24} | changes), spec=MAMBA2, slow=COMPILES
 )
-
-
-@both
-def test_it_satisfies_the_protocols_and_its_spec(make):
-    model = make()
-    assert isinstance(model, Backbone)
-    assert isinstance(model, Stepping)
-    assert isinstance(model.new_cache(2, 8, torch.float32, CPU), Cache)
-    assert model.mask_forms <= (MAMBA if make is mamba else MAMBA2).capabilities
 
 
 @both
@@ -89,6 +79,7 @@ def test_rows_of_several_lengths_are_what_they_are_alone_with_loud_weights(make,
 @torch.no_grad()
 def test_a_step_is_forward_and_finish(make):
     model = ready(make)
+    assert isinstance(model, Stepping)
     rows = batch(model, [9, 9])
     whole = finished(model, rows)
     cache = model.new_cache(2, 9, torch.float32, CPU)
@@ -188,18 +179,6 @@ def test_causal_rows_never_touch_the_second_direction(make):
     mixed = finished(model, replace(rows, prefix=torch.tensor([0, 5])))
     close(mixed[0], before[0], "a causal row beside a full one")
     assert mixed[1, :5].isnan().all()
-
-
-@both
-def test_gradient_checkpointing_changes_no_gradient(make):
-    gradients = []
-    for twice in (False, True):
-        model = ready(lambda twice=twice: make(gradient_checkpointing=twice, dropout=0.2), training=True)
-        torch.manual_seed(1)
-        finished(model, batch(model, [9, 5], [0, 5])).square().sum().backward()
-        gradients.append([parameter.grad for parameter in model.parameters()])
-    for plain, again in zip(*gradients, strict=True):
-        close(again, plain, "gradient", tolerance=1e-6)
 
 
 @both

@@ -15,10 +15,11 @@ from unittest import SkipTest
 import torch
 from torch import nn
 
+from valle_core.interfaces import Backbone, Cache
 from valle_core.types import PackedMask, SequenceMask
 from valle_testing.contract import contract
 from valle_testing.refusing import refused
-from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, finished, ready, weighed
+from valle_testing.suites.arch.batch import Build, alone, batch, close, device_of, dtype_of, finished, ready, weighed
 from valle_testing.suites.arch.cache import CACHE_CHECKS
 from valle_testing.suites.arch.cached_rows import CACHED_ROW_CHECKS
 from valle_testing.suites.arch.declared import DECLARED_CHECKS, orders_by_positions
@@ -33,6 +34,9 @@ OWED = frozenset({"causal", "full", "mixed"})
 def states_its_facts(build: Build) -> None:
     """Width, layers, forms; shapes and dtype of what it returns."""
     backbone = ready(build)
+    assert isinstance(backbone, Backbone), "it lacks something that the protocol Backbone names"
+    cache = backbone.new_cache(2, 8, dtype_of(backbone), device_of(backbone))
+    assert isinstance(cache, Cache), "its cache lacks something that the protocol Cache names"
     assert backbone.mask_forms >= OWED, f"mask_forms lacks {', '.join(sorted(OWED - backbone.mask_forms))}"
     assert backbone.n_layers >= 2, "the suite needs at least two layers"
     rows = batch(backbone, [7, 4])

@@ -163,7 +163,7 @@ def _decoded(backbone: Backbone, rows, dtype: torch.dtype) -> Tensor:
 
 
 def _step(backbone: Backbone) -> tuple[dict[str, Tensor], int]:
-    """States and gradients of a training step by name, and the bytes kept for its backward pass."""
+    """States and gradients of a training step, its own losses among them, and the bytes kept for its backward pass."""
     assert isinstance(backbone, nn.Module)
     rows = batch(backbone, [16, 12], [0, 12])
     kept: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used twice
@@ -174,8 +174,9 @@ def _step(backbone: Backbone) -> tuple[dict[str, Tensor], int]:
         return tensor
 
     with seeded(6), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        states = finished(backbone, rows)
-    weighed(states).backward()
+        out = backbone(rows.x, rows.mask, rows.positions, condition=rows.condition)
+        states = backbone.finish(out.h)
+    sum(out.losses.values(), weighed(states)).backward()
     grads = {name: parameter.grad for name, parameter in backbone.named_parameters()}
     return {"states": states.detach()} | {f"gradient of {n}": g for n, g in grads.items() if g is not None}, sum(
         storage.nbytes() for storage in kept.values()
