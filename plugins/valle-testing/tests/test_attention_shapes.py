@@ -247,11 +247,7 @@ FAULTS = {
 """What is wrong → the kernel itself, the check that must see it."""
 
 CASES = planted.cases("attention", FAULTS, EVERYTHING, spec=SPEC)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 def test_who_sees_whom_is_the_same_one_by_one_and_by_tensors():

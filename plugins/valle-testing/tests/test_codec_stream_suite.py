@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from valle_core.plugin import PluginSpec
@@ -110,11 +109,7 @@ FAULTS = {
 
 
 CASES = planted.cases("codec", FAULTS, spec=SPEC)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 def test_every_check_of_streams_has_a_fault():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from valle_core.plugin import PluginSpec
@@ -327,17 +326,13 @@ PROCESS = {"leaves_the_process_alone"}
 """See test_process_faults."""
 
 CASES = planted.cases("codec", FAULTS, spec=SPEC)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 def test_a_good_codec_passes():
     report = suite.run("codec", FakeCodec, spec=SPEC)
     assert report.ok, report.table()
     assert report.count("passed") == len(suite.checks_of("codec", SPEC)) - len(OPTION_CHECKS), "it takes no options"
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
 
 
 def test_every_check_but_those_of_other_files_has_a_fault():

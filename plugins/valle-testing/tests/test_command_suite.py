@@ -154,17 +154,13 @@ FAULTS = {
 """Fault → how it is planted, the check that must see it."""
 
 CASES = planted.cases("command", FAULTS, spec=SPEC, example=("good", "morning"))
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 def test_a_good_command_passes():
     report = suite.run("command", Command(), spec=SPEC, example=("good", "morning"))
     assert report.ok, report.table()
     assert report.count("passed") == len(suite.checks_of("command", SPEC))
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
 
 
 def test_every_check_has_a_fault():

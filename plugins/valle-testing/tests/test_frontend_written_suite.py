@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from valle_core.plugin import PluginSpec, UserError
 from valle_core.types import Phonemes
 from valle_testing import planted, suite
@@ -122,13 +120,9 @@ FAULTS = {
     "a tag is mute": (a_tag_is_mute(), TAGS),
 }
 CASES = planted.cases("frontend", FAULTS, spec=SPEC)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 def test_a_good_frontend_passes():
     report = suite.run("frontend", Good)
     assert report.ok, report.table()
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)

@@ -354,6 +354,7 @@ PROCESS = {"leaves_the_process_alone"}
 """See test_process_faults."""
 
 CASES = planted.cases("recognizer", FAULTS, spec=SPEC, clips=CLIPS)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 @pytest.mark.parametrize(("build", "spec"), [(FakeRecognizer, SPEC), (Bare, BARE)], ids=["all", "bare"])
@@ -387,11 +388,6 @@ def test_the_built_in_clips_are_speech_and_touch_tones():
     assert [clip.text for clip in clips][-1] == "five zero three nine"
     assert all(clip.sample_rate == 16_000 and 0.8 < len(clip.wav) / 16_000 < 3 for clip in clips)
     assert all(0.1 < np.abs(clip.wav).max() <= 1 for clip in clips)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
 
 
 def test_every_check_has_a_fault():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import pytest
-
 from valle_core.plugin import UserError
 from valle_testing import planted
 from valle_testing.fakes.parts import FakeProcessor as Nucleus
@@ -152,11 +150,7 @@ FAULTS = {
 
 
 CASES = planted.cases("sampler", FAULTS)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 def test_both_checks_of_options_have_faults():

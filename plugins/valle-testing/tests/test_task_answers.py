@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from valle_testing import planted
 from valle_testing.fakes.parts import FakeTask
 
@@ -31,8 +29,4 @@ FAULTS = {
 """Fault → how it is planted, the check that must see it."""
 
 CASES = planted.cases("task", FAULTS)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from valle_core.plugin import PluginSpec
 from valle_testing import planted
 from valle_testing.fakes.parts import FakeTask
@@ -42,8 +40,4 @@ FAULTS = {
     task.__name__: (lambda task=task: task(), "continues_where_it_says") for task in (Always, AtSynthesis, Silent)
 }
 CASES = planted.cases("task", FAULTS, spec=SPEC)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_row_that_says_another_word_than_its_task_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
+test_a_row_that_says_another_word_than_its_task_is_caught = planted.each_is_caught(CASES)

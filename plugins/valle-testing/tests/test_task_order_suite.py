@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from valle_core.plugin import PluginSpec
 from valle_testing import planted
 from valle_testing.fakes.parts import FakeTask as Good
@@ -77,8 +75,4 @@ FAULTS = {
     "the target is cut": (the_target_is_cut(), LONG),
 }
 CASES = planted.cases("task", FAULTS, spec=SPEC)
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)

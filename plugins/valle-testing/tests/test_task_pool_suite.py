@@ -104,17 +104,13 @@ FAULTS = {
     the_global_generator_draws_the_noise: (asking, "draws_by_its_rng_alone"),
 }
 CASES = planted.cases("task", FAULTS, spec=SPEC)
+test_a_planted_fault_is_caught = planted.each_is_caught(CASES)
 
 
 @pytest.mark.parametrize("task", [Noisy, TwoVoices])
 def test_a_task_that_mixes_passes(task):
     report = suite.run("task", task, spec=SPEC)
     assert report.ok, report.table()
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_a_planted_fault_is_caught(fault, record_property):
-    assert CASES[fault].caught(record_property)
 
 
 def test_the_pool_of_the_suite_keeps_the_contract():

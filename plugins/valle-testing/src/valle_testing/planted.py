@@ -59,3 +59,14 @@ def cases(
         given = (build, *more)
         named[name] = Fault(kind=kind, name=name, check=check, given=given, spec=own[0] if own else spec, how=how)
     return named
+
+
+def each_is_caught(faults: Mapping[str, Fault]) -> Callable[..., None]:
+    """A test function for pytest: one case for each fault, whose check must see it."""
+    import pytest
+
+    @pytest.mark.parametrize("fault", faults)
+    def test_a_planted_fault_is_caught(fault: str, record_property: Callable[[str, object], None]) -> None:
+        assert faults[fault].caught(record_property)
+
+    return test_a_planted_fault_is_caught
