@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 
 import pytest
 
 from valle_cli.main import run
+from valle_testing.fakes.distribution import announce
 
 
 @pytest.fixture
@@ -29,14 +29,8 @@ def install(tmp_path, monkeypatch):
     made: list[str] = []
 
     def install(distribution: str, entries: dict[str, dict[str, str]], **modules: str) -> None:
-        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-        lines = [f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in names.items()) for group, names in entries.items()]
-        (info / "entry_points.txt").write_text("\n".join(lines))
-        for name, source in modules.items():
-            (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
-            made.append(name)
+        announce(tmp_path, distribution, entries, **modules)
+        made.extend(modules)
 
     yield install
     for name in made:

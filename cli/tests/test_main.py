@@ -9,6 +9,7 @@ import pytest
 
 from valle_cli.known import HOUSE, KNOWN
 from valle_core.registry.registry import Registry
+from valle_testing.fakes.distribution import announce
 
 COMMANDS = [name for home in HOUSE for name in KNOWN[home]["command"]]
 
@@ -144,11 +145,11 @@ def test_what_cannot_be_run_is_said_in_one_line(valle, hello, argv, line):
     assert err.count("\n") == 1
 
 
+DIRECTORY = {"valle.directory": {"valle": "valle_cli.known:KNOWN"}}
+
+
 def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, tmp_path, monkeypatch):
-    info = tmp_path / "valle-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Name: valle\nVersion: 0.1.0\n\n")
-    (info / "entry_points.txt").write_text("[valle.directory]\nvalle = valle_cli.known:KNOWN\n")
+    announce(tmp_path, "valle", DIRECTORY)
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     assert valle("corpus") == (
         2,
@@ -159,11 +160,8 @@ def test_a_known_command_whose_plugin_is_missing_says_what_to_install(valle, tmp
 
 
 def test_a_checkout_older_than_its_commands_is_installed_again_from_its_folder(valle, tmp_path, monkeypatch):
-    for name, entries in (("valle", "[valle.directory]\nvalle = valle_cli.known:KNOWN\n"), ("valle-data", "")):
-        info = tmp_path / f"{name.replace('-', '_')}-0.1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Name: {name}\nVersion: 0.1.0\n\n")
-        (info / "entry_points.txt").write_text(entries)
+    for name, entries in (("valle", DIRECTORY), ("valle-data", {})):
+        info = announce(tmp_path, name, entries)
         origin = {"url": f"file:///tree/{name}", "dir_info": {"editable": True}}
         (info / "direct_url.json").write_text(json.dumps(origin))
     monkeypatch.setattr("sys.path", [str(tmp_path)])

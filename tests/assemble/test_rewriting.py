@@ -28,6 +28,7 @@ from valle_core.registry.registry import Registry
 from valle_core.registry.scan import scan
 from valle_core.registry.select import Selected
 from valle_testing.fakes.backbone import FakeBackbone
+from valle_testing.fakes.distribution import announce
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "run"
 CPU = torch.device("cpu")
@@ -80,11 +81,8 @@ MARK, FROZEN = spec("mark", ["trainable"]), spec("frozen", [])
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
     """What is installed, and two rewrites."""
-    info = tmp_path / "acme-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[valle.rewrite]\nmark = acme_marks:MARK\nfrozen = acme_marks:FROZEN\n")
-    (tmp_path / "acme_marks.py").write_text(SPEC)
+    entries = {"valle.rewrite": {"mark": "acme_marks:MARK", "frozen": "acme_marks:FROZEN"}}
+    announce(tmp_path, "acme", entries, acme_marks=SPEC)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     return Registry(scan(sys.path))

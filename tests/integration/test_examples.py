@@ -16,6 +16,7 @@ import soundfile
 
 import valle
 from valle_core.registry.registry import Registry
+from valle_testing.fakes.distribution import announce
 from valle_testing.installed import check_plugin
 
 ROOT = Path(__file__).parents[2]
@@ -92,16 +93,9 @@ def test_the_voice_in_the_box_speaks(example, tmp_path):
 def announced(tmp_path, monkeypatch):
     """The plugin's file on the path, with the metadata that pip would write of its pyproject.toml."""
     project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
-    info = tmp_path / "site" / "acme_cooling-0.1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    lines = [
-        f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in one.items())
-        for group, one in project["entry-points"].items()
-    ]
-    (info / "entry_points.txt").write_text("".join(lines))
+    announce(tmp_path / "site", project["name"], project["entry-points"], version=project["version"])
     monkeypatch.syspath_prepend(str(PLUGIN))
-    monkeypatch.syspath_prepend(str(info.parent))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
     yield
     sys.modules.pop("acme_cooling", None)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from valle_core.audio.wav import load
+from valle_testing.fakes.distribution import announce
 
 HOOKS = """
 from pathlib import Path
@@ -38,11 +39,8 @@ class Witness:
 def calls(tmp_path, monkeypatch):
     """Lines the installed witness has written, since it was last asked."""
     site, log = tmp_path / "site", tmp_path / "log"
-    info = site / "acme_witness-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Name: acme-witness\nVersion: 1.0\n\n")
-    (info / "entry_points.txt").write_text("[valle.hooks]\nwitness = acme_witness:SPEC\n")
-    (site / "acme_witness.py").write_text(HOOKS.format(log=str(log)))
+    entries = {"valle.hooks": {"witness": "acme_witness:SPEC"}}
+    announce(site, "acme-witness", entries, acme_witness=HOOKS.format(log=str(log)))
     monkeypatch.syspath_prepend(str(site))
 
     def calls() -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from valle_testing.fakes.distribution import announce
+
 SPEC = """
 from valle_core.plugin import PluginSpec, Requirement
 SPEC = PluginSpec(kind={kind!r}, name={name!r}, api={api}, summary="made for a test",
@@ -24,14 +26,9 @@ class Site:
 
     def add(self, distribution: str, entries: dict[str, dict[str, str]], version: str = "1.0", **modules: str) -> None:
         """A distribution with entry points {group: {name: value}} and modules {name: source}."""
-        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n\nText\n")
-        lines = [f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in names.items()) for group, names in entries.items()]
-        (info / "entry_points.txt").write_text("[console_scripts]\nother = other:main\n\n" + "\n".join(lines))
-        for name, source in modules.items():
-            (self.folder / f"{name}.py").write_text(textwrap.dedent(source))
-            self.modules.append(name)
+        scripts = {"console_scripts": {"other": "other:main"}}
+        announce(self.folder, distribution, scripts | entries, version=version, **modules)
+        self.modules += modules
 
     def plugin(
         self,

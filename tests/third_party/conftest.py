@@ -28,23 +28,6 @@ def project(package) -> dict:
     return tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def announce(folder: Path, name: str, version: str, entry_points: dict[str, dict[str, str]]) -> None:
-    """The metadata an installer would leave for a distribution."""
-    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
-    groups = [
-        f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in found.items()) for group, found in entry_points.items()
-    ]
-    (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def installer():
-    """`installer(folder, name, version, {group: {name: value}})` writes a distribution's metadata."""
-    return announce
-
-
 @dataclass(slots=True)
 class Clean:
     """A venv, and a copy of the package's sources where one is installed."""

@@ -15,12 +15,13 @@ from valle_core.api import write_audio
 from valle_core.assemble.part import build
 from valle_core.registry.registry import Registry
 from valle_core.types import SequenceMask
+from valle_testing.fakes.distribution import announce
 from valle_testing.installed import check_plugin
 
 
 @pytest.fixture
-def registry(package, project, installer, tmp_path, monkeypatch):
-    installer(tmp_path, project["name"], project["version"], project["entry-points"])
+def registry(package, project, tmp_path, monkeypatch):
+    announce(tmp_path, project["name"], project["entry-points"], version=project["version"])
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.syspath_prepend(str(package / "src"))
     yield Registry.open()

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from valle_testing.fakes.distribution import announce
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -34,10 +36,10 @@ def clean(package, environment, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def facts(clean, installer, tmp_path_factory) -> dict:
+def facts(clean, tmp_path_factory) -> dict:
     work = tmp_path_factory.mktemp("work")
     groups = {f"valle.{kind}": {"fake": f"fake_plugins:{kind.upper()}"} for kind in ("codec", "frontend", "task")}
-    installer(work / "fakes", "fake-plugins", "0", groups)
+    announce(work / "fakes", "fake-plugins", groups, version="0")
     shutil.copy(HERE / "fake_plugins.py", work / "fakes")
     script = shutil.copy(HERE / "train_and_sample.py", work)
     clean.run("-I", script, work, cwd=work)
