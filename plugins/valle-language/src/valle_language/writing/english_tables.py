@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 
+from valle_language.writing.nouns.lookup import listed
 from valle_language.writing.rules import Noun
 
 SYMBOLS = {
@@ -107,77 +109,63 @@ SYMBOLS = {
 """One character each; what stands around them is read before."""
 
 GREEK = {
-    "α": "alpha",
-    "β": "beta",
-    "γ": "gamma",
-    "δ": "delta",
-    "ε": "epsilon",
-    "ζ": "zeta",
-    "η": "eta",
-    "θ": "theta",
-    "ι": "iota",
-    "κ": "kappa",
-    "λ": "lambda",
-    "μ": "mu",
-    "ν": "nu",
-    "ξ": "xi",
-    "ο": "omicron",
-    "π": "pi",
-    "ρ": "rho",
-    "σ": "sigma",
-    "ς": "sigma",
-    "τ": "tau",
-    "υ": "upsilon",
-    "φ": "phi",
-    "χ": "chi",
-    "ψ": "psi",
-    "ω": "omega",
+    letter: unicodedata.name(letter).split()[-1].lower().replace("lamda", "lambda")
+    for letter in "αβγδεζηθικλμνξοπρσςτυφχψω"
 }
 """Letters as names, where one stands alone."""
 
 
+_PLURALS = {
+    "Norwegian krone": "Norwegian kroner", "Danish krone": "Danish kroner", "Swedish krona": "Swedish kronor",
+    "agora": "agorot", "grosz": "groszy", "paisa": "paise", "penny": "pence", "real": "reais",
+}  # fmt: skip
+_UNCHANGED = listed("baht dong fen kobo kurus lira naira ore satang sen won yen yuan")
+_COINS = {
+    "dollar": ("$", "cent"),
+    "U S dollar": ("US$ USD", "cent"),
+    "Canadian dollar": ("C$ CA$ CAD", "cent"),
+    "Australian dollar": ("A$ AU$ AUD", "cent"),
+    "New Zealand dollar": ("NZ$", "cent"),
+    "Hong Kong dollar": ("HK$", "cent"),
+    "Singapore dollar": ("S$", "cent"),
+    "euro": ("€ EUR", "cent"),
+    "cent": ("¢", ""),
+    "pound": ("£", "penny"),
+    "British pound": ("GBP", "penny"),
+    "yen": ("¥", "sen"),
+    "Japanese yen": ("JPY", "sen"),
+    "yuan": ("RMB", "fen"),
+    "Chinese yuan": ("CNY", "fen"),
+    "rupee": ("₹ Rs.", "paisa"),
+    "Indian rupee": ("INR", "paisa"),
+    "won": ("₩", ""),
+    "rouble": ("₽", "kopeck"),
+    "lira": ("₺", "kurus"),
+    "hryvnia": ("₴", "kopiyka"),
+    "naira": ("₦", "kobo"),
+    "shekel": ("₪", "agora"),
+    "dong": ("₫", ""),
+    "baht": ("฿", "satang"),
+    "peso": ("₱", "centavo"),
+    "real": ("R$", "centavo"),
+    "bitcoin": ("₿ BTC", ""),
+    "Swiss franc": ("CHF", "centime"),
+    "Swedish krona": ("SEK", "ore"),
+    "Norwegian krone": ("NOK", "ore"),
+    "Danish krone": ("DKK", "ore"),
+    "Polish zloty": ("PLN", "grosz"),
+}
+"""Coin → how it is written, its hundredth."""
+
+
+def _coin(one: str) -> Noun:
+    if one.split(" ")[-1] in _UNCHANGED or not one:
+        return one, one, "n"
+    return one, _PLURALS.get(one, f"{one}s"), "n"
+
+
 CURRENCIES: Mapping[str, tuple[Noun, Noun]] = {
-    "$": (("dollar", "dollars", "n"), ("cent", "cents", "n")),
-    "€": (("euro", "euros", "n"), ("cent", "cents", "n")),
-    "£": (("pound", "pounds", "n"), ("penny", "pence", "n")),
-    "¥": (("yen", "yen", "n"), ("sen", "sen", "n")),
-    "¢": (("cent", "cents", "n"), ("", "", "n")),
-    "₹": (("rupee", "rupees", "n"), ("paisa", "paise", "n")),
-    "₩": (("won", "won", "n"), ("", "", "n")),
-    "₽": (("rouble", "roubles", "n"), ("kopeck", "kopecks", "n")),
-    "₺": (("lira", "lira", "n"), ("kurus", "kurus", "n")),
-    "₴": (("hryvnia", "hryvnias", "n"), ("kopiyka", "kopiykas", "n")),
-    "₦": (("naira", "naira", "n"), ("kobo", "kobo", "n")),
-    "₪": (("shekel", "shekels", "n"), ("agora", "agorot", "n")),
-    "₫": (("dong", "dong", "n"), ("", "", "n")),
-    "฿": (("baht", "baht", "n"), ("satang", "satang", "n")),
-    "₱": (("peso", "pesos", "n"), ("centavo", "centavos", "n")),
-    "₿": (("bitcoin", "bitcoins", "n"), ("", "", "n")),
-    "US$": (("U S dollar", "U S dollars", "n"), ("cent", "cents", "n")),
-    "USD": (("U S dollar", "U S dollars", "n"), ("cent", "cents", "n")),
-    "C$": (("Canadian dollar", "Canadian dollars", "n"), ("cent", "cents", "n")),
-    "CA$": (("Canadian dollar", "Canadian dollars", "n"), ("cent", "cents", "n")),
-    "CAD": (("Canadian dollar", "Canadian dollars", "n"), ("cent", "cents", "n")),
-    "A$": (("Australian dollar", "Australian dollars", "n"), ("cent", "cents", "n")),
-    "AU$": (("Australian dollar", "Australian dollars", "n"), ("cent", "cents", "n")),
-    "AUD": (("Australian dollar", "Australian dollars", "n"), ("cent", "cents", "n")),
-    "NZ$": (("New Zealand dollar", "New Zealand dollars", "n"), ("cent", "cents", "n")),
-    "HK$": (("Hong Kong dollar", "Hong Kong dollars", "n"), ("cent", "cents", "n")),
-    "S$": (("Singapore dollar", "Singapore dollars", "n"), ("cent", "cents", "n")),
-    "EUR": (("euro", "euros", "n"), ("cent", "cents", "n")),
-    "GBP": (("British pound", "British pounds", "n"), ("penny", "pence", "n")),
-    "JPY": (("Japanese yen", "Japanese yen", "n"), ("sen", "sen", "n")),
-    "CNY": (("Chinese yuan", "Chinese yuan", "n"), ("fen", "fen", "n")),
-    "RMB": (("yuan", "yuan", "n"), ("fen", "fen", "n")),
-    "CHF": (("Swiss franc", "Swiss francs", "n"), ("centime", "centimes", "n")),
-    "INR": (("Indian rupee", "Indian rupees", "n"), ("paisa", "paise", "n")),
-    "Rs.": (("rupee", "rupees", "n"), ("paisa", "paise", "n")),
-    "R$": (("real", "reais", "n"), ("centavo", "centavos", "n")),
-    "SEK": (("Swedish krona", "Swedish kronor", "n"), ("ore", "ore", "n")),
-    "NOK": (("Norwegian krone", "Norwegian kroner", "n"), ("ore", "ore", "n")),
-    "DKK": (("Danish krone", "Danish kroner", "n"), ("ore", "ore", "n")),
-    "PLN": (("Polish zloty", "Polish zlotys", "n"), ("grosz", "groszy", "n")),
-    "BTC": (("bitcoin", "bitcoins", "n"), ("", "", "n")),
+    written: (_coin(coin), _coin(part)) for coin, (signs, part) in _COINS.items() for written in signs.split()
 }
 
 ABBREVIATIONS: Mapping[str, str] = {
