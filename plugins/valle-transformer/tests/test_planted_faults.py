@@ -40,7 +40,8 @@ class Changed(RuleKernel):
 
 
 def changed(**changes):
-    return made(Changed(lambda mask: replace(mask, **{name: change(mask) for name, change in changes.items()})))
+    kernel = Changed(lambda mask: replace(mask, **{name: change(mask) for name, change in changes.items()}))
+    return lambda patch: made(kernel)
 
 
 def forward(change):
@@ -67,36 +68,11 @@ def silent(word):
     return lambda patch: made(Fewer())
 
 
-def nar_rows_run_causally(patch):
-    return changed(prefix=lambda mask: torch.zeros_like(mask.prefix))
-
-
-def every_row_is_full(patch):
-    return changed(prefix=lambda mask: mask.lengths)
-
-
-def the_next_position_is_seen(patch):
-    return changed(query_start=lambda mask: mask.query_start + 1)
-
-
-def the_prefix_is_one_short(patch):
-    return changed(prefix=lambda mask: torch.where(mask.prefix < mask.lengths, mask.prefix - 1, mask.prefix))
-
-
-def the_promise_of_full_rows_changes_the_answer(patch):
-    return changed(prefix=lambda mask: torch.zeros_like(mask.prefix) if mask.form == "full" else mask.prefix)
-
-
-def the_window_is_one_too_wide(patch):
-    return changed(window=lambda mask: mask.window and mask.window + 1)
-
-
-def the_window_is_forgotten(patch):
-    return changed(window=lambda mask: None)
-
-
-def siblings_see_each_other(patch):
-    return changed(tree=lambda mask: None)
+the_next_position_is_seen = changed(query_start=lambda mask: mask.query_start + 1)
+the_prefix_is_one_short = changed(
+    prefix=lambda mask: torch.where(mask.prefix < mask.lengths, mask.prefix - 1, mask.prefix)
+)
+the_window_is_one_too_wide = changed(window=lambda mask: mask.window and mask.window + 1)
 
 
 def the_first_row_decides_for_the_batch(patch):
@@ -238,10 +214,10 @@ def long_rows_are_taken(patch):
 FAULTS = {
     "mixed is not among the forms": (mixed_is_not_among_the_forms, "states_its_facts"),
     "states come back in 64 bits": (states_come_back_in_64_bits, "states_its_facts"),
-    "every row is full": (every_row_is_full, "causal_rows_never_see_the_future"),
+    "every row is full": (changed(prefix=lambda mask: mask.lengths), "causal_rows_never_see_the_future"),
     "the next position is seen": (the_next_position_is_seen, "causal_rows_never_see_the_future"),
     "heads attend across heads": (heads_attend_across_heads, "causal_rows_never_see_the_future"),
-    "NAR rows run causally": (nar_rows_run_causally, "full_rows_see_the_future"),
+    "NAR rows run causally": (changed(prefix=lambda mask: torch.zeros_like(mask.prefix)), "full_rows_see_the_future"),
     "padding is attended": (padding_is_attended, "keeps_padding_out"),
     "the first row decides for the batch": (the_first_row_decides_for_the_batch, "equals_rows_one_by_one"),
     "states are normalised over the batch": (states_are_normalised_over_the_batch, "equals_rows_one_by_one"),
@@ -259,15 +235,15 @@ FAULTS = {
     "long rows are taken": (long_rows_are_taken, "refuses_rows_longer_than_max_length"),
     "positions wrap past the maximum": (positions_wrap_past_the_maximum, "refuses_rows_longer_than_max_length"),
     "the promise of full rows changes the answer": (
-        the_promise_of_full_rows_changes_the_answer,
+        changed(prefix=lambda mask: torch.zeros_like(mask.prefix) if mask.form == "full" else mask.prefix),
         "takes_the_forms_it_declares",
     ),
     "the prefix is one short": (the_prefix_is_one_short, "sees_the_prefix_and_what_came_before"),
     "prefix rows are undeclared and taken": (silent("prefix"), "sees_the_prefix_and_what_came_before"),
     "the window is one too wide": (the_window_is_one_too_wide, "sees_as_far_as_the_window"),
-    "the window is forgotten": (the_window_is_forgotten, "sees_as_far_as_the_window"),
+    "the window is forgotten": (changed(window=lambda mask: None), "sees_as_far_as_the_window"),
     "a window is undeclared and taken": (silent("window"), "sees_as_far_as_the_window"),
-    "siblings see each other": (siblings_see_each_other, "drafts_see_their_own_branch"),
+    "siblings see each other": (changed(tree=lambda mask: None), "drafts_see_their_own_branch"),
     "a tree is undeclared and taken": (silent("tree"), "drafts_see_their_own_branch"),
 }
 """What is wrong → a function of `monkeypatch` that gives the builder, the check that must see it, another spec."""
