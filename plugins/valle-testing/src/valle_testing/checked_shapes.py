@@ -2,8 +2,9 @@
 
 Every function and dataclass of valle whose annotations name a shape is wrapped by jaxtyping and beartype when its
 module is imported: a call with another type, dtype or shape raises `jaxtyping.TypeCheckError`. A test that passes wrong
-shapes on purpose is marked `wrong_shapes`. Not checked: what other processes run, modules that numba compiles, and
-tests of compilation (`compile` in their names), as torch traces what is wrapped.
+shapes on purpose is marked `wrong_shapes`; the check of the suites that does, `refuses_what_does_not_fit`, needs no
+mark. Not checked: what other processes run, modules that numba compiles, and tests of compilation (`compile` in their
+names), as torch traces what is wrapped.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pytest
 from beartype import BeartypeConf, beartype
 
 _NUMBA = re.compile(r"^\s*(import|from) numba\b", re.MULTILINE)
+_LEFT_OUT = re.compile("compile|refuses_what_does_not_fit")
 _CONF = BeartypeConf(is_pep484_tower=True, is_random=False)
 """An int is a float, as for type checkers; the random state of Python is left alone."""
 
@@ -63,7 +65,7 @@ def pytest_configure() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: Any) -> Iterator[None]:
     """Check one test, with its fixtures."""
-    off = item.get_closest_marker("wrong_shapes") is not None or "compile" in item.name
+    off = item.get_closest_marker("wrong_shapes") is not None or _LEFT_OUT.search(item.name) is not None
     jaxtyping.config.update("jaxtyping_disable", off)
     try:
         return (yield)
