@@ -23,7 +23,7 @@ test-all: check test-shapes .venv/.site
 # The shapes in signatures, checked at run time by jaxtyping and beartype in these tests.
 SUITES := $(addsuffix /tests/test_suite.py,bitnet codec-tiny dac encodec llama mamba mixtral retnet vocos)
 SHAPES := $(addprefix tests/,audio codes config model sequence text) \
-	$(addprefix plugins/valle-,optimizers pointer samplers tasks kit/tests/codes transformer/tests/test_backbone.py $(SUITES))
+	$(addprefix plugins/valle-,losses optimizers pointer samplers tasks kit/tests/codes transformer/tests/test_backbone.py $(SUITES))
 test-shapes: .venv/.ready
 	$(PYTEST) -n 2 -p valle_testing.checked_shapes $(SHAPES)
 

@@ -12,6 +12,7 @@ from valle_losses import distill, factors, label_smoothing, top_k, z_loss
 from valle_core.loss.token_loss import token_loss
 from valle_core.model.codec_lm import ModelOutput
 from valle_core.plugin import UserError
+from valle_core.sequence.pack import PredictedPositions
 
 STOP = 8
 RULES = SimpleNamespace(vocabulary=SimpleNamespace(stop=STOP))
@@ -22,7 +23,10 @@ def batch_of(seed: int = 0):
     draw = torch.Generator().manual_seed(seed)
     logits = {0: torch.randn(7, 9, generator=draw) * 3, 2: torch.randn(4, 8, generator=draw) * 3}
     targets = {0: torch.tensor([0, 3, 8, 8, 1, 2, 7]), 2: torch.tensor([5, 0, 7, 3])}
-    predicted = {level: SimpleNamespace(targets=found) for level, found in targets.items()}
+    predicted = {
+        level: PredictedPositions(positions=torch.arange(len(found)), targets=found, tasks=torch.zeros_like(found))
+        for level, found in targets.items()
+    }
     batch = SimpleNamespace(predicted=predicted, positions=torch.zeros(1))
     return batch, ModelOutput({level: found.requires_grad_() for level, found in logits.items()}, {}, {}, {})
 

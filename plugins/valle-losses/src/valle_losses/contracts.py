@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float32, Int
 from torch import Tensor
 
 
@@ -26,16 +28,27 @@ class Loss(Protocol):
         ...
 
 
-def of_levels(batch: Any, output: Any) -> list[tuple[int, Tensor, Tensor]]:
-    """(level, logits [K, V] in float32, targets [K]) of every level that the batch predicts."""
-    return [(level, logits.float(), batch.predicted[level].targets) for level, logits in output.logits.items()]
+def of_levels(batch: Any, output: Any) -> list[tuple[int | str, Float32[Tensor, "K V"], Int[Tensor, "K"]]]:
+    """(level or answer, logits in float32, targets) of all that the batch predicts."""
+    return [_answer(level, logits.float(), batch.predicted[level].targets) for level, logits in output.logits.items()]
 
 
-def mean(parts: list[Tensor]) -> Tensor:
+def _answer(
+    level: int | str, logits: Float32[Tensor, "K V"], targets: Int[Tensor, "K"]
+) -> tuple[int | str, Float32[Tensor, "K V"], Int[Tensor, "K"]]:
+    return level, logits, targets
+
+
+def mean(parts: Sequence[Float32[Tensor, "_"]]) -> Float32[Tensor, ""]:
     """The mean over all positions of values given level by level."""
-    return torch.cat(parts).mean()
+    return torch.cat([*parts]).mean()
 
 
-def with_more(output: Any, *, losses: dict[str, Tensor] | None = None, figures: dict[str, Tensor] | None = None) -> Any:
+def with_more(
+    output: Any,
+    *,
+    losses: Mapping[str, Float32[Tensor, ""]] | None = None,
+    figures: Mapping[str, Float32[Tensor, ""] | Float32[Tensor, "2"]] | None = None,
+) -> Any:
     """The output with these too."""
     return output._replace(losses={**output.losses, **(losses or {})}, figures={**output.figures, **(figures or {})})

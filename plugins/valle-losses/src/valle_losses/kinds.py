@@ -9,5 +9,7 @@ LOSS = Kind(
     group="valle.loss",
     interface="valle_losses.contracts:Loss",
     api=1,
-    suite="",
+    suite="valle_testing.suites.loss.checks",
+    floor=8,
+    template="valle_testing:templates/loss",
 )

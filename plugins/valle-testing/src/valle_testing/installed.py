@@ -113,6 +113,13 @@ def _in_place_of_text(selected: Selected, device: str) -> Given:
     return (_built(selected, **SIZES),), {}
 
 
+def _for_batches(selected: Selected, device: str) -> Given:
+    """A function that builds it for the batches of the suite."""
+    from valle_testing.suites.loss.batches import SIZES
+
+    return (_built(selected, **SIZES),), {"device": device}
+
+
 def _for_groups(selected: Selected, device: str) -> Given:
     """A function that builds it with its default options for parameter groups."""
     options = selected.options_type()()
@@ -132,6 +139,7 @@ GIVEN: Mapping[str, Callable[[Selected, str], Given]] = {
     "rewrite": _on_device,
     "recognizer": _fetching_nothing,
     "metric": _fetching_nothing,
+    "loss": _for_batches,
     "optimizer": _for_groups,
 }
 """How a plugin of a kind is handed to its suite; a kind without a row is built from its options alone."""

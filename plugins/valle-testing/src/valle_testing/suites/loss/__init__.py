@@ -1,0 +1,1 @@
+"""Conformance suite of further losses of training."""
