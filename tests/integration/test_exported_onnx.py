@@ -33,10 +33,23 @@ def run(spine, tmp_path_factory) -> Path:
 
 
 def trained(spine, root: Path, *flags: str) -> Path:
-    """A run on the spoken recordings, with the times of their phonemes where the flags ask for a pointer."""
+    """A run on the spoken recordings and the times of their phonemes."""
     from valle_cli.main import run as valle
 
-    words = ["prepare", spine.recordings, "--out", root / "data", "--codec", "tiny", "--device", "cpu", "--quiet"]
+    table = spine.recordings.with_suffix(".jsonl")
+    words = [
+        "prepare",
+        table,
+        "--frontend",
+        "espeak",
+        "--out",
+        root / "data",
+        "--codec",
+        "tiny",
+        "--device",
+        "cpu",
+        "--quiet",
+    ]
     assert valle(list(map(str, words))) == 0
     words = ["train", "--data", root / "data", "--out", root / "run", "--arch", "llama", "--arch.d-model", "32",
              "--arch.n-layers", "2", "--arch.n-heads", "2", "--batching.seconds", "80", "--steps", "30", "--lr", "0.01",

@@ -76,6 +76,8 @@ def corpus(context: CommandContext) -> CommandResult:
     Voices and sentences are drawn from built-in lists, or named with --speaker and --script. The same
     command resumes an interrupted corpus.
     """
+    from valle_corpus.engines.known import engine_row
+    from valle_corpus.matching import frontend_of
     from valle_corpus.writing import write_corpus
 
     own: CorpusOptions = context.options("corpus")
@@ -84,6 +86,7 @@ def corpus(context: CommandContext) -> CommandResult:
             own.out,
             plan_of(own),
             workers=own.workers,
+            read=frontend_of(context, engine_row(own.engine).frontend),
             progress=lambda group, done, total, length: bar.move(done, total, f"{group} {length / 60:.1f} min"),
         )
     spoken = ", ".join(f"{group} {value / 60:.1f} min" for group, value in seconds.items())

@@ -19,6 +19,7 @@ from valle_core.api import write_text
 from valle_core.plugin import UserError
 from valle_corpus.engines.engine import Engine, Span, Spoken
 from valle_corpus.engines.known import build_engine, engine_row
+from valle_corpus.matching import Read, durations_of
 from valle_corpus.plan import GROUPS, CorpusPlan, Item, check_plan, items
 
 FORMAT_VERSION = 1
@@ -106,11 +107,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def write_corpus(
-    folder: Path, plan: CorpusPlan, *, workers: int = 2, progress: Progress | None = None
+    folder: Path, plan: CorpusPlan, *, workers: int = 2, progress: Progress | None = None, read: Read | None = None
 ) -> dict[str, float]:
     """Write the corpus under `folder/{train,held-out}/{speaker}/`, and a table of each group; seconds per group.
 
-    A folder that was begun with the same plan goes on where it stopped.
+    A folder that was begun with the same plan goes on where it stopped. `read` gives the symbols that the times of an
+    engine without symbols of its own are dealt to.
 
     Raises:
         UserError: the folder holds something else, the plan is empty, or the engine is not there.
@@ -124,7 +126,7 @@ def write_corpus(
         done = _spoken(folder, planned, plan, workers, group, progress)
         seconds[group] = sum(filter(None, done))
         if done:
-            _write_table(folder, group, planned[: len(done)])
+            _write_table(folder, group, planned[: len(done)], read)
     _write_json(folder / PLAN, _summary(plan, seconds))
     return seconds
 
@@ -177,7 +179,7 @@ def _spoken(
     return done
 
 
-def _write_table(folder: Path, group: str, written: Sequence[Item]) -> None:
+def _write_table(folder: Path, group: str, written: Sequence[Item], read: Read | None) -> None:
     """`{group}.jsonl` for `valle prepare`: audio, text, speaker, language, and phones with durations where known."""
     rows = []
     for item in written:
@@ -186,13 +188,17 @@ def _write_table(folder: Path, group: str, written: Sequence[Item]) -> None:
             continue
         row = {"audio": f"{item.stem}.wav", "text": item.text, "speaker": f"{group}/{item.speaker.name}"}
         row |= {"id": item.stem, "language": item.speaker.language}
-        rows.append(row | _phones(facts))
+        rows.append(row | _phones(facts, read))
     write_text(folder / f"{group}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def _phones(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _phones(facts: Mapping[str, Any], read: Read | None) -> dict[str, Any]:
     """Symbols of a frontend with the seconds of each, one before and one after; nothing where there are none."""
     symbols, spans = facts.get("symbols"), facts["phonemes"]
+    if not symbols and read is not None:
+        symbols = list(read(facts["text"], facts["language"]))
+        durations = durations_of(symbols, spans)
+        return {"phones": symbols, "durations": durations} if symbols and durations else {}
     if not symbols or len(spans) != len(symbols) + 2:
         return {}
     return {"phones": symbols, "durations": [round(end - start, 6) for _, start, end in spans]}

@@ -23,6 +23,7 @@ class EngineInfo:
         needs: packages that have to be importable.
         programs: that have to be on PATH.
         install: what to type to get them.
+        frontend: whose symbols its sounds are; with it installed, the tables have their times.
         options: of the command that it takes.
         licence: of what it is made of, for NOTICE and `corpus.json`.
     """
@@ -32,6 +33,7 @@ class EngineInfo:
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     install: str
+    frontend: str = ""
     options: tuple[str, ...] = ()
     licence: str
 
@@ -47,6 +49,7 @@ ENGINES = (
         factory="valle_corpus.engines.espeak:Espeak",
         needs=("espeakng_loader",),
         install="pip install espeakng-loader",
+        frontend="espeak",
         licence="espeak-ng (GPL-3.0 program; its output is not covered by its licence)",
     ),
     EngineInfo(
