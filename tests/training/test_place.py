@@ -14,7 +14,7 @@ import torch
 from filelock import SoftFileLock
 
 from valle.continued import continued
-from valle_core.checkpoint.folder import RunFolder, read_manifest, read_tensors
+from valle_core.checkpoint.folder import RunFolder, find_checkpoint, read_manifest, read_tensors
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import Observers, hookimpl
@@ -191,6 +191,21 @@ def test_where_the_newest_checkpoint_is_damaged_the_message_names_another_and_th
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5]
     old = [json.loads(line) for line in (whole / "metrics.jsonl").open()]
     assert [line["loss"] for line in lines[:4]] == [line["loss"] for line in old]
+
+
+def test_a_way_that_was_left_is_set_aside_whole_and_the_run_goes_on_with_the_new_one(tone_dataset, tmp_path, whole):
+    shutil.copytree(whole, tmp_path / "r")
+    place = RunFolder(tmp_path / "r")
+    for left, rate in ((4, "1e-4"), (3, "1e-3")):
+        before = place.metrics.read_text()
+        run(tone_dataset, place.path, resume="true", checkpoint="2", steps="3", lr=rate)
+        assert place.steps() == [2, 3]
+        aside = place.checkpoints / f"set-aside-step-0000000{left}"
+        assert (aside / "metrics.jsonl").read_text() == before
+        assert read_manifest(find_checkpoint(aside)).step == left, "a new run may start from it"
+    other = [json.loads(line) for line in place.metrics.open()]
+    assert run(tone_dataset, place.path, resume="true", steps="5").step == 5
+    assert [json.loads(line) for line in place.metrics.open()][:3] == other
 
 
 @pytest.mark.parametrize("name", ["2", "step-00000002"])

@@ -152,3 +152,64 @@ def test_where_one_is_killed_the_other_leaves_by_itself_and_the_run_can_be_resum
     said = again.communicate(timeout=600)[1]
     assert again.returncode == 0, said
     assert RunFolder(out).steps()[-1] == step + 1
+
+
+@pytest.fixture(scope="module")
+def split(tone_dataset, tmp_path_factory) -> Path:
+    """Runs of two processes by DeepSpeed's ZeRO, and what they should be equal to."""
+    pytest.importorskip("deepspeed")
+    folder = tmp_path_factory.mktemp("zero")
+    shared = SETTINGS | {"data": str(tone_dataset)}
+    one = shared | {"out": str(folder / "alone"), "accumulate": "4"}
+    run_training(resolve(TRAIN_SCHEMA, Registry.open(), flags=list(one.items())), Registry.open(), Observers())
+    half, cut = {"precision": "bf16"}, {"minutes": "0.000001"}
+    made = [
+        {"out": "ddp"}, {"out": "zero1", "zero": "1"}, {"out": "zero2", "zero": "2"},
+        {"out": "half"} | half, {"out": "half1", "zero": "1"} | half, {"out": "half2", "zero": "2"} | half,
+        {"out": "to", "zero": "1"} | cut, {"out": "to", "resume": "true"},
+        {"out": "from"} | cut, {"out": "from", "zero": "2", "resume": "true"},
+        {"out": "asked", "zero": "1", "control": "[stdin]", "steps": "100000", "minutes": "4",
+         "eval_every": "100000", "eval_sentences": "1"},
+    ]  # fmt: skip
+    settings = [shared | {"accumulate": "2"} | one | {"out": str(folder / one["out"])} for one in made]
+    (both,) = together(settings, folder)
+    printed, said = both.communicate("eval\nexport\nlr 1e9\nquit\n", timeout=900)
+    assert both.returncode == 0, said
+    assert printed == "", "DeepSpeed says nothing on the standard output"
+    (folder / "errors.txt").write_text(said)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_split_optimizer_learns_what_a_whole_one_learns_and_saves_the_same(split, stage):
+    out = split / f"zero{stage}"
+    assert losses(out) == pytest.approx(losses(split / "alone"), abs=1e-5)
+    norms = [[json.loads(line)["grad_norm"] for line in RunFolder(one).metrics.open()] for one in (out, split / "ddp")]
+    assert norms[0] == pytest.approx(norms[1], abs=1e-4)
+    for stem in ("model", "current", "optimizer"):
+        one, other = (read_tensors(RunFolder(path).latest(), stem) for path in (split / "ddp", out))
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert other[name].numpy() == pytest.approx(tensor.numpy(), abs=1e-4), name
+    assert losses(split / f"half{stage}") == pytest.approx(losses(split / "half"), abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["to", "from"])
+def test_a_run_goes_on_with_another_layout_of_its_optimizer(split, name):
+    assert len(losses(split / name)) == 4
+    assert losses(split / name) == pytest.approx(losses(split / "alone"), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_processes_of_a_split_optimizer_evaluate_export_and_quit_together_when_they_are_asked(split):
+    run = RunFolder(split / "asked")
+    (line,) = (json.loads(line) for line in run.metrics.read_text().splitlines()[-1:])
+    assert [line["step"]] == run.steps()
+    assert line["step"] < 100_000
+    assert any("held_out_loss" in line for line in map(json.loads, run.metrics.open()))
+    assert (run.path / "exports" / run.latest().name / "model.safetensors").is_file()
+    answers = (split / "errors.txt").read_text()
+    assert answers.count(f"control: exported {run.latest().name} to ") == 1
+    assert answers.count("control: lr must be in [0, 10], got 1e+09") == 1

@@ -29,6 +29,7 @@ class TrainOptions:
         precision: data type of the forward and backward pass; weights stay float32; auto: bf16 on CUDA, else fp32.
         compile: run the backbone through torch.compile.
         shard: with several processes, split weights, gradients and optimizer state over them (FSDP2).
+        zero: with several processes, split the optimizer state (1), and gradients too (2), by DeepSpeed's ZeRO; 0: no.
         checkpoint_every: steps between checkpoints; the last step is always saved.
         keep: number of checkpoints to keep; 0: all.
         log_every: steps between two lines of metrics.jsonl.
@@ -59,6 +60,7 @@ class TrainOptions:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
     shard: bool = False
+    zero: int = 0
     checkpoint_every: int = 500
     keep: int = 3
     log_every: int = 10
@@ -86,8 +88,9 @@ class TrainOptions:
             value = 0 if getattr(self, name) == "auto" else getattr(self, name)
             if value < 0 or not math.isfinite(value):
                 raise UserError(f"{name} must be at least 0, got {value}")
-        if not 0 <= self.eval_sentences <= 32:
-            raise UserError(f"eval_sentences must be in [0, 32], got {self.eval_sentences}")
+        for name, most in (("eval_sentences", 32), ("zero", 3)):
+            if not 0 <= getattr(self, name) <= most:
+                raise UserError(f"{name} must be in [0, {most}], got {getattr(self, name)}")
         for name in ("decay_from", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be in [0, 1), got {getattr(self, name):g}")

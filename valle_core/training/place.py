@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from valle_core.checkpoint.folder import RunFolder
 from valle_core.files import write_text
 from valle_core.plugin import UserError
 from valle_core.registry.identity import warn
-from valle_core.training.meter import append_line
+from valle_core.training.meter import append_line, cut_after
 
 LOCK = ".train.lock"
 
@@ -89,6 +90,7 @@ class Place:
                 self.run.metrics.unlink(missing_ok=True)  # of a run that never reached a checkpoint
             else:
                 self._set_aside(self.resume)
+                cut_after(self.run.metrics, int(self.resume.name.removeprefix("step-")))
             write_text(self.run.config, self._config)
         except OSError as error:
             raise UserError(f"cannot write to {self.run.path}: {error.strerror}; choose another --out") from error
@@ -110,7 +112,8 @@ class Place:
         self._logged = True
 
     def _set_aside(self, chosen: Path) -> None:
-        """Checkpoints newer than the chosen one would be taken for the newest of the run."""
+        """Checkpoints newer than the chosen one would be taken for the newest of the run; the last one keeps the
+        metrics of the way to it."""
         newer = [self.run.checkpoint(step) for step in self.run.steps() if self.run.checkpoint(step).name > chosen.name]
         for checkpoint in newer:
             aside = checkpoint.with_name(f"set-aside-{checkpoint.name}")
@@ -119,6 +122,8 @@ class Place:
                 number += 1
                 aside = checkpoint.with_name(f"set-aside-{number}-{checkpoint.name}")
             os.rename(checkpoint, aside)
+            if checkpoint == newer[-1] and self.run.metrics.exists():
+                shutil.copyfile(self.run.metrics, aside / self.run.metrics.name)
             warn(f"{checkpoint} is newer than {chosen.name}, which the run goes on from: it is now {aside.name}")
 
     def _undo(self) -> None:

@@ -19,7 +19,6 @@ from valle_core.reading.tensors import check_tensors
 from valle_core.registry.identity import changes, warn
 from valle_core.training.averaging import Average
 from valle_core.training.examples import ExampleStream
-from valle_core.training.meter import cut_after
 from valle_core.training.optimizer import load_optimizer_tensors
 from valle_core.training.processes import Processes
 
@@ -90,8 +89,6 @@ def restore(
             f"{checkpoint / 'manifest.json'}: where the data stood is damaged ({error!r}); "
             f"use another checkpoint of the run{_others(run, checkpoint)}"
         ) from None
-    if not processes.rank:
-        cut_after(run.metrics, manifest.step)
     return manifest.step
 
 

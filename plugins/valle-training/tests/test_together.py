@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
-from valle_training.together import HOOK, DistributedProcesses, started_alone
+from valle_training.launched import HOOK, started_alone
+from valle_training.together import DistributedProcesses
 
 from valle_core.api import TrainOptions, UserError
 

@@ -23,8 +23,8 @@ STUCK_BATCH = HookSpec(
 PROCESSES = HookSpec(
     name="processes",
     api=1,
-    summary="Joins the processes of torchrun, accelerate launch or deepspeed to train one run (DDP, FSDP2)",
-    plugin="valle_training.together:HOOK",
+    summary="Joins the processes of torchrun, accelerate launch or deepspeed to train one run (DDP, FSDP2, ZeRO)",
+    plugin="valle_training.launched:HOOK",
     observes=("train_processes",),
     critical=True,
 )

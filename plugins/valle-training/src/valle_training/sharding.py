@@ -24,7 +24,7 @@ def split(model: nn.Module, device: torch.device) -> None:
     inside = {id(part) for layer in layers for part in layer.modules()}
     for module in (*layers, model):
         own = [part for part in module.modules() if module is not model or id(part) not in inside]
-        module.register_forward_hook(partial(_with_all_weights, own))
+        module.register_forward_hook(partial(with_all_weights, own))
         fully_shard(module, mesh=mesh, reshard_after_forward=True)  # whoever saves finds parts, never whole weights
 
 
@@ -40,7 +40,7 @@ def split_with_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, dev
                 optimizer.state[new] = {key: part_of(value, new) for key, value in state.items()}
 
 
-def _with_all_weights(parts: list[nn.Module], module: nn.Module, given: Any, output: Any) -> Any:
+def with_all_weights(parts: list[nn.Module], module: nn.Module, given: Any, output: Any) -> Any:
     """The output, which now depends on every weight, if by nothing: FSDP2 wants the same gradients of all processes."""
     weights = [weight for part in parts for weight in part.parameters(recurse=False) if weight.requires_grad]
     leaves, form = tree_flatten(output)

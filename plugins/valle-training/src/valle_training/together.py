@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,14 +15,12 @@ from accelerate.utils import InitProcessGroupKwargs, patch_environment
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from valle_core.api import Processes, TrainOptions, UserError, hookimpl, warn
+from valle_core.api import Processes, TrainOptions, UserError
 from valle_training.sharding import split, split_with_optimizer
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others, at the start and at every step."""
 BUCKET = 8_000_000
-COUNTS = frozenset({"WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE"})
-"""Where launchers, those of MPI included, say how many processes they started."""
 
 
 @contextmanager
@@ -31,6 +29,8 @@ def alive() -> Iterator[None]:
     try:
         yield
     except (dist.DistError, RuntimeError) as error:
+        if "memory" in str(error):  # this one is short of it
+            raise
         raise UserError(
             "another process of the run is gone, or does not answer. Start them all again with --resume"
         ) from error
@@ -49,7 +49,8 @@ class DistributedProcesses(Processes):
         backend = {} if options.device == "cpu" or not torch.cuda.is_available() else {"backend": "cpu:gloo,cuda:nccl"}
         handlers = [InitProcessGroupKwargs(timeout=PATIENCE, **backend)]
         try:
-            with patch_environment(ACCELERATE_USE_FSDP="false"):  # `split` does it, on every device
+            # `split` does it, on every device, and so does `zero`.
+            with patch_environment(ACCELERATE_USE_FSDP="false", ACCELERATE_USE_DEEPSPEED="false"):
                 super().__init__(options, kwargs_handlers=handlers)
         except (dist.DistError, ValueError) as error:
             if isinstance(error, UserError):
@@ -115,34 +116,6 @@ class DistributedProcesses(Processes):
             seed = int(states["cpu"].long().sum()) + self.rank
             found["cpu"] = torch.Generator().manual_seed(seed).get_state()
         return found
-
-
-class ProcessesHook:
-    """Joins them where a launcher started several."""
-
-    @hookimpl
-    def train_processes(self, options: TrainOptions) -> DistributedProcesses | None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            return DistributedProcesses(options)
-        if started_alone(os.environ):
-            warn(
-                "accelerate launch was asked for several processes and started one, as it does with --cpu or without "
-                "--multi-gpu; this one trains alone. For several: accelerate launch --multi-gpu --num-processes N"
-            )
-        return None
-
-
-HOOK = ProcessesHook()
-
-
-def started_alone(environment: Mapping[str, str]) -> bool:
-    """Whether `accelerate launch` was asked for several processes and started a single one: it then says where they are
-    to meet, as it does for several only, but not how many they are."""
-    return {
-        "ACCELERATE_USE_CPU",
-        "MASTER_ADDR",
-        "MASTER_PORT",
-    } <= environment.keys() and not COUNTS & environment.keys()
 
 
 def _buckets(gradients: list[Tensor]) -> list[list[Tensor]]:
