@@ -22,11 +22,8 @@ from valle_core.training.rows import Example
 
 @dataclass(kw_only=True, slots=True)
 class Meter:
-    """Sums since the last line; nothing that takes something reads the device.
-
-    Attributes:
-        bad: steps that were not taken, and how many of them in a row up to now.
-    """
+    """Sums since the last line; nothing that takes something reads the device. `bad` are the steps that were not
+    taken, and how many of them in a row up to now."""
 
     started: float = field(default_factory=time.perf_counter)
     sums: dict[str, list[Tensor]] = field(default_factory=dict)

@@ -112,8 +112,7 @@ class Place:
         self._logged = True
 
     def _set_aside(self, chosen: Path) -> None:
-        """Checkpoints newer than the chosen one would be taken for the newest of the run; the last one keeps the
-        metrics of the way to it."""
+        """Checkpoints newer than the chosen one would be taken for the newest. The last keeps the metrics up to it."""
         newer = [self.run.checkpoint(step) for step in self.run.steps() if self.run.checkpoint(step).name > chosen.name]
         for checkpoint in newer:
             aside = checkpoint.with_name(f"set-aside-{checkpoint.name}")
