@@ -81,6 +81,8 @@ define environment
 	$(call pip,$(2)) --no-build-isolation --requirement requirements.txt
 	@# PESQ has no wheels. Where it cannot be compiled its checks are skipped.
 	@$(call pip,$(2)) pesq >/dev/null 2>&1 || echo "note: PESQ is left out (it needs a C compiler); its checks will be skipped"
+	@# The first speech would wait for it.
+	@$(@D)/bin/python -m valle_kit.stepping
 	touch $@
 endef
 pip = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(1)

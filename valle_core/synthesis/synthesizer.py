@@ -60,7 +60,8 @@ class Synthesizer:
     def __call__(self, requests: Sequence[Request]) -> list[Speech]:
         """Speech for each request, in order.
 
-        A request gives the same codes alone and in any batch.
+        A request draws the same numbers alone and in any batch; its codes differ where products of several rows round
+        otherwise than those of one, and that decides. With `valle_kit.engine.together` they never do on a CPU.
 
         Raises:
             UserError: a text, language or prompt that cannot be used; nothing is spoken then.

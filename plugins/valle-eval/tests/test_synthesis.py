@@ -13,10 +13,12 @@ import torch
 from valle_eval import synthesis
 from valle_eval.command import SCHEMA, evaluate
 
+from valle_core.api import SYNTHESIS_SCHEMA, Registry
 from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Speech, Timing
 from valle_core.types import CodecIdentity
+from valle_kit.engine import Together
 from valle_testing.command import context_of
 
 
@@ -126,6 +128,19 @@ def test_a_stopped_run_says_only_what_is_left(table, tmp_path, speaker):
     assert speaker.asked[4:] == ["four"]
     run(out, table=str(table), seed=1)
     assert speaker.asked[5:] == ["one", "four", "seven!", "a b"]
+
+
+def test_what_speaks_gives_a_sentence_in_a_batch_the_codes_it_has_alone(monkeypatch):
+    monkeypatch.setattr(synthesis, "open_synthesizer", lambda *given, **more: "opened")
+    monkeypatch.setattr(synthesis, "ready", lambda opened, *given: opened)
+    monkeypatch.setattr(synthesis, "Resolved", lambda **given: None)
+    resolved = SimpleNamespace(
+        parts=dict.fromkeys(slot.name for slot in SYNTHESIS_SCHEMA.slots), sections={"synthesis": 0}
+    )
+    context = SimpleNamespace(resolved=resolved, registry=Registry.open())
+    speaker = synthesis.open_speaker(context)
+    assert isinstance(speaker, Together)
+    assert speaker.synthesizer == "opened"
 
 
 def test_other_weights_speak_anew(table, tmp_path, monkeypatch):

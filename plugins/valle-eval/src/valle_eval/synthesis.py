@@ -16,7 +16,6 @@ from valle_core.api import (
     CommandContext,
     Request,
     Resolved,
-    Synthesizer,
     open_observers,
     open_synthesizer,
     write_audio,
@@ -26,6 +25,7 @@ from valle_eval.journal import Journal, key_of
 from valle_eval.options import EvalOptions
 from valle_eval.recordings import Recording
 from valle_eval.sentences import Sentence
+from valle_kit.engine import Together
 from valle_kit.opened import ready
 from valle_kit.pauses import cut_at_pause
 from valle_kit.safeguards import Safeguards
@@ -36,8 +36,8 @@ Progress = Callable[[int, int, str], None]
 AFTER_AUDIO = ("after_audio",)
 
 
-def open_speaker(context: CommandContext) -> Synthesizer:
-    """The model of `--model`, as `valle synth` opens it."""
+def open_speaker(context: CommandContext) -> Together:
+    """The model of `--model`, as `valle synth` opens it; a batch is spoken as its sentences alone are."""
     given = context.resolved
     parts = {slot.name: given.parts[slot.name] for slot in SYNTHESIS_SCHEMA.slots}
     own = Resolved(parts=parts, sections={"synthesis": given.sections["synthesis"]}, schema=SYNTHESIS_SCHEMA)
@@ -45,10 +45,10 @@ def open_speaker(context: CommandContext) -> Synthesizer:
     opened = open_synthesizer(
         own, context.registry, observers, read_text=symbols_of, cut_prompt=cut_at_pause, safeguards=Safeguards.of
     )
-    return ready(opened, own, context.registry)
+    return Together(ready(opened, own, context.registry))
 
 
-def facts_of_model(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:
+def facts_of_model(speaker: Together, resolved: Resolved) -> dict[str, Any]:
     """What its speech depends on: weights by hash, codec, samplers with their options."""
     parts = speaker.components
     halves = {"level 0": parts.ar} if parts.ar is parts.nar else {"level 0": parts.ar, "other levels": parts.nar}
@@ -64,7 +64,7 @@ def facts_of_model(speaker: Synthesizer, resolved: Resolved) -> dict[str, Any]:
 
 
 def speak(
-    speaker: Synthesizer,
+    speaker: Together,
     facts_of: Mapping[str, Any],
     sentences: Sequence[Sentence],
     own: EvalOptions,
@@ -107,7 +107,7 @@ def speak(
 
 
 def _spoken(
-    speaker: Synthesizer, batch: Sequence[tuple[Sentence, Request, str]], own: EvalOptions, folder: Path
+    speaker: Together, batch: Sequence[tuple[Sentence, Request, str]], own: EvalOptions, folder: Path
 ) -> list[dict[str, Any]]:
     requests = [request for _, request, _ in batch]
     speeches = speak_long(speaker, requests, Splitting(by=own.split), speaker.components.languages)
@@ -122,7 +122,7 @@ def _spoken(
     return facts
 
 
-def untrained(speaker: Synthesizer, seed: int) -> None:
+def untrained(speaker: Together, seed: int) -> None:
     """Draw every matrix of the model anew, as large as it was: the same network, and nothing that it has learnt."""
     generator = torch.Generator().manual_seed(seed)
     for model in {id(one): one for one in (speaker.components.ar, speaker.components.nar)}.values():

@@ -19,6 +19,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from valle_core.plugin import UserError
+from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.request import Request, Speech, Timing
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_kit.speaking_row import Row
@@ -170,6 +171,11 @@ class Together:
     def __init__(self, synthesizer: Synthesizer) -> None:
         self.synthesizer = synthesizer
         self.timing: Timing | None = None
+
+    @property
+    def components(self) -> SynthesisComponents:
+        """What the synthesizer is made of."""
+        return self.synthesizer.components
 
     @property
     def sample_rate(self) -> int:
