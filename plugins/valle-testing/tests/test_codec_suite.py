@@ -13,6 +13,7 @@ from valle_testing.suites.codec.options import OPTION_CHECKS
 from valle_testing.suites.codec.round_trip import ROUND_TRIP_CHECKS
 from valle_testing.suites.codec.stream import STREAM_CHECKS
 
+HOP, SIZE = FakeCodec().hop, FakeCodec().codebook_size
 WORDS = frozenset({"codebooks", "streaming"})
 SPEC = PluginSpec(kind="codec", name="fake", api=1, summary="", factory="a:b", options="a:c", capabilities=WORDS)
 
@@ -35,6 +36,26 @@ def decoding(change):
             return change(super().decode, self, codes, frames)
 
     return Faulty
+
+
+def encoded(change):
+    """A codec that gives `change(codes, frames)`."""
+    return encoding(lambda encode, self, wav, lengths: change(*encode(wav, lengths)))
+
+
+def reading(change):
+    """A codec that encodes `change(wav)`."""
+    return encoding(lambda encode, self, wav, lengths: encode(change(wav), lengths))
+
+
+def decoded(change):
+    """A codec that gives `change(wav, lengths)`."""
+    return decoding(lambda decode, self, codes, frames: change(*decode(codes, frames)))
+
+
+def taking(change):
+    """A codec that decodes `change(codes)`."""
+    return decoding(lambda decode, self, codes, frames: decode(change(codes), frames))
 
 
 def facts(**changes):
@@ -103,18 +124,10 @@ def frames_of_the_longest_row_are_told_for_all(encode, self, wav, lengths):
     return codes, frames.max().expand_as(frames)
 
 
-def encoding_dithers(encode, self, wav, lengths):
-    return encode(wav + 0.01 * torch.randn_like(wav), lengths)
-
-
 def encoding_remembers_the_last_sound(encode, self, wav, lengths):
     memory = getattr(self, "memory", 0.0)
     self.memory = wav.abs().mean() if wav.numel() else 0.0
     return encode(wav * (1 + memory), lengths)
-
-
-def the_waveform_is_clipped_in_place(encode, self, wav, lengths):
-    return encode(wav.clamp_(-1, 1), lengths)
 
 
 def padding_is_zeroed_in_place(encode, self, wav, lengths):
@@ -134,38 +147,9 @@ def silence_divides_by_zero(encode, self, wav, lengths):
     return codes - 10**6 * silent[:, None, None], frames
 
 
-def nan_spreads_between_rows(encode, self, wav, lengths):
-    return encode(wav + 0 * wav.mean() if wav.numel() else wav, lengths)
-
-
-def a_row_of_no_sample_has_a_frame(encode, self, wav, lengths):
-    codes, frames = encode(wav, lengths)
-    return codes, frames.clamp(min=1)
-
-
-def codes_come_as_int32(encode, self, wav, lengths):
-    codes, frames = encode(wav, lengths)
-    return codes.int(), frames
-
-
-def codes_come_as_floats(encode, self, wav, lengths):
-    codes, frames = encode(wav, lengths)
-    return codes.float(), frames
-
-
-def codes_count_from_one(encode, self, wav, lengths):
-    codes, frames = encode(wav, lengths)
-    return codes + 1, frames
-
-
 def decoding_drops_the_last_frame(decode, self, codes, frames):
     wav, lengths = decode(codes, frames)
     return wav.where(torch.arange(wav.shape[1]) < (lengths - self.hop)[:, None], 0.0), lengths
-
-
-def decoding_is_one_hop_short(decode, self, codes, frames):
-    wav, lengths = decode(codes, frames)
-    return wav[:, : -self.hop], lengths - self.hop
 
 
 def lengths_are_those_of_the_longest_row(decode, self, codes, frames):
@@ -184,11 +168,6 @@ def the_padding_is_decoded_before_it_begins(decode, self, codes, frames):
     return decode(blurred, frames)
 
 
-def sound_leaves_the_range(decode, self, codes, frames):
-    wav, lengths = decode(codes, frames)
-    return wav * 1.5, lengths
-
-
 def the_last_level_is_dropped(decode, self, codes, frames):
     return decode(codes.index_fill(2, torch.tensor([3]), 0) if codes.shape[2] == 4 else codes, frames)
 
@@ -197,14 +176,6 @@ def fewer_levels_are_refused(decode, self, codes, frames):
     if codes.shape[2] != self.num_levels:
         raise RuntimeError("size mismatch")
     return decode(codes, frames)
-
-
-def codes_are_clamped(decode, self, codes, frames):
-    return decode(codes.clamp(0, self.codebook_size - 1), frames)
-
-
-def negative_codes_wrap(decode, self, codes, frames):
-    return decode(codes % self.codebook_size, frames)
 
 
 def only_level_0_is_validated(decode, self, codes, frames):
@@ -227,11 +198,6 @@ def decoding_writes_into_the_codes(decode, self, codes, frames):
     wav = decode(codes, frames)
     codes[:, -1] = 0
     return wav
-
-
-def sound_comes_in_64_bits(decode, self, codes, frames):
-    wav, lengths = decode(codes, frames)
-    return wav.double(), lengths
 
 
 def the_sound_carries_a_gradient(decode, self, codes, frames):
@@ -284,33 +250,33 @@ FAULTS = {
     padding_leaks: (encoding, "encodes_rows_as_if_alone"),
     rows_are_normalised_together: (encoding, "encodes_rows_as_if_alone"),
     frames_of_the_longest_row_are_told_for_all: (encoding, "encodes_rows_as_if_alone"),
-    encoding_dithers: (encoding, "repeats_itself"),
+    "encoding dithers": (reading(lambda wav: wav + 0.01 * torch.randn_like(wav)), "repeats_itself"),
     encoding_remembers_the_last_sound: (encoding, "repeats_itself"),
-    the_waveform_is_clipped_in_place: (encoding, "writes_nothing"),
+    "the waveform is clipped in place": (reading(lambda wav: wav.clamp_(-1, 1)), "writes_nothing"),
     padding_is_zeroed_in_place: (encoding, "writes_nothing"),
     one_sample_is_too_short: (encoding, "takes_any_sound"),
     silence_divides_by_zero: (encoding, "takes_any_sound"),
-    nan_spreads_between_rows: (encoding, "keeps_rows_apart"),
-    codes_come_as_int32: (encoding, "keeps_device_and_types"),
-    codes_come_as_floats: (encoding, "gives_every_frame"),
-    codes_count_from_one: (encoding, "gives_every_frame"),
+    "nan spreads between rows": (reading(lambda wav: wav + 0 * wav.mean() if wav.numel() else wav), "keeps_rows_apart"),
+    "codes come as int32": (encoded(lambda codes, frames: (codes.int(), frames)), "keeps_device_and_types"),
+    "codes come as floats": (encoded(lambda codes, frames: (codes.float(), frames)), "gives_every_frame"),
+    "codes count from one": (encoded(lambda codes, frames: (codes + 1, frames)), "gives_every_frame"),
     decoding_drops_the_last_frame: (decoding, "speaks_both_ends"),
-    decoding_is_one_hop_short: (decoding, "gives_every_frame"),
+    "decoding is one hop short": (decoded(lambda wav, n: (wav[:, :-HOP], n - HOP)), "gives_every_frame"),
     lengths_are_those_of_the_longest_row: (decoding, "decodes_rows_as_if_alone"),
     rows_are_made_equally_loud_together: (decoding, "decodes_rows_as_if_alone"),
     the_padding_is_decoded_before_it_begins: (decoding, "decodes_rows_as_if_alone"),
-    sound_leaves_the_range: (decoding, "decodes_rows_as_if_alone"),
+    "sound leaves the range": (decoded(lambda wav, lengths: (wav * 1.5, lengths)), "decodes_rows_as_if_alone"),
     the_last_level_is_dropped: (decoding, "speaks_both_ends"),
     fewer_levels_are_refused: (decoding, "decodes_any_number_of_levels"),
-    codes_are_clamped: (decoding, "refuses_codes_out_of_range"),
-    negative_codes_wrap: (decoding, "refuses_codes_out_of_range"),
+    "codes are clamped": (taking(lambda codes: codes.clamp(0, SIZE - 1)), "refuses_codes_out_of_range"),
+    "negative codes wrap": (taking(lambda codes: codes % SIZE), "refuses_codes_out_of_range"),
     only_level_0_is_validated: (decoding, "refuses_codes_out_of_range"),
     a_plain_error_refuses: (decoding, "refuses_codes_out_of_range"),
     decoding_draws_a_phase: (decoding, "repeats_itself"),
     decoding_writes_into_the_codes: (decoding, "writes_nothing"),
-    sound_comes_in_64_bits: (decoding, "keeps_device_and_types"),
+    "sound comes in 64 bits": (decoded(lambda wav, lengths: (wav.double(), lengths)), "keeps_device_and_types"),
     int32_codes_are_not_taken: (decoding, "keeps_device_and_types"),
-    a_row_of_no_sample_has_a_frame: (encoding, "takes_any_sound"),
+    "a row of no sample has a frame": (encoded(lambda codes, frames: (codes, frames.clamp(min=1))), "takes_any_sound"),
     the_sound_carries_a_gradient: (decoding, "keeps_device_and_types"),
     "the spec has another name": (FakeCodec, "is_what_its_spec_says", replace(SPEC, name="other")),
     "codebooks are not declared": (FakeCodec, "is_what_its_spec_says", replace(SPEC, capabilities=frozenset())),

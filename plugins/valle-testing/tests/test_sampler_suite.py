@@ -79,13 +79,29 @@ def drawn(self, logits, view):
     return Draw(t=self.t).choose(logits, view)
 
 
+def reading(change):
+    """A processor that reads `change(logits)`."""
+    return processing(lambda self, logits, view: good(self, change(logits), view))
+
+
+def giving(change):
+    """A processor that gives `change(logits)` of what a good one gives."""
+    return processing(lambda self, logits, view: change(good(self, logits, view)))
+
+
+def changing(change):
+    """A processor that is `change(logits)`."""
+    return processing(lambda self, logits, view: change(logits))
+
+
+def drawing(change):
+    """A chooser that gives `change(tokens)`."""
+    return choosing(lambda self, logits, view: change(drawn(self, logits, view)))
+
+
 def inverted(logits, numbers):
     cumulative = logits.softmax(-1).cumsum(-1)
     return (cumulative < numbers[:, None]).sum(-1)
-
-
-def temperature_in_place(self, logits, view):
-    return good(self, logits.div_(0.9), view)
 
 
 def tokens_are_struck_out_in_place(self, logits, view):
@@ -96,22 +112,6 @@ def tokens_are_struck_out_in_place(self, logits, view):
 def history_is_written(self, logits, view):
     view.history.clamp_(min=0)
     return good(self, logits, view)
-
-
-def everything_comes_back_in_32_bits(self, logits, view):
-    return good(self, logits.float(), view)
-
-
-def a_column_is_lost(self, logits, view):
-    return good(self, logits, view)[:, :-1]
-
-
-def tokens_come_as_columns(self, logits, view):
-    return drawn(self, logits, view)[:, None]
-
-
-def tokens_come_as_int32(self, logits, view):
-    return drawn(self, logits, view).int()
 
 
 def one_number_for_all_rows(self, logits, view):
@@ -183,10 +183,6 @@ def the_first_token_is_picked_at_zero(self, logits, view):
         .clamp(max=logits.shape[1] - 1)
         .where(view.uniform() > 1e-12, 0)
     )
-
-
-def excluded_tokens_come_back(self, logits, view):
-    return logits.clamp(min=-1e4)
 
 
 def infinity_times_zero(self, logits, view):
@@ -300,13 +296,13 @@ def a_vocabulary_has_1024_tokens(self, logits, view):
 
 FAULTS = {
     a_vocabulary_has_1024_tokens: (processing, "takes_any_stop_and_any_number_of_tokens"),
-    temperature_in_place: (processing, "writes_nothing"),
+    "temperature in place": (reading(lambda logits: logits.div_(0.9)), "writes_nothing"),
     tokens_are_struck_out_in_place: (processing, "writes_nothing"),
     history_is_written: (processing, "writes_nothing"),
-    everything_comes_back_in_32_bits: (processing, "keeps_shape_and_type"),
-    a_column_is_lost: (processing, "keeps_shape_and_type"),
-    tokens_come_as_columns: (choosing, "keeps_shape_and_type"),
-    tokens_come_as_int32: (choosing, "keeps_shape_and_type"),
+    "everything comes back in 32 bits": (reading(lambda logits: logits.float()), "keeps_shape_and_type"),
+    "a column is lost": (giving(lambda logits: logits[:, :-1]), "keeps_shape_and_type"),
+    "tokens come as columns": (drawing(lambda tokens: tokens[:, None]), "keeps_shape_and_type"),
+    "tokens come as int32": (drawing(lambda tokens: tokens.int()), "keeps_shape_and_type"),
     one_number_for_all_rows: (choosing, "equals_rows_one_by_one"),
     torch_multinomial: (choosing, "draws_from_the_view_alone"),
     numpy_numbers: (choosing, "draws_from_the_view_alone"),
@@ -318,7 +314,7 @@ FAULTS = {
     the_last_column_is_the_last_token: (processing, "ignores_the_padding_of_the_history"),
     the_number_one_passes_the_end: (choosing, "leaves_infinity_alone"),
     the_first_token_is_picked_at_zero: (choosing, "leaves_infinity_alone"),
-    excluded_tokens_come_back: (processing, "leaves_infinity_alone"),
+    "excluded tokens come back": (changing(lambda logits: logits.clamp(min=-1e4)), "leaves_infinity_alone"),
     infinity_times_zero: (processing, "leaves_infinity_alone"),
     everything_unlikely_goes: (processing, "leaves_infinity_alone"),
     equals_are_all_dropped: (processing, "leaves_infinity_alone"),
