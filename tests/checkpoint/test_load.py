@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from valle_core.registry.registry import Registry
 from valle_core.sequence.layout import lay_out
 from valle_core.sequence.pack import pack
 from valle_core.types import TaskInputs
+from valle_testing.runs import change_plugin
 
 CPU = torch.device("cpu")
 
@@ -27,15 +27,6 @@ def run(tmp_path) -> Path:
     """The committed run, to be changed."""
     source = Path(__file__).parents[1] / "golden" / "run"
     return Path(shutil.copytree(source, tmp_path / "run"))
-
-
-def change_plugin(run: Path, kind: str, **changes) -> None:
-    path = find_checkpoint(run) / "manifest.json"
-    stored = json.loads(path.read_text())
-    for plugin in stored["plugins"]:
-        if plugin["kind"] == kind:
-            plugin |= changes
-    path.write_text(json.dumps(stored))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +10,13 @@ import pytest
 import torch
 
 from valle_cli.known import KNOWN
-from valle_core.checkpoint.folder import find_checkpoint
 from valle_core.checkpoint.load import load_model
 from valle_core.plugin import UserError
 from valle_core.registry.identity import PluginIdentity, changes, check_plugin
 from valle_core.registry.kinds import ROWS
 from valle_core.registry.registry import Registry
 from valle_core.registry.scan import Found, Scan, scan
+from valle_testing.runs import change_plugin
 
 CPU = torch.device("cpu")
 MADE = PluginIdentity(kind="arch", name="transformer", distribution="valle-transformer", version="0.1.0", api=1)
@@ -35,21 +34,12 @@ def run(tmp_path) -> Path:
     return Path(shutil.copytree(source, tmp_path / "run"))
 
 
-def change(run: Path, kind: str, **changes) -> None:
-    path = find_checkpoint(run) / "manifest.json"
-    stored = json.loads(path.read_text())
-    for plugin in stored["plugins"]:
-        if plugin["kind"] == kind:
-            plugin |= changes
-    path.write_text(json.dumps(stored))
-
-
 def test_what_it_was_made_with_is_there_and_nothing_is_said(run):
     assert load(run) == []
 
 
 def test_another_version_is_a_warning_with_both_and_the_install_line(run):
-    change(run, "arch", version="0.0.9")
+    change_plugin(run, "arch", version="0.0.9")
     (line,) = load(run)
     assert line == (
         f"{run} was made with arch 'transformer' of valle-transformer 0.0.9, and 0.1.0 is installed. "
@@ -58,7 +48,7 @@ def test_another_version_is_a_warning_with_both_and_the_install_line(run):
 
 
 def test_a_missing_plugin_is_refused_with_distribution_version_and_install_line(run):
-    change(run, "arch", name="hyena", distribution="valle-hyena", version="3.1")
+    change_plugin(run, "arch", name="hyena", distribution="valle-hyena", version="3.1")
     with pytest.raises(UserError) as caught:
         load(run)
     assert str(caught.value) == (
@@ -69,7 +59,7 @@ def test_a_missing_plugin_is_refused_with_distribution_version_and_install_line(
 
 def test_a_known_plugin_that_is_missing_is_installed_from_its_folder(run, monkeypatch):
     monkeypatch.setitem(KNOWN, "valle-harp", {"attention": ("harp",)})
-    change(run, "attention", name="harp", distribution="valle-harp", version="0.1.0")
+    change_plugin(run, "attention", name="harp", distribution="valle-harp", version="0.1.0")
     with pytest.raises(UserError, match=r"not installed\. Install it with: valle plugins install valle-harp"):
         load(run)
 
@@ -82,7 +72,7 @@ def test_a_disabled_plugin_is_said_to_be_disabled(run):
 
 @pytest.mark.parametrize(("api", "message"), [(2, "API 2, this valle-core has 1. Update valle"), (0, "API 0, this")])
 def test_another_api_is_refused_by_name(run, api, message):
-    change(run, "arch", api=api)
+    change_plugin(run, "arch", api=api)
     with pytest.raises(UserError, match=rf"arch 'transformer' of valle-transformer 0\.1\.0 for arch {message}"):
         load(run)
 

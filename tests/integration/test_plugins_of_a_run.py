@@ -9,21 +9,13 @@ from pathlib import Path
 import pytest
 
 from valle_core.checkpoint.folder import find_checkpoint
+from valle_testing.runs import change_plugin
 
 
 @pytest.fixture
 def copy(spine, tmp_path) -> Path:
     """The run, to be changed."""
     return Path(shutil.copytree(spine.run, tmp_path / "run"))
-
-
-def change(run: Path, kind: str, **changes) -> None:
-    path = find_checkpoint(run) / "manifest.json"
-    stored = json.loads(path.read_text())
-    for plugin in stored["plugins"]:
-        if plugin["kind"] == kind:
-            plugin |= changes
-    path.write_text(json.dumps(stored))
 
 
 def speaking(run: Path, out: Path) -> list[str]:
@@ -55,7 +47,7 @@ def test_speaking_without_a_plugin_of_the_run_names_it_and_its_version(
 
 @pytest.mark.parametrize("kind", ["codec", "frontend"])
 def test_a_codec_or_frontend_that_is_not_installed_comes_with_the_install_line(refused, copy, tmp_path, kind):
-    change(copy, kind, name="vanished", distribution="acme-vanished", version="3.1")
+    change_plugin(copy, kind, name="vanished", distribution="acme-vanished", version="3.1")
     line = refused(*speaking(copy, tmp_path / "o.wav"))
     assert f"was made with {kind} 'vanished' of acme-vanished 3.1, which is not installed" in line
     assert line.endswith("pip install acme-vanished==3.1")
@@ -63,7 +55,7 @@ def test_a_codec_or_frontend_that_is_not_installed_comes_with_the_install_line(r
 
 def test_other_versions_are_warnings_and_it_speaks(valle, copy, tmp_path):
     for kind in ("arch", "codec", "frontend"):
-        change(copy, kind, version="0.0.9")
+        change_plugin(copy, kind, version="0.0.9")
     code, _, err = valle(*speaking(copy, tmp_path / "o.wav"))
     assert code == 0
     warnings = [line for line in err.splitlines() if line.startswith("warning: ") and "0.0.9" in line]
@@ -72,7 +64,7 @@ def test_other_versions_are_warnings_and_it_speaks(valle, copy, tmp_path):
 
 
 def test_resuming_with_another_version_is_a_warning(valle, spine, copy):
-    change(copy, "arch", version="0.0.9")
+    change_plugin(copy, "arch", version="0.0.9")
     code, _, err = valle(*spine.training(copy, "--steps", "11", "--resume"))
     assert code == 0
     assert "was made with arch 'transformer' of valle-transformer 0.0.9, and 0.1.0 is installed" in err

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import resource
-
 import pytest
 import soundfile
 import torch
 from valle_codec_tiny.codec import build
 from valle_codec_tiny.features import HOP, features
 from valle_codec_tiny.options import TinyOptions
+
+from valle_testing.suites.codec.long_sound import takes_half_an_hour
 
 CPU = torch.device("cpu")
 
@@ -51,12 +51,5 @@ def test_the_context_covers_what_decides_a_frame(speech):
 
 @pytest.mark.slow
 def test_half_an_hour_passes_in_bounded_memory(speech):
-    codec = build(TinyOptions(), device=CPU)
     wav = speech.repeat(-(-30 * 60 * 16000 // len(speech)))[None, : 30 * 60 * 16000]
-    codec.encode(wav[:, : 60 * 16000], torch.tensor([60 * 16000]))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    codes, frames = codec.encode(wav, torch.tensor([wav.shape[1]]))
-    _, lengths = codec.decode(codes, frames)
-    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    assert lengths.tolist() == [wav.shape[1]]
-    assert grown < 6 * wav.nbytes, f"{grown / 1e6:.0f} MB for {wav.nbytes / 1e6:.0f} MB of sound"
+    takes_half_an_hour(build(TinyOptions(), device=CPU), wav)

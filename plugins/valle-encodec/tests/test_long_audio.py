@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-
 import pytest
 import torch
 
 from valle_kit.codes.packed import Packed
+from valle_testing.suites.codec.long_sound import takes_half_an_hour
 
 
 def sizes_seen(codec, call) -> list[int]:
@@ -46,12 +45,4 @@ def test_codes_and_sound_in_pieces_are_those_of_the_whole(small, samples):
 
 @pytest.mark.slow
 def test_half_an_hour_passes_in_bounded_memory(small):
-    minutes = 30
-    wav = torch.zeros(1, minutes * 60 * small.sample_rate).uniform_(-0.3, 0.3)
-    small.encode(wav[:, : 60 * small.sample_rate], torch.tensor([60 * small.sample_rate]))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    codes, frames = small.encode(wav, torch.tensor([wav.shape[1]]))
-    _, lengths = small.decode(codes, frames)
-    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    assert lengths.tolist() == [wav.shape[1]]
-    assert grown < 6 * wav.nbytes, f"{grown / 1e6:.0f} MB for {wav.nbytes / 1e6:.0f} MB of sound"
+    takes_half_an_hour(small)

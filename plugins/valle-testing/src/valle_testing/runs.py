@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from valle_core.checkpoint.folder import RunFolder
+from valle_core.checkpoint.folder import RunFolder, find_checkpoint
 from valle_core.config.resolve import resolve
 from valle_core.registry.hooks import Observers
 from valle_core.registry.registry import Registry
@@ -53,3 +53,13 @@ def losses(out: Path) -> list[float]:
 def figures(out: Path) -> list[dict[str, Any]]:
     """The lines without what depends on the clock."""
     return [{name: value for name, value in line.items() if "per_second" not in name} for line in lines(out)]
+
+
+def change_plugin(run: Path, kind: str, **changes: Any) -> None:
+    """Let the last checkpoint say something else of the plugin of a kind."""
+    path = find_checkpoint(run) / "manifest.json"
+    stored = json.loads(path.read_text())
+    for plugin in stored["plugins"]:
+        if plugin["kind"] == kind:
+            plugin |= changes
+    path.write_text(json.dumps(stored))
