@@ -261,7 +261,7 @@ class Synthesizer:
                 logits = guards.guide(logits, view)
             return logits if walk is None else walk.answer(h[: len(places)], logits, places, view.uniform(_ADVANCE))
 
-        steps = decode if model.draft is None else partial(model.draft.decode, model, walk, parts)
+        steps = decode if model.draft is None else partial(model.draft.decode, model, walk, parts, batch)
         found = steps(
             model.backbone,
             Prompted(

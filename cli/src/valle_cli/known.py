@@ -67,7 +67,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "command": ("eval",),
     },
-    "valle-draft": {"draft": ("heads", "layer-skip")},
+    "valle-draft": {"draft": ("grouped", "heads", "layer-skip")},
     "valle-export": {"command": ("export", "push", "pull", "plugins lock")},
     "valle-espeak": {"frontend": ("espeak",)},
     "valle-hama": {"recognizer": ("hama",)},

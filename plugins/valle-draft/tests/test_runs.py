@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from valle_draft.grouped import Grouped
 from valle_draft.heads import DraftHeads
 from valle_draft.layer_skip import LayerSkip, exit_weights, skip_chance
-from valle_draft.options import HeadsOptions, LayerSkipOptions
+from valle_draft.options import GroupedOptions, HeadsOptions, LayerSkipOptions
 
 from valle_core.api import TRAIN_SCHEMA, Observers, Registry, RunFolder, load_model, resolve, run_training
 from valle_core.plugin import UserError
@@ -66,10 +67,22 @@ def test_layer_skip_trains_and_has_no_weights_of_its_own(tone_dataset, tmp_path)
     assert not [name for name in model.state_dict() if name.startswith("draft.")]
 
 
+def test_groups_are_learnt_remembered_and_begin_from_a_plain_model(tone_dataset, tmp_path):
+    run(tone_dataset, tmp_path / "plain")
+    options = {"draft": "grouped", "draft__size": "3", "steps": "4", "init_from": str(tmp_path / "plain")}
+    for inside in ("recurrent", "parallel"):
+        lines = run(tone_dataset, tmp_path / inside, draft__inside=inside, **options)
+        assert lines[-1]["loss"] < lines[0]["loss"]
+        model = model_of(tmp_path / inside)
+        assert (model.draft.size, model.draft.cell is None) == (3, inside == "parallel")
+        assert not torch.equal(model.draft.joined.weight, Grouped(GroupedOptions(size=3), 16).joined.weight)
+        assert len(list(model.draft.places)) == (2 if inside == "parallel" else 0)
+
+
 @pytest.mark.parametrize(("parts", "masked", "what"), [("nar", 0.0, "parts nar"), ("both", 1.0, "masked 1")])
 def test_a_model_without_level_0_is_refused(parts, masked, what):
     model = SimpleNamespace(parts=parts, masked=masked, backbone=None)
-    for draft in (DraftHeads(HeadsOptions(), 4), LayerSkip(LayerSkipOptions(), 3)):
+    for draft in (DraftHeads(HeadsOptions(), 4), LayerSkip(LayerSkipOptions(), 3), Grouped(GroupedOptions(), 4)):
         with pytest.raises(UserError, match=f"which --model.{what} leaves out; leave --draft out"):
             draft.around(model, None, None)
 

@@ -24,7 +24,7 @@ from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.synthesizer import Synthesizer
 from valle_core.text.symbols import SymbolMap
-from valle_kit.engine import Engine
+from valle_kit.engine import Ended, Engine
 from valle_kit.masked import fill_level0
 from valle_testing.fakes.audio import FakeCodec, FakeFrontend
 
@@ -42,10 +42,10 @@ def part(kind: str, name: str, options: dict, **parts):
     return build(plugin, plugin.options_type()(**options), **parts)
 
 
-def speaker(draft: str, chain: list) -> Synthesizer:
+def speaker(draft: str, chain: list, *, arch: str = "llama") -> Synthesizer:
     torch.manual_seed(3)
     sizes = {"d_model": D, "n_layers": 3, "n_heads": 2, "max_length": 200}
-    backbone = part("arch", "llama", sizes, attention=part("attention", "sdpa", {}))
+    backbone = part("arch", arch, sizes, attention=part("attention", "sdpa", {}))
     pointer = part("alignment", "pointer", {}, d_model=D, symbols=SYMBOLS, languages=2)
     with torch.no_grad():
         pointer.advance.weight.normal_(std=0.3)
@@ -92,16 +92,70 @@ def test_unchecked_drafts_take_a_step_for_several_frames():
     assert steps == len(codes[0]) // 4
 
 
-def test_an_engine_says_the_same():
+def spoken_together(synthesizer: Synthesizer, requests: list[Request], *, late: int = 0) -> tuple[list, int]:
+    """What an engine says, with the last request `late` steps behind the others; and its steps."""
+    engine = Engine(synthesizer)
+    tickets = [engine.submit(request) for request in requests[: len(requests) - bool(late)]]
+    said, steps = {}, 0
+    while not engine.idle or len(tickets) < len(requests):
+        if late and steps == late:
+            tickets.append(engine.submit(requests[-1]))
+        ended = [event for event in engine.step() if isinstance(event, Ended)]
+        said |= {event.ticket: event.finish().codes[:, 0].tolist() for event in ended}
+        steps += 1
+    return [said[ticket] for ticket in tickets], steps
+
+
+@pytest.mark.parametrize(("draft", "arch"), [("heads", "llama"), ("layer-skip", "llama"), ("heads", "transformer")])
+@pytest.mark.parametrize("more", [{"drafts": 2}, {"drafts": 2, "unchecked": True}], ids=["checked", "unchecked"])
+def test_rows_of_an_engine_come_and_go_with_drafts_and_say_what_they_say_alone(draft, arch, more):
+    plain = speaker(draft, [], arch=arch)
+    synthesizer = Synthesizer(replace(plain.components, **more))
+    codes = [level0(synthesizer, [request])[0][0] for request in ASKED]
+    if not more.get("unchecked"):
+        assert codes == [level0(plain, [request])[0][0] for request in ASKED]
+    assert spoken_together(synthesizer, ASKED)[0] == codes
+    for late in (2, 5):
+        assert spoken_together(synthesizer, ASKED, late=late)[0] == codes
+    alone, steps = spoken_together(synthesizer, ASKED[1:])
+    assert alone == codes[1:]
+    _, plain_steps = spoken_together(plain, ASKED[1:])
+    saves = draft == "layer-skip" or "unchecked" in more  # heads that were never trained hold for nothing
+    assert steps < plain_steps or (not saves and steps == plain_steps)
+
+
+def test_rows_that_are_together_go_on_by_one_frame_a_step():
+    """Then the backbone reads its weights once for all of them."""
+    synthesizer = Synthesizer(replace(speaker("heads", []).components, drafts=3))
+    _, steps = spoken_together(synthesizer, [ASKED[1], replace(ASKED[1], seed=4)])
+    shortest = min(len(level0(synthesizer, [replace(ASKED[1], seed=seed)])[0][0]) for seed in (3, 4))
+    assert steps > shortest
+
+
+def test_a_failure_while_drafts_are_checked_is_that_of_its_request_alone():
     synthesizer = Synthesizer(replace(speaker("heads", []).components, drafts=2))
     engine = Engine(synthesizer)
-    for request in ASKED:
-        engine.submit(request)
-    said = {}
-    while not engine.idle:
-        said |= {event.ticket: event.tokens.tolist() for event in engine.step() if hasattr(event, "tokens")}
-    codes = [level0(synthesizer, [request])[0][0] for request in ASKED]
-    assert [codes[row][: len(said[row])] for row in said] == [said[row] for row in said]
+    gone = engine.submit(ASKED[1])
+    for _ in range(2):
+        engine.step()
+    assert engine.cancel(gone)
+    assert spoken_together(synthesizer, ASKED[:1])[0] == level0(synthesizer, ASKED[:1])[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "searching", "words"),
+    [
+        ({"drafts": 2}, False, ""),
+        ({"max_context": 8}, True, ""),
+        ({"drafts": 2}, True, "--drafts has no effect with a sampler that looks for whole answers"),
+        ({"drafts": 2, "max_context": 8}, False, "--drafts has no effect with --max-context"),
+    ],
+)
+def test_drafts_without_effect_are_told(options, searching, words):
+    for made in (DraftHeads(HeadsOptions(), D), LayerSkip(LayerSkipOptions(), 3)):
+        told = made.told(SynthesisOptions(**options), searching)
+        assert told.startswith(words)
+        assert bool(told) == bool(words)
 
 
 def test_unchecked_without_drafts_is_refused():

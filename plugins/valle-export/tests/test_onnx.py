@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ runtime = pytest.importorskip("valle_export.onnx.runtime")
 
 from valle_export.onnx.exporting import export_graph  # noqa: E402
 from valle_export.onnx.graphs import DecodingStep, with_attention  # noqa: E402
+from valle_export.onnx.write import refuse_groups  # noqa: E402
 
 Q, V, SYMBOLS = 3, 8, 6
 
@@ -138,6 +140,17 @@ def test_a_graph_that_computes_something_else_is_refused(tmp_path):
 def test_what_has_no_attention_layers_is_refused():
     with pytest.raises(UserError, match="backbones of attention layers, got Linear; train with --arch llama"):
         with_attention(nn.Linear(2, 2), RuleKernel())
+
+
+def test_a_level_0_that_is_decoded_in_groups_is_refused():
+    model = model_of()
+    for needed in (None, False, True):
+        model.draft = None if needed is None else SimpleNamespace(needed=needed)
+        if needed:
+            with pytest.raises(UserError, match="run decodes frames in groups, which format onnx cannot export; train"):
+                refuse_groups(model, "run")
+        else:
+            refuse_groups(model, "run")
 
 
 def test_the_draws_of_the_runtime_stay_within_the_most_probable():

@@ -161,14 +161,7 @@ def test_on_a_cpu_several_never_go_as_one_batch(speaker, monkeypatch):
     """Models of this size often round alike in a batch, so that equal codes alone would not tell."""
     batches, real = [], Synthesizer.__call__
     monkeypatch.setattr(Synthesizer, "__call__", lambda self, given: batches.append(len(given)) or real(self, given))
-    assert len(Together(speaker())(REQUESTS[:2])) == 2
+    for drafts in (0, 2):
+        synthesizer = Synthesizer(replace(speaker().components, drafts=drafts))
+        assert len(Together(synthesizer)(REQUESTS[:2])) == 2
     assert max(batches, default=1) == 1
-
-
-def test_what_drafts_goes_as_one_batch(speaker, monkeypatch):
-    synthesizer = speaker()
-    drafting = Synthesizer(replace(synthesizer.components, drafts=2))
-    seen = []
-    monkeypatch.setattr(Synthesizer, "__call__", lambda self, requests: seen.append(len(requests)) or [])
-    Together(drafting)(REQUESTS)
-    assert seen == [len(REQUESTS)]

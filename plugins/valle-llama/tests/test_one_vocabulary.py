@@ -171,6 +171,7 @@ def test_what_transformers_saves_is_read_back_as_the_same_level_0(kernel, tmp_pa
     [
         ({"arch": {"name": "retnet"}}, "arch 'retnet' is not LLaMA"),
         ({"alignment": {"name": "pointer"}}, "alignment 'pointer' adds the text to every frame"),
+        ({"draft": {"name": "grouped", "size": 2}}, "train without --draft"),
         ({"rewrite": [{"name": "bitlinear"}]}, "train without --rewrite"),
         ({"model": {"parts": "nar"}}, "give the run of level 0"),
         ({"model": {"markers": "sum"}}, "--model.markers token"),

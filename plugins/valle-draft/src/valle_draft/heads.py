@@ -15,33 +15,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from valle_draft.cell import Cell
 from valle_draft.options import HeadsOptions
-from valle_draft.training import Level0, refuse_without_level0
+from valle_draft.training import Level0, refuse_without_level0, without_effect
 from valle_kit.ahead import Positions
 from valle_kit.drafting import decode_drafted
 
 
-class DraftHeads(nn.Module):
+class DraftHeads(Cell):
     """See `valle_draft.contracts.Draft`. Of the model nothing but the alignment's own head learns from the drafts."""
 
-    def __init__(self, options: HeadsOptions, d_model: int) -> None:
-        super().__init__()
-        self.options = options
-        hidden = max(1, round(options.width * d_model))
-        self.norm = nn.RMSNorm(d_model)
-        self.inner = nn.Linear(2 * d_model, hidden)
-        self.outer = nn.Linear(hidden, d_model)
-        self.skip = nn.Linear(2 * d_model, d_model, bias=False)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
-        nn.init.zeros_(self.skip.weight)
-        with torch.no_grad():
-            self.skip.weight[:, :d_model] = torch.eye(d_model)
+    needed = False
 
-    def forward(self, state: Float[Tensor, "N D"], x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
-        """The state after `state`, of the position that reads x."""
-        both = torch.cat([state, self.norm(x)], -1)
-        return self.skip(both) + self.outer(nn.functional.silu(self.inner(both)))
+    def __init__(self, options: HeadsOptions, d_model: int) -> None:
+        super().__init__(d_model, options.width)
+        self.options = options
 
     def around(self, model: Any, batch: Any, targets: Any) -> Callable[..., Any]:
         """See `Draft.around`: the divergence of each draft's distribution from the model's own, and its alignment's."""
@@ -82,7 +70,13 @@ class DraftHeads(nn.Module):
             figures[f"draft_{k}"] = torch.stack([alike, alike.new_tensor(float(len(follows)))])
         return self.options.weight * level0.share * total / self.options.count, figures
 
-    def decode(self, model: Any, walk: Any, parts: Any, backbone: Any, prompted: Any, *given: Any, **more: Any) -> Any:
+    def told(self, options: Any, searching: bool) -> str:
+        """See `Draft.told`."""
+        return without_effect(options, searching)
+
+    def decode(
+        self, model: Any, walk: Any, parts: Any, batch: Any, backbone: Any, prompted: Any, *given: Any, **more: Any
+    ) -> Any:
         """See `Draft.decode`."""
         drafts = self.options.count if parts.drafts < 0 else parts.drafts
         drafter = HeadDrafter(self, backbone, prompted.condition)

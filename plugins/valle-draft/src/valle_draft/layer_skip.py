@@ -18,13 +18,15 @@ from torch import Tensor, nn
 
 from valle_core.plugin import UserError
 from valle_draft.options import LayerSkipOptions
-from valle_draft.training import Level0, refuse_without_level0
+from valle_draft.training import Level0, refuse_without_level0, without_effect
 from valle_kit.ahead import Positions
 from valle_kit.drafting import decode_drafted
 
 
 class LayerSkip(nn.Module):
     """See `valle_draft.contracts.Draft`. It has no weights: every early exit is read by the model's own head."""
+
+    needed = False
 
     def __init__(self, options: LayerSkipOptions, n_layers: int) -> None:
         super().__init__()
@@ -77,7 +79,13 @@ class LayerSkip(nn.Module):
         loss = F.cross_entropy(level0.logits(states), level0.targets)
         return loss + level0.advance(states, torch.arange(len(states), device=h.device))
 
-    def decode(self, model: Any, walk: Any, parts: Any, backbone: Any, prompted: Any, *given: Any, **more: Any) -> Any:
+    def told(self, options: Any, searching: bool) -> str:
+        """See `Draft.told`."""
+        return without_effect(options, searching)
+
+    def decode(
+        self, model: Any, walk: Any, parts: Any, batch: Any, backbone: Any, prompted: Any, *given: Any, **more: Any
+    ) -> Any:
         """See `Draft.decode`."""
         drafts = self.options.count if parts.drafts < 0 else parts.drafts
         drafter = EarlyExit(backbone, prompted.condition, self.exit)
@@ -101,6 +109,8 @@ class EarlyExit(Positions):
 
     def check(self, x: Float[Tensor, "R T D"], cache: Any) -> Float[Tensor, "R T D"]:
         """See `Drafter.check`."""
+        if not self._kept:
+            return self(x, cache, 0, self.layers)
         kept = [*self._kept, self(x[:, len(self._kept) :], cache, 0, self._exit)]
         self._kept = []
         cache.rewind(cache.lengths - x.shape[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from valle_core.plugin import UserError
 
@@ -24,8 +25,7 @@ class HeadsOptions:
 
     def __post_init__(self) -> None:
         _check_count(self.count)
-        if not 0.25 <= self.width <= 8:
-            raise UserError(f"width must be in [0.25, 8], got {self.width:g}")
+        _check_width(self.width)
         _check_weight(self.weight)
 
 
@@ -60,9 +60,35 @@ class LayerSkipOptions:
             raise UserError(f"every must be at least 1, got {self.every}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupedOptions:
+    """Options of `--draft grouped`.
+
+    Attributes:
+        size: frames in a group, in [1, 16]; 1: the plain model.
+        inside: how the frames of a group are answered: each after the other, by a small recurrent layer that reads
+            them (recurrent), or all at once from the state of the group (parallel).
+        width: width of the recurrent layer as a multiple of the model's, in [0.25, 8].
+    """
+
+    size: int = 2
+    inside: Literal["recurrent", "parallel"] = "recurrent"
+    width: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= 16:
+            raise UserError(f"size must be in [1, 16], got {self.size}")
+        _check_width(self.width)
+
+
 def _check_count(count: int) -> None:
     if not 1 <= count <= 16:
         raise UserError(f"count must be in [1, 16], got {count}")
+
+
+def _check_width(width: float) -> None:
+    if not 0.25 <= width <= 8:
+        raise UserError(f"width must be in [0.25, 8], got {width:g}")
 
 
 def _check_weight(weight: float) -> None:

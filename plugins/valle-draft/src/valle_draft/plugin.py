@@ -25,6 +25,16 @@ LAYER_SKIP = PluginSpec(
     paper="arXiv 2404.16710",
 )
 
+GROUPED = PluginSpec(
+    kind="draft",
+    name="grouped",
+    api=1,
+    summary="Grouped codes: the backbone reads and answers several frames as one position",
+    factory="valle_draft.grouped:build",
+    options="valle_draft.options:GroupedOptions",
+    paper="arXiv 2406.05370",
+)
+
 DECODE = ReferenceSpec(
     name="draft-decode",
     api=1,

@@ -1,4 +1,4 @@
-"""Losses at level 0 of states other than the last layer's."""
+"""What drafts share: losses at level 0 of states other than the last layer's, and what is refused or told of them."""
 
 from __future__ import annotations
 
@@ -54,3 +54,11 @@ def refuse_without_level0(model: Any) -> None:
         raise UserError(
             f"drafts are of a level 0 that is decoded frame by frame, which {what} leaves out; leave --draft out"
         )
+
+
+def without_effect(options: Any, searching: bool) -> str:
+    """See `Draft.told`, of drafts that are checked."""
+    if not options.drafts or options.unchecked or not (searching or options.max_context):
+        return ""
+    what = "a sampler that looks for whole answers" if searching else "--max-context"
+    return f"--drafts has no effect with {what}: one frame is decoded a step"

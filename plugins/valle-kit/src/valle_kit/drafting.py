@@ -7,7 +7,7 @@ checked is the token itself and not its distribution: whatever samplers there ar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -37,6 +37,15 @@ class Drafter(Protocol):
 
     def select(self, rows: Int[Tensor, "R"]) -> None:
         """Rows leave."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A backbone whose steps are computed with those of other rows, where there are others."""
+
+    def crowded(self) -> bool:
+        """Whether there are: then one token of all rows a step costs less than drafts of each."""
         ...
 
 
@@ -99,7 +108,8 @@ def decode_drafted(
         if place + 1 < T:
             _take_back(cache, cache.lengths - (T - place - 1))
         h = states[:, place] if run.narrowed is None else states[run.narrowed, place]
-        drafted = run.trust(h, right, drafts) if unchecked else run.draft(h, right, drafts, changing)
+        count = 0 if not unchecked and isinstance(backbone, Shared) and backbone.crowded() else drafts
+        drafted = run.trust(h, right, count) if unchecked else run.draft(h, right, count, changing)
         if drafted is None:
             return run.decoded(steps)
         x, steps = drafted, steps + 1

@@ -2,7 +2,8 @@
 
 Each request is spoken by itself, by a `Synthesizer` in a thread of its own, with samplers, safeguards and alignment of
 its own; only the backbone's step is shared, and gives each row the bits it gets alone. So a request has the same codes
-whatever else is spoken. Of all these threads one runs at a time: who goes on is decided here.
+whatever else is spoken. Of all these threads one runs at a time: who goes on is decided here. A row that is alone
+checks several drafts in a step of its own; of more rows each goes on by a frame, so that weights are read once.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ class Engine:
         Raises `UserError` for one that cannot be spoken.
         """
         row = Row(self.synthesizer, request)
+        row.crowded = lambda: self.active > 1
         with self._lock:
             row.ticket = self._next
             self._next += 1
@@ -183,9 +185,8 @@ class Together:
         return self.synthesizer.sample_rate
 
     def __call__(self, requests: Sequence[Request]) -> list[Speech]:
-        """See `together`. What drafts several frames a step goes as one batch: rows of the engine go one by one."""
-        drafting = self.synthesizer.components.drafts or self.synthesizer.components.unchecked
-        speeches = self.synthesizer(requests) if drafting else together(self.synthesizer, requests)
+        """See `together`."""
+        speeches = together(self.synthesizer, requests)
         self.timing = self.synthesizer.timing
         return speeches
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from valle_core.plugin import UserError
 from valle_core.synthesis.request import Request, Speech
 from valle_core.synthesis.synthesizer import Prepared, Synthesizer
+from valle_kit.ahead import Ahead, GoesAhead, through_layers
 from valle_kit.together import alone
 
 
@@ -30,6 +32,7 @@ class Row:
         tokens: [F] level-0 codes so far.
         walk: through the text, where the model has an alignment.
         level0: what `Synthesizer.level0` gave, once it is done.
+        crowded: whether others are spoken with it.
         ended: level 0 is done, or it failed.
         error: what went wrong, or None.
     """
@@ -42,6 +45,7 @@ class Row:
         self.tokens = torch.zeros(0, dtype=torch.long)
         self.walk: Any = None
         self.level0: Any = None
+        self.crowded: Callable[[], bool] = lambda: False
         self.ended = self._left = self._over = False  # over: its thread does nothing more, alive or not
         self.error: Exception | None = None
         self.synthesizer, self.request, self._speech = synthesizer, request, None
@@ -112,7 +116,7 @@ class _Speaking(Synthesizer):
         parts = synthesizer.components
         backbone = parts.ar.backbone
         waiting = _Waiting if getattr(backbone, "needs_condition", False) else _WaitingForStates
-        super().__init__(replace(parts, drafts=0, unchecked=False, ar=_with(parts.ar, waiting(backbone, row))))
+        super().__init__(replace(parts, ar=_with(parts.ar, waiting(backbone, row))))
         if parts.task.output != "codes":
             raise UserError(f"task '{parts.task_name}' gives no speech; use `Speaker.write`")
         self._row = row
@@ -142,14 +146,20 @@ class _Waiting(nn.Module):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["backbone"], name)
 
+    def crowded(self) -> bool:
+        """See `valle_kit.drafting.Shared`."""
+        return self.__dict__["row"].crowded()
+
     def forward(self, x: Tensor, *args: Any, **more: Any) -> Any:
-        if x.shape[1] == 1 and more.get("cache") is not None:
+        cache = more.get("cache")
+        if cache is not None and (x.shape[1] == 1 or bool(cache.lengths.any())):  # not the prompt
             self.__dict__["row"].wait()
         return self.__dict__["backbone"](x, *args, **more)
 
 
 class _WaitingForStates(_Waiting):
-    """The backbone but for `step`, which waits until the engine has computed it with those of other rows."""
+    """The backbone but for `step`, which waits until the engine has computed it with those of other rows, and `ahead`,
+    which waits before several positions."""
 
     def forward(self, *args: Any, **more: Any) -> Any:
         return self.__dict__["backbone"](*args, **more)
@@ -164,6 +174,20 @@ class _WaitingForStates(_Waiting):
         row.wait()
         row.cache = None
         return row.state
+
+    def ahead(self) -> Ahead:
+        backbone, row = self.__dict__["backbone"], self.__dict__["row"]
+        way = backbone.ahead() if isinstance(backbone, GoesAhead) else through_layers(backbone)
+
+        def ahead(x: Tensor, cache: Any, first: int, last: int) -> Tensor:
+            if x.shape[1] == 1 and (first, last) == (0, backbone.n_layers):
+                return self.step(x, cache)[:, None]
+            if last == backbone.n_layers:
+                row.cache = None
+                row.wait()
+            return way(x, cache, first, last)
+
+        return ahead
 
 
 def _with(model: Any, backbone: nn.Module) -> Any:

@@ -60,6 +60,7 @@ def write(context: CommandContext, options: ExportOptions, folder: Path) -> dict
     if options.dtype != "float32":
         raise UserError(f"format onnx computes in float32; leave --dtype {options.dtype} out")
     halves = opened(options, context.registry)
+    refuse_groups(halves.first.model, str(options.run))
     about = described(halves.first)
     if halves.second is not halves.first:
         about["levels"] = {name: value for name, value in described(halves.second).items() if name in OF_A_HALF}
@@ -77,6 +78,12 @@ def write(context: CommandContext, options: ExportOptions, folder: Path) -> dict
     write_lock(folder / "plugins.json", lock_of(halves.first.manifest))
     write_voices(halves.voices, folder / "voices")
     return {"graphs": graphs, "step": halves.first.manifest.step}
+
+
+def refuse_groups(model: Any, run: str) -> None:
+    """Raises `UserError` for a level 0 that is not decoded frame by frame."""
+    if getattr(model.draft, "needed", False):
+        raise UserError(f"{run} decodes frames in groups, which format onnx cannot export; train without --draft")
 
 
 def write_step(model: Any, about: dict[str, Any], folder: Path) -> bool:

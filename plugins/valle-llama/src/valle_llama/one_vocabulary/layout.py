@@ -27,7 +27,7 @@ def refuse_unsayable(config: Mapping[str, Any], where: str) -> None:
     """Raises `UserError` where a model of this configuration (its model.yaml) cannot be said by ids alone."""
     model: Mapping[str, Any] = config.get("model") or {}
     levels, summed = model.get("levels"), model.get("sum_levels", "both")
-    arch = _name(config.get("arch"))
+    arch, draft = _name(config.get("arch")), config.get("draft")
     reasons = {
         f"arch '{arch}' is not LLaMA; train with --arch llama": arch != "llama",
         "level 0 is not in it (model.parts nar); give the run of level 0": model.get("parts") == "nar",
@@ -36,6 +36,9 @@ def refuse_unsayable(config: Mapping[str, Any], where: str) -> None:
         ),
         f"alignment '{_name(config.get('alignment'))}' adds the text to every frame; train without --alignment": bool(
             config.get("alignment")
+        ),
+        "draft 'grouped' reads several frames as one position; train without --draft": (
+            _name(draft) == "grouped" and not (isinstance(draft, Mapping) and draft.get("size") == 1)
         ),
         "its backbone is rewritten, which LLaMA is not; train without --rewrite": bool(config.get("rewrite")),
         "model.markers sum adds them to every position; train with --model.markers token": (
