@@ -126,8 +126,8 @@ def open_synthesizer(
         raise UserError(f"{ar.path} was trained without an alignment, so it takes no --speed and no --durations")
     if first.model.draft is None and options.drafts:
         raise UserError(f"{ar.path} was trained without --draft, so it takes no --drafts")
-    if first.model.draft is not None and (told := first.model.draft.told(options, chain.search is not None)):
-        _note(told)
+    if first.model.draft is not None and (notice := first.model.draft.notice(options, chain.search is not None)):
+        _note(notice)
     codec = built_codec(selected["codec"][0], parts["codec"][0], ar.manifest.codec, device=device, what=_SPEAKS)
     can = codec.codebooks is not None and hasattr(codec, "decode_vectors")
     if options.vectors == "expected" and not can:

@@ -153,9 +153,9 @@ def test_a_failure_while_drafts_are_checked_is_that_of_its_request_alone():
 )
 def test_drafts_without_effect_are_told(options, searching, words):
     for made in (DraftHeads(HeadsOptions(), D), LayerSkip(LayerSkipOptions(), 3)):
-        told = made.told(SynthesisOptions(**options), searching)
-        assert told.startswith(words)
-        assert bool(told) == bool(words)
+        notice = made.notice(SynthesisOptions(**options), searching)
+        assert notice.startswith(words)
+        assert bool(notice) == bool(words)
 
 
 def test_unchecked_without_drafts_is_refused():

@@ -27,7 +27,7 @@ class Draft(Protocol):
         """
         ...
 
-    def told(self, options: Any, searching: bool) -> str:
+    def notice(self, options: Any, searching: bool) -> str:
         """What a user of these `SynthesisOptions` should know before anything is spoken, or "". `searching`: the last
         sampler looks for whole answers. Raises `UserError` where they do not go with the draft."""
         ...

@@ -107,8 +107,8 @@ class Grouped(nn.Module):
             h = h.index_copy(0, here, self.inside(group, before, x[here], place).to(h.dtype))
         return h
 
-    def told(self, options: Any, searching: bool) -> str:
-        """See `Draft.told`."""
+    def notice(self, options: Any, searching: bool) -> str:
+        """See `Draft.notice`."""
         if options.drafts or options.unchecked:
             raise UserError("--draft grouped drafts nothing: all frames are decoded in groups; leave --drafts out")
         if options.max_context and self.needed:
@@ -118,8 +118,8 @@ class Grouped(nn.Module):
     def decode(
         self, model: Any, walk: Any, parts: Any, batch: Any, backbone: Any, prompted: Any, *given: Any, **more: Any
     ) -> Any:
-        """See `Draft.decode`. Raises `UserError` as `told` does."""
-        self.told(parts, False)
+        """See `Draft.decode`. Raises `UserError` as `notice` does."""
+        self.notice(parts, False)
         if not self.needed:
             return decode_autoregressive(backbone, prompted, *given, **more)
         groups = Groups.of(batch, model.vocabulary, self.size)

@@ -70,8 +70,8 @@ class DraftHeads(Cell):
             figures[f"draft_{k}"] = torch.stack([alike, alike.new_tensor(float(len(follows)))])
         return self.options.weight * level0.share * total / self.options.count, figures
 
-    def told(self, options: Any, searching: bool) -> str:
-        """See `Draft.told`."""
+    def notice(self, options: Any, searching: bool) -> str:
+        """See `Draft.notice`."""
         return without_effect(options, searching)
 
     def decode(

@@ -79,8 +79,8 @@ class LayerSkip(nn.Module):
         loss = F.cross_entropy(level0.logits(states), level0.targets)
         return loss + level0.advance(states, torch.arange(len(states), device=h.device))
 
-    def told(self, options: Any, searching: bool) -> str:
-        """See `Draft.told`."""
+    def notice(self, options: Any, searching: bool) -> str:
+        """See `Draft.notice`."""
         return without_effect(options, searching)
 
     def decode(

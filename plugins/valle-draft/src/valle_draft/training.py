@@ -57,7 +57,7 @@ def refuse_without_level0(model: Any) -> None:
 
 
 def without_effect(options: Any, searching: bool) -> str:
-    """See `Draft.told`, of drafts that are checked."""
+    """See `Draft.notice`, of drafts that are checked."""
     if not options.drafts or options.unchecked or not (searching or options.max_context):
         return ""
     what = "a sampler that looks for whole answers" if searching else "--max-context"
