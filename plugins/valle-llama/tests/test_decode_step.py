@@ -247,7 +247,7 @@ def test_gradients_flow_through_a_cached_step(kernel):
     assert model.layers[0].mlp.up_proj.weight.grad.abs().max() > 0
 
 
-def testby_torch_the_layers_decode_and_asking_for_the_fused_step_is_refused(kernel, monkeypatch):
+def test_by_torch_the_layers_decode_and_asking_for_the_fused_step_is_refused(kernel, monkeypatch):
     monkeypatch.setattr(compiled_steps, "find_spec", lambda name: None)
     assert not takes_the_fused_step(build(LlamaOptions(d_model=16, n_heads=2), attention=kernel).eval())
     with pytest.raises(UserError, match=r"pip install numba"):
