@@ -16,6 +16,7 @@ from valle_corpus.engines.flite import Flite
 from valle_corpus.engines.hibari import BINS, OWN, HibariEngine, _coloured, _sung
 from valle_corpus.engines.known import ENGINES, build_engine
 from valle_corpus.engines.kokoro import HELD_OUT, MEN, WOMEN, Kokoro
+from valle_corpus.engines.mixtures import Mixtures
 
 from valle_core.plugin import UserError
 
@@ -39,7 +40,7 @@ def test_an_engine_that_is_not_there_is_one_line_with_the_way_to_it(row, monkeyp
 
 
 def test_an_unknown_engine_names_those_there_are():
-    with pytest.raises(UserError, match=r"no engine 'festival'. Choose from: espeak, kokoro, hibari, flite"):
+    with pytest.raises(UserError, match=r"no engine 'festival'. Choose from: espeak, kokoro, kokoro-mixtures, hib"):
         build_engine("festival", {})
 
 
@@ -92,6 +93,23 @@ def test_kokoro_names_missing_styles_and_strange_voices(styles, tmp_path):
         engine.speaker("af_nobody-af_sky-35")
     for name in ("a-b", "af_sky-af_bella-x", "af_sky-af_bella-0"):
         with pytest.raises(UserError, match="is not a voice of engine 'kokoro'"):
+            engine.speaker(name)
+
+
+def test_mixtures_are_voices_without_end_and_keep_the_held_out_ones_out(styles):
+    engine = Mixtures(styles)
+    train = engine.speakers(300, languages=("en",), seed=1, held_out=False)
+    held_out = engine.speakers(30, languages=("en",), seed=1, held_out=True)
+    mixes = [speaker.settings["mix"] for speaker in (*train, *held_out)]
+    assert all(sum(mix.values()) == pytest.approx(1) for mix in mixes)
+    assert len({tuple(sorted(mix.items())) for mix in mixes}) == len({one.name for one in (*train, *held_out)}) == 330
+    assert not any(style in mix for mix in mixes[:300] for style in (*HELD_OUT, "af_nicole"))
+    assert all(sum(mix.get(style, 0.0) for style in HELD_OUT) >= 0.47 for mix in mixes[300:])
+    assert min(min(mix.values()) for mix in mixes) < 0, "moved away from the mean"
+    assert engine.speaker(train[7].name) == train[7]
+    assert train[0].name != engine.speakers(1, languages=("en",), seed=2, held_out=False)[0].name
+    for name in ("mixture-", "mixture-12345678", "af_sky"):
+        with pytest.raises(UserError, match=r"is not a voice of engine 'kokoro-mixtures'\. Name one such as mixture-7"):
             engine.speaker(name)
 
 

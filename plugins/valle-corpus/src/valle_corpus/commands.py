@@ -34,7 +34,7 @@ class CorpusOptions:
         held_out_script: text file whose lines every held-out speaker reads
         texts: text file whose lines are distributed over the speakers, each read once
         wordnet: folder of WordNet's data.* files, whose example sentences are distributed over the speakers
-        styles: folder of Kokoro's style files *.bin, for --engine kokoro
+        styles: folder of Kokoro's style files *.bin, for --engine kokoro and kokoro-mixtures
     """
 
     out: Path

