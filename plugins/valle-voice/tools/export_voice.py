@@ -1,8 +1,9 @@
 """Fills a voice box: two runs and the clips of a dataset → `ar`, `nar`, `voices.safetensors`, `voice.json`.
 
-python plugins/valle-voice/tools/export_voice.py AR_RUN NAR_RUN --data DATA [--voices TABLE] [--out FOLDER]
+python plugins/valle-voice/tools/export_voice.py --ar RUN … --nar RUN … --data DATA [--voices TABLE] [--out FOLDER]
 
-A run is a run folder (its newest checkpoint) or a checkpoint folder. TABLE has an object a line: name, speaker, sounds,
+A run is a run folder (its newest checkpoint) or a checkpoint folder; of several, which must have begun with the same
+weights, the box gets the mean (2203.05482). TABLE has an object a line: name, speaker, sounds,
 and `id` of the clip where the longest that fits is not the one wanted. The box appears whole or not at all.
 """
 
@@ -42,14 +43,33 @@ CLIP_SECONDS = (1.2, 2.0)
 """Shortest and longest saved prompt: the model learns on prompts of 1 to 2 s."""
 
 
-def export_half(run: Path, parts: str, out: Path) -> None:
-    """One checkpoint in few bytes, without what only training needs."""
-    checkpoint = find_checkpoint(run)
-    manifest = read_manifest(checkpoint)
-    config = saved_file(checkpoint, "model.yaml").read_text(encoding="utf-8")
+def mean(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
+    """Of their weights; what is not a floating-point number is that of the last.
+
+    Raises:
+        UserError: their tensors differ in name or shape.
+    """
+    several = [read_tensors(checkpoint, "model") for checkpoint in checkpoints]
+    shapes = [{name: value.shape for name, value in one.items()} for one in several]
+    for checkpoint, one in zip(checkpoints, shapes, strict=True):
+        if one != shapes[-1]:
+            raise UserError(f"{checkpoint} has other tensors than {checkpoints[-1]}; give runs of one model")
+    return {
+        name: torch.stack([one[name].double() for one in several]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in several[-1].items()
+    }
+
+
+def export_half(runs: Sequence[Path], parts: str, out: Path) -> None:
+    """One checkpoint in few bytes, without what only training needs; of several runs the mean."""
+    checkpoints = [find_checkpoint(run) for run in runs]
+    manifest = read_manifest(checkpoints[-1])
+    config = saved_file(checkpoints[-1], "model.yaml").read_text(encoding="utf-8")
     if f"parts: {parts}" not in config:
-        raise UserError(f"{checkpoint}: was not trained with --model.parts {parts}; give another run")
-    tensors = shrunk(read_tensors(checkpoint, "model"), parts=parts)
+        raise UserError(f"{checkpoints[-1]}: was not trained with --model.parts {parts}; give another run")
+    tensors = shrunk(mean(checkpoints), parts=parts)
     with tempfile.TemporaryDirectory(dir=out.parent) as work:
         saved = save_checkpoint(
             RunFolder(Path(work)), replace(manifest, progress={}, files={}), config, {"model": tensors}, keep=1
@@ -73,7 +93,7 @@ def clips(data: Path, wanted: Sequence[Mapping[str, str]]) -> dict[str, dict[str
     return found
 
 
-def export(ar: Path, nar: Path, data: Path, voices: Path, out: Path) -> int:
+def export(ar: Sequence[Path], nar: Sequence[Path], data: Path, voices: Path, out: Path) -> int:
     """Write the box and give its size in bytes. Raises `UserError` where it is larger than it may be."""
     wanted = [json.loads(line) for line in voices.read_text(encoding="utf-8").splitlines() if line.strip()]
     chosen = clips(data, wanted)
@@ -110,8 +130,8 @@ def export(ar: Path, nar: Path, data: Path, voices: Path, out: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("ar", type=Path)
-    parser.add_argument("nar", type=Path)
+    parser.add_argument("--ar", type=Path, nargs="+", required=True)
+    parser.add_argument("--nar", type=Path, nargs="+", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--voices", type=Path, default=Path(__file__).with_name("voices.jsonl"))
     parser.add_argument("--out", type=Path, default=FOLDER)

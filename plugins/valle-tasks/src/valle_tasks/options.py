@@ -215,7 +215,7 @@ class RecognitionOptions:
 
     Attributes:
         pieces: share of rows that read a random piece of the utterance, in [0, 1], where the times of its phonemes are
-            known; which frame is which phoneme is learnt much sooner from short pieces.
+            known; short pieces teach much sooner which frame is which phoneme.
         min_seconds: minimum duration of such a piece.
     """
 
