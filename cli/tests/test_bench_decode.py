@@ -108,7 +108,7 @@ def test_a_case_that_gives_no_rows_says_why(valle, measured, monkeypatch):
     monkeypatch.setattr(bench_decode, "compare", missing)
     code, out, err = valle("bench", "decode", "--quiet")
     assert (code, out) == (2, "")
-    assert err == "error: llama: llama needs transformers. Install it with: pip install transformers\n"
+    assert err.lstrip() == "error: llama: llama needs transformers. Install it with: pip install transformers\n"
     monkeypatch.setattr(bench_decode, "compare", lambda **given: [{"tokens_per_s": 1.0}])
     code, out, err = valle("bench", "decode", "--quiet")
     assert (code, out) == (2, "")
