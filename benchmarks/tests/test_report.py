@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from valle_bench.bars import draw_ratios, label
+from valle_bench.bars import draw_ratios, label, labels
 from valle_bench.report import Column, Report, as_mappings
 from valle_core.plugin import UserError
 
@@ -63,3 +63,14 @@ def test_bars_are_drawn_and_a_mismatch_is_named(tmp_path):
     draw_ratios(tmp_path / "ratios.png", "Ours beside theirs", ROWS)
     assert (tmp_path / "ratios.png").read_bytes()[:4] == b"\x89PNG"
     assert [label(row) for row in ROWS] == ["theirs", "ours [numba] (other result)"]
+
+
+def test_rows_of_several_batches_have_bars_of_their_own(tmp_path, monkeypatch):
+    rows = [{**row, "batch": batch} for batch in (1, 16) for row in ROWS]
+    assert labels(rows) == [f"{label(row)}, batch {row['batch']}" for row in rows]
+    assert labels(rows[:2]) == [label(row) for row in rows[:2]]
+    drawn = []
+    monkeypatch.setattr("valle_bench.bars.save_figure", lambda figure, png: drawn.extend(figure.axes))
+    draw_ratios(tmp_path / "ratios.png", "Ours beside theirs", rows)
+    places = [bar.get_y() for axis in drawn for bar in axis.patches]
+    assert len(set(places)) == len(places) == len(rows)
