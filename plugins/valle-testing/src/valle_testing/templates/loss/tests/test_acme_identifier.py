@@ -20,10 +20,19 @@ def test_with_the_cross_entropy_it_is_the_formula():
     found = build(AcmeNameOptions(gamma=2.0), **SIZES)(batch, output)
     plain, wanted, count = 0.0, 0.0, 0
     for level, logits in output.logits.items():
-        for row, target in zip(logits.double().softmax(-1), batch.predicted[level].targets, strict=True):
+        for row, target in zip(logits.detach().double().softmax(-1), batch.predicted[level].targets, strict=True):
             p = row[target]
             plain, wanted, count = plain - p.log(), wanted - (1 - p) ** 2 * p.log(), count + 1
     assert float(found.losses["acme_identifier"].detach()) == pytest.approx(float((wanted - plain) / count), rel=1e-5)
+
+
+def test_its_gradient_is_that_of_the_formula():
+    batch, output = given([(1, 4, 0)])
+    found = build(AcmeNameOptions(gamma=2.0), **SIZES)(batch, output).losses["acme_identifier"]
+    p = output.logits[1].double().softmax(-1).gather(-1, batch.predicted[1].targets[:, None])
+    wanted = ((1 - (1 - p) ** 2) * p.log()).mean()  # without the cross-entropy
+    (one,), (other,) = (torch.autograd.grad(loss, [output.logits[1]]) for loss in (found, wanted))
+    assert torch.allclose(one, other, atol=1e-6)
 
 
 def test_without_gamma_nothing_is_added():

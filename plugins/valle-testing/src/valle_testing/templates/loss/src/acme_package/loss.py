@@ -27,6 +27,6 @@ class AcmeNameLoss:
         for level, logits in output.logits.items():
             targets = batch.predicted[level].targets
             plain = F.cross_entropy(logits.float(), targets, reduction="none")
-            known = (-plain.detach()).exp()  # p; as a factor of the loss it gets no gradient
-            parts.append(((1 - known).clamp(min=0) ** self._gamma - 1) * plain)
+            unknown = (-torch.expm1(-plain)).clamp(min=1e-6)  # 1 − p; at 0 a power below 1 has no finite gradient
+            parts.append((unknown**self._gamma - 1) * plain)
         return output._replace(losses={**output.losses, "acme_identifier": torch.cat(parts).mean()})
