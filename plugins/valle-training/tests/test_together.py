@@ -55,6 +55,13 @@ def test_one_that_was_asked_for_is_not_warned_of(no_launcher, monkeypatch, capsy
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("options", "name"), [({"zero": 1}, "zero"), ({"shard": True}, "shard")])
+def test_a_single_process_has_nobody_to_split_a_run_with_and_says_so(no_launcher, capsys, options, name):
+    assert HOOK.train_processes(TrainOptions(**options)) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: --{name} splits a run over several processes; this one trains alone")
+
+
 def test_a_place_to_meet_alone_says_nothing_of_accelerate_and_processes_of_mpi_are_several():
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     assert not started_alone(meeting)

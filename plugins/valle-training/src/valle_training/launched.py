@@ -26,6 +26,11 @@ class ProcessesHook:
                 "accelerate launch was asked for several processes and started one, as it does with --cpu or without "
                 "--multi-gpu; this one trains alone. For several: accelerate launch --multi-gpu --num-processes N"
             )
+        elif options.zero or options.shard:
+            warn(
+                f"--{'zero' if options.zero else 'shard'} splits a run over several processes; this one trains alone "
+                "and keeps all. For several: torchrun --nproc-per-node N -m valle_cli train …"
+            )
         return None
 
 
