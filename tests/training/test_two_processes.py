@@ -157,7 +157,7 @@ def test_where_one_is_killed_the_other_leaves_by_itself_and_the_run_can_be_resum
 @pytest.fixture(scope="module")
 def split(tone_dataset, tmp_path_factory) -> Path:
     """Runs of two processes by DeepSpeed's ZeRO, and what they should be equal to."""
-    pytest.importorskip("deepspeed")
+    pytest.importorskip("deepspeed", reason="pip install 'valle-training[deepspeed]'")
     folder = tmp_path_factory.mktemp("zero")
     shared = SETTINGS | {"data": str(tone_dataset)}
     one = shared | {"out": str(folder / "alone"), "accumulate": "4"}
