@@ -9,19 +9,16 @@ import pytest
 from safetensors.torch import load_file
 
 from valle_core.checkpoint.folder import RunFolder
-from valle_core.config.resolve import resolve
 from valle_core.plugin import UserError
 from valle_core.registry.hooks import TRAINING, hookimpl, open_observers
 from valle_core.registry.registry import Registry
 from valle_core.training import step as steps
-from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.meter import Meter
-from valle_core.training.run import run_training
+from valle_testing.runs import SMALL, lines, train
 
-SETTINGS = {
-    "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "1", "arch.n_heads": "2", "arch.dropout": "0",
-    "steps": "8", "warmup": "2", "log_every": "1", "checkpoint_every": "1", "keep": "2", "device": "cpu",
-    "batching.seconds": "8", "max_bad_steps": "3", "text_gain_every": "0",
+SETTINGS = SMALL | {
+    "arch.dropout": "0", "steps": "8", "checkpoint_every": "1", "keep": "2", "batching.seconds": "8",
+    "max_bad_steps": "3", "text_gain_every": "0",
 }  # fmt: skip
 
 
@@ -36,18 +33,11 @@ class Asking:
         return {self.word: True} if step == self.step else None
 
 
-def run(data: Path, out: Path, asking: Asking | None = None, **changes):
-    flags = SETTINGS | {"data": str(data), "out": str(out)} | changes
-    registry = Registry.open()
-    resolved = resolve(TRAIN_SCHEMA, registry, flags=list(flags.items()))
-    observers = open_observers(registry, of=TRAINING)
+def run(data: Path, out: Path, asking: Asking | None = None, **changes: str):
+    observers = open_observers(Registry.open(), of=TRAINING)
     if asking is not None:
         observers.add("asking", asking)
-    return run_training(resolved, registry, observers)
-
-
-def lines(out: Path) -> list[dict]:
-    return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
+    return train(SETTINGS, data, out, observers=observers, **changes)
 
 
 def broken(monkeypatch, at: range) -> None:

@@ -13,12 +13,8 @@ from pathlib import Path
 import pytest
 
 from valle_core.checkpoint.folder import RunFolder, read_tensors
-from valle_core.config.resolve import resolve
 from valle_core.data.dataset import open_dataset
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
-from valle_core.training.config import TRAIN_SCHEMA
-from valle_core.training.run import run_training
+from valle_testing.runs import losses, train
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "2", "arch.n_heads": "2", "steps": "4", "warmup": "2",
@@ -48,10 +44,6 @@ def together(runs: list[dict[str, str]], folder: Path, *ranks: int) -> list[subp
     ]  # fmt: skip
 
 
-def losses(out: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in RunFolder(out).metrics.read_text().splitlines()]
-
-
 @pytest.fixture(scope="module")
 def runs(tone_dataset, tmp_path_factory) -> Path:
     """A run of one process that accumulates two batches, and runs of two processes that take one each."""
@@ -59,8 +51,7 @@ def runs(tone_dataset, tmp_path_factory) -> Path:
     settings = SETTINGS | {"data": str(tone_dataset)}
 
     def alone(name: str, **changes: str) -> None:
-        flags = settings | {"out": str(folder / name), "accumulate": "2"} | changes
-        run_training(resolve(TRAIN_SCHEMA, Registry.open(), flags=list(flags.items())), Registry.open(), Observers())
+        train(settings, tone_dataset, folder / name, accumulate="2", **changes)
 
     alone("alone")
     alone("large", **{"batching.seconds": "30", "steps": "3"})
@@ -160,8 +151,7 @@ def split(tone_dataset, tmp_path_factory) -> Path:
     pytest.importorskip("deepspeed", reason="pip install 'valle-training[deepspeed]'")
     folder = tmp_path_factory.mktemp("zero")
     shared = SETTINGS | {"data": str(tone_dataset)}
-    one = shared | {"out": str(folder / "alone"), "accumulate": "4"}
-    run_training(resolve(TRAIN_SCHEMA, Registry.open(), flags=list(one.items())), Registry.open(), Observers())
+    train(SETTINGS, tone_dataset, folder / "alone", accumulate="4")
     half, cut = {"precision": "bf16"}, {"minutes": "0.000001"}
     made = [
         {"out": "ddp"}, {"out": "zero1", "zero": "1"}, {"out": "zero2", "zero": "2"},
