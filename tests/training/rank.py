@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from valle_core.config.resolve import resolve
 from valle_core.model.codec_lm import CodecLM
 from valle_core.registry.hooks import open_observers
 from valle_core.registry.registry import Registry
+from valle_core.training import step as steps
 from valle_core.training.config import TRAIN_SCHEMA
 from valle_core.training.rows import RowMaker
 from valle_core.training.run import run_training
@@ -24,12 +25,17 @@ from valle_core.training.run import run_training
 
 def main(runs: Path) -> None:
     registry, rank, example = Registry.open(), os.environ["RANK"], RowMaker.example
-    forward = CodecLM.forward
+    forward, token_loss = CodecLM.forward, steps.token_loss
 
     def bound(model, most, batch):
         if len(batch.levels) > most:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(model, batch)
+
+    def spoilt(until, calls, *given):
+        calls.append(1)
+        loss, figures = token_loss(*given)
+        return (loss * float("nan") if len(calls) <= until else loss), figures
 
     for settings in json.loads(runs.read_text()):
         read = runs.with_name(f"{Path(settings['out']).name}-read-{rank}.jsonl")
@@ -42,6 +48,7 @@ def main(runs: Path) -> None:
         RowMaker.example = written
         most = settings.pop("most rows of the second", None)
         CodecLM.forward = forward if most is None or rank == "0" else partialmethod(bound, int(most))
+        steps.token_loss = partial(spoilt, int(settings.pop("bad batches", 0)), [])
         resolved = resolve(TRAIN_SCHEMA, registry, flags=list(settings.items()))
         run_training(resolved, registry, open_observers(registry))
 

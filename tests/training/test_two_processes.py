@@ -14,7 +14,7 @@ import pytest
 
 from valle_core.checkpoint.folder import RunFolder, read_tensors
 from valle_core.data.dataset import open_dataset
-from valle_testing.runs import losses, train
+from valle_testing.runs import lines, losses, train
 
 SETTINGS = {
     "arch": "transformer", "arch.d_model": "16", "arch.n_layers": "2", "arch.n_heads": "2", "steps": "4", "warmup": "2",
@@ -75,8 +75,7 @@ def test_two_processes_at_half_the_batch_have_the_losses_of_one(runs):
 
 def test_one_that_is_short_of_memory_takes_its_batches_in_parts_and_both_stay_in_step(runs):
     assert losses(runs / "short") == pytest.approx(losses(runs / "large"), abs=1e-5)
-    lines = [json.loads(line) for line in RunFolder(runs / "short").metrics.read_text().splitlines()]
-    assert sum(line.get("halved_batches", 0) for line in lines) > 0
+    assert sum(line.get("halved_batches", 0) for line in lines(runs / "short")) > 0
 
 
 def test_split_weights_learn_what_whole_ones_learn(runs):
@@ -112,9 +111,9 @@ def test_both_obey_what_is_typed_to_the_first(runs):
 
 def test_one_of_them_writes_and_none_warns(runs):
     assert sorted(path.name for path in (runs / "ddp").iterdir()) == ["checkpoints", "config.yaml", "metrics.jsonl"]
-    lines = [json.loads(line) for line in RunFolder(runs / "ddp").metrics.read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3, 4]
-    assert "text_gain" in lines[2]
+    found = lines(runs / "ddp")
+    assert [line["step"] for line in found] == [1, 2, 3, 4]
+    assert "text_gain" in found[2]
     warned = [line for line in (runs / "errors.txt").read_text().splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1
     assert "out of memory" in warned[0]
@@ -156,6 +155,7 @@ def split(tone_dataset, tmp_path_factory) -> Path:
     made = [
         {"out": "ddp"}, {"out": "zero1", "zero": "1"}, {"out": "zero2", "zero": "2"},
         {"out": "half"} | half, {"out": "half1", "zero": "1"} | half, {"out": "half2", "zero": "2"} | half,
+        *({"out": f"bad{stage}", "zero": str(stage), "bad batches": "2"} for stage in (0, 1, 2)),
         {"out": "to", "zero": "1"} | cut, {"out": "to", "resume": "true"},
         {"out": "from"} | cut, {"out": "from", "zero": "2", "resume": "true"},
         {"out": "asked", "zero": "1", "control": "[stdin]", "steps": "100000", "minutes": "4",
@@ -183,6 +183,18 @@ def test_a_split_optimizer_learns_what_a_whole_one_learns_and_saves_the_same(spl
         for name, tensor in one.items():
             assert other[name].numpy() == pytest.approx(tensor.numpy(), abs=1e-4), name
     assert losses(split / f"half{stage}") == pytest.approx(losses(split / "half"), abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_first_step_that_is_not_finite_is_left_out_by_a_split_optimizer_too(split, stage):
+    whole, own = (
+        [{name: line.get(name) for name in ("loss", "grad_norm", "bad_steps")} for line in lines(split / name)]
+        for name in ("bad0", f"bad{stage}")
+    )
+    assert [line["bad_steps"] for line in own] == [1] * 4
+    assert (own[0]["loss"], own[0]["grad_norm"]) == (None, None)
+    assert own[1:] == [pytest.approx(line, abs=1e-5) for line in whole[1:]]
 
 
 @pytest.mark.slow
