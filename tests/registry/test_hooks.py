@@ -83,6 +83,19 @@ def test_a_critical_plugin_stops_the_run_with_its_name(reports):
         observers.call("train_step_end", step=1, metrics={})
 
 
+def test_what_a_critical_plugin_says_to_the_user_is_the_message(reports):
+    class Refusing:
+        @hookimpl
+        def train_processes(self, options):
+            raise UserError("give one of them")
+
+    observers = Observers(reports.append)
+    observers.add("processes", Refusing(), critical=True)
+    with pytest.raises(UserError, match=r"^give one of them$"):
+        observers.call("train_processes", options=None)
+    assert reports == []
+
+
 def test_after_audio_is_a_chain_in_which_each_result_feeds_the_next(reports):
     observers = Observers(reports.append)
     for name, plugin in (("adder", Adder()), ("silent", Silent()), ("doubler", Doubler())):

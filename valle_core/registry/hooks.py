@@ -187,6 +187,8 @@ class Observers:
         except (Exception, SystemExit) as error:
             critical = name in self._critical
             self._manager.unregister(name=name)
+            if critical and isinstance(error, UserError):
+                raise  # it says what the user can change
             self._fail(name, critical, f"failed in {hook}: {one_line(error)}", error)
             return None
 
