@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from valle_llama.factory import build
 from valle_llama.options import LlamaOptions
@@ -28,11 +29,13 @@ from valle_core.types import TaskInputs
 from valle_testing.fakes.rule_kernel import RuleKernel
 
 pytest.importorskip("onnxscript")
-runtime = pytest.importorskip("valle_export.onnx.runtime")
+pytest.importorskip("onnxruntime")
 
-from valle_export.onnx.exporting import export_graph  # noqa: E402
-from valle_export.onnx.graphs import DecodingStep, with_attention  # noqa: E402
-from valle_export.onnx.write import refuse_groups  # noqa: E402
+from valle_export.onnx import halves, runtime
+from valle_export.onnx.exporting import export_graph
+from valle_export.onnx.graphs import DecodingStep, with_attention
+from valle_export.onnx.write import refuse_groups
+from valle_export.options import ExportOptions
 
 Q, V, SYMBOLS = 3, 8, 6
 
@@ -165,6 +168,89 @@ def test_the_draws_of_the_runtime_stay_within_the_most_probable():
 def test_a_language_the_model_has_not_is_refused():
     with pytest.raises(ValueError, match="language 'fr' is not the model's; choose one of de, en"):
         speaker_of(model_of()).language("fr")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (np.zeros(9, np.int64), r"a prompt must be integers \[frames, 3\], got int64 \[9\]"),
+        (np.zeros((9, 2), np.int64), r"a prompt must be integers \[frames, 3\], got int64 \[9, 2\]"),
+        (np.zeros((9, Q)), r"a prompt must be integers \[frames, 3\], got float64 \[9, 3\]"),
+        (np.full((9, Q), V), r"codes of a prompt must be in \[0, 7\], got 8"),
+        (np.full((9, Q), -1), r"codes of a prompt must be in \[0, 7\], got -1"),
+    ],
+)
+def test_a_prompt_that_is_not_codes_is_refused(prompt, message):
+    with pytest.raises(ValueError, match=message):
+        speaker_of(model_of()).codes(["2"], prompt)
+
+
+def test_an_answer_has_at_least_one_frame():
+    with pytest.raises(ValueError, match="max_frames must be at least 1, got 0"):
+        speaker_of(model_of()).codes(["2"], max_frames=0)
+
+
+@pytest.mark.parametrize("how", [{"seed": -1}, {"seed": 1, "temperature": 0}, {"seed": 1, "top_p": 0}])
+def test_a_draw_that_cannot_be_made_is_refused(how):
+    with pytest.raises(ValueError, match="must be "):
+        runtime.sampled(**how)
+
+
+def command_line(monkeypatch, capsys, *words) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `speak.py` in a folder whose voice says what it is told to."""
+    speaker = speaker_of(model_of())
+    speaker.sample_rate, speaker.codes = 16_000, lambda symbols, prompt, **how: speaker.checked(prompt)
+    speaker.sound = lambda codes: np.zeros(1600)
+    code = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime, "OnnxSpeaker", lambda folder: speaker)
+        patch.setattr(sys, "argv", ["speak.py", *map(str, words)])
+        try:
+            runtime.main()
+        except SystemExit as left:
+            code = left.code
+    return code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("kind", ["text", "pickled", "archive", "flat", "nowhere"])
+def test_a_prompt_that_cannot_be_read_is_one_line(kind, monkeypatch, capsys, tmp_path):
+    path = tmp_path / "prompt.npy"
+    if kind == "text":
+        path.write_text("hello")
+    elif kind == "pickled":
+        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    elif kind == "archive":
+        with path.open("wb") as file:
+            np.savez(file, codes=PROMPT.numpy())
+    elif kind == "flat":
+        np.save(path, np.zeros(3, np.int64))
+    code, _, err = command_line(monkeypatch, capsys, "2 5", "--prompt", path, "--out", tmp_path / "o.wav")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: a prompt must be" if kind == "flat" else f"error: {path}")
+    assert not (tmp_path / "o.wav").exists()
+
+
+def test_the_command_line_says_which_phonemes_it_does_not_know(monkeypatch, capsys, tmp_path):
+    out = tmp_path / "o.wav"
+    code, said, err = command_line(monkeypatch, capsys, "2 hello 5", "--out", out)
+    assert (code, said) == (0, f"{out}: 0.10 s\n")
+    assert err.startswith("warning: the model does not know hello; write phonemes separated by spaces")
+    code, _, err = command_line(monkeypatch, capsys, "hello world", "--out", tmp_path / "none.wav")
+    assert code == 2
+    assert err.startswith("error: none of the phonemes is the model's: hello world; write phonemes separated by")
+    code, _, err = command_line(monkeypatch, capsys, "2", "--out", tmp_path / "nowhere" / "o.wav")
+    assert (code, err) == (2, f"error: {tmp_path / 'nowhere' / 'o.wav'}: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"), [("../ben", PROMPT), ("/ben", PROMPT), ("ben", PROMPT[0]), ("ben", PROMPT / 1)]
+)
+def test_a_box_whose_voices_are_no_files_of_codes_is_refused(name, codes, monkeypatch, tmp_path):
+    monkeypatch.setattr(halves, "joined", lambda options, registry: pytest.fail("its models were read"))
+    (tmp_path / "voice.json").write_text("{}")
+    save_file({name: codes.contiguous()}, tmp_path / "voices.safetensors")
+    with pytest.raises(UserError, match="is not a voice's codes"):
+        halves.opened(ExportOptions(run=tmp_path, out=tmp_path / "out", format="onnx"), None)
 
 
 def test_the_runtime_imports_neither_torch_nor_the_core():

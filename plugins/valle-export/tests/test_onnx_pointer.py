@@ -30,10 +30,11 @@ from valle_core.types import TaskInputs
 from valle_testing.fakes.rule_kernel import RuleKernel
 
 pytest.importorskip("onnxscript")
-runtime = pytest.importorskip("valle_export.onnx.runtime")
+pytest.importorskip("onnxruntime")
 
-from valle_export.onnx.graphs import PointedLevel, PointedStep, pointer_graphs  # noqa: E402
-from valle_export.onnx.write import write_text_of  # noqa: E402
+from valle_export.onnx import runtime
+from valle_export.onnx.graphs import PointedLevel, PointedStep, pointer_graphs
+from valle_export.onnx.write import write_text_of
 
 Q, V, SYMBOLS = 3, 8, ("<pad>", "<unk>", " ", "ˈ", "ː", "a", "b", "c", ".")
 TEXTS = ("ˈab c.", "a", "cˈaː bˈab cab.", "ˈ")

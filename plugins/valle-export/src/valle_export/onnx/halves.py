@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,8 @@ from valle_export.options import ExportOptions
 
 BOX = "voice.json"
 """A folder that holds it is a voice box, with its halves in `ar` and `nar`."""
+NAME = re.compile(r"\w[\w .-]*")
+"""Of a voice: it becomes the name of a file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,9 @@ def opened(options: ExportOptions, registry: Registry) -> Halves:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UserError(f"{options.run}: its voices cannot be read ({why}); install it again") from None
+    for name, codes in voices.items():
+        if not NAME.fullmatch(name) or codes.dim() != 2 or codes.is_floating_point():
+            raise UserError(f"{options.run}: '{name}' of voices.safetensors is not a voice's codes [frames, levels]")
     return replace(joined(box, registry), voices=voices)
 
 

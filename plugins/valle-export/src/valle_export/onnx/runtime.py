@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,6 +31,10 @@ def greedy(logits: np.ndarray) -> int:
 
 def sampled(seed: int, temperature: float = 1.0, top_p: float = 1.0) -> Choose:
     """Draws from the most probable codes that together have `top_p`, at a temperature."""
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
+    if not (temperature > 0 and 0 < top_p <= 1):
+        raise ValueError(f"temperature must be above 0 and top_p in (0, 1], got {temperature:g} and {top_p:g}")
     generator = np.random.default_rng(seed)
 
     def choose(logits: np.ndarray) -> int:
@@ -94,10 +99,13 @@ class OnnxSpeaker:
             language: tag; the first of the model where it is left out.
             choose: how a code of level 0 is chosen; the other levels take the most probable.
             max_frames: longest answer.
+
+        Raises:
+            ValueError: a prompt, a language or a text that the model cannot take.
         """
-        if prompt is None:
-            prompt = np.zeros((0, self.about["codec_levels"]), dtype=np.int64)
-        text, places = self.indices(symbols), list[Place]()
+        if max_frames < 1:
+            raise ValueError(f"max_frames must be at least 1, got {max_frames}")
+        prompt, text, places = self.checked(prompt), self.indices(symbols), list[Place]()
         level0 = self.first_level(text, prompt, language, choose, max_frames, places)
         codes = np.array(level0, dtype=np.int64)[:, None]
         if self.levels is None:
@@ -167,6 +175,20 @@ class OnnxSpeaker:
     def start(self, name: str, level: int = 0) -> int:
         """First table row of a range, in the half that answers a level."""
         return self.rules(level)["ranges"][name][0]
+
+    def checked(self, prompt: np.ndarray | None) -> np.ndarray:
+        """Codes of a prompt [P, Q], of None no frame. Raises `ValueError` for what is not codes of this codec."""
+        levels, most = self.about["codec_levels"], self.about["codebook_size"] - 1
+        codes = np.zeros((0, levels), dtype=np.int64) if prompt is None else np.asarray(prompt)
+        if codes.dtype.kind not in "iu" or codes.ndim != 2 or codes.shape[1] != levels:
+            raise ValueError(f"a prompt must be integers [frames, {levels}], got {codes.dtype} {list(codes.shape)}")
+        for code in codes.ravel()[(codes.ravel() < 0) | (codes.ravel() > most)][:1]:
+            raise ValueError(f"codes of a prompt must be in [0, {most}], got {code}")
+        return codes
+
+    def unread(self, symbols: Sequence[str]) -> list[str]:
+        """Phonemes that the model does not know, each once."""
+        return [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.about["symbols"]]
 
     def indices(self, symbols: Sequence[str]) -> list[int]:
         """Phonemes as indices; one that the model does not know becomes its unknown symbol."""
@@ -282,11 +304,20 @@ def filled(rows: list[list[int]], zero: int) -> np.ndarray:
 
 def write_wav(path: str | Path, sound: np.ndarray, sample_rate: int) -> None:
     """16 bit, one channel."""
-    with wave.open(str(path), "wb") as file:
+    with Path(path).open("wb") as out, wave.open(out, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def read_prompt(path: str | Path) -> np.ndarray:
+    """The array of a .npy file. Raises `ValueError` for any other; what is pickled is never read."""
+    with Path(path).open("rb") as file:
+        try:
+            return np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError as error:
+            raise ValueError(f"{path} is not a .npy file of numbers ({error})") from None
 
 
 def main() -> None:
@@ -297,11 +328,25 @@ def main() -> None:
     parser.add_argument("--prompt", help=".npy file with the codes [frames, levels] of a recording")
     parser.add_argument("--language", default="", help="language tag; left out: the first of the model")
     parser.add_argument("--seed", type=int, help="draw codes with this random seed; left out: take the most probable")
-    given = parser.parse_args()
-    speaker = OnnxSpeaker(Path(__file__).parent)
-    prompt = None if given.prompt is None else np.load(given.prompt, allow_pickle=False)
+    try:
+        said(parser.parse_args())
+    except OSError as error:
+        parser.exit(2, f"error: {error.filename}: {error.strerror}\n")
+    except ValueError as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+def said(given: argparse.Namespace) -> None:
+    """Say what the command line asks for."""
     symbols = [" " if one == "|" else one for one in given.phonemes.split()]
     choose = greedy if given.seed is None else sampled(given.seed, temperature=0.8, top_p=0.9)
+    prompt = None if given.prompt is None else read_prompt(given.prompt)
+    speaker = OnnxSpeaker(Path(__file__).parent)
+    if unread := speaker.unread(symbols):
+        hint = "write phonemes separated by spaces; speech.json lists them"
+        if len(unread) == len(set(symbols)):
+            raise ValueError(f"none of the phonemes is the model's: {' '.join(unread)}; {hint}")
+        print(f"warning: the model does not know {' '.join(unread)}; {hint}", file=sys.stderr)  # noqa: T201
     sound = speaker.speak(symbols, prompt, language=given.language, choose=choose)
     write_wav(given.out, sound, speaker.sample_rate)
     print(f"{given.out}: {len(sound) / speaker.sample_rate:.2f} s")  # noqa: T201
