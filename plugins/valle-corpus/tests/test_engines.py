@@ -113,6 +113,24 @@ def test_mixtures_are_voices_without_end_and_keep_the_held_out_ones_out(styles):
             engine.speaker(name)
 
 
+@pytest.mark.parametrize("names", [("x", "test"), ("af_sky", "am_adam"), ("bf_isabella", "af_sky"), ("af_nicole",)])
+def test_mixtures_of_styles_that_are_not_all_there_are_refused(names, tmp_path):
+    for name in names:
+        (tmp_path / f"{name}.bin").write_bytes(b"")
+    message = "engine 'kokoro-mixtures' mixes styles of women and of men, .* bf_isabella, .* does not have them. Give"
+    with pytest.raises(UserError, match=message):
+        Mixtures(tmp_path)
+    with pytest.raises(UserError, match="engine 'kokoro-mixtures' finds no style files"):
+        Mixtures(tmp_path / "nowhere")
+
+
+def test_files_that_are_no_styles_are_not_mixed(styles):
+    (styles / "notes.bin").write_bytes(b"")
+    (styles / "x.bin").write_bytes(b"")
+    mixes = [one.settings["mix"] for one in Mixtures(styles).speakers(50, languages=("en",), seed=1, held_out=False)]
+    assert not {"notes", "x"} & {name for mix in mixes for name in mix}
+
+
 def test_hibari_makes_pseudo_voices_of_one():
     engine = HibariEngine()
     train = engine.speakers(9, languages=("en",), seed=1, held_out=False)

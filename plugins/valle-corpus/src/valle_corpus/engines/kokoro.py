@@ -42,13 +42,14 @@ class Kokoro:
         styles: folder of Kokoro's style files `*.bin` (npm kokoro-js 1.2.1: `package/voices`).
     """
 
+    name = "kokoro"
     sample_rate = 24000
     languages = ("en",)
 
     def __init__(self, styles: Path | None = None) -> None:
         if styles is None or not any(styles.glob("*.bin")):
             raise UserError(
-                f"engine 'kokoro' finds no style files in '{styles or ''}'. "
+                f"engine '{self.name}' finds no style files in '{styles or ''}'. "
                 "Give --styles FOLDER (npm pack kokoro-js@1.2.1: package/voices)"
             )
         self._styles = styles
@@ -83,14 +84,14 @@ class Kokoro:
         mix = {first: share, rest[0]: 1 - share} if rest else {first: 1.0}
         for style in mix:
             if not (self._styles / f"{style}.bin").is_file():
-                raise UserError(f"engine 'kokoro' has no style '{style}' in '{self._styles}'")
+                raise UserError(f"engine '{self.name}' has no style '{style}' in '{self._styles}'")
         return Speaker(name=name, language="en-us", settings={"mix": mix})
 
     def speak(self, text: str, speaker: Speaker, *, seed: int) -> Spoken:
         """See `Engine`; the pace is drawn from the seed."""
         symbols = [symbol for symbol in " ".join(self._reader.phonemize(text)) if symbol in self._vocabulary]
         if not symbols or len(symbols) > LONGEST:
-            raise UserError(f"engine 'kokoro' takes 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
+            raise UserError(f"engine '{self.name}' takes 1 … {LONGEST} symbols at once, {text!r} has {len(symbols)}")
         style = sum(weight * self._style(name)[len(symbols)] for name, weight in speaker.settings["mix"].items())
         inputs = {
             "tokens": np.array([[0, *(self._vocabulary[symbol] for symbol in symbols), 0]], np.int64),

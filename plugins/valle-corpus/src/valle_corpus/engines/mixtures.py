@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 from valle_core.plugin import UserError
@@ -11,6 +12,8 @@ from valle_corpus.engines.engine import Speaker
 from valle_corpus.engines.kokoro import HELD_OUT, Kokoro
 
 NAME = re.compile(r"(held-)?mixture-(\d{1,7})")
+STYLE = re.compile(r"[a-z][fm]_\w+")
+"""Language and sex, and a name."""
 WHISPER = "af_nicole"
 AWAY = (0.95, 1.3)
 """Distance of a mixture from the mean of its sex, in that of the weighted sum: sums gather around the mean."""
@@ -26,6 +29,20 @@ class Mixtures(Kokoro):
     met than 528 changes of its training voices (benchmarks/results/voice.md).
     """
 
+    name = "kokoro-mixtures"
+
+    def __init__(self, styles: Path | None = None) -> None:
+        super().__init__(styles)
+        every = sorted(file.stem for file in self._styles.glob("*.bin") if STYLE.fullmatch(file.stem))
+        self._held_out = [name for name in every if name in HELD_OUT]
+        self._names = [name for name in every if name not in (*HELD_OUT, WHISPER)]
+        self._sexes = {sex: [name for name in self._names if name[1] == sex] for sex in "fm"}
+        if not self._held_out or not all(self._sexes.values()):
+            raise UserError(
+                f"engine '{self.name}' mixes styles of women and of men, held-out voices of {', '.join(HELD_OUT)}; "
+                f"'{styles}' does not have them. Give --styles FOLDER (npm pack kokoro-js@1.2.1: package/voices)"
+            )
+
     def speakers(self, count: int, *, languages: Sequence[str], seed: int, held_out: bool) -> Sequence[Speaker]:
         """See `Engine`: numbers in a row, from one that the seed picks."""
         first = Random(f"mixtures {seed}").randrange(1_000_000)
@@ -35,17 +52,14 @@ class Mixtures(Kokoro):
         """`mixture-N` or `held-mixture-N`, N of up to seven digits."""
         read = NAME.fullmatch(name)
         if not read:
-            raise UserError(f"'{name}' is not a voice of engine 'kokoro-mixtures'. Name one such as mixture-7")
+            raise UserError(f"'{name}' is not a voice of engine '{self.name}'. Name one such as mixture-7")
         return Speaker(name=name, language="en-us", settings={"mix": self.mix(Random(name), held_out=bool(read[1]))})
 
     def mix(self, rng: Random, *, held_out: bool) -> dict[str, float]:
         """Weight of each style: they sum to 1, and those of styles that only make the mean may be below 0."""
-        every = sorted(file.stem for file in self._styles.glob("*.bin"))
-        names = [name for name in every if name not in (*HELD_OUT, WHISPER)]
-        sexes = {sex: [name for name in names if name[1] == sex] for sex in "fm"}
-        lead = rng.choice([name for name in every if name in HELD_OUT]) if held_out else rng.choice(names)
-        same = sexes[lead[1]]
-        others = [name for name in (names if rng.random() < BOTH else same) if name != lead]
+        lead = rng.choice(self._held_out if held_out else self._names)
+        same = self._sexes[lead[1]]
+        others = [name for name in (self._names if rng.random() < BOTH else same) if name != lead]
         several = rng.choice((2, 3) if held_out else (1, 2, 2, 3, 3))
         chosen = [lead, *rng.sample(others, min(several - 1, len(others)))]
         shares = sorted((rng.gammavariate(1.5, 1) for _ in chosen), reverse=True)
