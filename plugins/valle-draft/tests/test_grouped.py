@@ -11,46 +11,35 @@ from valle_draft.grouped import Grouped
 from valle_draft.groups import Groups
 from valle_draft.options import GroupedOptions
 
-from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
 from valle_core.sequence.pack import pack
 from valle_core.sequence.unpad import end_to_end
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.guidance import Guidance
 from valle_core.synthesis.request import Request
 from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_core.types import TaskInputs
 from valle_kit.engine import together
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_kit.streaming import Windowing, stream
+from valle_testing.fakes.backbone import FakeBackbone
+from valle_testing.fakes.speaking import Greedy, part, synthesizer_of
 
 SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefghˈː")
 D, V = 16, 32
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
-
-
-def part(kind: str, name: str, options: dict, **parts):
-    plugin = Registry.open().select(kind, name)
-    return build(plugin, plugin.options_type()(**options), **parts)
 
 
 def speaker(
     size: int, *, inside="recurrent", arch="llama", aligned=True, draft=True, kernel="sdpa", chain=(Greedy,), **options
 ):
     torch.manual_seed(3)
+    arch, _, adaptive = arch.partition(", ")
     given = {"attention": part("attention", kernel, {})} if arch != "retnet" else {}
-    backbone = part("arch", arch, {"d_model": D, "n_layers": 2, "n_heads": 2}, **given)
+    norm = {"adaptive_norm": True} if adaptive else {}
+    backbone = part("arch", arch, {"d_model": D, "n_layers": 2, "n_heads": 2, **norm}, **given)
     pointer = part("alignment", "pointer", {}, d_model=D, symbols=SYMBOLS, languages=2) if aligned else None
     vocabulary = Vocabulary(symbols=len(SYMBOLS), languages=2, num_levels=4, codebook_size=V)
     settings = ModelOptions(parts="ar", **options)
@@ -65,14 +54,8 @@ def speaker(
         with torch.no_grad():
             for weight in model.draft.parameters():
                 weight += torch.randn_like(weight) * 0.3
-    task = part("task", "tts", {})
-    return Synthesizer(
-        SynthesisComponents(
-            ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx", "yy"), codec=FakeCodec(),
-            frontend=FakeFrontend(), task=task, chain=SamplerChain([one() for one in chain]),
-            nar_chain=SamplerChain([Greedy()]), observers=Observers(),
-        )
-    )  # fmt: skip
+    chosen = [one() for one in chain]
+    return synthesizer_of(model, symbols=SYMBOLS, languages=("xx", "yy"), task=part("task", "tts"), chain=chosen)
 
 
 def prompt(frames: int) -> torch.Tensor:
@@ -129,7 +112,13 @@ def said_at_once(synthesizer: Synthesizer, requests: list[Request], *, unpadded:
 @pytest.mark.parametrize("aligned", [True, False], ids=["pointer", "text"])
 @pytest.mark.parametrize(
     ("size", "inside", "arch"),
-    [(2, "recurrent", "llama"), (3, "parallel", "llama"), (4, "recurrent", "transformer"), (2, "parallel", "retnet")],
+    [
+        (2, "recurrent", "llama"),
+        (3, "parallel", "llama"),
+        (4, "recurrent", "transformer"),
+        (3, "recurrent", "transformer, adaptive"),
+        (2, "parallel", "retnet"),
+    ],
 )
 def test_what_is_said_step_by_step_is_what_the_whole_row_gives(size, inside, arch, aligned):
     synthesizer = speaker(size, inside=inside, arch=arch, aligned=aligned)
@@ -189,6 +178,31 @@ def test_a_row_gives_what_it_gives_alone_however_rows_lie(aligned, inside):
     for unpadded in (False, True):
         for row, found in zip(rows, logits_of(model, rows, unpadded=unpadded), strict=True):
             assert torch.allclose(found, logits_of(model, [row])[0], atol=1e-5)
+
+
+def test_a_row_that_begins_with_its_prompt_reads_nothing_of_the_row_before_it():
+    model = speaker(4, kernel="eager", markers="sum").components.ar
+    rows = rows_of(model, frames=(6, 7, 8))
+    rows = [rows[0], rows[2], rows[0], rows[2]]
+    for row, found in zip(rows, logits_of(model, rows, unpadded=True), strict=True):
+        assert torch.allclose(found, logits_of(model, [row])[0], atol=1e-5)
+
+
+def test_it_begins_as_one_that_reads_and_repeats_the_last_frame_of_each_group():
+    x, group, before = torch.randn(2, 3, D), torch.randn(2, D), torch.randn(2, D)
+    for inside, wanted in (("recurrent", before), ("parallel", group)):
+        fresh = Grouped(GroupedOptions(size=3, inside=inside), D)
+        assert torch.equal(fresh.read(x), x[:, -1])
+        for place in (1, 2):
+            assert torch.equal(fresh.inside(group, before, x[:, place], place), wanted)
+
+
+def test_losses_and_figures_of_the_backbone_are_kept():
+    grouped, plain = (speaker(3, arch="mixtral", draft=draft).components.ar.train() for draft in (True, False))
+    wanted, found = (model(batch_of(model)) for model in (plain, grouped))
+    assert wanted.losses
+    assert wanted.figures
+    assert (found.losses.keys(), found.figures.keys()) == (wanted.losses.keys(), wanted.figures.keys())
 
 
 def test_rows_of_other_levels_are_read_as_ever():
@@ -286,6 +300,17 @@ def test_searches_guidance_and_an_engine_say_groups_too():
         speeches = together(one, [replace(request, seed=9) for request in ASKED])
         alone = [one([replace(request, seed=9)])[0] for request in ASKED]
         assert all(torch.equal(a.codes, b.codes) for a, b in zip(speeches, alone, strict=True))
+
+
+def test_chunks_of_a_stream_joined_are_the_whole():
+    synthesizer = speaker(3)
+    level0_alone = CodecLM(FakeBackbone(), replace(synthesizer.components.ar.vocabulary, num_levels=1), ModelOptions())
+    one_level = Synthesizer(replace(synthesizer.components, nar=level0_alone.eval()))
+    for request in ASKED:  # of level 0 alone, which windows cannot change
+        chunks = list(stream(one_level, request, Windowing(first=0.04, step=0.1, ahead=0.02)))
+        (whole,) = one_level([request])
+        assert torch.allclose(torch.cat([chunk.wav for chunk in chunks]), whole.wav, atol=1e-5)
+        assert len(chunks) > 1 or len(whole.codes) <= 3
 
 
 def test_what_needs_one_frame_a_step_is_refused():

@@ -10,36 +10,20 @@ from valle_draft.heads import DraftHeads
 from valle_draft.layer_skip import LayerSkip
 from valle_draft.options import HeadsOptions, LayerSkipOptions
 
-from valle_core.assemble.part import build
 from valle_core.model.codec_lm import CodecLM
 from valle_core.model.options import ModelOptions
 from valle_core.plugin import UserError
-from valle_core.registry.hooks import Observers
-from valle_core.registry.registry import Registry
 from valle_core.sequence.vocabulary import Vocabulary
-from valle_core.synthesis.components import SynthesisComponents
 from valle_core.synthesis.options import SynthesisOptions
 from valle_core.synthesis.request import Request
-from valle_core.synthesis.sampling.chain import SamplerChain
 from valle_core.synthesis.sampling.randomness import row_seeds
 from valle_core.synthesis.synthesizer import Synthesizer
-from valle_core.text.symbols import SymbolMap
 from valle_kit.engine import Ended, Engine
 from valle_kit.masked import fill_level0
-from valle_testing.fakes.audio import FakeCodec, FakeFrontend
+from valle_testing.fakes.speaking import Greedy, part, synthesizer_of
 
 SYMBOLS = ("<pad>", "<unk>", " ", *"abcdefghˈː")
 D = 16
-
-
-class Greedy:
-    def choose(self, logits, view):
-        return logits.argmax(-1)
-
-
-def part(kind: str, name: str, options: dict, **parts):
-    plugin = Registry.open().select(kind, name)
-    return build(plugin, plugin.options_type()(**options), **parts)
 
 
 def speaker(draft: str, chain: list, *, arch: str = "llama") -> Synthesizer:
@@ -53,12 +37,7 @@ def speaker(draft: str, chain: list, *, arch: str = "llama") -> Synthesizer:
     made = DraftHeads(HeadsOptions(), D) if draft == "heads" else LayerSkip(LayerSkipOptions(exit=2), 3)
     vocabulary = Vocabulary(symbols=len(SYMBOLS), languages=2, num_levels=1, codebook_size=32)
     model = CodecLM(backbone, vocabulary, ModelOptions(parts="ar"), alignment=pointer, draft=made).eval()
-    components = SynthesisComponents(
-        ar=model, nar=model, symbols=SymbolMap(SYMBOLS), languages=("xx", "yy"), codec=FakeCodec(),
-        frontend=FakeFrontend(), task=part("task", "tts", {}), chain=SamplerChain(chain),
-        nar_chain=SamplerChain([Greedy()]), observers=Observers(),
-    )  # fmt: skip
-    return Synthesizer(components)
+    return synthesizer_of(model, symbols=SYMBOLS, languages=("xx", "yy"), task=part("task", "tts"), chain=chain)
 
 
 def level0(synthesizer: Synthesizer, requests: list[Request], **changes):
@@ -126,7 +105,7 @@ def test_rows_of_an_engine_come_and_go_with_drafts_and_say_what_they_say_alone(d
 
 def test_rows_that_are_together_go_on_by_one_frame_a_step():
     """Then the backbone reads its weights once for all of them."""
-    synthesizer = Synthesizer(replace(speaker("heads", []).components, drafts=3))
+    synthesizer = Synthesizer(replace(speaker("layer-skip", []).components, drafts=3))  # of which some hold
     _, steps = spoken_together(synthesizer, [ASKED[1], replace(ASKED[1], seed=4)])
     shortest = min(len(level0(synthesizer, [replace(ASKED[1], seed=seed)])[0][0]) for seed in (3, 4))
     assert steps > shortest

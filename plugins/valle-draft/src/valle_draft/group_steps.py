@@ -67,8 +67,8 @@ class GroupSteps:
 
     Args:
         backbone: reads groups.
-        prompt: the backbone's way through the prompts: (x, condition, cache or None) → [B, T, D] states, places that
-            stand in no group's end aside, and groups of each row.
+        prompt: the backbone's way through the prompts: (x, lengths in groups → its cache, condition) → [B, T, D]
+            states where groups end, zeros elsewhere.
         read: G positions as one.
         inside: see `Inside`.
         size: G.

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from valle_core.types import PackedMask, SequenceMask
+from valle_draft.training import rows_of
 
 
 class Groups(NamedTuple):
@@ -42,7 +43,7 @@ class Groups(NamedTuple):
     @classmethod
     def of(cls, batch: Any, vocabulary: Any, size: int) -> Groups:
         """Those of a `RowBatch` for groups of `size`."""
-        rows, real = _rows_of(batch)
+        rows, real = rows_of(batch), _real(batch)
         device, N, R = rows.device, len(rows), len(batch.levels)
         places = torch.arange(N, device=device)
         found = batch.predicted.get(0)
@@ -59,7 +60,7 @@ class Groups(NamedTuple):
         members = last[:, None] - torch.arange(size - 1, -1, -1, device=device)
         held = members.clamp(min=0)
         distance = torch.arange(size - 1, -1, -1, device=device)
-        present = (members >= 0) & (back[held] == distance) & (rows[held] == rows[last][:, None])
+        present = (back[held] == distance) & (rows[held] == rows[last][:, None])
         lengths = torch.zeros(R, dtype=torch.long, device=device).index_add(0, rows[last], torch.ones_like(last))
         before = lengths.cumsum(0) - lengths
         within = torch.arange(len(last), device=device) - before[rows[last]]
@@ -87,19 +88,15 @@ class Groups(NamedTuple):
         return h[0] if batch.packed else h.flatten(0, 1)[self.rows * h.shape[1] + self.within]
 
 
-def _rows_of(batch: Any) -> tuple[Int[Tensor, "N"], Bool[Tensor, "N"]]:
-    """The row of each position, and whether it is one of it at all."""
+def _real(batch: Any) -> Bool[Tensor, "N"]:
+    """Whether a position is one of its row at all."""
     if batch.packed:
-        rows = batch.packed.places // batch.packed.width
-        return rows, torch.ones_like(rows, dtype=torch.bool)
-    B, T = batch.positions.shape
-    rows = torch.arange(B, device=batch.positions.device).repeat_interleave(T)
-    return rows, (batch.positions < batch.mask.lengths[:, None]).flatten()
+        return torch.ones_like(batch.packed.places, dtype=torch.bool)
+    return (batch.positions < batch.mask.lengths[:, None]).flatten()
 
 
 def _reads_prompt(batch: Any, vocabulary: Any) -> Bool[Tensor, "N"]:
-    """Whether a position reads codes of recorded audio."""
-    ranges = vocabulary.ranges()
-    start, stop = ranges["prompt:0"].start, ranges[f"prompt:{vocabulary.num_levels - 1}"].stop
+    """Whether a position of a row that answers level 0 reads codes of recorded audio, level 0 first."""
+    codes = vocabulary.ranges()["prompt:0"]
     first = batch.indices[batch.offsets.clamp(max=len(batch.indices) - 1)]
-    return (first >= start) & (first < stop)
+    return (first >= codes.start) & (first < codes.stop)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from valle_core.plugin import UserError
 from valle_draft.options import LayerSkipOptions
-from valle_draft.training import Level0, refuse_without_level0, without_effect
+from valle_draft.training import Level0, refuse_without_level0, rows_of, without_effect
 from valle_kit.ahead import Positions
 from valle_kit.drafting import decode_drafted
 
@@ -46,7 +46,7 @@ class LayerSkip(nn.Module):
         def run(x: Float[Tensor, "B T D"], *given: Any, **more: Any) -> Any:
             found: list[Any] = []
             states: list[Tensor] = []
-            rows, L = _row_of(batch), model.backbone.n_layers
+            rows, L = rows_of(batch).view(batch.positions.shape), model.backbone.n_layers
             for layer in range(L):
                 out = model.backbone(x, *given, **more, layers=[layer])
                 found.append(out)
@@ -137,14 +137,6 @@ def _summed(found: list[Any], what: str) -> dict[str, Any]:
     """Losses or figures of layers that were run one by one, each a mean over layers."""
     names = dict.fromkeys(name for one in found for name in getattr(one, what))
     return {name: sum(getattr(one, what).get(name, 0) for one in found) / len(found) for name in names}
-
-
-def _row_of(batch: Any) -> Int[Tensor, "B T"]:
-    """Which row each position is of."""
-    B, T = batch.positions.shape
-    if batch.packed:
-        return (batch.packed.places // batch.packed.width)[None]
-    return torch.arange(B, device=batch.positions.device)[:, None].expand(B, T)
 
 
 def build(options: LayerSkipOptions, *, d_model: int, n_layers: int) -> LayerSkip:

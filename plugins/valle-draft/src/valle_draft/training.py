@@ -1,4 +1,4 @@
-"""What drafts share: losses at level 0 of states other than the last layer's, and what is refused or told of them."""
+"""What drafts share: rows of a batch, losses at level 0 of other states than the last layer's, and what is refused."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ class Level0:
         if model.alignment is None or self._advances is None or not len(states):
             return states.new_zeros((), dtype=torch.float32)
         return sum(model.alignment.losses(states, self._advances[at]).values(), torch.zeros((), device=states.device))
+
+
+def rows_of(batch: Any) -> Int[Tensor, "N"]:
+    """The row of each position of a flattened batch, padded or end to end."""
+    if batch.packed:
+        return batch.packed.places // batch.packed.width
+    B, T = batch.positions.shape
+    return torch.arange(B, device=batch.positions.device).repeat_interleave(T)
 
 
 def refuse_without_level0(model: Any) -> None:
