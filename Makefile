@@ -7,7 +7,7 @@ PYPROJECTS := pyproject.toml cli/pyproject.toml benchmarks/pyproject.toml $(wild
 # One thread each: two test processes share the cores, and OpenMP threads that wait for each other would not.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-fast test-all test-shapes test-oldest check docs metadata release-check setup references test-references clean
+.PHONY: demo test test-fast test-all test-shapes test-oldest test-python check docs metadata release-check setup references test-references clean
 
 demo: .venv/.ready
 	$(BIN)/valle demo --out demo
@@ -97,6 +97,14 @@ test-oldest: .venv-oldest/.ready
 	$(OLDEST_PYTHON) tools/lowest_versions.py > $(@D)/constraints.txt
 	$(call environment,$(OLDEST_PYTHON),$(@D)/constraints.txt)
 
+# The fast tests on another Python, in an environment of its own: make test-python PYTHON=python3.13. TESTS= picks some.
+OTHER := .venv-$(notdir $(PYTHON))
+test-python: $(OTHER)/.ready
+	OMP_NUM_THREADS=1 $(OTHER)/bin/python -m pytest -n 2 --durations=10 $(TESTS)
+
+.venv-python3%/.ready: constraints.txt requirements.txt $(PYPROJECTS)
+	$(call environment,$(PYTHON),constraints.txt)
+
 # Reference implementations, on top of .venv; one that cannot be installed is named and left out.
 references: .venv-references/.ready
 
@@ -109,4 +117,4 @@ test-references: .venv-references/.ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-references .venv-oldest .venv-release demo dist site
+	rm -rf .venv .venv-references .venv-oldest .venv-python3* .venv-release demo dist site
