@@ -22,8 +22,8 @@ test-all: check test-shapes .venv/.site
 
 # The shapes in signatures, checked at run time by jaxtyping and beartype in these tests.
 SUITES := $(addsuffix /tests/test_suite.py,bitnet codec-tiny dac encodec llama mamba mixtral retnet vocos)
-SHAPES := $(addprefix tests/,audio codes config model sequence text) \
-	tests/training/test_train_step.py $(addprefix plugins/valle-attention-,cpu flash flex sdpa xformers) \
+SHAPES := $(addprefix tests/,audio codes config model sequence text training) \
+	$(addprefix plugins/valle-attention-,cpu flash flex fused sdpa xformers) \
 	$(addprefix plugins/valle-,losses optimizers pointer samplers tasks kit/tests/codes transformer/tests/test_backbone.py $(SUITES))
 test-shapes: .venv/.ready
 	$(PYTEST) -n 2 -p valle_testing.checked_shapes $(SHAPES)

@@ -17,16 +17,16 @@ class Rows:
     """Arguments of the operators that come from the mask.
 
     Attributes:
-        lengths: [B] lengths, or the [S + 1] offsets of packed segments.
+        lengths: bounds of the rows: [B] lengths, or the [S + 1] offsets of packed segments.
         prefix: [B] or [S].
         start: [B] position of the first query; not read for packed segments.
         blocks: [2, n] segment of each block and its place in it, or None where rows are not packed.
         window: width of a sliding window, 0 for none.
     """
 
-    lengths: Int[Tensor, "B"]
-    prefix: Int[Tensor, "B"]
-    start: Int[Tensor, "B"]
+    lengths: Int[Tensor, "bounds"]
+    prefix: Int[Tensor, "rows"]
+    start: Int[Tensor, "rows"]
     blocks: Int[Tensor, "2 n"] | None = None
     window: int = 0
 

@@ -3,8 +3,8 @@
 Every function and dataclass of valle whose annotations name a shape is wrapped by jaxtyping and beartype when its
 module is imported: a call with another type, dtype or shape raises `jaxtyping.TypeCheckError`. A test that passes wrong
 shapes on purpose is marked `wrong_shapes`; the check of the suites that does, `refuses_what_does_not_fit`, needs no
-mark. Not checked: what other processes run, modules that numba compiles, and tests of compilation (`compile` in their
-names), as torch traces what is wrapped.
+mark. Not checked: what other processes run, modules that numba or Triton compiles, and tests of compilation (`compile`
+in their names), as torch traces what is wrapped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import jaxtyping
 import pytest
 from beartype import BeartypeConf, beartype
 
-_NUMBA = re.compile(r"^\s*(import|from) numba\b", re.MULTILINE)
+_COMPILED = re.compile(r"^\s*(import|from) (numba|triton)\b", re.MULTILINE)
 _LEFT_OUT = re.compile("compile|refuses_what_does_not_fit")
 _CONF = BeartypeConf(is_pep484_tower=True, is_random=False)
 """An int is a float, as for type checkers; the random state of Python is left alone."""
@@ -43,7 +43,7 @@ def _parts(hint: Any) -> list[Any]:
 
 
 def modules() -> list[str]:
-    """All modules of valle that are installed here, but for those that use numba: it compiles no wrapped function."""
+    """All modules of valle that are installed here, but for those whose functions numba or Triton compiles."""
     found = []
     for package in (module.name for module in iter_modules() if module.name.startswith("valle_")):
         spec = find_spec(package)
@@ -52,7 +52,7 @@ def modules() -> list[str]:
                 ".".join([package, *path.relative_to(root).with_suffix("").parts])
                 for path in root.rglob("*.py")
                 if path.stem != "__init__"  # its name would stand for all modules beside it
-                if "templates" not in path.parts and not _NUMBA.search(path.read_text(encoding="utf-8"))
+                if "templates" not in path.parts and not _COMPILED.search(path.read_text(encoding="utf-8"))
             ]
     return sorted(found)
 
