@@ -106,6 +106,7 @@ class Backbone(Protocol):
         With a cache, x holds only new positions, `mask.query_start` equals `cache.lengths`, and the new valid
         positions (mask.lengths − query_start per row) are appended to the cache. Padded positions never influence valid
         ones. `condition`, one of each row or packed segment, is used by adaptive norms; other backbones ignore it.
+        Where a backbone has an attribute `reads_levels`, its last column is the level that each predicts.
         """
         ...
 

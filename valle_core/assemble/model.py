@@ -77,11 +77,10 @@ def build_model(
         tasks=max(1, len(facts.task_tokens)),
         writes=facts.writes,
     )
-    sizes = {"d_model": backbone.d_model}
     alignment: Alignment | None = _optional(
-        "alignment", resolved, selected, symbols=facts.symbols, languages=len(facts.languages), **sizes
+        "alignment", resolved, selected, symbols=facts.symbols, languages=len(facts.languages), d_model=backbone.d_model
     )
-    draft = _optional("draft", resolved, selected, n_layers=backbone.n_layers, **sizes)
+    draft = _optional("draft", resolved, selected, n_layers=backbone.n_layers, d_model=backbone.d_model)
     return CodecLM(backbone, vocabulary, options, codebooks, alignment, facts.task_tokens, draft)
 
 

@@ -153,10 +153,10 @@ class CodecLM(nn.Module):
         weight, bias = self.heads.matrix(0 if level == MASKED else level, self.embedding)
         return partial(F.linear, weight=weight, bias=bias)
 
-    def condition(self, batch: RowBatch) -> Float[Tensor, "B D"]:
-        """The level's embedding, for backbones with adaptive norms."""
-        start = self.vocabulary.ranges()["level"].start
-        return self.embedding.table[batch.levels + start]
+    def condition(self, batch: RowBatch) -> Float[Tensor, "R C"]:
+        """The level's embedding, for backbones with adaptive norms; behind it the level, for those that read it."""
+        rows = self.embedding.table[batch.levels + self.vocabulary.ranges()["level"].start]
+        return torch.cat([rows, batch.levels[:, None]], 1) if hasattr(self.backbone, "reads_levels") else rows
 
     def forward(self, batch: RowBatch) -> ModelOutput:
         """Logits of every predicted position, and what backbone and alignment add."""

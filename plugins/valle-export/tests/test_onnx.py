@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,7 +35,7 @@ pytest.importorskip("onnxruntime")
 from valle_export.onnx import halves, runtime
 from valle_export.onnx.exporting import export_graph
 from valle_export.onnx.graphs import DecodingStep, with_attention
-from valle_export.onnx.write import refuse_groups
+from valle_export.onnx.write import refuse_groups, refuse_levels
 from valle_export.options import ExportOptions
 
 Q, V, SYMBOLS = 3, 8, 6
@@ -154,6 +155,14 @@ def test_a_level_0_that_is_decoded_in_groups_is_refused():
                 refuse_groups(model, "run")
         else:
             refuse_groups(model, "run")
+
+
+def test_weights_that_are_others_at_some_levels_are_refused():
+    model = model_of()
+    refuse_levels(model, Path("run"))
+    model.backbone.reads_levels = True
+    with pytest.raises(UserError, match="run has an adapter of some levels, which format onnx cannot export; leave it"):
+        refuse_levels(model, Path("run"))
 
 
 def test_the_draws_of_the_runtime_stay_within_the_most_probable():

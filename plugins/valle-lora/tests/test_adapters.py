@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from valle_lora.adapters import begin, fingerprint, put_on, read, save
 from valle_lora.options import LoraOptions
+from valle_lora.parametrization import Adapter
 from valle_lora.speaking import speak_with
 
 from valle_core.api import RunFolder, UserError, load_model
@@ -43,14 +44,14 @@ def run(data: Path, out: Path, start: Path | None = None, **changes) -> list[dic
     return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
 
 
-def logits(path: Path) -> torch.Tensor:
+def logits(path: Path, level: int = 0) -> torch.Tensor:
     model = load_model(path, Registry.open(), device=torch.device("cpu")).model
     codes = torch.randint(0, model.vocabulary.codebook_size, (6, model.vocabulary.num_levels),
                           generator=torch.Generator().manual_seed(1))  # fmt: skip
     inputs = TaskInputs(text=torch.tensor([1, 2]), language=0, prompt=codes[:2], response=codes)
-    row = lay_out(inputs, 0, response=codes[:, :1], target=codes[:, 0])
+    row = lay_out(inputs, level, response=codes[:, : max(level, 1)], target=codes[:, level])
     with torch.no_grad():
-        return model(pack([row], model.rules)).logits[0]
+        return model(pack([row], model.rules)).logits[level]
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +192,39 @@ def test_what_does_not_fit_is_told_in_one_line(tone_dataset, trained, tmp_path):
     with pytest.raises(UserError, match=r"train_only: '.*lora.*' names no parameter"):
         run(tone_dataset, tmp_path / "r", **ONLY)
     assert not (tmp_path / "no").exists()
+
+
+def test_an_adapter_of_some_levels_is_trained_saved_and_put_on_but_not_merged(tone_dataset, trained, tmp_path):
+    begin(trained / "base", LoraOptions(rank=2, levels="1"), tmp_path / "start")
+    run(tone_dataset, tmp_path / "run", tmp_path / "start", **ONLY)
+    save(tmp_path / "run", trained / "base", tmp_path / "a")
+    assert [one.levels for one in read(tmp_path / "a").rewrites] == ["1"]
+    put_on(trained / "base", [tmp_path / "a"], [1.0], tmp_path / "on", merge=False)
+    for level in (0, 1):
+        moved = (logits(tmp_path / "on", level) - logits(trained / "base", level)).abs().max()
+        assert (moved > 1e-4) == (level == 1)
+        torch.testing.assert_close(
+            logits(tmp_path / "on", level), logits(tmp_path / "run", level), atol=1e-5, rtol=1e-5
+        )
+    with pytest.raises(
+        UserError, match=r"levels 1 alone cannot be merged into .*which predicts 0-\d.*leave --merge out"
+    ):
+        put_on(trained / "base", [tmp_path / "a"], [1.0], tmp_path / "no", merge=True)
+    assert not (tmp_path / "no").exists()
+    half = load_model(trained / "base", Registry.open(), device=torch.device("cpu"))
+    save(trained / "one", trained / "base", tmp_path / "b")
+    speak_with((half, half), [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert {one.levels for one in half.model.backbone.modules() if isinstance(one, Adapter)} == {frozenset({1})}
+
+
+def test_an_adapter_of_all_levels_that_a_half_predicts_is_merged_into_it(tone_dataset, trained, tmp_path):
+    run(tone_dataset, tmp_path / "base", **{"model.parts": "ar"})
+    begin(tmp_path / "base", LoraOptions(rank=2, levels="0"), tmp_path / "start")
+    run(tone_dataset, tmp_path / "run", tmp_path / "start", **ONLY)
+    put_on(tmp_path / "run", [], [], tmp_path / "merged", merge=True)
+    torch.testing.assert_close(logits(tmp_path / "merged"), logits(tmp_path / "run"), atol=1e-5, rtol=1e-5)
+    assert not any(
+        ".lora_" in name for name in load_file(RunFolder(tmp_path / "merged").latest() / "model.safetensors")
+    )
+    with pytest.raises(UserError, match=r"levels must be among 0, which .*base predicts, got 1-2"):
+        begin(tmp_path / "base", LoraOptions(levels="0-2"), tmp_path / "no")

@@ -20,7 +20,9 @@ from valle_core.reading.json_text import loads, read_bytes
 from valle_core.reading.kinds import check_kinds
 from valle_core.reading.place import inside
 from valle_core.reading.tensors import read_tensors
-from valle_lora.options import LoraOptions
+from valle_lora.by_level import tell_levels
+from valle_lora.options import LoraOptions, level_set, said
+from valle_lora.parametrization import Adapter
 from valle_lora.plugin import LORA
 from valle_lora.rewrite import LoraRewrite, adapters_of, linear_layers
 from valle_lora.rewrite import merge as merge_layer
@@ -51,9 +53,12 @@ def begin(model: Path, options: LoraOptions, out: Path, seed: int = 0) -> Path:
     """Write the model with a fresh adapter under `out`, a run folder of one checkpoint that says what the model says.
 
     Raises:
-        UserError: no checkpoint, or nothing of it fits the targets.
+        UserError: no checkpoint, or nothing of it fits the targets or the levels.
     """
     loaded = _load(model)
+    there = predicted(loaded)
+    if beyond := (level_set(options.levels) or there) - there:
+        raise UserError(f"levels must be among {said(there)}, which {model} predicts, got {said(beyond)}")
     torch.manual_seed(seed)
     loaded.model.backbone = LoraRewrite(options).apply(backbone_of(loaded))  # pyright: ignore[reportAttributeAccessIssue]
     return _write(loaded, [*_chain(loaded), options], out)
@@ -101,7 +106,8 @@ def put_on(base: Path, adapters: Sequence[Path], scales: Sequence[float], out: P
         merge: add them to the weights, so that nothing is left to compute.
 
     Raises:
-        UserError: one is damaged, of other weights, or changes a tensor that another changes too.
+        UserError: one is damaged, of other weights, or changes a tensor that another changes too; or it is to be merged
+            and acts at some levels only.
     """
     loaded = _load(base)
     mark, chain, changed = fingerprint(loaded.model), _chain(loaded), dict[str, Path]()
@@ -111,10 +117,29 @@ def put_on(base: Path, adapters: Sequence[Path], scales: Sequence[float], out: P
             raise UserError(f"{folder} was trained on other weights than those of {base}, on a model of {saved.arch}")
         chain += add(loaded, saved, scale, folder, changed)
     if merge:
-        for name in linear_layers(backbone_of(loaded)):
-            merge_layer(backbone_of(loaded).get_submodule(name))
+        merge_all(loaded)
+        left = {said(one.levels) for one in backbone_of(loaded).modules() if isinstance(one, Adapter) and one.levels}
+        if left:
+            raise UserError(
+                f"an adapter of levels {min(left)} alone cannot be merged into {base}, which predicts "
+                f"{said(predicted(loaded))} with the same weights; leave --merge out"
+            )
         chain = []
     return _write(loaded, chain, out)
+
+
+def merge_all(loaded: LoadedModel) -> None:
+    """Merge the adapters that act at all levels that the model predicts; others stay as they are."""
+    backbone = backbone_of(loaded)
+    for name in linear_layers(backbone):
+        merge_layer(backbone.get_submodule(name), predicted(loaded))
+    tell_levels(backbone)
+
+
+def predicted(loaded: LoadedModel) -> frozenset[int]:
+    """Levels that a model predicts."""
+    parts, levels = loaded.model.parts, loaded.model.vocabulary.num_levels
+    return frozenset(range(1 if parts == "nar" else 0, 1 if parts == "ar" else levels))
 
 
 def read(folder: Path) -> Saved:
@@ -205,7 +230,10 @@ def _arch(loaded: LoadedModel) -> str:
 def _chain(loaded: LoadedModel) -> list[LoraOptions]:
     """Options of the adapters that a checkpoint has."""
     found = [one for one in _config(loaded).get("rewrite") or [] if one["name"].rpartition(":")[2] == LORA.name]
-    return [LoraOptions(rank=one["rank"], alpha=one["alpha"], targets=tuple(one["targets"])) for one in found]
+    known = {"rank", "alpha", "levels"}
+    return [
+        LoraOptions(**{key: one[key] for key in known & one.keys()}, targets=tuple(one["targets"])) for one in found
+    ]
 
 
 def _write(loaded: LoadedModel, chain: Sequence[LoraOptions], out: Path) -> Path:

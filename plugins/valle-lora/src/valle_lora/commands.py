@@ -19,6 +19,7 @@ class NewOptions:
         rank: rank of the update that is added to a matrix
         alpha: what is added counts alpha / rank
         targets: name patterns of the linear layers that get an adapter; all by default
+        levels: codebook levels at which the adapter acts, e.g. `0`, `1-7` or `0,2-3`; all by default
         seed: random seed of the first weights
     """
 
@@ -27,6 +28,7 @@ class NewOptions:
     rank: int = 8
     alpha: float = 16.0
     targets: tuple[str, ...] = ("*",)
+    levels: str = ""
     seed: int = 0
 
 
@@ -86,9 +88,11 @@ def new(context: CommandContext) -> CommandResult:
     from valle_lora.options import LoraOptions
 
     own: NewOptions = context.options("adapter_options")
-    options = LoraOptions(rank=own.rank, alpha=own.alpha, targets=own.targets)
+    options = LoraOptions(rank=own.rank, alpha=own.alpha, targets=own.targets, levels=own.levels)
     path = begin(own.model, options, own.out, own.seed)
-    return CommandResult(text=f"{path}: rank {own.rank}, alpha {own.alpha:g}", facts={"out": str(path)})
+    return CommandResult(
+        text=f"{path}: rank {own.rank}, alpha {own.alpha:g}, levels {own.levels or 'all'}", facts={"out": str(path)}
+    )
 
 
 def save(context: CommandContext) -> CommandResult:

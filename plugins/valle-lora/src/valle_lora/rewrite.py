@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 
 from valle_core.plugin import UserError
-from valle_lora.options import LoraOptions
-
-
-class Adapter(nn.Module):
-    """W → W + alpha / rank · B A (2106.09685, equation 3): a parametrisation of `weight`.
-
-    Whatever reads the weight reads the sum, so it works where a layer is no plain product too (a ternary layer rounds
-    the sum, a scan reads it). B begins at zero, so that nothing changes at first. In eval mode the sum is kept
-    until one of its parts is written to or moved.
-    """
-
-    def __init__(self, weight: Float[Tensor, "O I"], rank: int, alpha: float) -> None:
-        super().__init__()
-        outputs, inputs = weight.shape
-        self.lora_A = nn.Parameter(weight.detach().new_empty(rank, inputs).uniform_(-1, 1) * inputs**-0.5)
-        self.lora_B = nn.Parameter(weight.detach().new_zeros(outputs, rank))
-        self.scale = alpha / rank
-        self._kept: tuple[object, Tensor] | None = None
-
-    def forward(self, weight: Float[Tensor, "O I"]) -> Float[Tensor, "O I"]:
-        """The sum."""
-        parts = (weight, self.lora_A, self.lora_B)
-        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or weight.is_inference():
-            return torch.addmm(weight, self.lora_B, self.lora_A, alpha=self.scale)
-        stamp = [(part.data_ptr(), part._version, part.dtype, part.device) for part in parts]
-        if self._kept is None or self._kept[0] != stamp:
-            self._kept = stamp, torch.addmm(weight, self.lora_B, self.lora_A, alpha=self.scale)
-        return self._kept[1]
-
-    def train(self, mode: bool = True) -> Adapter:
-        """Forgets what was kept."""
-        self._kept = None
-        return super().train(mode)
+from valle_lora.by_level import tell_levels
+from valle_lora.options import LoraOptions, level_set
+from valle_lora.parametrization import Adapter
 
 
 class LoraRewrite:
@@ -74,11 +44,13 @@ class LoraRewrite:
                 )
         for name in self.targets(backbone):
             layer = backbone.get_submodule(name)
-            adapter = Adapter(whole_weight(layer), self.options.rank, self.options.alpha)
+            adapter = Adapter(
+                whole_weight(layer), self.options.rank, self.options.alpha, level_set(self.options.levels)
+            )
             parametrize.register_parametrization(layer, "weight", adapter, unsafe=True)
             layer.train(layer.training)
             whole_weight(layer).requires_grad_(False)
-        return backbone
+        return tell_levels(backbone)
 
 
 def whole_weight(layer: Any) -> nn.Parameter:
@@ -91,16 +63,33 @@ def adapters_of(layer: Any) -> list[Adapter]:
     return list(layer.parametrizations.weight) if parametrize.is_parametrized(layer, "weight") else []
 
 
-def merge(layer: Any) -> None:
+def merge(layer: Any, predicted: frozenset[int] | None = None) -> None:
     """What adapters add becomes the weight; the layer is of its former class again.
 
+    Those that act at some of the `predicted` levels only stay as they are; without, there is none of them.
     torch's own `remove_parametrizations` would take `weight` from every copy of the layer, as they share a class.
     """
-    if adapters_of(layer):
-        trained, weight = whole_weight(layer).requires_grad, layer.weight.detach().clone()
-        del layer.parametrizations
-        layer.__class__ = type(layer).__bases__[0]
-        layer.register_parameter("weight", nn.Parameter(weight, requires_grad=trained))
+    adapters, trained = adapters_of(layer), whole_weight(layer).requires_grad
+    whole = [acts_at_all(one, predicted) for one in adapters]
+    if not any(whole):
+        return
+    with torch.no_grad():
+        weight = whole_weight(layer).detach().clone()
+        for adapter in itertools.compress(adapters, whole):
+            weight = torch.addmm(weight, adapter.lora_B, adapter.lora_A, alpha=adapter.scale)
+    if not all(whole):
+        whole_weight(layer).data = weight
+        for number in reversed([*itertools.compress(range(len(whole)), whole)]):
+            del layer.parametrizations.weight[number]
+        return
+    del layer.parametrizations
+    layer.__class__ = type(layer).__bases__[0]
+    layer.register_parameter("weight", nn.Parameter(weight, requires_grad=trained))
+
+
+def acts_at_all(adapter: Adapter, predicted: frozenset[int] | None) -> bool:
+    """Whether an adapter acts at every level that a model predicts; None: at every level that there may be."""
+    return adapter.levels is None or (predicted is not None and predicted <= adapter.levels)
 
 
 def linear_layers(backbone: nn.Module) -> list[str]:

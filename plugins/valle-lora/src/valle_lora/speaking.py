@@ -1,4 +1,4 @@
-"""Adapters put on a model that is about to speak (`valle synth --adapter A --adapter B=0.5`), merged in memory."""
+"""Adapters put on a model about to speak (`valle synth --adapter A --adapter B=0.5`), merged where that is exact."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from valle_core.api import LoadedModel, UserError
-from valle_lora.adapters import Saved, add, backbone_of, fingerprint, read
-from valle_lora.rewrite import linear_layers
-from valle_lora.rewrite import merge as merge_layer
+from valle_lora.adapters import Saved, add, fingerprint, merge_all, read
 
 
 def speak_with(halves: Sequence[LoadedModel], given: Sequence[str]) -> None:
-    """Put adapters, in their order, on the halves that they were trained on, and merge them.
+    """Put adapters, in their order, on the halves that they were trained on.
+
+    Those that act at all levels of their half are merged into its weights.
 
     Args:
         halves: levels 0 and ≥ 1; they may be the same model.
@@ -34,8 +34,7 @@ def speak_with(halves: Sequence[LoadedModel], given: Sequence[str]) -> None:
         saved = read(folder)
         add(_half_of(saved, folder, marks), saved, scale, folder, changed[saved.base])
     for half in models.values():
-        for name in linear_layers(backbone_of(half)):
-            merge_layer(backbone_of(half).get_submodule(name))
+        merge_all(half)
 
 
 def folder_and_scale(given: str) -> tuple[Path, float]:

@@ -61,6 +61,8 @@ def write(context: CommandContext, options: ExportOptions, folder: Path) -> dict
         raise UserError(f"format onnx computes in float32; leave --dtype {options.dtype} out")
     halves = opened(options, context.registry)
     refuse_groups(halves.first.model, str(options.run))
+    for half in (halves.first, halves.second):
+        refuse_levels(half.model, half.path)
     about = described(halves.first)
     if halves.second is not halves.first:
         about["levels"] = {name: value for name, value in described(halves.second).items() if name in OF_A_HALF}
@@ -84,6 +86,12 @@ def refuse_groups(model: Any, run: str) -> None:
     """Raises `UserError` for a level 0 that is not decoded frame by frame."""
     if getattr(model.draft, "needed", False):
         raise UserError(f"{run} decodes frames in groups, which format onnx cannot export; train without --draft")
+
+
+def refuse_levels(model: Any, path: Path) -> None:
+    """Raises `UserError` for weights that are others at some levels."""
+    if hasattr(model.backbone, "reads_levels"):
+        raise UserError(f"{path} has an adapter of some levels, which format onnx cannot export; leave it out")
 
 
 def write_step(model: Any, about: dict[str, Any], folder: Path) -> bool:
