@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,23 @@ def test_one_of_them_writes_and_none_warns(runs):
     warned = [line for line in (runs / "errors.txt").read_text().splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1
     assert "out of memory" in warned[0]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_two_goes_on_in_one_and_that_of_one_in_two(runs, tone_dataset, tmp_path):
+    settings = SETTINGS | {"data": str(tone_dataset)}
+    first, back = str(tmp_path / "first"), str(tmp_path / "back")
+    (both,) = together([settings | {"out": first, "minutes": "0.000001"}], tmp_path)
+    assert both.wait(timeout=600) == 0
+    alone = partial(train, settings, tone_dataset, accumulate="2")
+    alone(tmp_path / "first", resume="true")
+    assert losses(tmp_path / "first") == pytest.approx(losses(runs / "alone"), abs=1e-5)
+    alone(tmp_path / "back", minutes="0.000001")
+    (both,) = together([settings | {"out": back, "resume": "true", "shard": "true"}], tmp_path)
+    said = both.communicate(timeout=600)[1]
+    assert both.returncode == 0, said
+    assert losses(tmp_path / "back") == pytest.approx(losses(runs / "alone"), abs=1e-5)
+    assert said.count("saved by 1 process and goes on with 2") == 1
 
 
 @pytest.mark.slow

@@ -127,7 +127,11 @@ def test_epochs_and_seeds_differ_and_repeat():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"world": 2}, r"2 processes, not 1. Resume with as many \(torchrun --nproc-per-node 2 -m valle_cli train"),
+        ({"world": 2, "batch": 10_000}, r"must be in \[0, \d+\], got 20000"),
+        ({"world": 0}, "ranks and the batches they read must be pairs in"),
+        ({"dealt": [[2]]}, "ranks and the batches they read must be pairs in"),
+        ({"dealt": [[1, -1]]}, "ranks and the batches they read must be pairs in"),
+        ({"dealt": 3}, "ranks and the batches they read must be pairs in"),
         ({"fingerprint": "0" * 16}, "is not that of"),
         ({"fingerprint": "0" * 16, "sketch": None}, "not those"),
         ({"fingerprint": "0" * 16, "utterances": 299, "sketch": ["0" * 16]}, "nor has it only grown"),
@@ -193,10 +197,48 @@ def test_a_filter_that_leaves_nothing_is_refused_with_its_counts():
         Batches(Listed(), BatchOptions(seconds=90.0, min_seconds=60.0))
 
 
-def test_a_state_of_one_process_is_refused_by_two():
-    state = Batches(Listed(), BatchOptions()).state_dict()
-    with pytest.raises(UserError, match=r"trained with 1 process, not 2. Resume with as many \(without a launcher\)"):
-        Batches(Listed(), BatchOptions(), rank=1, world=2).load_state_dict(state)
+def ranks_of(world, state, options, dataset):
+    ranks = [Batches(dataset, options, rank=rank, world=world) for rank in range(world)]
+    for rank in ranks:
+        rank.load_state_dict(json.loads(json.dumps(state)))
+    return ranks
+
+
+def read(ranks, count):
+    """So many batches of each rank, in the order in which one process would read them; the state then."""
+    iterators = [iter(rank) for rank in ranks]
+    found = [next(each) for _ in range(count) for each in iterators]
+    return found, ranks[0].state_dict()
+
+
+@pytest.mark.parametrize("options", [BatchOptions(seconds=30.0), BatchOptions(seconds=30.0, curriculum=40)])
+@pytest.mark.parametrize("worlds", [(2, 1), (1, 2), (2, 4, 1), (3, 2, 3)])
+def test_another_number_of_processes_goes_on_with_what_is_left_of_the_epoch(worlds, options):
+    dataset = Listed()
+    every, state = [], Batches(dataset, options).state_dict()
+    for world in worlds[:-1]:
+        batches, state = read(ranks_of(world, state, options, dataset), 1 if options.curriculum else 3)
+        every += batches
+    ranks = ranks_of(worlds[-1], state, options, dataset)
+    every += [batch for rank in ranks for batch in rank]
+    ids = [id for batch in every for id in batch]
+    assert len(ids) == len(set(ids))
+    if not options.curriculum:
+        assert len(ids) + ranks[0].left_over >= 300 - max(worlds)
+    assert {rank.epoch for rank in ranks} == {1}
+    assert "dealt" not in ranks[0].state_dict()
+
+
+def test_processes_read_in_the_order_of_one_where_the_batches_divide(caplog):
+    dataset, options = Listed(), BatchOptions(seconds=30.0)
+    whole = list(Batches(dataset, options))
+    assert len(whole) % 2 == 0
+    first, state = read(ranks_of(2, Batches(dataset, options, world=2).state_dict(), options, dataset), 3)
+    (one,) = ranks_of(1, state, options, dataset)
+    second, state = read([one], 4)
+    assert "saved by 2 processes and goes on with 1" in caplog.text
+    assert "--accumulate × 2" in caplog.text
+    assert first + second + read(ranks_of(2, state, options, dataset), 2)[0] == whole[:14]
 
 
 def test_too_many_processes_are_refused_and_a_remainder_is_counted():

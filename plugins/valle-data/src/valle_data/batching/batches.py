@@ -49,9 +49,12 @@ class Batches:
     tenth of the curriculum at the latest, so that the longest utterance grows at least ten times. How far it has come
     is counted in batches of earlier epochs and stored with the state.
 
+    Where another number of ranks goes on, what is left of the epoch is dealt to them: the batches that were not read
+    come in the same order, so that k batches of each of n ranks are those that n · k of a single one would be.
+
     Attributes:
         epoch: counted from 0.
-        batch: batches of this epoch handed out so far.
+        batch: batches of this epoch handed out so far, to the present ranks.
         left_out: utterances that no batch may hold, by reason.
         left_over: utterances of the present epoch that no rank reads.
         waiting: utterances that the curriculum keeps out of the present epoch, too long yet or cut off at its end.
@@ -90,6 +93,7 @@ class Batches:
         self.batch = 0
         self.left_over = self.waiting = 0
         self._before = 0  # batches of earlier epochs
+        self._dealt: list[tuple[int, int]] = []  # of this epoch: other numbers of ranks, and what each of them read
         self._made: tuple[tuple[int, int], EpochBatches] | None = None
         self._identity = self._fingerprint()
 
@@ -118,6 +122,7 @@ class Batches:
             "batch": self.batch,
             "before": self._before,
             "world": self._world,
+            **({"dealt": [*map(list, self._dealt)]} if self._dealt else {}),
             "planner": BATCHES_VERSION,
             "fingerprint": self._identity,
             "options": described(self._options),
@@ -130,18 +135,10 @@ class Batches:
         """Go on exactly there.
 
         Raises:
-            UserError: the state is of other utterances, other options, another number of processes or another way of
-                planning, so that batches would repeat or be lost. Where utterances were only added, the next epoch is
-                begun instead, with a warning.
+            UserError: the state is of other utterances, other options or another way of planning, so that batches would
+                repeat or be lost. Where utterances were only added, the next epoch is begun instead, with a warning.
         """
         check_kinds(state, {"epoch": int, "batch": int, "world": int, "fingerprint": str})
-        if state["world"] != self._world:
-            before = state["world"]
-            way = f"torchrun --nproc-per-node {before} -m valle_cli train …" if before > 1 else "without a launcher"
-            raise UserError(
-                f"the run was trained with {before} process{'es' * (before != 1)}, not {self._world}. "
-                f"Resume with as many ({way})"
-            )
         if state.get("planner") != BATCHES_VERSION:
             raise UserError(
                 "the interrupted run planned its batches as another version of valle does. Resume it with that version"
@@ -150,6 +147,10 @@ class Batches:
         if not 0 <= epoch <= _MOST or not is_of(before, int) or not 0 <= before <= _MOST:
             raise UserError(f"epoch and batches before it must be in [0, {_MOST}], got {epoch} and {before!r:.40}")
         self.epoch, self.batch, self._before = epoch, int(state["batch"]), before
+        self._dealt, self._made = _dealt(state), None
+        world = state["world"]
+        if world != self._world:
+            self._dealt, self.batch = [*self._dealt, (world, self.batch)], 0
         if state["fingerprint"] != self._identity:
             self._go_on_with_more(state)
         elif state.get("sizes") != self._sizes_hash:
@@ -158,6 +159,15 @@ class Batches:
             )
         elif not 0 <= self.batch <= len(self):
             raise UserError(f"the batch of the epoch must be in [0, {len(self)}], got {self.batch}")
+        if world != self._world and not self._rank:
+            logging.getLogger(__name__).warning(
+                "the run was saved by %d process%s and goes on with %d: the rest of the epoch is dealt to them, and "
+                "dropout is drawn otherwise; a step of the same size takes --accumulate × %g",
+                world,
+                "es" * (world != 1),
+                self._world,
+                world / self._world,
+            )
 
     def _go_on_with_more(self, state: Mapping[str, Any]) -> None:
         """The next epoch, where nothing has changed but that utterances were added."""
@@ -192,8 +202,8 @@ class Batches:
 
     def start_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch; a curriculum goes on from where it is."""
-        self._before += self.batch
-        self.epoch, self.batch = epoch, 0
+        self._before += self.batch + sum(read for _, read in self._dealt)
+        self.epoch, self.batch, self._dealt = epoch, 0, []
 
     def _epoch_batches(self) -> EpochBatches:
         """Of the present epoch, dealt to the ranks; its utterances are places in `_kept`."""
@@ -203,8 +213,11 @@ class Batches:
             inside, most = allowed(seconds, self._options, self._before)
             sizes = self._sizes[self._kept][inside]
             batches = batches_of_epoch(sizes, speakers[inside], self._options, seed=self._options.seed, epoch=key[0])
+            for world, read in self._dealt:
+                batches = _behind(deal(batches, world), world * read)
+            unread = len(batches.utterances)
             batches = deal(batches, self._world)
-            self.left_over = len(inside) - len(batches.utterances)
+            self.left_over = unread - len(batches.utterances)
             if self.left_over:
                 logging.getLogger(__name__).warning(
                     "%d utterances wait for another epoch than %d: they do not divide by %d processes",
@@ -214,8 +227,9 @@ class Batches:
                 )
             batches = EpochBatches(inside[batches.utterances], batches.starts)
             if most is not None:
+                most = max(0, most - sum(read for _, read in self._dealt))
                 batches = batches.picked(np.arange(min(len(batches), most * self._world)))
-            self.waiting = len(seconds) - self.left_over - len(batches.utterances)
+            self.waiting = len(seconds) - len(inside) + unread - self.left_over - len(batches.utterances)
             if self.waiting:
                 logging.getLogger(__name__).log(
                     logging.INFO if self._before else logging.WARNING,
@@ -237,6 +251,28 @@ class Batches:
         for column, kind in ((self._seconds, np.float64), (self._speakers, np.int64), (self._kept, np.int64)):
             digest.update(np.ascontiguousarray(column, kind).tobytes())
         return digest.hexdigest()[:16]
+
+
+def _dealt(state: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Numbers of ranks that read of the epoch before those of the state, and the batches that each of them read.
+
+    Raises:
+        UserError: it is no such list.
+    """
+    found = state.get("dealt", [])
+    every = [(state["world"], state["batch"]), *found] if isinstance(found, list) else []
+    if not all(len(one) == 2 and all(is_of(n, int) and 0 <= n <= _MOST for n in one) and one[0] for one in every) or (
+        not every
+    ):
+        raise UserError(f"ranks and the batches they read must be pairs in [0, {_MOST}], got {found!r:.60}")
+    return [(world, read) for world, read in found]
+
+
+def _behind(batches: EpochBatches, count: int) -> EpochBatches:
+    """Those after the first `count`. Raises `UserError` where there are not as many."""
+    if count > len(batches):
+        raise UserError(f"the batch of the epoch must be in [0, {len(batches)}], got {count}")
+    return batches.picked(np.arange(count, len(batches)))
 
 
 def _filter(seconds: Float[np.ndarray, "n"], options: BatchOptions) -> tuple[Int[np.ndarray, "k"], Counter[str]]:
