@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
 from valle_training.launched import HOOK, started_alone
-from valle_training.together import DistributedProcesses
+from valle_training.together import DistributedProcesses, alive
 
 from valle_core.api import TrainOptions, UserError
 
@@ -87,3 +89,25 @@ def test_a_process_that_is_gone_before_the_first_step_is_told_in_one_line(monkey
     monkeypatch.setattr(dist, "broadcast", closed)
     with pytest.raises(UserError, match="another process of the run is gone"):
         of_two().prepare(nn.Linear(2, 1), None, None)
+
+
+def test_what_went_wrong_is_in_the_line():
+    why = r"gone, or does not answer \(Connection closed by 10.0.0.2\). Start"
+    with pytest.raises(UserError, match=why) as told, alive():
+        raise RuntimeError("Connection closed by 10.0.0.2\nat pair.cc")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "words", ["shapes (2, 3) and (4,) do not fit", "One of the differentiated tensors was not used"]
+)
+def test_a_fault_of_what_is_computed_is_not_taken_for_a_process_that_is_gone(words):
+    with pytest.raises(RuntimeError, match="^" + re.escape(words)), alive(computes=True):
+        raise RuntimeError(words)
+    with pytest.raises(UserError, match="another process of the run is gone"), alive(computes=True):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed")
+
+
+def test_two_ways_to_split_a_run_exclude_each_other_in_one_process_too(no_launcher):
+    with pytest.raises(UserError, match="--shard and --zero both split a run over its processes; give one of them"):
+        HOOK.train_processes(TrainOptions(zero=1, shard=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from valle_core.api import TrainOptions, hookimpl, warn
+from valle_core.api import TrainOptions, UserError, hookimpl, warn
 from valle_training.together import DistributedProcesses
 from valle_training.zero import ZeroProcesses, stage_of
 
@@ -18,6 +18,8 @@ class ProcessesHook:
 
     @hookimpl
     def train_processes(self, options: TrainOptions) -> DistributedProcesses | None:
+        if options.zero and options.shard:
+            raise UserError("--shard and --zero both split a run over its processes; give one of them")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             stage = stage_of(options, os.environ)
             return ZeroProcesses(options, stage) if stage else DistributedProcesses(options)

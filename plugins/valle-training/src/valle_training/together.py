@@ -23,16 +23,24 @@ PATIENCE = timedelta(minutes=10)
 BUCKET = 8_000_000
 
 
+_CONNECTION = ("connection", "gloo", "nccl", "socket", "broken pipe", "timed out", "timeout")
+
+
 @contextmanager
-def alive() -> Iterator[None]:
-    """What the processes do together. Raises `UserError` where one of them is gone."""
+def alive(*, computes: bool = False) -> Iterator[None]:
+    """What the processes do together. Raises `UserError` where one of them is gone.
+
+    What also `computes` may fail for other reasons, which stay what they are.
+    """
     try:
         yield
     except (dist.DistError, RuntimeError) as error:
-        if "memory" in str(error):  # this one is short of it
+        told = isinstance(error, dist.DistError) or any(word in str(error).lower() for word in _CONNECTION)
+        if "memory" in str(error) or (computes and not told):  # this one is short of it, or wrong
             raise
+        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
-            "another process of the run is gone, or does not answer. Start them all again with --resume"
+            f"another process of the run is gone, or does not answer ({why}). Start them all again with --resume"
         ) from error
 
 

@@ -50,7 +50,7 @@ class ZeroProcesses(DistributedProcesses):
         model.register_forward_hook(partial(with_all_weights, list(model.modules())))
         whole = [list(group["params"]) for group in optimizer.param_groups]
         state = {weight: dict(optimizer.state.pop(weight)) for weight in list(optimizer.state)}
-        with alive():
+        with alive(computes=True):
             self._engine, *_ = self._initialize(
                 model=model, optimizer=optimizer, config=_configuration(self._stage, self._clip, half=self._half)
             )
@@ -59,12 +59,12 @@ class ZeroProcesses(DistributedProcesses):
         return self._engine, SplitOptimizer(split)
 
     def backward(self, loss: Tensor) -> None:
-        with alive():
+        with alive(computes=True):
             self._engine.backward(loss * self.world)
 
     def update(self, model: nn.Module, optimizer: Any, clip: float) -> tuple[Tensor, Tensor]:
         """DeepSpeed itself reads from the device whether the norm is finite."""
-        with alive():
+        with alive(computes=True):
             self._engine.step()
         good = torch.tensor(not self._engine.optimizer.overflow)
         return torch.as_tensor(self._engine.get_global_grad_norm()), good
