@@ -43,4 +43,6 @@ def build(options: AdamW8bitOptions, *, groups: list[dict[str, Any]], rate: floa
     """The rate of AdamW."""
     from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
 
-    return AdamW8bit(groups, lr=rate, betas=options.betas, min_8bit_size=options.smallest)
+    from valle_optimizers.told import told
+
+    return told(AdamW8bit(groups, lr=rate, betas=options.betas, min_8bit_size=options.smallest))

@@ -40,4 +40,6 @@ def build(options: LionOptions, *, groups: list[dict[str, Any]], rate: float) ->
     """Rates 3 to 10 times smaller than AdamW's fit (2302.06675, section 5); 5 is taken."""
     from lion_pytorch import Lion  # pyright: ignore[reportMissingImports]
 
-    return Lion(groups, lr=rate / 5, betas=options.betas)
+    from valle_optimizers.told import told
+
+    return told(Lion(groups, lr=rate / 5, betas=options.betas))

@@ -57,6 +57,7 @@ def build(options: MuonOptions, *, groups: list[dict[str, Any]], rate: float) ->
     from torch.optim import AdamW, Muon
 
     from valle_optimizers.joined import Joined
+    from valle_optimizers.told import told
 
     def muon(mine: list[dict[str, Any]]) -> Muon:
         return Muon(
@@ -70,4 +71,4 @@ def build(options: MuonOptions, *, groups: list[dict[str, Any]], rate: float) ->
     def adamw(mine: list[dict[str, Any]]) -> AdamW:
         return AdamW(mine, lr=rate, betas=options.betas, fused=True)
 
-    return Joined({("hidden",): muon, ("matrix", "other"): adamw}, groups, rate)
+    return told(Joined({("hidden",): muon, ("matrix", "other"): adamw}, groups, rate))

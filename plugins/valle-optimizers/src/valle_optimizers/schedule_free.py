@@ -45,4 +45,6 @@ def build(options: ScheduleFreeOptions, *, groups: list[dict[str, Any]], rate: f
     """The rate of AdamW; a checkpoint's `model.safetensors` holds the average, `current` what is trained on."""
     from schedulefree import AdamWScheduleFree  # pyright: ignore[reportMissingImports]
 
-    return AdamWScheduleFree(groups, lr=rate, betas=options.betas, r=options.r, foreach=False)
+    from valle_optimizers.told import told
+
+    return told(AdamWScheduleFree(groups, lr=rate, betas=options.betas, r=options.r, foreach=False))
