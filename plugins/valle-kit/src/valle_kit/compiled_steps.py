@@ -12,11 +12,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from valle_kit.graphs.still import Settles
 from valle_kit.int8_linear import Int8Linear
 from valle_kit.onednn import OneDnnLinear
 from valle_kit.together import StepTogether, gathered, one_by_one
 
 if TYPE_CHECKING:
+    from valle_kit.graphs.step import StepGraphs
     from valle_kit.stepping.runner import Tables
     from valle_kit.stepping.step import CompiledStep
 
@@ -25,18 +27,12 @@ TOGETHER = 64
 """Rows with caches of their own that are computed at a time."""
 
 
-class SteppedCache(ABC):
+class SteppedCache(Settles):
     """What a cache has beside its buffers for a compiled step, which is made anew wherever the buffers have moved."""
 
-    lengths: Int[Tensor, "B"]
     capacity: int
     compiled: CompiledStep | None = None
     _tables: tuple[tuple[int, ...], Tables] | None = None
-
-    @abstractmethod
-    def held(self) -> Sequence[Tensor]:
-        """The tensors that the buffers lie in."""
-        ...
 
     @abstractmethod
     def buffers(self) -> Sequence[tuple[Tensor, Tensor, int]]:
@@ -60,7 +56,7 @@ class SteppedCache(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles leave out the compiled step: its addresses are this cache's alone."""
-        return {**self.__dict__, "compiled": None, "_tables": None}
+        return {**self.__dict__, "compiled": None, "_tables": None, "lease": None}
 
 
 class CompiledSteps(ABC):
@@ -74,7 +70,9 @@ class CompiledSteps(ABC):
     step_arch: str
     """Name for messages."""
     by_torch = False
-    """Whether no step is compiled, whatever else fits."""
+    """Whether no step is compiled or replayed, whatever else fits."""
+    graphs: StepGraphs | None = None
+    """Replays steps on a CUDA device."""
 
     @abstractmethod
     def step_modules(self) -> Iterable[nn.Module]:
@@ -93,7 +91,13 @@ class CompiledSteps(ABC):
     def compiled_step(self, x: Float[Tensor, "B 1 D"], cache: Any) -> Float[Tensor, "B D"] | None:
         """The finished states of the next position of every row, or None where torch must do it."""
         compiled = self.compiled_for(x, cache)
-        return None if compiled is None else compiled.advance(x, cache)
+        if compiled is not None:
+            return compiled.advance(x, cache)
+        if self.graphs is None and x.is_cuda and not self.by_torch:
+            from valle_kit.graphs.step import StepGraphs
+
+            self.graphs = StepGraphs()
+        return None if self.graphs is None else self.graphs(self, x, cache)
 
     def compiled_for(self, x: Float[Tensor, "B 1 D"], cache: Any) -> CompiledStep | None:
         """The step that `cache` keeps, made where it has none that fits; None where torch must do it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from valle_core.plugin import UserError
 from valle_core.types import SequenceMask
 from valle_kit.compiled_steps import SteppedCache
+from valle_kit.graphs.still import doubled
 
 Places = slice | Tensor
 """Where new positions are kept: one range for all rows, or [B, T] places."""
@@ -122,3 +125,29 @@ class SteppedKeyValueCache(KeyValueCache, SteppedCache):
 
     def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
         return [(keys, values, self.keys.shape[3]) for keys, values in zip(self.keys, self.values, strict=True)]
+
+    def hold(self, tensors: Sequence[Tensor]) -> None:
+        self.keys, self.values = tensors
+
+    def still(self, rows: int, capacity: int) -> StillKeyValueCache:
+        layers, _, heads, _, width = self.keys.shape
+        return StillKeyValueCache(layers, rows, heads, width, capacity, self.keys.dtype, self.keys.device)
+
+    def open_for(self, reach: int) -> int:
+        self.longest = doubled(reach, self.capacity)
+        return self.longest
+
+    def reach(self) -> int:
+        return self.longest
+
+    def overwritten(self) -> Sequence[Tensor]:
+        return ()
+
+
+class StillKeyValueCache(SteppedKeyValueCache):
+    """Buffers for captured steps of one position: where it is kept is read on the device alone."""
+
+    padded = True
+
+    def open(self, mask: SequenceMask, new: int) -> Places:
+        return self.lengths[:, None].clamp(max=self.capacity)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -84,6 +87,19 @@ class MambaCache(SteppedCache):
 
     def held(self) -> tuple[Tensor, Tensor]:
         return self.conv, self.state
+
+    def hold(self, tensors: Sequence[Tensor]) -> None:
+        self.conv, self.state = tensors
+
+    def still(self, rows: int, capacity: int) -> MambaCache:
+        twin = copy.copy(self)
+        twin.hold([one.new_zeros(len(one), rows, *one.shape[2:]) for one in self.held()])
+        twin.lengths, twin.capacity = self.lengths.new_zeros(rows), capacity
+        return twin
+
+    def open_for(self, reach: int) -> int:
+        self.extent = 0
+        return 0
 
     def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
         return [(conv, state, 0) for conv, state in zip(self.conv, self.state, strict=True)]

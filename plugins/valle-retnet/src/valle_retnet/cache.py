@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -60,6 +63,19 @@ class RetNetCache(SteppedCache):
 
     def held(self) -> list[Tensor]:
         return self.states
+
+    def hold(self, tensors: Sequence[Tensor]) -> None:
+        self.states = list(tensors)
+
+    def still(self, rows: int, capacity: int) -> RetNetCache:
+        twin = copy.copy(self)
+        twin.hold([one.new_zeros(rows, *one.shape[1:]) for one in self.states])
+        twin.lengths, twin.capacity = self.lengths.new_zeros(rows), capacity
+        return twin
+
+    def open_for(self, reach: int) -> int:
+        self.extent = 0
+        return 0
 
     def buffers(self) -> list[tuple[Tensor, Tensor, int]]:
         return [(state, state, 0) for state in self.states]

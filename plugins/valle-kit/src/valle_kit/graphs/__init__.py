@@ -1,0 +1,1 @@
+"""What is done again and again on a CUDA device, captured once as CUDA graphs and replayed. Not yet run on one."""
