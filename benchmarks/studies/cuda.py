@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import cuda_checks as checks
+import cuda_graphs as graphs
 from cuda_checks import Result, Where
 
 from valle_bench.machine import provenance
@@ -38,14 +39,14 @@ from valle_core.registry.registry import Registry
 
 STEM = "cuda"
 MOST_AT_ONCE = 8
-CORRECTNESS, SPEED = 180, 160
+CORRECTNESS, SPEED = 170, 185
 """Seconds for all checks of correctness together, and for all of speed."""
 
 BLIND = (
     "bench attention: clocks by events and graph replays, sizes of caches, peak memory, going on behind a CUDA error",
     "kernels on CUDA: mem_efficient and cudnn of sdpa, flex, xformers, flash_attn, varlen, fused as compiled",
     "backbones and codecs in bfloat16 and float16 on CUDA, and the compiled training step",
-    "caches under CUDA graphs: no backbone promises that a step can be captured",
+    "CUDA graphs (valle_kit.graphs) of decoding steps, passes of levels ≥ 1 and codec pushes; their fall-back, memory",
 )
 """Written without a GPU at hand."""
 
@@ -76,7 +77,10 @@ CHECKS = (
     Check(name="codecs", seconds=60, run=checks.codec_round_trip, kind="codec"),
     Check(name="training", seconds=120, run=checks.training_step, kind="arch"),
     Check(name="launches", seconds=30, run=checks.launches, kind="arch"),
-    Check(name="graphs", seconds=30, run=checks.decoding_graph, kind="arch"),
+    Check(name="step-graphs", seconds=40, run=graphs.steps, kind="arch"),
+    Check(name="pass-graphs", seconds=30, run=graphs.passes, kind="arch"),
+    Check(name="push-graphs", seconds=30, run=graphs.pushes, kind="codec"),
+    Check(name="graph-speed", seconds=25, run=graphs.speed, speed=True),
     Check(name="fa", seconds=75, run=checks.bench_attention("fa", 55, lengths="1024,4096,16384"), speed=True),
     Check(name="valle", seconds=50, run=checks.bench_attention("valle", 35), speed=True),
     Check(name="decode", seconds=35, run=checks.bench_attention("decode", 20), speed=True),

@@ -157,54 +157,22 @@ def training_step(where: Where) -> Iterator[Result]:
 def launches(where: Where) -> Iterator[Result]:
     """How many operations a training step and a decoding step of a backbone are; on a GPU each is a launch or more."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
 
     from valle_bench.arch.own_model import OwnDecoder
     from valle_core.types import SequenceMask
 
-    class Count(TorchDispatchMode):
-        count = 0
-
-        def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
-            self.count += 1
-            return function(*given, **(named or {}))
-
     backbone = backbone_of(where, Registry.open().select("arch", where.plugin))
     x = torch.randn(2, 64, backbone.d_model, device=where.device)
     mask = SequenceMask.causal(torch.tensor([64, 40], device=where.device))
-    with Count() as step:
+    with counting() as step:
         backbone.finish(backbone(x, mask, torch.arange(64, device=where.device).expand(2, 64)).h).sum().backward()
     yield {"what": "operations of a training step", "ok": None, "found": str(step.count)}
     decoder = OwnDecoder(backbone, 1, 64)
     with torch.no_grad():
         decoder.feed(x[:1, :1])
-        with Count() as step:
+        with counting() as step:
             decoder.feed(x[:1, 1:2])
     yield {"what": "operations of a decoding step", "ok": None, "found": str(step.count)}
-
-
-def decoding_graph(where: Where) -> Iterator[Result]:
-    """Whether a decoding step can be captured as a CUDA graph, and whether its replays give the same states."""
-    import torch
-
-    selected = Registry.open().select("arch", where.plugin)
-    dtype = torch.float32 if where.tiny else torch.bfloat16
-    backbone = backbone_of(where, selected).to(dtype)
-    steps = torch.randn(8, 1, 1, backbone.d_model).to(where.device, dtype)
-    with torch.no_grad():
-        wanted, seconds = decode(backbone, steps)
-        yield {"what": "a step", "ok": None, "found": f"{1000 * seconds:.3f} ms in {str(dtype)[6:]}"}
-        if where.device != "cuda":
-            yield {"what": "a step as a graph", "ok": None, "found": "not tried: no GPU"}
-            return
-        try:
-            found, fast = replayed(backbone, steps)
-        except RuntimeError as error:
-            why = str(error).splitlines()[0]
-            yield {"what": "a step as a graph", "ok": None, "found": f"cannot be captured: {why}"}
-            return
-    apart = float((found - wanted).abs().max() / wanted.abs().max())
-    yield {"what": "a step as a graph", "ok": apart < 2e-2, "found": f"{1000 * fast:.3f} ms, {apart:.1e} apart"}
 
 
 def bench_attention(preset: str, seconds: int, **options: Any) -> Callable[[Where], Iterator[Result]]:
@@ -229,6 +197,20 @@ def bench_attention(preset: str, seconds: int, **options: Any) -> Callable[[Wher
             yield {"what": f"{preset}: {name}", "ok": not wrong, "found": found, "note": mine[0]["note"]}
 
     return run
+
+
+def counting() -> Any:
+    """A context whose `count` is that of the operations in it."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Count(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+            self.count += 1
+            return function(*given, **(named or {}))
+
+    return Count()
 
 
 def verdicts(what: str, report: Any, *, tiny: bool) -> Iterator[Result]:
@@ -257,8 +239,8 @@ def codec_of(name: str, device: str, **changes: Any) -> Any:
     return build(selected, options, device=torch.device(device))
 
 
-def backbone_of(where: Where, selected: Any) -> Any:
-    """A small backbone over `sdpa` in eval mode, on the device, with weights of one seed."""
+def backbone_of(where: Where, selected: Any, **sizes: Any) -> Any:
+    """A small backbone (or of these sizes) over `sdpa` in eval mode, on the device, with weights of one seed."""
     import torch
 
     from valle_core.assemble.part import build
@@ -269,7 +251,7 @@ def backbone_of(where: Where, selected: Any) -> Any:
     if "attention" in selected.spec.needs:
         kernel = registry.select("attention", "sdpa")
         attention = MixedRows(build(kernel, kernel.options_type()()), kernel.spec.capabilities)
-    options = selected.options_type()(**fitting(selected, **SMALL))
+    options = selected.options_type()(**fitting(selected, **SMALL | sizes))
     torch.manual_seed(0)
     return build(selected, options, attention=attention).to(where.device).eval()
 
@@ -292,38 +274,6 @@ def distance(backbone: Any, where: Where, dtype: Any) -> float:
         found = rough.finish(rough(x.to(dtype), mask, positions).h).float()
     real = torch.arange(48, device=where.device) < lengths[:, None]
     return float((found - exact)[real].abs().max() / exact[real].abs().max())
-
-
-def decode(backbone: Any, steps: Any) -> tuple[Any, float]:
-    """States of steps behind an empty cache, and seconds of the last ones."""
-    import torch
-
-    from valle_bench.arch.own_model import OwnDecoder
-    from valle_bench.runner.turns import timed
-
-    decoder = OwnDecoder(backbone, 1, 64)
-    done = [timed(lambda x=x: decoder.feed(x).clone(), x.device) for x in steps]
-    return torch.stack([h for _, h in done]), min(seconds for seconds, _ in done[2:])
-
-
-def replayed(backbone: Any, steps: Any) -> tuple[Any, float]:
-    """The same from replays of one captured step. Raises `RuntimeError` where it cannot be captured."""
-    import torch
-
-    from valle_bench.arch.own_model import OwnDecoder
-    from valle_bench.runner.turns import timed
-
-    decoder, x = OwnDecoder(backbone, 1, 64), steps[0].clone()
-    eager = [decoder.feed(step).clone() for step in steps[:2]]
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        h = decoder.feed(x)
-    done = []
-    for step in steps[2:]:
-        x.copy_(step)
-        seconds, _ = timed(graph.replay, x.device)
-        done.append((seconds, h.clone()))
-    return torch.stack([*eager, *(h for _, h in done)]), min(seconds for seconds, _ in done)
 
 
 def corpus(where: Where) -> Path:

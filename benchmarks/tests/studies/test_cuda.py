@@ -24,7 +24,7 @@ def cuda(monkeypatch):
     import cuda
 
     yield cuda
-    for name in ("cuda", "cuda_checks"):
+    for name in ("cuda", "cuda_checks", "cuda_graphs"):
         sys.modules.pop(name, None)
 
 
@@ -45,7 +45,8 @@ def rows_of(cuda, name, tmp_path):
     return [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
 
 
-SMALL = ["environment", "kernels", "backbones", "codecs", "launches", "graphs", "fa", "valle", "decode"]
+GRAPHS = ["step-graphs", "pass-graphs", "push-graphs", "graph-speed"]
+SMALL = ["environment", "kernels", "backbones", "codecs", "launches", *GRAPHS, "fa", "valle", "decode"]
 
 
 @pytest.mark.parametrize("name", [*SMALL, pytest.param("training", marks=pytest.mark.slow)])
@@ -53,6 +54,20 @@ def test_every_check_runs_small_on_a_cpu(cuda, in_this_process, tmp_path, name):
     rows = rows_of(cuda, name, tmp_path)
     assert rows
     assert {"what", "ok", "found"} <= set(rows[0])
+    assert not [row for row in rows if row["ok"] is False]
+
+
+SLOW = [pytest.param("push-graphs", codec, marks=pytest.mark.slow) for codec in ("vocos", "encodec", "dac")]
+
+
+@pytest.mark.parametrize(
+    ("check", "plugin"),
+    [*(("step-graphs", arch) for arch in ("llama", "retnet", "mamba", "mamba2")), ("pass-graphs", "llama"), *SLOW],
+)
+def test_graphs_are_tried_for_each_plugin_that_has_them(cuda, monkeypatch, tmp_path, check, plugin):
+    monkeypatch.setitem(PLUGINS, "codec" if check == "push-graphs" else "arch", plugin)
+    rows = rows_of(cuda, check, tmp_path)
+    assert any(row["ok"] for row in rows)
     assert not [row for row in rows if row["ok"] is False]
 
 

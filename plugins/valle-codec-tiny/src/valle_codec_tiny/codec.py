@@ -103,6 +103,7 @@ class TinyCodec(StackCodec):
             batch=batch,
             device=self.device,
             frames=self.chunk,
+            graphs=self.graphs,
         )
 
 

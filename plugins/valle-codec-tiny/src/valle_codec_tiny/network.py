@@ -157,7 +157,9 @@ class Decoder(nn.Module):
         x = self.norm(x)
         return torch.cat([layer(x) for layer in (self.out, self.harmonic, self.noise) if layer is not None], dim=-1)
 
-    def windowed(self, spectra: Float[Tensor, "B T S"], source: Tensor, start: int) -> Float[Tensor, "B T W"]:
+    def windowed(
+        self, spectra: Float[Tensor, "B T S"], source: Tensor, start: int | Int[Tensor, ""]
+    ) -> Float[Tensor, "B T W"]:
         """Windowed stretches of sound, W = 4 · hop samples each, of windows `start` … of the utterance.
 
         What is said directly, plus the filtered voice source, plus filtered noise.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -82,7 +82,7 @@ def noise_table(hop: int) -> Float[Tensor, "M"]:
     return torch.randn(NOISE_WINDOWS * hop, generator=generator)
 
 
-def noise_spectra(table: Float[Tensor, "M"], start: int, count: int, hop: int) -> Tensor:
+def noise_spectra(table: Float[Tensor, "M"], start: int | Int[Tensor, ""], count: int, hop: int) -> Tensor:
     """[count, bins] STFT of the noise in windows `start` … of an utterance; each bin's power is one on average."""
     place = (torch.arange((count + 3) * hop, device=table.device) + start * hop) % len(table)
     window = torch.hann_window(4 * hop, device=table.device)

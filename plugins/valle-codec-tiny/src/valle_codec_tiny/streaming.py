@@ -93,7 +93,8 @@ def _convolution(conv: FrameConv) -> Convolution:
 
 class _WindowsState:
     def __init__(self, decoder: Decoder) -> None:
-        self._decoder, self._count = decoder, 0
+        self._decoder = decoder
+        self._count = torch.zeros((), dtype=torch.long, device=decoder.fade.device)  # a tensor, to be replayed with
         self._spectra, self._source = Stack(_spectra(decoder), axis=1), Stack(_source(decoder), axis=1)
         self._ahead: Tensor | None = None  # source of windows whose spectra are still to come
 
@@ -107,7 +108,7 @@ class _WindowsState:
         if not T:
             return room(x, 2, 4 * self._decoder.hop, 0)
         windows = self._decoder.windowed(spectra, source[:, :T], self._count)
-        self._count += T
+        self._count = self._count + T
         return windows.transpose(1, 2)
 
 

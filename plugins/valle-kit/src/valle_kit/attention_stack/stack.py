@@ -16,6 +16,8 @@ from valle_core.interfaces import AttentionKernel
 from valle_core.plugin import UserError
 from valle_core.types import BackboneOutput, PackedMask, SequenceMask
 from valle_kit.attention_stack.norm import rms_norm
+from valle_kit.graphs.passes import replayed
+from valle_kit.graphs.pure import PureGraphs
 from valle_kit.key_value_cache import KeyValueCache, Places
 
 ALWAYS = frozenset({"causal", "full", "mixed", "packed"})
@@ -60,6 +62,7 @@ class AttentionStack(nn.Module):
     Attributes:
         packs: whether rows laid end to end are cheaper than padded ones: the layers have no padding to compute.
         portable: options that say its sizes without the weights they were read from; set where it was built from such.
+        passes: replays passes on a CUDA device.
     """
 
     cache_type: ClassVar[type[KeyValueCache]] = KeyValueCache
@@ -75,6 +78,8 @@ class AttentionStack(nn.Module):
         self.mask_forms = ALWAYS | (declared & {"prefix", "window", "tree"})
         self.gradient_checkpointing = gradient_checkpointing
         self.portable: Any = None
+        self.passes: PureGraphs | None = None
+        self._reports_nothing = type(self).report is AttentionStack.report
 
     def shared(
         self,
@@ -116,7 +121,27 @@ class AttentionStack(nn.Module):
         layers: Sequence[int] | None = None,
         keep: Sequence[int] = (),
     ) -> BackboneOutput:
-        """See `Backbone`; the cache is one of `new_cache`."""
+        """See `Backbone`; the cache is one of `new_cache`. On a CUDA device passes over full rows are replayed."""
+        if x.is_cuda and self.passes is None and not torch.is_grad_enabled():
+            self.passes = PureGraphs(f"passes of arch '{self._arch}' run")
+        if self.passes is not None and cache is None and layers is None and not keep and self._reports_nothing:
+            h = replayed(self, self.passes, x, mask, positions, condition)
+            if h is not None:
+                return BackboneOutput(h=h)
+        return self.through(x, mask, positions, condition=condition, cache=cache, layers=layers, keep=keep)
+
+    def through(
+        self,
+        x: Float[Tensor, "B T D"],
+        mask: SequenceMask | PackedMask,
+        positions: Int[Tensor, "B T"],
+        *,
+        condition: Float[Tensor, "R C"] | None = None,
+        cache: Any = None,
+        layers: Sequence[int] | None = None,
+        keep: Sequence[int] = (),
+    ) -> BackboneOutput:
+        """The same, layer by layer."""
         T = x.shape[1]
         chosen = range(self.n_layers) if layers is None else self._known(layers)
         self._check_rows(mask, T)

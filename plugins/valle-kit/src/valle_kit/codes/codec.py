@@ -14,6 +14,7 @@ from valle_kit.codes.convolutions import Layer
 from valle_kit.codes.rows import check_levels, check_wav, decode_rows, encode_rows
 from valle_kit.codes.stack import lookahead
 from valle_kit.codes.stream import StackStream, decoded
+from valle_kit.graphs.pure import PureGraphs
 
 
 class StackCodec(ABC):
@@ -32,6 +33,7 @@ class StackCodec(ABC):
         self.sample_rate, self.hop = identity.sample_rate, identity.hop
         self.num_levels, self.codebook_size = identity.num_levels, identity.codebook_size
         self.frame_rate = self.sample_rate / self.hop
+        self.graphs = PureGraphs(f"codec '{identity.name}' streams") if device.type == "cuda" else None
         self.lookahead_frames = lookahead(self.layers(1), self.hop)
 
     @abstractmethod
@@ -72,6 +74,7 @@ class StackCodec(ABC):
             batch=batch,
             device=self.device,
             frames=self.chunk,
+            graphs=self.graphs,
         )
 
     def check(self, codes: Tensor) -> Int[Tensor, "B F L"]:

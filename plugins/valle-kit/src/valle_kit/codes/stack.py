@@ -16,22 +16,28 @@ from valle_kit.codes.convolutions import Convolution, Layer, Pointwise, State, b
 
 
 class Stack:
-    """The states of a network's layers between two chunks; `axis` is that of time, 2 for [B, C, T]."""
+    """The states of a network's layers between two chunks; `axis` is that of time, 2 for [B, C, T].
+
+    Attributes:
+        states: of the layers.
+        even: what `valle_kit.graphs.pushes` knows of the last push.
+    """
 
     def __init__(self, layers: Sequence[Layer], axis: int = 2) -> None:
-        self._states: list[State] = []
+        self.states: list[State] = []
+        self.even: object = None
         before: Pointwise | None = None
         for place, layer in enumerate(layers):
             behind = layers[place + 1] if place + 1 < len(layers) else None
             if isinstance(layer, Pointwise) and layer.into and isinstance(behind, Convolution):
                 before = layer
                 continue
-            self._states.append(layer.state(axis, before) if isinstance(layer, Convolution) else layer.state(axis))
+            self.states.append(layer.state(axis, before) if isinstance(layer, Convolution) else layer.state(axis))
             before = None
 
     def push(self, x: Tensor, *, end: bool = False) -> Tensor:
         """See `State`. The input stays as it is, but for a first layer that overwrites it."""
-        for state in self._states:
+        for state in self.states:
             x = state.push(x, end=end)
         return x
 

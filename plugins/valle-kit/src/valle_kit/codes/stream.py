@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from valle_core.plugin import UserError
 from valle_kit.codes.convolutions import Layer
 from valle_kit.codes.stack import Stack
+from valle_kit.graphs.pure import PureGraphs
+from valle_kit.graphs.pushes import pushed
 
 
 def spans(total: int, size: int) -> list[tuple[int, int]]:
@@ -60,6 +62,7 @@ class StackStream:
         lookahead: frames that are held back, see `valle_kit.codes.stack.lookahead`.
         batch: rows.
         frames: most frames that go through the layers at once.
+        graphs: replays pushes of a codec, or None.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class StackStream:
         batch: int,
         device: torch.device,
         frames: int,
+        graphs: PureGraphs | None = None,
     ) -> None:
+        self._graphs = graphs
         self._latents, self._check, self._layers = latents, check, layers
         self._stack: Stack | None = None
         self._hop, self._lookahead, self._frames = hop, lookahead, frames
@@ -97,7 +102,8 @@ class StackStream:
         for part in codes.split(self._frames, dim=1):
             latents = self._latents(part)
             self._nothing = latents[..., :0].clone()
-            chunks.append(self._stack.push(latents)[:, 0])
+            wav = pushed(self._graphs, form[1], self._stack, latents) if self._graphs else None
+            chunks.append((self._stack.push(latents) if wav is None else wav)[:, 0])
         self._pushed += codes.shape[1]
         self._ready = torch.cat(chunks, dim=1)
         return self._give(max(self._pushed - self._lookahead, 0) - self._given)

@@ -47,8 +47,7 @@ class Settles(ABC):
         ...
 
     def reach(self) -> int:
-        """Most positions of a row, as far as that is known without reading the device; 0 where no step depends on it.
-        """
+        """Most positions of a row, as far as it is known without reading the device; 0 where no step depends on it."""
         return 0
 
     def overwritten(self) -> Sequence[Tensor]:

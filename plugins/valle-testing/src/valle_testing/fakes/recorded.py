@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 READS = frozenset(
-    {"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "unique", "_unique2", "lift_fresh"}
-)
-"""Operations that read values of a tensor, or bring some from the host."""
+    {"_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique", "_unique2",
+     "resolve_neg", "lift_fresh"}
+)  # fmt: skip
+"""Operations that read values of a tensor (`tolist` is seen by its `resolve_neg`), or bring some from the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,32 @@ class _Record(TorchDispatchMode):
         if name in READS or any(one.dtype == torch.bool for one in _indices(name, args)):
             raise RuntimeError(f"operation {name} is not permitted in a capture: it reads the device")
         out = func(*args, **(kwargs or {}))
-        self.done.append((func, args, kwargs or {}, out))
+        self.done.append((func, *tree_map(_address, (args, kwargs or {})), out))
         return out
 
     def again(self) -> None:
         """Each operation, its results where they were."""
         with torch.no_grad():
             for func, args, kwargs, out in self.done:
-                given = {one.untyped_storage().data_ptr() for one in _tensors((args, kwargs))}
+                given = {_place(one) for one in _tensors((args, kwargs))}
                 fresh = _tensors(func(*args, **kwargs))
                 for old, new in zip(_tensors(out), fresh, strict=True):
-                    if old.untyped_storage().data_ptr() not in given:  # neither a view nor written in place
+                    if _place(old) not in given:  # neither a view nor written in place
                         old.copy_(new)
 
 
 def _tensors(tree: Any) -> list[Tensor]:
     return [one for one in tree_leaves(tree) if isinstance(one, Tensor)]
+
+
+def _address(x: Any) -> Any:
+    """The memory that is read now, also where a parameter is given other memory later."""
+    return x.detach() if isinstance(x, Tensor) and not x.is_mkldnn else x
+
+
+def _place(x: Tensor) -> int:
+    """Where its memory begins."""
+    return id(x) if x.is_mkldnn else x.untyped_storage().data_ptr()
 
 
 def _indices(name: str, args: Any) -> list[Tensor]:
