@@ -78,11 +78,15 @@ def test_a_server_says_groups_to_several_listeners_as_to_one(speaker):
     )
 
 
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [(("--drafts", "2"), "--draft grouped drafts nothing: all frames are decoded in groups; leave --drafts out"),
-     (("--max-context", "20"), "--max-context reads an answer frame by frame, which --draft grouped cannot; leave it out")],
-)  # fmt: skip
+REFUSED = {
+    ("--drafts", "2"): "--draft grouped drafts nothing: all frames are decoded in groups; leave --drafts out",
+    ("--max-context", "20"): (
+        "--max-context reads an answer frame by frame, which --draft grouped cannot; leave it out"
+    ),
+}
+
+
+@pytest.mark.parametrize(("option", "message"), REFUSED.items())
 @pytest.mark.parametrize("command", [("synth", TEXT, "--stream"), ("serve", "--port", "0")])
 def test_what_groups_cannot_do_is_refused_by_name_before_anything_is_said(grouped, valle, command, option, message):
     code, out, err = valle(*command, "--model", grouped, *option)
