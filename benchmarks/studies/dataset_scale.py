@@ -25,7 +25,7 @@ from valle_bench.machine import describe, provenance
 from valle_bench.report import Column, Report
 from valle_core.data.dataset import open_dataset
 from valle_core.data.options import STORAGES, BatchOptions
-from valle_core.data.record import Measurement
+from valle_core.data.record import IndexEntry
 from valle_data.batching.batches import Batches
 from valle_data.made_dataset import made_records, write_dataset, write_facts
 from valle_data.storage.columns import COLUMNS
@@ -34,13 +34,13 @@ WORDS = ("the", "boat", "sails", "tonight", "over", "quiet", "sea", "and", "nobo
 ORDERS = ("random", "interleaved", "by-speaker")
 
 
-def rows(count: int) -> Iterator[Measurement]:
+def rows(count: int) -> Iterator[IndexEntry]:
     """Lines of an index as a corpus of 2000 speakers would have them: 1–16 s and 5–25 words each."""
     rng = Random(0)
     for number in range(count):
         frames = round(rng.triangular(50, 800, 250))
         speaker = f"train/speaker-{number * 2000 // count:04d}"
-        yield Measurement(
+        yield IndexEntry(
             id=f"{speaker}/{number:07d}",
             speaker=speaker,
             language="en-us",

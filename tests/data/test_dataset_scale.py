@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "dataset_scale.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "studies" / "dataset_scale.py"
 
 
 @pytest.mark.slow
