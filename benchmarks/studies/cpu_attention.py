@@ -88,10 +88,10 @@ def measure(lengths: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
     cases += [("step", T, *case) for T in (1024, 4096, 16384) for case in steps(T)]
     for what, T, name, mask in cases:
         sizes = (1 if what == "step" else T, T, T)
-        q, k, v = (torch.randn(len(mask.lengths), HEADS, t, WIDTH) for t in sizes)
-        inputs = tuple(x.requires_grad_("backward" in what) for x in (q, k, v))
-        runs = {each: partial(call, made, inputs, mask) for each, made in kernels.items()}
-        first, second = (run() for run in runs.values())
+        q, k, v = (torch.randn(len(mask.lengths), HEADS, t, WIDTH, requires_grad="backward" in what) for t in sizes)
+        first, second = (call(made, (q, k, v), mask) for made in kernels.values())
+        runs: dict[str, Callable[[], object]]
+        runs = {each: partial(call, made, (q, k, v), mask) for each, made in kernels.items()}
         match = "yes" if (first - second).abs().max() < 1e-4 else "NO"
         took = compare(runs, repeats)
         ms = [f"{1e3 * seconds:.3g}" for seconds in took.values()]

@@ -195,12 +195,17 @@ def _request(name: str, utterance: Utterance, drawn: TaskInputs, symbols: Sequen
         return Request(text="", source=drawn.source)
     if name == "phn":
         return Request(text=utterance.written)
-    phonemes = "".join(symbols[place] for place in utterance.symbols.tolist())
-    return Request(text=phonemes, phonemes=True, prompt=drawn.prompt if name == "len" else None)
+    prompt = drawn.prompt if name == "len" else None
+    return Request(text=_phonemes(utterance, symbols), phonemes=True, prompt=prompt)
 
 
 def _wanted(name: str, utterance: Utterance, symbols: Sequence[str]) -> str:
-    return utterance.written if name == "un-phn" else "".join(symbols[one] for one in utterance.symbols.tolist())
+    return utterance.written if name == "un-phn" else _phonemes(utterance, symbols)
+
+
+def _phonemes(utterance: Utterance, symbols: Sequence[str]) -> str:
+    places: list[int] = utterance.symbols.tolist()
+    return "".join(symbols[place] for place in places)
 
 
 def best_constant(answers: Sequence[str]) -> str:

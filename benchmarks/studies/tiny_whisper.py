@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -150,7 +151,7 @@ class Teacher:
     def __init__(self, examples: list[Example], tokenizer: WhisperTokenizer, seed: int) -> None:
         self.examples, self.rng = examples, Random(f"batches {seed}")
         self.generator = torch.Generator().manual_seed(seed)
-        self.token = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in (
+        self.token: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in (
             "startoftranscript", "en", "transcribe", "notimestamps", "nospeech", "0.00", "endoftext")}  # fmt: skip
         self.word = {word: tokenizer.encode(f" {word}", add_special_tokens=False) for word in DIGITS}
 
