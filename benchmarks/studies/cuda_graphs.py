@@ -30,7 +30,8 @@ def steps(where: Where) -> Iterator[Result]:
     plain.by_torch = True
     with torch.inference_mode(), _as_on_a_gpu():
         for dtype in (torch.float32,) if where.tiny else (torch.float32, torch.bfloat16):
-            by_layers = copy.deepcopy(plain).to(dtype)
+            by_layers: Any = copy.deepcopy(plain)
+            by_layers.to(dtype)
             by_graphs, captures = _replaying(by_layers, where)
             (tokens, states), (others, found) = (greedy(one, where, dtype) for one in (by_layers, by_graphs))
             apart = float((found - states).abs().max() / states.abs().max())
@@ -116,7 +117,8 @@ def speed(where: Where) -> Iterator[Result]:
     plain = backbone_of(where, Registry.open().select("arch", "llama"), **sizes)
     assert isinstance(plain, CompiledSteps)
     plain.by_torch = True
-    by_layers: Any = plain.to(dtype)
+    by_layers: Any = plain
+    by_layers.to(dtype)
     by_graphs, _ = _replaying(by_layers, where)
     with torch.inference_mode(), _as_on_a_gpu():
         for rows in (1, 2) if where.tiny else (1, 16):
