@@ -29,7 +29,7 @@ class TrainOptions:
         precision: data type of the forward and backward pass; weights stay float32; auto: bf16 on CUDA, else fp32.
         compile: run the backbone through torch.compile.
         shard: with several processes, split weights, gradients and optimizer state over them (FSDP2).
-        zero: with several processes, split the optimizer state (1), and gradients too (2), by DeepSpeed's ZeRO; 0: no.
+        zero: with several processes, split the optimizer state (1), gradients (2), weights (3) by DeepSpeed; 0: no.
         checkpoint_every: steps between checkpoints; the last step is always saved.
         keep: number of checkpoints to keep; 0: all.
         log_every: steps between two lines of metrics.jsonl.

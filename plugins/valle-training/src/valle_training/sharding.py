@@ -17,15 +17,19 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 def split(model: nn.Module, device: torch.device) -> None:
     """Each process keeps a part of every weight; layers are gathered in turn."""
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
-    lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
-    # Not the lists within layers: experts, say, are not all used by every process.
-    outer = [module for name, module in lists.items() if not any(name.startswith(f"{other}.") for other in lists)]
-    layers = [layer for module in outer for layer in module]
+    layers = layers_of(model)
     inside = {id(part) for layer in layers for part in layer.modules()}
     for module in (*layers, model):
         own = [part for part in module.modules() if module is not model or id(part) not in inside]
         module.register_forward_hook(partial(with_all_weights, own))
         fully_shard(module, mesh=mesh, reshard_after_forward=True)  # whoever saves finds parts, never whole weights
+
+
+def layers_of(model: nn.Module) -> list[nn.Module]:
+    """What is gathered in turn: not the lists within layers, as experts, say, are not all used by every process."""
+    lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    outer = [module for name, module in lists.items() if not any(name.startswith(f"{other}.") for other in lists)]
+    return [layer for module in outer for layer in module]
 
 
 def split_with_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:

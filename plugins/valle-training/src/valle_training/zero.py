@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -14,6 +15,7 @@ from accelerate.utils import patch_environment
 from torch import Tensor, nn
 
 from valle_core.api import TrainOptions, UserError
+from valle_training import zero_weights
 from valle_training.sharding import with_all_weights
 from valle_training.together import BUCKET, DistributedProcesses, alive
 
@@ -22,14 +24,10 @@ HINT = "--zero needs DeepSpeed. Install it with: valle plugins install 'valle-tr
 
 
 class ZeroProcesses(DistributedProcesses):
-    """Stages 1 and 2, through DeepSpeed's own engine: Accelerate has none where the device is a CPU."""
+    """Stages 1 to 3, through DeepSpeed's own engine: Accelerate has none where the device is a CPU."""
 
     def __init__(self, options: TrainOptions, stage: int) -> None:
         """Raises `UserError` where DeepSpeed is missing, or cannot do what is asked for."""
-        if stage == 3:
-            raise UserError(
-                "zero 3, which splits the weights too, is what --shard does (FSDP2); use --shard, or --zero 2"
-            )
         if options.shard:
             raise UserError("--shard and --zero both split a run over its processes; give one of them")
         if options.precision == "fp16":
@@ -47,14 +45,19 @@ class ZeroProcesses(DistributedProcesses):
         """Raises `UserError` for an optimizer that needs weights whole."""
         if type(optimizer) is not torch.optim.AdamW:
             raise UserError("--zero splits AdamW alone, weight by weight; leave --optimizer out, or use --shard")
-        model.register_forward_hook(partial(with_all_weights, list(model.modules())))
+        if self._stage == 3:
+            zero_weights.before(model)
+        else:
+            model.register_forward_hook(partial(with_all_weights, list(model.modules())))
         whole = [list(group["params"]) for group in optimizer.param_groups]
         state = {weight: dict(optimizer.state.pop(weight)) for weight in list(optimizer.state)}
         with alive(computes=True):
             self._engine, *_ = self._initialize(
                 model=model, optimizer=optimizer, config=_configuration(self._stage, self._clip, half=self._half)
             )
-        split = WholeState(self._engine.optimizer, optimizer, whole)
+        if self._stage == 3:
+            zero_weights.after(model, average)
+        split = WholeState(self._engine.optimizer, optimizer, whole, self._stage, self.rank)
         split.load(state)
         return self._engine, SplitOptimizer(split)
 
@@ -73,8 +76,10 @@ class ZeroProcesses(DistributedProcesses):
 class WholeState:
     """The state of a split optimizer as that of a whole one. All processes must look at a weight together."""
 
-    def __init__(self, zero: Any, optimizer: torch.optim.Optimizer, whole: list[list[nn.Parameter]]) -> None:
-        self._zero, self._optimizer, self._whole = zero, optimizer, whole
+    def __init__(
+        self, zero: Any, optimizer: torch.optim.Optimizer, whole: list[list[nn.Parameter]], stage: int, rank: int
+    ) -> None:
+        self._zero, self._optimizer, self._whole, self._stage, self._rank = zero, optimizer, whole, stage, rank
         self._group = {weight: place for place, weights in enumerate(whole) for weight in weights}
         self.defaults, self.state = optimizer.defaults, self
         self.register_step_pre_hook = optimizer.register_step_pre_hook
@@ -103,18 +108,24 @@ class WholeState:
         from deepspeed.utils import safe_set_full_optimizer_state
 
         # Laid out here: DeepSpeed, at its first step, would link weights with what their group has not got yet.
-        for (part,) in (group["params"] for group in self.rates):
+        for part in {id(one): one for weights in self._whole for one in map(self._part, weights)}.values():
             moments = {key: torch.zeros_like(part) for key in MOMENTS}
             self._optimizer.state[part] = {"step": torch.zeros((), device=part.device), **moments}
-        self._zero._lazy_init_hp_params_optimizer_state()
+        if self._stage < 3:
+            self._zero._lazy_init_hp_params_optimizer_state()
         for weight, state in states.items():
             step = self._optimizer.state[self._part(weight)]["step"]
             step.copy_(torch.maximum(step, state["step"]))  # one for the group
+            if self._stage == 3:
+                zero_weights.load_state(weight, {key: state[key] for key in MOMENTS}, self._rank)
+                continue
             for key in MOMENTS:
                 safe_set_full_optimizer_state(weight, state[key], key)
 
     def _part(self, weight: nn.Parameter) -> Tensor:
         """What the optimizer steps on in place of a weight and the others of its group."""
+        if self._stage == 3:
+            return zero_weights.part_of_state(self._zero, weight)
         (part,) = self.rates[self._group[weight]]["params"]
         return part
 
@@ -149,6 +160,7 @@ def _deepspeed(device: str) -> Callable[..., Any]:
             raise
         raise UserError(HINT) from error
     deepspeed.utils.logger.setLevel("ERROR")
+    warnings.filterwarnings("ignore", "`torch.distributed.* is deprecated", FutureWarning)  # it calls what was
     deepspeed.ops.__compatible_ops__ = {}  # it would compile one that a CPU talks with, for minutes; gloo does as well
     return deepspeed.initialize
 
@@ -166,6 +178,7 @@ def _configuration(stage: int, clip: float, *, half: bool) -> dict[str, Any]:
             "reduce_bucket_size": BUCKET,
             "allgather_bucket_size": BUCKET,
             "overlap_comm": False,
+            **(zero_weights.SETTINGS if stage == 3 else {}),
         },
         **(passes if half else {}),
     }
