@@ -19,7 +19,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "valle-testing": {"command": ("plugins check", "new-plugin")},
-    "valle-kit": {"attention": ("auto",)},
+    "valle-kit": {"attention": ("auto",), "command": ("compile",)},
     "valle-bench": {
         "command": (
             "bench arch", "bench codec", "bench attention", "bench decode", "bench sampler", "bench startup",

@@ -145,7 +145,10 @@ class CompiledSteps(ABC):
         except ImportError:  # told at the first step
             return
         if not kernel.is_kept():
-            say(f"arch '{self.step_arch}' compiles its decoding step, once on this machine: some seconds")
+            say(
+                f"arch '{self.step_arch}' compiles its decoding step, once on this machine: about ten seconds. "
+                "Next time: valle compile, after installing"
+            )
         kernel.compiled()
 
     def _enabled(self) -> bool:
