@@ -71,9 +71,10 @@ class VocosCodec(StackCodec):
 
     def latents(self, codes: Int[Tensor, "B f L"]) -> Float[Tensor, "B d f"]:
         """See `StackCodec`."""
-        latents = sum(F.embedding(codes[..., level], self.codebooks[level]) for level in range(codes.shape[2]))
-        assert isinstance(latents, Tensor)
-        return latents.transpose(1, 2)
+        B, f, L = codes.shape
+        rows = codes + torch.arange(L, device=codes.device) * self.codebook_size  # of all books, one below the other
+        sums = F.embedding_bag(rows.view(B * f, L), self.codebooks[:L].flatten(0, 1), mode="sum")
+        return sums.view(B, f, -1).transpose(1, 2)
 
     def layers(self, levels: int) -> tuple[Layer, ...]:
         """See `StackCodec`."""

@@ -5,7 +5,7 @@ Modules are named as in the original package, so that its weights load as they a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,8 +55,10 @@ class AdaptiveNorm(nn.Module):
         self.scale = nn.Embedding(sizes.bandwidths, sizes.width)
         self.shift = nn.Embedding(sizes.bandwidths, sizes.width)
 
-    def forward(self, x: Float[Tensor, "B F D"], bandwidth: int) -> Float[Tensor, "B F D"]:
-        return F.layer_norm(x, x.shape[-1:], self.scale.weight[bandwidth], self.shift.weight[bandwidth], eps=1e-6)
+    def at(self, bandwidth: int) -> Callable[[Float[Tensor, "B F D"]], Float[Tensor, "B F D"]]:
+        """The norm of a bandwidth id, whose scale and shift are looked up once for all pushes of a stream."""
+        scale, shift = self.scale.weight[bandwidth], self.shift.weight[bandwidth]
+        return lambda x: F.layer_norm(x, x.shape[-1:], scale, shift, eps=1e-6)
 
 
 class Block(nn.Module):
@@ -70,9 +72,11 @@ class Block(nn.Module):
         self.pwconv2 = nn.Linear(sizes.inner, sizes.width)
         self.gamma = nn.Parameter(torch.full((sizes.width,), 1 / sizes.blocks))
 
-    def mix(self, x: Float[Tensor, "B D F"], bandwidth: int) -> Float[Tensor, "B D F"]:
+    def mix(
+        self, x: Float[Tensor, "B D F"], norm: Callable[[Float[Tensor, "B F D"]], Float[Tensor, "B F D"]]
+    ) -> Float[Tensor, "B D F"]:
         """What happens within a frame."""
-        y = self.norm(x.transpose(1, 2), bandwidth)
+        y = norm(x.transpose(1, 2))
         return (self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))).transpose(1, 2)
 
 
@@ -89,11 +93,13 @@ class Backbone(nn.Module):
     def layers(self, bandwidth: int) -> Iterator[Layer]:
         """[B, d, F] → [B, F, D] transposed."""
         yield zero_padded(self.embed)
-        width = self.embed.out_channels
-        yield Pointwise(lambda x: self.norm(x.transpose(1, 2), bandwidth).transpose(1, 2), width)
+        width, norm = self.embed.out_channels, self.norm.at(bandwidth)
+        yield Pointwise(lambda x: norm(x.transpose(1, 2)).transpose(1, 2), width)
         for block in self.convnext:
             assert isinstance(block, Block)
-            yield Added((zero_padded(block.dwconv), Pointwise(partial(block.mix, bandwidth=bandwidth), width)))
+            yield Added(
+                (zero_padded(block.dwconv), Pointwise(partial(block.mix, norm=block.norm.at(bandwidth)), width))
+            )
         yield Pointwise(lambda x: self.final_layer_norm(x.transpose(1, 2)).transpose(1, 2), width)
 
 
