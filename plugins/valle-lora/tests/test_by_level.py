@@ -145,6 +145,14 @@ def test_losses_of_the_backbone_are_means_over_the_positions():
         torch.testing.assert_close(value, parts[0].losses[name] * 9 / 21 + parts[1].losses[name] * 12 / 21)
 
 
+@pytest.mark.slow  # dynamo is imported, and traces two layers twice
+def test_compiled_it_says_the_same():
+    model = backbone("transformer", "0", "1-2")
+    before = states(model)
+    model.compile(backend="eager", dynamic=True)
+    torch.testing.assert_close(states(model), before)
+
+
 def test_a_copy_switches_its_own_adapters():
     model = backbone("transformer", "1-2")
     twin = copy.deepcopy(model)
