@@ -102,7 +102,7 @@ OTHER := .venv-$(notdir $(PYTHON))
 test-python: $(OTHER)/.ready
 	OMP_NUM_THREADS=1 $(OTHER)/bin/python -m pytest -n 2 --durations=10 $(TESTS)
 
-.venv-python3%/.ready: constraints.txt requirements.txt $(PYPROJECTS)
+.venv-python%/.ready: constraints.txt requirements.txt $(PYPROJECTS)
 	$(call environment,$(PYTHON),constraints.txt)
 
 # Reference implementations, on top of .venv; one that cannot be installed is named and left out.
