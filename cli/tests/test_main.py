@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from valle_cli import main
 from valle_cli.known import HOUSE, KNOWN
 from valle_core.registry.registry import Registry
 from valle_testing.fakes.distribution import announce
@@ -225,3 +226,15 @@ def test_every_command_has_help_with_examples(valle, command):
     assert code == 0
     assert "xamples" in out
     assert f"valle {command}" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+    ids=["nothing", "a number", "a policy"],
+)
+def test_threads_soon_sleep_unless_the_user_says_how_they_wait(given, wanted, monkeypatch):
+    environment = dict(given)
+    monkeypatch.setattr(main.os, "environ", environment)
+    main.share_cores()
+    assert environment.get("GOMP_SPINCOUNT") == wanted
