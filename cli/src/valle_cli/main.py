@@ -31,8 +31,8 @@ def share_cores() -> None:
     """Let GNU OpenMP's threads, torch's among them, wait busily only for some microseconds before they sleep.
 
     By default they spin for milliseconds at the end of each operation, which takes the cores from whoever else has work
-    and, beside other programs, from each other (docs/train.md#on-a-cpu-beside-other-work). The library reads this when it
-    is loaded, so it comes before torch. What the user has set stays.
+    and, beside other programs, from each other (docs/train.md#on-a-cpu-beside-other-work). The library reads this when
+    it is loaded, so it comes before torch. What the user has set stays.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
