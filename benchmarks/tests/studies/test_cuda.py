@@ -20,12 +20,13 @@ PLUGINS = {"attention": "sdpa", "arch": "transformer", "codec": "tiny", "": ""}
 
 @pytest.fixture
 def cuda(monkeypatch):
+    for name in ("cuda", "cuda_checks", "cuda_graphs"):  # NVIDIA's bindings are called cuda, too
+        monkeypatch.setitem(sys.modules, name, None)
+        del sys.modules[name]
     monkeypatch.syspath_prepend(str(STUDIES))
     import cuda
 
-    yield cuda
-    for name in ("cuda", "cuda_checks", "cuda_graphs"):
-        sys.modules.pop(name, None)
+    return cuda
 
 
 @pytest.fixture
