@@ -357,7 +357,7 @@ class Task(Protocol):
         """The sequence that asks for `level`. In training it carries the target and never shows it as input."""
         ...
 
-    def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "F Q"]:
+    def finish(self, inputs: TaskInputs, output: Int[Tensor, "F Q"]) -> Int[Tensor, "whole Q"]:
         """The result made from the model's answer (stitching for edits; the answer itself for most)."""
         ...
 

@@ -125,8 +125,8 @@ def step_tables_of(sizes: RetNetSizes, lengths: Int[Tensor, "B"], dtype: torch.d
     )
 
 
-def turns_at(sizes: RetNetSizes, place: Int[Tensor, "b T"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Rotations [b, T, Dk/2, 2] of queries and keys."""
+def turns_at(sizes: RetNetSizes, place: Int[Tensor, "*places"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Rotations [*places, Dk/2, 2] of queries and keys."""
     phase = place[..., None].to(dtype) * angles(sizes, place.device).to(dtype)
     turn = torch.stack((phase.cos(), phase.sin()), dim=-1)
     return turn, turn * sizes.key_width**-0.5

@@ -38,7 +38,7 @@ class SpeechEdit:
         marked = (Segment(role="source", tokens=before), token(), Segment(role="source", tokens=after))
         return ask_for_codes(inputs, level, training=training, task=self.name, marked=marked)
 
-    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "F Q"]:
+    def finish(self, inputs: TaskInputs, output: Integer[Tensor, "F Q"]) -> Integer[Tensor, "whole Q"]:
         before, after = (part[:, : output.shape[1]].to(output) for part in _around(inputs))
         return torch.cat([before, output, after])
 
