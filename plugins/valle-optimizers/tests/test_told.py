@@ -44,7 +44,8 @@ def made(name: str) -> tuple[nn.Module, Any]:
         {"params": [model[0].bias, model[1].bias], "role": "other", "weight_decay": 0.0},
     ]
     plugin = REGISTRY.select("optimizer", name)
-    optimizer = build(plugin, plugin.options_type()(), groups=groups, rate=0.01)
+    options = {"smallest": 1} if name == "adamw-8bit" else {}  # its state has 8 bits here too
+    optimizer = build(plugin, plugin.options_type()(**options), groups=groups, rate=0.01)
     getattr(optimizer, "train", lambda: None)()
     stepped(model, optimizer, bad=False)
     optimizer.free = frozenset()
@@ -77,6 +78,11 @@ def test_a_step_is_taken_or_left_out_without_a_read(name):
     assert all(torch.equal(*pair) for pair in zip(tensors(model, optimizer), before, strict=True))
     assert stepped(model, optimizer, bad=False) == []
     assert not all(torch.equal(*pair) for pair in zip(tensors(model, optimizer), before, strict=True))
+
+
+def test_the_state_that_is_taken_back_is_the_one_of_8_bits():
+    model, optimizer = made("adamw-8bit")
+    assert any(one.dtype == torch.uint8 for one in tensors(model, optimizer))
 
 
 @pytest.mark.parametrize("name", TOLD)
