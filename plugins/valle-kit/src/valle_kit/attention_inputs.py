@@ -49,38 +49,39 @@ def check_fit(q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask, 
     who = f"attention '{name}'" if name else "attention"
     if not q.ndim == k.ndim == v.ndim == 4:
         raise UserError(f"{who}: q, k and v must have 4 dimensions, got {q.ndim}, {k.ndim} and {v.ndim}")
-    if k.shape[:3] != v.shape[:3] or k.shape[0] != q.shape[0] or not q.shape[3] == k.shape[3] == v.shape[3]:
+    B, H, _, Dh = q.shape
+    keys = k.shape
+    if keys != v.shape or keys[0] != B or keys[3] != Dh:
         shapes = " and ".join(str(list(x.shape)) for x in (q, k, v))
         raise UserError(f"{who}: q [B, H, Tq, Dh], k and v [B, Hk, Tk, Dh] do not fit: {shapes}")
-    if not q.shape[3]:
+    if not Dh:
         raise UserError(f"{who}: head width must be at least 1, got 0")
-    H, Hk = q.shape[1], k.shape[1]
+    Hk = keys[1]
     if not Hk or H % Hk:
         raise UserError(f"{who}: {Hk} key heads do not divide {H} query heads; choose n_kv_heads accordingly")
     if not q.dtype == k.dtype == v.dtype:
         raise UserError(
             f"{who}: q, k and v must have one dtype, got {_name(q.dtype)}, {_name(k.dtype)}, {_name(v.dtype)}"
         )
-    if isinstance(mask, PackedMask):
-        _check_packed(who, q, k, mask)
-        tensors = (k, v, mask.offsets, mask.prefix)
-    else:
-        _check_rows(who, q, mask)
-        tensors = (k, v, mask.lengths, mask.prefix, mask.query_start)
-    for x in tensors:
-        if x.device != q.device:
-            raise UserError(f"{who}: q, k, v and the mask must be on one device, got {q.device} and {x.device}")
+    tensors = _check_packed(who, q, k, mask) if isinstance(mask, PackedMask) else _check_rows(who, q, mask)
+    device = q.device
+    for x in (k, v, *tensors):
+        if x.device != device:
+            raise UserError(f"{who}: q, k, v and the mask must be on one device, got {device} and {x.device}")
 
 
 def forms_of(mask: SequenceMask | PackedMask) -> frozenset[str]:
     """Capabilities that a mask takes, beyond those every kernel owes; "prefix" is not seen without reading values."""
     if isinstance(mask, PackedMask):
         return frozenset({"packed"})
+    if mask.form != "mixed" and mask.window is None and mask.tree is None:
+        return frozenset()
     used = {"mixed": mask.form == "mixed", "window": mask.window is not None, "tree": mask.tree is not None}
     return frozenset(word for word, is_used in used.items() if is_used)
 
 
-def _check_packed(who: str, q: Tensor, k: Tensor, mask: PackedMask) -> None:
+def _check_packed(who: str, q: Tensor, k: Tensor, mask: PackedMask) -> tuple[Tensor, ...]:
+    """The mask's tensors."""
     if q.shape[0] != 1:
         raise UserError(f"{who}: the mask is of 1 rows, q of {q.shape[0]}")
     if q.shape[2] != k.shape[2]:
@@ -88,17 +89,22 @@ def _check_packed(who: str, q: Tensor, k: Tensor, mask: PackedMask) -> None:
     if mask.offsets.ndim != 1 or mask.prefix.shape != (mask.offsets.shape[0] - 1,):
         shapes = f"{list(mask.offsets.shape)} and {list(mask.prefix.shape)}"
         raise UserError(f"{who}: offsets [S + 1] and prefix [S] of a packed mask do not fit: {shapes}")
+    return mask.offsets, mask.prefix
 
 
-def _check_rows(who: str, q: Tensor, mask: SequenceMask) -> None:
-    for x in (mask.lengths, mask.prefix, mask.query_start):
-        if x.shape != (q.shape[0],):
+def _check_rows(who: str, q: Tensor, mask: SequenceMask) -> tuple[Tensor, ...]:
+    """The mask's tensors."""
+    tensors = mask.lengths, mask.prefix, mask.query_start
+    B = q.shape[0]
+    for x in tensors:
+        if x.shape != (B,):
             rows = x.shape[0] if x.ndim == 1 else list(x.shape)
-            raise UserError(f"{who}: the mask is of {rows} rows, q of {q.shape[0]}")
+            raise UserError(f"{who}: the mask is of {rows} rows, q of {B}")
     if mask.window is not None and mask.window < 1:
         raise UserError(f"{who}: window must be at least 1, got {mask.window}")
-    if mask.tree is not None and mask.tree.shape != (q.shape[0], q.shape[2]):
-        raise UserError(f"{who}: tree must be [B, Tq] = [{q.shape[0]}, {q.shape[2]}], got {list(mask.tree.shape)}")
+    if mask.tree is not None and mask.tree.shape != (B, q.shape[2]):
+        raise UserError(f"{who}: tree must be [B, Tq] = [{B}, {q.shape[2]}], got {list(mask.tree.shape)}")
+    return tensors
 
 
 def _name(dtype: torch.dtype) -> str:

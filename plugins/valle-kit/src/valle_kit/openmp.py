@@ -21,11 +21,9 @@ class Team:
     def __init__(self, most: int) -> None:
         """A team of at most `most` threads, and no more than torch uses."""
         most = min(most, torch.get_num_threads())
-        library = _library() if most > 1 else None
-        self.size = 1 if library is None else most
-        names = ("GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
-        self.barrier, self.rank, self.count = (0 if library is None else _address(library[name]) for name in names)
-        self._start = None if library is None else _starter()
+        runtime = _runtime() if most > 1 else None
+        self.size = 1 if runtime is None else most
+        self.barrier, self.rank, self.count, self._start = (0, 0, 0, None) if runtime is None else runtime
 
     def run(self, function: int, job: int, threads: int | None = None) -> None:
         """`function(job)` on `threads` threads, all when not given; comes back when every one is done."""
@@ -42,26 +40,17 @@ def _alone(function: int) -> Callable[[int], None]:
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
-    """GNU OpenMP as torch has loaded it, or None where torch runs on something else."""
+def _runtime() -> tuple[int, int, int, Callable[[int, int, int, int], None]] | None:
+    """Barrier, rank, count and start of GNU OpenMP as torch has loaded it; None where torch runs on another."""
     if "OpenMP" not in torch.__config__.parallel_info():
         return None
     try:
         library = ctypes.CDLL("libgomp.so.1")  # torch's copy: it is loaded already under this name
-        library["GOMP_parallel"]
+        start = library["GOMP_parallel"]
     except (OSError, AttributeError):
         return None
-    return library
-
-
-def _starter() -> Callable[[int, int, int, int], None]:
-    library = _library()
-    assert library is not None
-    start = library["GOMP_parallel"]
     start.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
     start.restype = None
-    return start
-
-
-def _address(function: object) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+    names = ("GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
+    barrier, rank, count = (ctypes.cast(library[name], ctypes.c_void_p).value or 0 for name in names)
+    return barrier, rank, count, start
