@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,13 +67,17 @@ def test_rows_without_queries_are_no_runs():
     assert runs == [(0, 0, 0, 0, 5, 0, 5)]
     lines, items = table([*runs, *runs], group=LANES, key_heads=3)
     assert items == 2 * 3 * 5
-    assert lines[:, job.BEFORE].tolist() == [0, 15]
+    assert lines[job.BEFORE :: job.COLUMNS] == [0, 15]
 
 
-def test_few_queries_and_a_block_of_them_agree(monkeypatch):
+@pytest.mark.parametrize("width", [8, 16, 40, 64, 96, 128])
+def test_few_queries_and_a_block_of_them_agree(monkeypatch, width):
     mask = SequenceMask.causal(torch.tensor([300, 140]), query_start=torch.tensor([297, 137]))
-    q, k, v = (x.detach() for x in inputs(300, 3))
+    random = torch.Generator().manual_seed(width)
+    q, k, v = (torch.randn(2, 4, t, width, generator=random) for t in (3, 300, 300))
     few = build(CpuOptions())(q, k, v, mask)
+    row = replace(mask, lengths=mask.lengths[1:], prefix=mask.prefix[1:], query_start=mask.query_start[1:])
+    assert torch.equal(few[1:], build(CpuOptions())(q[1:], k[1:, :, :140], v[1:, :, :140], row))
     monkeypatch.setattr(steps, "MOST", 0)
     assert torch.allclose(few, build(CpuOptions())(q, k, v, mask), atol=1e-6)
 

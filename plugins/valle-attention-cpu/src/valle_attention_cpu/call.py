@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -32,13 +32,14 @@ def attend(
     """Outputs, zeros where no run has a query, and with `logs` the log-sum-exp of every query for `differentiate`."""
     B, H, Tq, Dh = q.shape
     Hk = k.shape[1]
-    out = q.new_zeros(B, Tq, H, Dh).transpose(1, 2)  # as the projection behind it reads it
+    counts = [run[-1] for run in runs]
+    made = torch.empty if sum(counts) == B * Tq else torch.zeros  # no run has a query of another
+    out = made(B, Tq, H, Dh, dtype=q.dtype).transpose(1, 2)  # as the projection behind it reads it
     lse = q.new_zeros(B, H, Tq) if logs else None
     if not runs:
         return out, lse
-    few = not logs and max(run[-1] for run in runs) * (H // Hk) <= steps.MOST
     call = _Call(q, k, v, out, runs, window, scale)
-    if few:
+    if not logs and max(counts) * (H // Hk) <= steps.MOST:
         call.run("step", len(runs) * Hk, steps.scratch(Dh))
     else:
         kept = lse if lse is not None else q.new_empty(B, H, Tq)
@@ -73,34 +74,35 @@ def differentiate(
 
 
 class _Call:
-    """One job, and what must live until it is done."""
+    """One job, and what must live until it is done. A decoding step spends as long here as on a thousand keys."""
 
     def __init__(
         self, q: Tensor, k: Tensor, v: Tensor, out: Tensor, runs: Sequence[Run], window: int, scale: float
     ) -> None:
-        Hk = k.shape[1]
-        group = q.shape[1] // Hk
-        self.job = np.zeros(at.SLOTS, dtype=np.int64)
+        H, Hk, Dh = q.shape[1], k.shape[1], q.shape[3]
+        self.slots = [0] * at.SLOTS
         for slot, x in ((at.Q, q), (at.K, k), (at.V, v), (at.OUT, out)):
             self.tensor(slot, x)
-        lines, self.items = table(runs, group, Hk)
-        scales, counter = np.array([scale], dtype=np.float32), np.zeros(1, dtype=np.int64)
-        self.alive: list[object] = [lines, scales, counter]
-        self.put(at.RUNS, lines.ctypes.data, len(runs), Hk, group, q.shape[3], window)
-        self.put(at.SCALE, scales.ctypes.data, counter.ctypes.data)
-        self.work = sum(run[-1] * run[4] for run in runs) * q.shape[1] * q.shape[3]
+        lines, self.items = table(runs, H // Hk, Hk)
+        self.alive = array("q", lines), array("f", (scale,))
+        addresses = [one.buffer_info()[0] for one in self.alive]
+        self.put(at.RUNS, addresses[0], len(runs), Hk, H // Hk, Dh, window, addresses[1])
+        self.work = sum([run[-1] * run[4] for run in runs]) * H * Dh
 
     def put(self, slot: int, *values: int) -> None:
         """Neighbouring slots."""
-        self.job[slot : slot + len(values)] = values
+        self.slots[slot : slot + len(values)] = values
 
     def tensor(self, slot: int, x: Tensor) -> None:
         """An address and its strides for row, head and position."""
-        self.put(slot, x.data_ptr(), *x.stride()[:3])
+        self.slots[slot : slot + 4] = x.data_ptr(), *x.stride()[:3]
 
     def run(self, name: compiled.Name, items: int, scratch: int) -> None:
         """Every item once, on as many threads as it is worth."""
         team = Team(1 if self.work <= ALONE else items)
-        scratches = np.empty(scratch * team.size, dtype=np.float32)
-        self.put(at.ITEMS, items, scratches.ctypes.data, scratch, team.rank, team.size)
-        team.run(compiled.address(name), self.job.ctypes.data)
+        scratches = torch.empty(scratch * team.size, dtype=torch.float32)
+        self.put(at.ITEMS, items, scratches.data_ptr(), scratch, team.rank, team.size)
+        job = array("q", self.slots)
+        address = job.buffer_info()[0]
+        job[at.COUNTER] = address + at.COUNT * job.itemsize
+        team.run(compiled.address(name), address)

@@ -8,12 +8,14 @@ from numba import njit
 from valle_attention_cpu.vectors import LANES, ROWS, line_fresh, line_more, product_fresh, product_more
 from valle_kit.addresses import floats
 
-# Slots of the job. Addresses of tensors are followed by their strides (in floats) for row, head and position.
+# Slots of the job. Addresses of tensors are followed by their strides (in floats) for row, head and position; COUNTER
+# is the address of COUNT, from which the threads take their items.
 (
     Q, Q_B, Q_H, Q_T, K, K_B, K_H, K_T, V, V_B, V_H, V_T, OUT, OUT_B, OUT_H, OUT_T,
     GRAD, GRAD_B, GRAD_H, GRAD_T, DQ, DK, DV, KEYS, LSE, LSE_B, LSE_H,
-    RUNS, N_RUNS, KEY_HEADS, GROUP, DEPTH, WINDOW, SCALE, COUNTER, ITEMS, SCRATCH, PER_THREAD, RANK, THREADS, SLOTS,
-) = range(41)  # fmt: skip
+    RUNS, N_RUNS, KEY_HEADS, GROUP, DEPTH, WINDOW, SCALE, COUNTER, ITEMS, SCRATCH, PER_THREAD, RANK, THREADS, COUNT,
+    SLOTS,
+) = range(42)  # fmt: skip
 # Columns of a run: a row or segment. Positions count from its own start; FIRST_* say where that lies in the tensor.
 ROW, FIRST_Q, FIRST_K, START, LENGTH, PREFIX, QUERIES, BEFORE, COLUMNS = range(9)
 

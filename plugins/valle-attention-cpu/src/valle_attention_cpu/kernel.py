@@ -56,12 +56,12 @@ class CpuKernel:
             out: Tensor = _Attention.apply(q, k, v, runs, window, by)  # type: ignore[assignment]
         else:
             out, _ = attend(q, k, v, runs, window=window, scale=by, logs=False)
-        return out.to(dtype)
+        return out if dtype == torch.float32 else out.to(dtype)
 
 
 def _readable(x: Float[Tensor, "B H T Dh"]) -> Float[Tensor, "B H T Dh"]:
     """In float32, with the entries of a head side by side."""
-    x = x.float()
+    x = x if x.dtype == torch.float32 else x.float()
     return x if x.stride(3) == 1 else x.contiguous()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import numpy as np
+from torch import Tensor
 
-from valle_attention_cpu import job as at
 from valle_attention_cpu.vectors import LANES
 from valle_core.types import PackedMask, SequenceMask
 
@@ -17,25 +16,28 @@ Run = tuple[int, int, int, int, int, int, int]
 
 def runs_of(mask: SequenceMask | PackedMask, Tq: int, Tk: int) -> list[Run]:
     """The runs that have queries, cut to what the tensors hold: no mask makes compiled code read further."""
-    return list(_segments(mask, Tq) if isinstance(mask, PackedMask) else _rows(mask, Tq, Tk))
+    return list(_segments(mask, Tq)) if isinstance(mask, PackedMask) else _rows(mask, Tq, Tk)
 
 
-def table(runs: Sequence[Run], group: int, key_heads: int) -> tuple[np.ndarray, int]:
-    """Runs for the compiled functions, with the number of work items before each; and of all work items."""
-    lines = np.zeros((len(runs), at.COLUMNS), dtype=np.int64)
+def table(runs: Sequence[Run], group: int, key_heads: int) -> tuple[list[int], int]:
+    """Runs for the compiled functions, `COLUMNS` each with the work items before it; and how many work items are."""
+    lines: list[int] = []
     items = 0
-    for line, run in zip(lines, runs, strict=True):
-        line[: at.BEFORE], line[at.BEFORE] = run, items
+    for run in runs:
+        lines += (*run, items)
         items += key_heads * -(-run[-1] * group // LANES)
     return lines, items
 
 
-def _rows(mask: SequenceMask, Tq: int, Tk: int) -> Iterator[Run]:
-    rows = zip(*map(mask.host.of, (mask.query_start, mask.lengths, mask.prefix)), strict=True)
+def _rows(mask: SequenceMask, Tq: int, Tk: int) -> list[Run]:
+    of = mask.host.of if mask.host.known else Tensor.tolist
+    runs: list[Run] = []
+    rows = zip(of(mask.query_start), of(mask.lengths), of(mask.prefix), strict=True)
     for row, (start, length, prefix) in enumerate(rows):
-        length = min(length, Tk)
-        if 0 <= start < length and Tq:
-            yield row, 0, 0, start, length, max(0, min(prefix, length)), min(Tq, length - start)
+        end = length if length < Tk else Tk
+        if 0 <= start < end and Tq:
+            runs.append((row, 0, 0, start, end, max(0, min(prefix, end)), min(Tq, end - start)))
+    return runs
 
 
 def _segments(mask: PackedMask, N: int) -> Iterator[Run]:

@@ -8,16 +8,14 @@ from numba import carray, njit
 
 from valle_attention_cpu import job as at
 from valle_attention_cpu.job import bounds
-from valle_attention_cpu.vectors import take
-from valle_kit.addresses import call, fetch, floats, longs, power_of_two
+from valle_attention_cpu.vectors import MIXED, WIDTH, dots, mix, take
+from valle_kit.addresses import call, floats, longs, power_of_two
 
 MOST = 8
 """Queries (times heads of a group) from which on tiles pay, which have them in lanes."""
 
 TILE = 256
 """Keys at a time."""
-AHEAD = 32
-"""Keys to fetch ahead: the processor's own guess ends with each page of memory."""
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 LOWEST = np.float32(-3e38)
 
@@ -44,17 +42,13 @@ def _exp(x):
 
 
 @njit(fastmath=FAST)
-def scores(q, keys, step, count, depth, ahead, to):
+def scores(q, keys, step, count, depth, to):
     """to[j] = q · key j; four keys at a time."""
     j = 0
     while j + 4 <= count:
         base = keys + 4 * j * step
         a, b = carray(floats(base), (depth,)), carray(floats(base + 4 * step), (depth,))
         c, d = carray(floats(base + 8 * step), (depth,)), carray(floats(base + 12 * step), (depth,))
-        if ahead:
-            for line in range(0, 4 * depth, 64):
-                for row in range(4):
-                    fetch(base + 4 * (AHEAD + row) * step + line)
         s = np.float32(0.0)
         t = np.float32(0.0)
         u = np.float32(0.0)
@@ -76,17 +70,13 @@ def scores(q, keys, step, count, depth, ahead, to):
 
 
 @njit(fastmath={"contract", "nsz"})
-def weigh(weights, values, step, count, depth, ahead, to):
+def weigh(weights, values, step, count, depth, to):
     """to += weights · values, four values at a time."""
     j = 0
     while j + 4 <= count:
         base = values + 4 * j * step
         a, b = carray(floats(base), (depth,)), carray(floats(base + 4 * step), (depth,))
         c, d = carray(floats(base + 8 * step), (depth,)), carray(floats(base + 12 * step), (depth,))
-        if ahead:
-            for line in range(0, 4 * depth, 64):
-                for row in range(4):
-                    fetch(base + 4 * (AHEAD + row) * step + line)
         s, t, u, w = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
         for i in range(depth):
             to[i] += s * a[i] + t * b[i] + u * c[i] + w * d[i]
@@ -126,7 +116,9 @@ def answer(job, line, kv, mine):
     sums = carray(floats(mine + 4 * MOST * depth), (MOST * depth,))
     tops = carray(floats(mine + 8 * MOST * depth), (MOST,))
     totals = carray(floats(mine + 8 * MOST * depth + 4 * MOST), (MOST,))
-    weights = carray(floats(mine + 8 * MOST * depth + 8 * MOST), (TILE,))
+    tile = mine + 8 * MOST * depth + 8 * MOST
+    weights = carray(floats(tile), (TILE,))
+    wide = depth // MIXED * MIXED
     scale = floats(job[at.SCALE])[0]
     for n in range(count):
         source = floats(queries + 4 * ((n // group) * job[at.Q_T] + (n % group) * job[at.Q_H]))
@@ -147,14 +139,22 @@ def answer(job, line, kv, mine):
                 if rows <= 0:
                     continue
                 mine_q, mine_sum = q[n * depth : (n + 1) * depth], sums[n * depth : (n + 1) * depth]
-                scores(mine_q, keys + 4 * start * job[at.K_T], job[at.K_T], rows, depth, n == 0, weights)
+                some_keys, some_values = keys + 4 * start * job[at.K_T], values + 4 * start * job[at.V_T]
+                done = 0
+                if depth % WIDTH == 0:
+                    done = rows // WIDTH * WIDTH
+                    dots(mine + 4 * n * depth, some_keys, job[at.K_T], rows // WIDTH, depth // WIDTH, tile)
+                scores(mine_q, some_keys + 4 * done * job[at.K_T], job[at.K_T], rows - done, depth, weights[done:])
                 top, total = soften(weights, rows, tops[n])
                 fade = _exp(tops[n] - top)
                 if fade != np.float32(1.0):
                     for d in range(depth):
                         mine_sum[d] *= fade
                 tops[n], totals[n] = top, totals[n] * fade + total
-                weigh(weights, values + 4 * start * job[at.V_T], job[at.V_T], rows, depth, n == 0, mine_sum)
+                for d in range(0, wide, MIXED):
+                    mix(tile, some_values + 4 * d, job[at.V_T], rows, mine + 4 * ((MOST + n) * depth + d))
+                if wide < depth:
+                    weigh(weights, some_values + 4 * wide, job[at.V_T], rows, depth - wide, mine_sum[wide:])
     for n in range(count):
         to = floats(out + 4 * ((n // group) * job[at.OUT_T] + (n % group) * job[at.OUT_H]))
         share = np.float32(1.0) / totals[n]

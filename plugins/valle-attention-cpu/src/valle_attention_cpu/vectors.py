@@ -22,6 +22,8 @@ WIDTH = 16 if FEATURES.get("avx512f") else 8 if FEATURES.get("avx2") else 4
 LANES = 2 * WIDTH
 ROWS = 8 if WIDTH != 8 else 4
 """Rows of a product whose sums stay in registers: 32 of them with AVX-512 and on ARM, 16 with AVX2."""
+MIXED = 4 * WIDTH
+"""Columns of a weighted sum of rows: as many sums as an FMA takes cycles."""
 
 FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, WIDTH)
@@ -253,6 +255,73 @@ def slopes(typingctx, scores, weights, rows, lse, delta):
             return []
 
         _repeat(builder, rows, [], body)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), codegen
+
+
+@intrinsic
+def dots(typingctx, q, keys, step, groups, chunks, to):
+    """to [groups · WIDTH] = the products of q with as many keys; of `chunks` · WIDTH entries each, `step` floats apart.
+
+    A group of keys is read before their sums are added up, all at once: so little code for so many bytes that the
+    processor reads the next page of memory meanwhile (asking for it in advance made it slower).
+    """
+
+    def codegen(context, builder, signature, args):
+        q, keys, step, groups, chunks, to = args
+        pairs = range(0, 2 * WIDTH, 2)
+        even, odd = (ir.Constant(BITS, [pair + second for pair in pairs]) for second in range(2))
+
+        def group(index, nothing):
+            first = builder.mul(index, ir.Constant(LONG, WIDTH))
+            lines = [
+                _at(builder, keys, builder.mul(builder.add(first, ir.Constant(LONG, row)), step))
+                for row in range(WIDTH)
+            ]
+
+            def chunk(c, sums):
+                d = builder.mul(c, ir.Constant(LONG, WIDTH))
+                part = _load(builder, _at(builder, q, d))
+                return [
+                    _fma(builder, _load(builder, _at(builder, line, d)), part, total)
+                    for line, total in zip(lines, sums, strict=True)
+                ]
+
+            sums = _repeat(builder, chunks, [_constant(0.0)] * WIDTH, chunk)
+            while len(sums) > 1:
+                sums = [
+                    builder.fadd(builder.shuffle_vector(a, b, even), builder.shuffle_vector(a, b, odd))
+                    for a, b in zip(sums[::2], sums[1::2], strict=True)
+                ]
+            _store(builder, sums[0], _at(builder, to, first))
+            return []
+
+        _repeat(builder, groups, [], group)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), codegen
+
+
+@intrinsic
+def mix(typingctx, weights, values, step, count, to):
+    """to [MIXED] += the sum of `count` values, `step` floats apart, each times its weight."""
+
+    def codegen(context, builder, signature, args):
+        weights, values, step, count, to = args
+        places = [_at(builder, to, part * WIDTH) for part in range(MIXED // WIDTH)]
+
+        def body(j, sums):
+            line = _at(builder, values, builder.mul(j, step))
+            weight = _splat(builder, _load(builder, _at(builder, weights, j), FLOAT))
+            return [
+                _fma(builder, weight, _load(builder, _at(builder, line, part * WIDTH)), total)
+                for part, total in enumerate(sums)
+            ]
+
+        start = [_load(builder, place) for place in places]
+        for total, place in zip(_repeat(builder, count, start, body), places, strict=True):
+            _store(builder, total, place)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 5), codegen
