@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -42,7 +42,7 @@ class AutoKernel:
     def __init__(self, options: AutoOptions, *, say: Callable[[str], None]) -> None:
         self._measure, self._say = options.measure, say
         self._known: dict[tuple[str, torch.dtype], tuple[list[Candidate], dict[str, str]]] = {}
-        self._chosen: dict[str, Candidate] = {}
+        self._chosen: dict[Hashable, Candidate] = {}
 
     def __call__(
         self,
@@ -54,10 +54,10 @@ class AutoKernel:
         scale: float | None = None,
     ) -> Float[Tensor, "B H Tq Dh"]:
         check_fit(q, k, v, mask)
-        situation = _situation(q, k, v, mask)
-        chosen = self._chosen.get(situation)
+        key = _key(q, k, v, mask)
+        chosen = self._chosen.get(key)
         if chosen is None:
-            chosen = self._chosen[situation] = self._choose(situation, q, k, v, mask)
+            chosen = self._chosen[key] = self._choose(_situation(q, k, v, mask), q, k, v, mask)
         return chosen.kernel(q, k, v, mask, scale=scale)
 
     def _choose(self, situation: str, q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask) -> Candidate:
@@ -95,14 +95,26 @@ class AutoKernel:
         return best
 
 
+def _key(q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask) -> Hashable:
+    """What `_situation` says, for every call: without words, and without asking a GPU for its name."""
+    form = None if isinstance(mask, PackedMask) else (mask.form, mask.window is None, mask.tree is None)
+    return q.device, q.dtype, q.shape[3], _bits(k), form, "one" if q.shape[2] == 1 else _learns(q, k, v)
+
+
 def _situation(q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask) -> str:
     """Device, dtype, head width, range of lengths, form of the mask, and whether gradients are wanted."""
-    learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
-    keys = 1 << max(0, k.shape[2] - 1).bit_length()
-    what = "one query" if q.shape[2] == 1 else "training" if learns else "whole rows"
+    what = "one query" if q.shape[2] == 1 else "training" if _learns(q, k, v) else "whole rows"
     dtype = str(q.dtype).removeprefix("torch.")
     device = torch.cuda.get_device_name(q.device) if q.is_cuda else q.device.type
-    return f"{device}, {dtype}, heads of {q.shape[3]}, up to {keys} keys, {form_of(mask)}, {what}"
+    return f"{device}, {dtype}, heads of {q.shape[3]}, up to {1 << _bits(k)} keys, {form_of(mask)}, {what}"
+
+
+def _bits(k: Tensor) -> int:
+    return max(0, k.shape[2] - 1).bit_length()
+
+
+def _learns(q: Tensor, k: Tensor, v: Tensor) -> bool:
+    return torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
 
 
 def _run(one: Candidate, q: Tensor, k: Tensor, v: Tensor, mask: SequenceMask | PackedMask) -> None:
