@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import TypeVar
 
 import torch
@@ -40,6 +41,9 @@ def in_turns(
 ) -> dict[str, list[float]]:
     """Seconds of the runs of each implementation, one run each in turn; one whose runs are long has fewer of them.
 
+    The order of a turn is drawn (always the same draws): whoever ran behind the one that fills the cache and gives its
+    memory back would always pay for that.
+
     Args:
         runs: by implementation; each makes a run and gives its seconds.
         once: seconds of the first run of each implementation.
@@ -54,7 +58,9 @@ def in_turns(
         often = max(repeats, min(most, int(least / took)))
         wanted[implementation] = max(1, min(often, int(limit / took)))
     times: dict[str, list[float]] = {implementation: [] for implementation in runs}
+    order = Random(0)
     while left := [implementation for implementation in runs if len(times[implementation]) < wanted[implementation]]:
+        order.shuffle(left)
         for implementation in left:
             times[implementation].append(runs[implementation]())
     return times
