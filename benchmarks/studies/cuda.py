@@ -7,8 +7,9 @@ tried and for how long; each check of each plugin has a process of its own, and 
 counts. Writes cuda.json and cuda.md, and what `bench attention` writes in folders beside them. Checks of correctness
 share the GPU; those of speed have it to themselves, afterwards.
 
-`--device cpu --tiny --patience 5` runs every check small on a CPU, to try this script itself; its figures then mean
-nothing. `BLIND` lists what was written without a GPU: until cuda.json is there, nothing of it has run on one.
+`--list` prints the checks and which plugins they would try. `--device cpu --tiny --patience 5` runs every check small
+on a CPU, to try this script itself; its figures then mean nothing. `BLIND` lists what was written without a GPU: until
+cuda.json is there, nothing of it has run on one.
 """
 
 from __future__ import annotations
@@ -120,6 +121,9 @@ def main() -> None:
         check = next(check for check in CHECKS if check.name == given.check)
         write_rows(check, Where(device=given.device, tiny=given.tiny, out=given.out, plugin=given.plugin), given.rows)
         return
+    if given.list:
+        print(*listed(given.device), sep="\n")
+        return
     given.out.mkdir(parents=True, exist_ok=True)
     begun, rows = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +139,8 @@ def main() -> None:
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=not {"--list"} & set(sys.argv[1:] if words is None else words))
+    parser.add_argument("--list", action="store_true", help="print the checks with their seconds and plugins, and end")
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--tiny", action="store_true", help="small: to try the script itself")
     parser.add_argument("--check", default="", choices=("", *(check.name for check in CHECKS)), help="this one only")
@@ -153,6 +158,15 @@ def planned(folder: Path, device: str) -> Iterator[Task]:
         names = plugins_of(registry, check.kind, device) if check.kind else [""]
         for name in names:
             yield Task(check, name, folder / f"{check.name}-{name or 'all'}.jsonl")
+
+
+def listed(device: str) -> Iterator[str]:
+    """The table of checks: seconds at most of each, and the plugins that it would try on the device."""
+    registry = Registry.open()
+    for check in CHECKS:
+        names = f" {check.kind}: {', '.join(plugins_of(registry, check.kind, device))}" if check.kind else ""
+        yield f"{check.name:12} {check.seconds:4} s {'speed' if check.speed else 'correctness':11}{names}"
+    yield f"in all at most {CORRECTNESS} s of correctness and {SPEED} s of speed"
 
 
 def wanted(task: Task, given: argparse.Namespace) -> bool:
