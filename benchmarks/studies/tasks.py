@@ -36,7 +36,7 @@ from valle_bench.machine import cores_in_use, provenance
 from valle_bench.report import Column, Report
 from valle_core.api import TRAIN_SCHEMA, Observers, Registry, RunFolder, load_model, resolve, run_training
 from valle_core.assemble.part import build
-from valle_core.checkpoint.folder import read_manifest, read_tensors, save_checkpoint
+from valle_core.checkpoint.folder import find_checkpoint, read_manifest, read_tensors, save_checkpoint
 from valle_core.config.schema import Resolved
 from valle_core.files import write_json
 from valle_kit.init_from import start_from
@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=24.0, help="audio in a batch")
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--without", type=float, default=1 / 3, help="share of rows without input")
-    parser.add_argument("--init-from", type=Path, help="run whose weights to begin with, of the same sizes")
+    parser.add_argument("--init-from", type=Path, help="run or checkpoint whose weights to begin with, of the same sizes")
     parser.add_argument("--longest", type=float, default=2.6, help="longest utterance in seconds")
     parser.add_argument("--held-out-seconds", nargs=2, type=float, metavar=("FROM", "TO"),
                         help="durations of the utterances to score; those of training if left out")  # fmt: skip
@@ -110,6 +110,8 @@ def train(resolved: Resolved, registry: Registry, given: argparse.Namespace) -> 
     if max(run.steps(), default=0) < given.steps:
         result = run_training(resolved, registry, Observers(), start_from=start_from)
         print(f"{run.path.name}: {result.step} steps, {result.seconds / 60:.1f} minutes here", flush=True)
+        if result.step < given.steps:
+            sys.exit(f"{run.path.name}: stopped before its end; the same command goes on")
 
 
 def configured(out: Path, seed: int, given: argparse.Namespace, registry: Registry) -> Resolved:
@@ -135,8 +137,8 @@ def configured(out: Path, seed: int, given: argparse.Namespace, registry: Regist
 
 
 def without_alignment(run: Path, out: Path) -> Path:
-    """The newest checkpoint of a run, written anew without its alignment: what the two models share."""
-    made, checkpoint = RunFolder(out), RunFolder(run).latest()
+    """A checkpoint, or the newest of a run, written anew without its alignment: what the two models share."""
+    made, checkpoint = RunFolder(out), find_checkpoint(run)
     if not made.steps():
         manifest = read_manifest(checkpoint)
         tensors = {name: one for name, one in read_tensors(checkpoint, "model").items() if "alignment." not in name}
