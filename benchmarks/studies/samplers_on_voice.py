@@ -48,8 +48,9 @@ CHAINS: Mapping[str, Chain] = {
     "repetition_penalty": [{"name": "repetition_penalty", "penalty": 1.1, "decay": 0.1}, *COOL, *DRAW],
     "repetition_aware": [*COOL, {"name": "repetition_aware", "p": 0.9}],
     "dry": [{"name": "dry", "multiplier": 0.8}, *COOL, *DRAW],
+    "beam": [{"name": "beam", "width": 4}],
 }
-"""length_penalty and banned_tokens act on tokens that this voice never answers; beam follows no alignment."""
+"""length_penalty and banned_tokens act on tokens that this voice never answers; masked needs masked rows."""
 
 
 def main() -> None:
