@@ -1,9 +1,11 @@
 """Level 0 said token by token or filled in place: phoneme error, similarity and what a second of speech costs.
 
-Three runs of the same data and backbone, from the weights of the same level 0, and one of the other levels:
+Runs of the same data and backbone, from the weights of the same level 0, and of the other levels; an AR without an
+alignment needs other levels without one:
 
     COMMON="--data DATA --steps STEPS --arch llama --model.parts ar --model.codebook-embeddings --model.token-rate 0.1"
     valle train $COMMON --alignment none --init-from WITHOUT_ALIGNMENT --out RUNS/ar
+    valle train --data DATA --model.parts nar --alignment none --init-from NAR_WITHOUT_ALIGNMENT --out RUNS/nar
     valle train $COMMON --alignment pointer --model.masked 1 --model.drop-condition 0.1 --init-from AR \\
         --out RUNS/masked
     python benchmarks/studies/masked_level.py RUNS --pointer AR --nar-model NAR --voices PROMPTS --out OUT
@@ -27,7 +29,7 @@ POINTER = "AR with pointer"
 def systems(given: argparse.Namespace) -> dict[str, System]:
     """Name → system."""
     found = {POINTER: System(given.pointer, given.nar, SHIPPED, {"durations": "usual"})}
-    found["AR"] = System(given.runs / "ar", given.nar, SHIPPED)
+    found["AR"] = System(given.runs / "ar", given.runs / "nar", SHIPPED)
     run = given.runs / "masked"
     for steps in (8, 16, 32):
         found[f"masked, {steps} steps"] = System(run, given.nar, {"name": "masked", "steps": steps, "t": 0.6})
