@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=24.0, help="audio in a batch")
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--without", type=float, default=1 / 3, help="share of rows without input")
-    parser.add_argument("--init-from", type=Path, help="run or checkpoint whose weights to begin with, of the same sizes")
+    parser.add_argument("--init-from", type=Path, help="run or checkpoint to begin with, of the same sizes")
     parser.add_argument("--longest", type=float, default=2.6, help="longest utterance in seconds")
     parser.add_argument("--held-out-seconds", nargs=2, type=float, metavar=("FROM", "TO"),
                         help="durations of the utterances to score; those of training if left out")  # fmt: skip
