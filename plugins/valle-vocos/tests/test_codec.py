@@ -4,16 +4,17 @@ import functools
 
 import pytest
 import torch
+from torch import nn
 from transformers import EncodecConfig, EncodecModel
 from valle_vocos import encoder, weights
 from valle_vocos.codec import VocosCodec, build, with_weights
-from valle_vocos.network import Sizes, VocosNetwork
+from valle_vocos.network import LEAST, Sizes, VocosNetwork
 from valle_vocos.options import VocosOptions
 
 from valle_core.plugin import UserError
 from valle_kit.codes.convolutions import Convolution
 from valle_kit.codes.packed import Packed
-from valle_kit.codes.stack import Stack
+from valle_kit.codes.stack import Overlap, Stack, StepsFirst
 from valle_testing.suites.codec.long_sound import takes_half_an_hour
 
 CPU = torch.device("cpu")
@@ -54,7 +55,8 @@ def test_overlapping_windows_of_a_sines_spectra_give_the_sine_back():
         head.out.weight.copy_(torch.eye(1282))
         head.out.bias.zero_()
         features = torch.cat([spectra.abs().clamp(min=1e-9).log(), spectra.angle()]).T
-        back = Stack(head.layers()).push(features.T[None], end=True)[0, 0]
+        layers = StepsFirst((head.windows(nn.Identity()),)), Overlap(head.window, 320, LEAST)
+        back = Stack(layers).push(features.T[None], end=True)[0, 0]
     assert back.shape == wav.shape
     torch.testing.assert_close(back[960:-960], wav[960:-960], rtol=0, atol=1e-5)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from valle_kit.codes import packed
 from valle_kit.codes.convolutions import behind, room
 from valle_kit.codes.packed import Packed, steps_first
-from valle_kit.codes.recurrence import cell_by_cell
+from valle_kit.codes.recurrence import Cells
 
 CONVOLUTIONS = [
     nn.Conv1d(5, 7, 1),
@@ -130,4 +130,4 @@ def test_what_is_put_beside_steps_that_lie_first_lies_so_too():
 def test_cells_one_by_one_are_the_lstm():
     lstm, steps = nn.LSTM(6, 6, 2), torch.randn(4, 3, 6)
     _, state = lstm(torch.randn(2, 3, 6))
-    torch.testing.assert_close(cell_by_cell(lstm, steps, state), lstm(steps, state), rtol=0, atol=1e-6)
+    torch.testing.assert_close(Cells(lstm)(steps, state), lstm(steps, state), rtol=0, atol=1e-6)

@@ -5,17 +5,16 @@ Modules are named as in the original package, so that its weights load as they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from valle_kit.codes.convolutions import Layer, Pointwise, zero_padded
-from valle_kit.codes.stack import Added, Overlap, Stack
+from valle_kit.codes.convolutions import Layer, Pointwise, depthwise, one_by_one
+from valle_kit.codes.stack import Added, Overlap, Stack, StepsFirst
+from valle_kit.few import Few
 
 KERNEL = 7
 LOUDEST = 100.0
@@ -55,10 +54,13 @@ class AdaptiveNorm(nn.Module):
         self.scale = nn.Embedding(sizes.bandwidths, sizes.width)
         self.shift = nn.Embedding(sizes.bandwidths, sizes.width)
 
-    def at(self, bandwidth: int) -> Callable[[Float[Tensor, "B F D"]], Float[Tensor, "B F D"]]:
+    def at(self, bandwidth: int) -> nn.LayerNorm:
         """The norm of a bandwidth id, whose scale and shift are looked up once for all pushes of a stream."""
-        scale, shift = self.scale.weight[bandwidth], self.shift.weight[bandwidth]
-        return lambda x: F.layer_norm(x, x.shape[-1:], scale, shift, eps=1e-6)
+        norm = nn.LayerNorm(self.scale.embedding_dim, eps=1e-6, device="meta")
+        norm.weight, norm.bias = (
+            nn.Parameter(table.weight.detach()[bandwidth], requires_grad=False) for table in (self.scale, self.shift)
+        )
+        return norm
 
 
 class Block(nn.Module):
@@ -72,12 +74,10 @@ class Block(nn.Module):
         self.pwconv2 = nn.Linear(sizes.inner, sizes.width)
         self.gamma = nn.Parameter(torch.full((sizes.width,), 1 / sizes.blocks))
 
-    def mix(
-        self, x: Float[Tensor, "B D F"], norm: Callable[[Float[Tensor, "B F D"]], Float[Tensor, "B F D"]]
-    ) -> Float[Tensor, "B D F"]:
-        """What happens within a frame."""
-        y = norm(x.transpose(1, 2))
-        return (self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))).transpose(1, 2)
+    def layers(self, bandwidth: int) -> tuple[Layer, ...]:
+        """[B, F, D] → the same, to be added to it."""
+        few = Few(self.norm.at(bandwidth), self.pwconv1, nn.GELU(), self.pwconv2)
+        return depthwise(self.dwconv), Pointwise(lambda x: few(x).mul_(self.gamma))
 
 
 class Backbone(nn.Module):
@@ -91,16 +91,11 @@ class Backbone(nn.Module):
         self.final_layer_norm = nn.LayerNorm(sizes.width, eps=1e-6)
 
     def layers(self, bandwidth: int) -> Iterator[Layer]:
-        """[B, d, F] → [B, F, D] transposed."""
-        yield zero_padded(self.embed)
-        width, norm = self.embed.out_channels, self.norm.at(bandwidth)
-        yield Pointwise(lambda x: norm(x.transpose(1, 2)).transpose(1, 2), width)
+        """[B, F, D] → the same."""
+        yield Pointwise(self.norm.at(bandwidth))
         for block in self.convnext:
             assert isinstance(block, Block)
-            yield Added(
-                (zero_padded(block.dwconv), Pointwise(partial(block.mix, norm=block.norm.at(bandwidth)), width))
-            )
-        yield Pointwise(lambda x: self.final_layer_norm(x.transpose(1, 2)).transpose(1, 2), width)
+            yield Added(block.layers(bandwidth))
 
 
 class Head(nn.Module):
@@ -114,16 +109,16 @@ class Head(nn.Module):
         self.out = nn.Linear(sizes.width, sizes.window + 2)
         self.register_buffer("window", torch.hann_window(sizes.window), persistent=False)
 
-    def layers(self) -> tuple[Layer, ...]:
-        """[B, D, F] → [B, 1, N]."""
-        return (Pointwise(self.windows, self.sizes.window), Overlap(self.window, self.sizes.hop, LEAST))
+    def windows(self, norm: nn.Module) -> Layer:
+        """[B, F, D], to be normed → the sound of each frame by itself, under the window."""
+        few, size = Few(norm, self.out), self.sizes.window
 
-    def windows(self, x: Float[Tensor, "B D F"]) -> Float[Tensor, "B W F"]:
-        """The sound of each frame by itself, under the window."""
-        magnitude, phase = self.out(x.transpose(1, 2)).chunk(2, dim=-1)
-        spectra = torch.polar(magnitude.exp_().clamp_(max=LOUDEST), phase)
-        chunks = torch.fft.irfft(spectra, n=self.sizes.window)
-        return chunks.mul_(self.window).transpose(1, 2)
+        def sound(x: Float[Tensor, "B F D"]) -> Float[Tensor, "B F W"]:
+            magnitude, phase = few(x).chunk(2, dim=-1)
+            spectra = torch.polar(magnitude.exp_().clamp_(max=LOUDEST), phase)
+            return torch.fft.irfft(spectra, n=size).mul_(self.window)
+
+        return Pointwise(sound, size)
 
 
 class VocosNetwork(nn.Module):
@@ -141,4 +136,6 @@ class VocosNetwork(nn.Module):
 
     def layers(self, bandwidth: int) -> tuple[Layer, ...]:
         """As `valle_kit.codes.stack.Stack` takes them: in chunks or at once."""
-        return (*self.backbone.layers(bandwidth), *self.head.layers())
+        backbone, head, sizes = self.backbone, self.head, self.sizes
+        frames = (*backbone.layers(bandwidth), head.windows(backbone.final_layer_norm))
+        return one_by_one(backbone.embed), StepsFirst(frames), Overlap(head.window, sizes.hop, LEAST)

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from valle_kit.codes.packed import Packed, steps_first
+from valle_kit.few import Few
+
+FEW = 4
+"""Outputs up to which a depthwise convolution is faster as a sum of products."""
 
 
 class State(Protocol):
@@ -130,6 +135,40 @@ def zero_padded(conv: nn.Conv1d | nn.ConvTranspose1d) -> Convolution | Upsamplin
     return Convolution(Packed(conv), conv.out_channels, _span(conv), stride, padding, padding)
 
 
+def one_by_one(conv: nn.Conv1d) -> Convolution:
+    """As `zero_padded`, for one stream: an output by itself is a product with few states."""
+    usual = zero_padded(conv)
+    assert isinstance(usual, Convolution)
+    linear = nn.Linear(conv.in_channels * usual.span, conv.out_channels, device="meta")
+    linear.weight = nn.Parameter(conv.weight.detach().flatten(1), requires_grad=False)
+    linear.bias = conv.bias
+    few = Few(linear)
+
+    def function(x: Float[Tensor, "B C T"]) -> Float[Tensor, "B D U"]:
+        return usual.function(x) if x.shape[2] != usual.span else few(x.flatten(1))[:, :, None]
+
+    return replace(usual, function=function)
+
+
+def depthwise(conv: nn.Conv1d) -> Convolution:
+    """A convolution of each channel by itself, of [B, T, C] and without stride or dilation, padded with zeros on both
+    sides by as much as it says."""
+    assert conv.groups == conv.in_channels == conv.out_channels
+    assert isinstance(conv.padding, tuple)
+    (span,), taps, bias = conv.kernel_size, conv.weight[:, 0].t().contiguous(), conv.bias
+
+    def function(x: Float[Tensor, "B T C"]) -> Float[Tensor, "B U C"]:
+        if x.shape[1] >= span + FEW:
+            return F.conv1d(x.transpose(1, 2), conv.weight, bias, groups=conv.groups).transpose(1, 2)
+        if x.shape[1] == span:
+            y = (x * taps).sum(1, keepdim=True)
+        else:
+            y = (x.unfold(1, span, 1) * conv.weight[:, 0]).sum(-1)
+        return y if bias is None else y.add_(bias)
+
+    return Convolution(function, conv.out_channels, span, left=conv.padding[0], right=conv.padding[0])
+
+
 def causal(conv: nn.Conv1d | nn.ConvTranspose1d) -> Convolution | Upsampling:
     """A convolution without padding of its own, padded at its beginning by reflection by span − stride; a transposed
     one, trimmed at its end by kernel − stride."""
@@ -157,6 +196,12 @@ def behind(held: Tensor, x: Tensor, axis: int) -> Tensor:
     if axis == 2 and steps_first(x):
         return torch.cat([held.transpose(1, 2), x.transpose(1, 2)], dim=1).transpose(1, 2)
     return torch.cat([held, x], axis)
+
+
+def later(x: Tensor, axis: int, first: int) -> Tensor:
+    """The steps from `first` on, to be held: as a view where that holds little else, and else as a copy."""
+    rest = x.narrow(axis, first, x.shape[axis] - first)
+    return rest if first <= rest.shape[axis] else rest.clone()
 
 
 class _PointwiseState:
@@ -188,9 +233,7 @@ class _ConvolutionState:
             return layer.function(self._short(x))
         x = self._joined(x, end=end)
         count = max((x.shape[axis] - layer.span) // layer.stride + 1, 0)
-        used = count * layer.stride
-        # A copy, since to hold a view is to hold all of the chunk.
-        self._held = x.narrow(axis, used, x.shape[axis] - used).clone()
+        self._held = later(x, axis, count * layer.stride)
         return layer.function(x) if count else room(x, axis, layer.channels, 0)
 
     def _joined(self, x: Tensor, *, end: bool) -> Tensor:
@@ -200,6 +243,8 @@ class _ConvolutionState:
         right = (-T % layer.stride if layer.reflected else layer.right) if end else 0
         if not left and not right:
             return self._before.function(x) if self._before and T else x
+        if self._before is None and self._held is not None and not right:
+            return behind(self._held, x, axis)
         channels = x.shape[3 - axis] if self._before is None else self._before.channels or x.shape[3 - axis]
         joined = room(x, axis, channels, left + T + right)
         inner = joined.narrow(axis, left, T)
@@ -241,7 +286,7 @@ class _UpsamplingState:
         x = x if self._held is None else behind(self._held, x, 2)
         if not x.shape[2] or not (count or end):
             return room(x, 2, conv.out_channels, 0)
-        self._held = x[..., max(x.shape[2] - self._past, 0) :].clone()
+        self._held = later(x, 2, max(x.shape[2] - self._past, 0))
         y = self._layer.function(x)
         last = y.shape[2] - self._layer.right if end else (before + count) * stride
         first = min(before * stride + self._skip, last)

@@ -15,9 +15,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FEW = 4
-"""Outputs up to which a depthwise convolution is faster as a sum of products."""
-
 NEEDED = (
     "_convolution_pointwise",
     "_convolution_transpose_pointwise",
@@ -66,9 +63,6 @@ class Packed:
             return self._laid_out(shape).run(x[:, :, None])[:, :, 0]
         if isinstance(conv, nn.ConvTranspose1d):
             return F.conv_transpose1d(x, conv.weight, conv.bias, conv.stride, groups=conv.groups)
-        if shape[2] < conv.kernel_size[0] + FEW and _is_plain_depthwise(conv) and x.device.type == "cpu":
-            y = torch.einsum("bctk,ck->bct", x.unfold(2, conv.kernel_size[0], 1), conv.weight[:, 0])
-            return y if conv.bias is None else y + conv.bias[:, None]
         return F.conv1d(x, conv.weight, conv.bias, conv.stride, 0, conv.dilation, conv.groups)
 
     def _laid_out(self, sizes: torch.Size) -> _Layout:
@@ -83,10 +77,6 @@ class Packed:
             made = _Layout(weight.detach(), version, sizes, _packed(self._conv, sizes))
             self._layout = made
         return made
-
-
-def _is_plain_depthwise(conv: nn.Conv1d) -> bool:
-    return conv.groups == conv.in_channels == conv.out_channels and conv.stride == conv.dilation == (1,)
 
 
 def steps_first(x: Tensor) -> bool:

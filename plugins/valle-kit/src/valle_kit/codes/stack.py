@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from valle_kit.codes.convolutions import Convolution, Layer, Pointwise, State, behind, room
+from valle_kit.codes.convolutions import Convolution, Layer, Pointwise, State, behind, later, room
 
 
 class Stack:
@@ -68,6 +68,22 @@ class Added:
     def state(self, axis: int) -> State:
         """See `Layer`."""
         return _AddedState(self, axis)
+
+
+@dataclass(frozen=True, slots=True)
+class StepsFirst:
+    """Layers of [B, T, C] within a network of [B, C, T], for what works on all channels of a step."""
+
+    layers: tuple[Layer, ...]
+
+    def reach(self, last: int) -> int:
+        """See `Layer`."""
+        return reach(self.layers, last)
+
+    def state(self, axis: int) -> State:
+        """See `Layer`."""
+        assert axis == 2
+        return _StepsFirstState(self.layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +145,16 @@ class _AddedState:
         held = straight if self._held is None else behind(self._held, straight, axis)
         y = self._block.push(x, end=end)
         count = y.shape[axis]
-        rest = held.shape[axis] - count
-        self._held = held.narrow(axis, count, rest).clone() if rest else None
+        self._held = later(held, axis, count) if held.shape[axis] > count else None
         return y.add_(held.narrow(axis, 0, count)) if count else y
+
+
+class _StepsFirstState:
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._stack = Stack(layers, axis=1)
+
+    def push(self, x: Float[Tensor, "B C T"], *, end: bool) -> Float[Tensor, "B D U"]:
+        return self._stack.push(x.transpose(1, 2), end=end).transpose(1, 2)
 
 
 class _WindowedState:
@@ -152,10 +175,14 @@ class _WindowedState:
 
 
 class _OverlapState:
+    """The windows' own weights change until as many have come as lie over each other, and at the end."""
+
     def __init__(self, layer: Overlap) -> None:
         self._layer, self._weight, self._skip = layer, layer.window.square()[:, None], layer.spare
         self._sums: Tensor | None = None
         self._weights = layer.window.new_zeros(0)
+        self._unsettled = -(-len(layer.window) // layer.hop)
+        self._full = self._weights
 
     def push(self, x: Float[Tensor, "B W T"], *, end: bool) -> Float[Tensor, "B 1 N"]:
         layer, count = self._layer, x.shape[2]
@@ -163,17 +190,32 @@ class _OverlapState:
             self._sums = x.new_zeros(len(x), 0)
         if count:
             self._sums = self._add(self._sums, x)
-            self._weights = self._add(self._weights[None], self._weight.expand(1, -1, count))[0]
         ready = self._sums.shape[1] if end else count * layer.hop
-        wav = self._sums[:, :ready] / self._weights[:ready].clamp(min=layer.floor)
-        self._sums, self._weights = self._sums[:, ready:].clone(), self._weights[ready:].clone()
+        wav = self._sums[:, :ready] / self._weigh(count, ready, end=end)
+        self._sums = self._sums[:, ready:].clone()
         skipped = min(self._skip, wav.shape[1])
         self._skip -= skipped
         return wav[:, None, skipped : max(wav.shape[1] - layer.spare, skipped) if end else None]
 
+    def _weigh(self, count: int, ready: int, *, end: bool) -> Float[Tensor, "n"]:
+        """The weights of the samples that are ready."""
+        if not end and (not count or (count == 1 and not self._unsettled)):
+            return self._full[:ready]
+        layer, weights = self._layer, self._weights
+        if count:
+            weights = self._add(weights[None], self._weight.expand(1, -1, count))[0]
+        self._weights = weights[ready:].clone()
+        self._unsettled = max(self._unsettled - count, 0)
+        weights = weights[:ready].clamp(min=layer.floor)
+        self._full = weights[ready - layer.hop :]
+        return weights
+
     def _add(self, held: Float[Tensor, "B n"], windows: Float[Tensor, "B W T"]) -> Float[Tensor, "B m"]:
-        hop, size = self._layer.hop, windows.shape[1]
-        length = (windows.shape[2] - 1) * hop + size
-        added = F.fold(windows, (1, length), kernel_size=(1, size), stride=(1, hop))[:, 0, 0]
+        hop, (_, size, count) = self._layer.hop, windows.shape
+        if count == 1:
+            added = windows[:, :, 0].clone()
+        else:
+            length = (count - 1) * hop + size
+            added = F.fold(windows, (1, length), kernel_size=(1, size), stride=(1, hop))[:, 0, 0]
         added[:, : held.shape[1]] += held
         return added

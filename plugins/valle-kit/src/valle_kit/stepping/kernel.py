@@ -192,6 +192,11 @@ def is_kept() -> bool:
     return (folder / f"kernel-{_stamp()}.kept").exists()
 
 
+def is_ready() -> bool:
+    """Whether `compiled` compiles nothing any more."""
+    return compiled.cache_info().currsize > 0 or is_kept()
+
+
 @cache
 def compiled():
     """The function as `void step(int64_t job)`. Numba keeps it on disk; without that it takes some ten seconds."""

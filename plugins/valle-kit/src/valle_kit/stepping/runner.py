@@ -14,7 +14,7 @@ from valle_kit.openmp import Team
 from valle_kit.stepping import kernel
 from valle_kit.stepping import layout as at
 from valle_kit.stepping.pace import Pace
-from valle_kit.stepping.program import Program
+from valle_kit.stepping.program import Buffer, Program
 
 BYTES_PER_THREAD = 2_000_000
 """Weights a thread must have to read for its share of the barriers of a layer (about 1 µs each) to be small."""
@@ -23,17 +23,26 @@ BYTES_PER_THREAD = 2_000_000
 class Runner:
     """One program, ready to run."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, found: Buffer | None = None) -> None:
+        """`found`: where `few` finds its results, when not in the finished states."""
         self.program = program
         self._function = int(kernel.compiled().address or 0)
         self._operations = program.assembled()
         self.team = Team(min(program.threads, max(1, program.nbytes // BYTES_PER_THREAD)))
         self._pace = Pace()
-        self._h, self._out = program.states(program.h), program.states(program.out)
+        self._h, self._out = program.states(program.h), program.states(found or program.out)
         self._job = job = np.zeros(at.SLOTS, dtype=np.int64)
         job[at.BARRIER], job[at.RANK], job[at.COUNT] = self.team.barrier, self.team.rank, self.team.count
         job[at.PROGRAM], job[at.MINE], job[at.PRIVATE] = self._operations.ctypes.data, program.mine, program.private
         self._address = job.ctypes.data
+
+    def few(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B W"]:
+        """What a program that has no cache makes of at most its number of states."""
+        job, B = self._job, len(x)
+        job[at.FIRST], job[at.LAST] = 0, len(self._operations)
+        self._h[:B] = x
+        self._run(B)
+        return self._out[:B].clone()
 
     def __call__(
         self,
