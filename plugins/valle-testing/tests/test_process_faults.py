@@ -12,6 +12,7 @@ import signal
 import sys
 import warnings
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -168,6 +169,17 @@ def test_a_planted_fault_is_caught(fault, record_property):
     before = watch.Watch(may_draw=False)
     assert CASES[fault].caught(record_property)
     assert before.changes() == [], "the suite puts back what a plugin changes"
+
+
+@pytest.mark.parametrize(("path", "changed"), [("/of/torch", False), ("/of/the/plugin", True)])
+def test_the_folder_of_torch_distributed_is_no_plugins_change(monkeypatch, path, changed):
+    """PyTorch 2.8 appends it to sys.path when something of it first runs."""
+    instantiator = SimpleNamespace(INSTANTIATED_TEMPLATE_DIR_PATH="/of/torch")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "torch.distributed.nn.jit.instantiator", instantiator)
+    before = watch.Watch(may_draw=False)
+    sys.path.append(path)
+    assert bool(before.changes()) is changed
 
 
 GOOD = {

@@ -43,6 +43,12 @@ class Setting:
     same: Callable[[Any, Any], bool] = lambda before, now: before == now
 
 
+def _path_of_torch() -> str:
+    """The folder that torch.distributed.nn puts there when something of torch first imports it, or ""."""
+    instantiator = sys.modules.get("torch.distributed.nn.jit.instantiator")
+    return getattr(instantiator, "INSTANTIATED_TEMPLATE_DIR_PATH", "")
+
+
 def _filters() -> list[Any]:
     return list(warnings.filters)
 
@@ -193,6 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="where modules are found (sys.path)",
         read=lambda: list(sys.path),
         write=lambda value: sys.path.__setitem__(slice(None), value),
+        same=lambda before, now: before == [one for one in now if one in before or one != _path_of_torch()],
     ),
     Setting(
         name="the standard streams",
