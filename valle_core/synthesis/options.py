@@ -70,7 +70,7 @@ class SynthesisOptions:
         if not -1 <= self.drafts <= 64:
             raise UserError(f"drafts must be in [-1, 64], got {self.drafts}")
         if self.unchecked and not self.drafts:
-            ways = "leave --unchecked out, or add --drafts 1 to a model trained with --draft"
+            ways = "leave --unchecked out, or add --drafts 1 where the model drafts frames"
             raise UserError(f"there are no drafts to leave unchecked; {ways}")
         for name, least in (("phoneme_seconds", 0.05), ("stuck_seconds", 0.5)):
             if (value := getattr(self, name)) != 0 and not least <= value <= 60:

@@ -316,6 +316,7 @@ def test_chunks_of_a_stream_joined_are_the_whole():
 def test_what_needs_one_frame_a_step_is_refused():
     for more, message in (
         ({"drafts": 2}, "--draft grouped drafts nothing.*leave --drafts out"),
+        ({"unchecked": True, "drafts": 1}, "--draft grouped drafts nothing.*leave --drafts and --unchecked out"),
         ({"max_context": 4}, "--max-context reads.*which --draft grouped cannot; leave it out"),
     ):
         with pytest.raises(UserError, match=message):

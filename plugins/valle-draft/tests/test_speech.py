@@ -138,7 +138,7 @@ def test_drafts_without_effect_are_told(options, searching, words):
 
 
 def test_unchecked_without_drafts_is_refused():
-    with pytest.raises(UserError, match="leave --unchecked out, or add --drafts 1 to a model trained with"):
+    with pytest.raises(UserError, match="leave --unchecked out, or add --drafts 1 where the model drafts"):
         SynthesisOptions(unchecked=True)
     with pytest.raises(UserError, match=r"drafts must be in \[-1, 64\], got 65"):
         SynthesisOptions(drafts=65)

@@ -110,7 +110,9 @@ class Grouped(nn.Module):
     def notice(self, options: Any, searching: bool) -> str:
         """See `Draft.notice`."""
         if options.drafts or options.unchecked:
-            raise UserError("--draft grouped drafts nothing: all frames are decoded in groups; leave --drafts out")
+            flag = "--drafts" if options.drafts else "--unchecked"
+            flag = "--drafts and --unchecked" if options.drafts and options.unchecked else flag
+            raise UserError(f"--draft grouped drafts nothing: all frames are decoded in groups; leave {flag} out")
         if options.max_context and self.needed:
             raise UserError("--max-context reads an answer frame by frame, which --draft grouped cannot; leave it out")
         return ""
